@@ -1,0 +1,1 @@
+"""Losi API: an OpenAI-compatible LLM platform on AWS Lambda. One package for all functions."""

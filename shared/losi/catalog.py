@@ -1,0 +1,123 @@
+"""The models of the API and their routes to upstream models, read once from models.toml."""
+
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from losi.usage import Usage
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Prices(_Row):
+    """US dollars per million tokens."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cached_input: float | None = Field(default=None, ge=0)  # None: as `input`
+    cache_write: float | None = Field(default=None, ge=0)  # None: as `input`
+
+    def cost(self, usage: Usage) -> float:
+        """Dollars for the usage; cached and cache-write tokens are part of its input tokens."""
+        cached = self.input if self.cached_input is None else self.cached_input
+        written = self.input if self.cache_write is None else self.cache_write
+        plain = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens
+        dollars = (
+            plain * self.input
+            + usage.cached_tokens * cached
+            + usage.cache_write_tokens * written
+            + usage.output_tokens * self.output
+        )
+        return dollars / 1_000_000
+
+
+class Route(_Row):
+    """One way to answer a model: a provider (providers.toml) and its name for the model."""
+
+    provider: str
+    model: str
+    #: What this upstream can do; a request that needs more takes another route. None: all.
+    features: frozenset[str] | None = None
+    #: Input estimate, in tokens, up to which the route is taken. None: any length.
+    max_input_tokens: int | None = None
+    #: Parameters the upstream refuses: dropped, and named in `x-losi-dropped-params`.
+    unsupported_parameters: frozenset[str] = frozenset()
+    #: Parameters set where the caller did not set them, for this upstream alone.
+    default_parameters: Mapping[str, Any] = Field(default_factory=dict)
+    #: Output limit sent where the vendor requires one and the caller named none.
+    max_output_tokens: int = 8_192
+    connect_timeout: float = 5.0
+    first_chunk_timeout: float = 120.0
+    chunk_timeout: float = 60.0
+
+
+class Model(_Row):
+    """A public model id: an alias that outlives the upstream models behind it."""
+
+    id: str
+    #: Short name in the ledger's counters: unique, 1-3 characters, never given to another model.
+    code: str = Field(pattern=r"^[a-z0-9]{1,3}$")
+    description: str
+    owned_by: str
+    created: int
+    features: frozenset[str]
+    plans: frozenset[str]
+    context_window: int
+    max_output_tokens: int
+    prices: Prices
+    default_parameters: Mapping[str, Any] = Field(default_factory=dict)
+    shutdown_date: date | None = None
+    #: Appended after the caller's own system messages (the specification's losi-omega).
+    system_prompt: str | None = None
+    routes: tuple[Route, ...] = Field(min_length=1)
+
+    def to_openai(self) -> dict[str, Any]:
+        """OpenAI's model object, with what else a caller wants to know beside it."""
+        return {
+            "id": self.id,
+            "object": "model",
+            "created": self.created,
+            "owned_by": self.owned_by,
+            "description": self.description,
+            "features": sorted(self.features),
+            "context_window": self.context_window,
+            "max_output_tokens": self.max_output_tokens,
+            "pricing": self.prices.model_dump(exclude_none=True),
+            "shutdown_date": self.shutdown_date.isoformat() if self.shutdown_date else None,
+        }
+
+
+class Catalog:
+    """All models, by public id and by ledger code, in the file's order."""
+
+    def __init__(self, models: list[Model]) -> None:
+        self._by_id = {model.id: model for model in models}
+        self._by_code = {model.code: model for model in models}
+        if not len(models) == len(self._by_id) == len(self._by_code):
+            raise ValueError("two models of the catalogue share an id or a code")
+
+    def __iter__(self) -> Any:
+        return iter(self._by_id.values())
+
+    def get(self, model_id: str) -> Model | None:
+        return self._by_id.get(model_id)
+
+    def by_code(self, code: str) -> Model | None:
+        return self._by_code.get(code)
+
+
+def parse_catalog(text: str) -> Catalog:
+    """Read a models.toml; raises pydantic's ValidationError or ValueError naming the mistake."""
+    return Catalog([Model.model_validate(row) for row in tomllib.loads(text)["models"]])
+
+
+@cache
+def catalog() -> Catalog:
+    return parse_catalog(files("losi").joinpath("models.toml").read_text("utf-8"))

@@ -1,0 +1,199 @@
+"""Every refusal the API can give, and the one renderer of the error envelope.
+
+    LosiError
+      InvalidRequestError      400  invalid_request_error     (also 404, 405, 413 by subclass)
+        ModelNotFoundError     404  invalid_request_error     model_not_found
+        NotFoundError          404  invalid_request_error     not_found
+        MethodNotAllowedError  405  invalid_request_error     method_not_allowed
+        RequestTooLargeError   413  invalid_request_error     request_too_large
+      AuthenticationError      401  authentication_error      invalid_api_key, key_expired, ...
+      PermissionDeniedError    403  permission_error          missing_permission, ...
+      ModelNotInPlanError      403  insufficient_quota        model_not_in_plan
+      RateLimitError           429  rate_limit_error          rate_limit_exceeded
+      QuotaExceededError       429  insufficient_quota        quota_exceeded
+      ServerError              500  server_error              internal_error
+        StoreUnavailableError  503  server_error              store_unavailable
+        UpstreamError          502  server_error              upstream_*
+          UpstreamUnavailableError  503, UpstreamTimeoutError  504
+
+Types are the specification's ("Common error types"); codes are ours where it names none.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+Envelope = dict[str, dict[str, str | None]]
+
+
+class LosiError(Exception):
+    """Base of all refusals: carries what the HTTP response needs, nothing secret."""
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "server_error"
+    code: str | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code or type(self).code
+        self.headers: dict[str, str] = dict(headers or {})
+
+    def envelope(self) -> Envelope:
+        """`{"error": {message, type, param, code}}`: all four always present, as OpenAI's are."""
+        return {
+            "error": {
+                "message": self.message,
+                "type": self.type,
+                "param": self.param,
+                "code": self.code,
+            }
+        }
+
+
+class InvalidRequestError(LosiError):
+    status = 400
+    type = "invalid_request_error"
+
+
+class ModelNotFoundError(InvalidRequestError):
+    status = 404
+    code = "model_not_found"
+
+
+class NotFoundError(InvalidRequestError):
+    status = 404
+    code = "not_found"
+
+
+class MethodNotAllowedError(InvalidRequestError):
+    status = 405
+    code = "method_not_allowed"
+
+
+class RequestTooLargeError(InvalidRequestError):
+    status = 413
+    code = "request_too_large"
+
+
+class AuthenticationError(LosiError):
+    status = 401
+    type = "authentication_error"
+    code = "invalid_api_key"
+
+
+class PermissionDeniedError(LosiError):
+    status = 403
+    type = "permission_error"
+    code = "missing_permission"
+
+
+class ModelNotInPlanError(LosiError):
+    status = 403
+    type = "insufficient_quota"
+    code = "model_not_in_plan"
+
+
+class RateLimitError(LosiError):
+    """A limit that passes by itself: SDKs wait `retry_after` seconds and try again."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+
+    def __init__(self, message: str, *, retry_after: float, code: str | None = None) -> None:
+        super().__init__(message, code=code, headers=retry_headers(retry_after))
+        self.retry_after = retry_after
+
+
+class QuotaExceededError(LosiError):
+    """The plan's quota is used up: SDKs must not retry, so they are told not to."""
+
+    status = 429
+    type = "insufficient_quota"
+    code = "quota_exceeded"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message, code=code, headers={"x-should-retry": "false"})
+
+
+class ServerError(LosiError):
+    code = "internal_error"
+
+
+class StoreUnavailableError(ServerError):
+    """DynamoDB did not answer: nothing is let through unmetered."""
+
+    status = 503
+    code = "store_unavailable"
+
+    def __init__(
+        self,
+        message: str = "The service cannot reach its database right now. Try again in a moment.",
+    ) -> None:
+        super().__init__(message, headers=retry_headers(1))
+
+
+class UpstreamError(ServerError):
+    """The provider failed: it answered something unusable, or refused for reasons of its own.
+
+    `retryable` tells the router whether another attempt or route may do better.
+    """
+
+    status = 502
+    code = "upstream_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        retryable: bool = True,
+        retry_after: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, code=code, headers=headers)
+        self.retryable = retryable
+        self.retry_after = retry_after
+        if retry_after is not None:
+            self.headers.update(retry_headers(retry_after))
+
+
+class UpstreamUnavailableError(UpstreamError):
+    """Overloaded, rate limited or unreachable provider, or one without credentials."""
+
+    status = 503
+    code = "upstream_unavailable"
+
+
+class UpstreamTimeoutError(UpstreamError):
+    status = 504
+    code = "upstream_timeout"
+
+
+class StaleAuthentication(Exception):
+    """The cached key or profile changed since it was read: authenticate again (never shown)."""
+
+
+def retry_headers(seconds: float) -> dict[str, str]:
+    """`Retry-After` (whole seconds, >= 1) and `retry-after-ms`, which SDKs prefer.
+
+    Capped at 60 s: the Node SDK sleeps as long as it is told.
+    """
+    capped = min(max(seconds, 0.0), 60.0)
+    return {
+        "retry-after": str(max(1, -int(-capped // 1))),
+        "retry-after-ms": str(max(1, round(capped * 1000))),
+    }
+
+
+def error_event(error: LosiError) -> dict[str, Any]:
+    """The same envelope as the `data:` of an SSE stream that has already begun."""
+    return dict(error.envelope())

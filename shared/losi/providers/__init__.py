@@ -1,0 +1,1 @@
+"""Providers: what answers a chat completion. One module a wire format, one row a vendor."""

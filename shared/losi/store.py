@@ -1,0 +1,73 @@
+"""The one DynamoDB client of a process, and the keys of the one table."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from losi.errors import StoreUnavailableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Item = dict[str, Any]
+
+PROFILE = "PROFILE"
+
+
+@cache
+def client() -> "DynamoDBClient":
+    """Created on first use, not at import: under SnapStart that is after the restore.
+
+    Standard retries back off with jitter; the timeouts keep four attempts within a few seconds.
+    """
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "dynamodb",
+        config=Config(
+            retries={"mode": "standard", "total_max_attempts": 4},
+            connect_timeout=2,
+            read_timeout=3,
+            max_pool_connections=50,
+            tcp_keepalive=True,
+        ),
+    )
+
+
+def table_name() -> str:
+    return os.environ["LOSI_TABLE"]
+
+
+def partition(account_id: str) -> str:
+    return f"ACCOUNT#{account_id}"
+
+
+def key_sort(key_id: str) -> str:
+    return f"KEY#{key_id}"
+
+
+def primary_key(account_id: str, sort: str) -> Any:
+    """The item's key in DynamoDB's wire form."""
+    return {"pk": {"S": partition(account_id)}, "sk": {"S": sort}}
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn every failure of the store but a failed condition into `StoreUnavailableError`.
+
+    Condition failures and cancelled transactions carry an answer; the caller reads them.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code")
+        if code in ("ConditionalCheckFailedException", "TransactionCanceledException"):
+            raise
+        raise StoreUnavailableError from error
+    except BotoCoreError as error:
+        raise StoreUnavailableError from error

@@ -1,0 +1,88 @@
+"""Token usage of one request, in the shape every provider's figures are brought to."""
+
+from dataclasses import dataclass
+from typing import Any
+
+#: The specification's rule where a provider gives no figure: about four characters a token.
+CHARACTERS_PER_TOKEN = 4
+
+#: Beyond any real context window; larger figures from a provider are a fault and are clamped.
+MAX_TOKENS = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """`input_tokens` holds cached and cache-write tokens, `output_tokens` reasoning tokens."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated: bool = False
+
+    @property
+    def total_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            self.estimated or other.estimated,
+        )
+
+    def to_openai(self) -> dict[str, Any]:
+        """OpenAI's `usage` object, with both `*_details`."""
+        return {
+            "prompt_tokens": self.input_tokens,
+            "completion_tokens": self.output_tokens,
+            "total_tokens": self.total_tokens,
+            "prompt_tokens_details": {
+                "cached_tokens": self.cached_tokens,
+                "cache_write_tokens": self.cache_write_tokens,
+            },
+            "completion_tokens_details": {"reasoning_tokens": self.reasoning_tokens},
+        }
+
+
+def from_openai(usage: Any) -> Usage | None:
+    """Read OpenAI's `usage` object, or None when it is missing or makes no sense.
+
+    Negative, absurd or non-integer figures are clamped to 0..MAX_TOKENS; a vendor whose
+    `total_tokens` exceeds its two parts (Gemini's compatible endpoint leaves reasoning out of
+    `completion_tokens`) has the difference counted as output, so that it is never given away.
+    """
+    if not isinstance(usage, dict) or "prompt_tokens" not in usage:
+        return None
+    prompt = _count(usage.get("prompt_tokens"))
+    total = _count(usage.get("total_tokens"))
+    completion = max(_count(usage.get("completion_tokens")), total - prompt)
+    prompt_details = _details(usage, "prompt_tokens_details")
+    completion_details = _details(usage, "completion_tokens_details")
+    return Usage(
+        input_tokens=prompt,
+        output_tokens=completion,
+        cached_tokens=min(prompt, _count(prompt_details.get("cached_tokens"))),
+        cache_write_tokens=min(prompt, _count(prompt_details.get("cache_write_tokens"))),
+        reasoning_tokens=min(completion, _count(completion_details.get("reasoning_tokens"))),
+    )
+
+
+def estimate_tokens(characters: int) -> int:
+    """Tokens of a text of that many characters by the specification's rule, rounded up."""
+    return -(-characters // CHARACTERS_PER_TOKEN)
+
+
+def _details(usage: dict[str, Any], name: str) -> dict[str, Any]:
+    details = usage.get(name)
+    return details if isinstance(details, dict) else {}
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        return 0
+    return int(min(max(value, 0), MAX_TOKENS))
