@@ -48,15 +48,15 @@ class ApiKey:
 
 def mint(account_id: str, key_id: str | None = None, *, test: bool = False) -> ApiKey:
     """A new key of the account; with `key_id`, a new secret for that key (rotation)."""
-    return ApiKey(account_id, key_id or new_key_id(), _random(SECRET_LENGTH), test)
+    return ApiKey(account_id, key_id or new_key_id(), random_id(SECRET_LENGTH), test)
 
 
 def new_account_id() -> str:
-    return _random(ACCOUNT_LENGTH)
+    return random_id(ACCOUNT_LENGTH)
 
 
 def new_key_id() -> str:
-    return _random(KEY_LENGTH)
+    return random_id(KEY_LENGTH)
 
 
 def parse(text: str) -> ApiKey | None:
@@ -77,7 +77,8 @@ def same_hash(stored: str, key: ApiKey) -> bool:
     return hmac.compare_digest(stored, key.hash)
 
 
-def _random(length: int) -> str:
+def random_id(length: int) -> str:
+    """Random base62 characters from the operating system (safe after a SnapStart restore)."""
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 

@@ -1,0 +1,1 @@
+"""The chat completion use case: admit, route, call a provider, settle."""

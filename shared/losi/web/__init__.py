@@ -1,0 +1,1 @@
+"""The HTTP face of Losi API: the only code that knows FastAPI."""

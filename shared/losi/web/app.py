@@ -1,0 +1,152 @@
+"""The app factory: one FastAPI app per function, or one with every router for `make run`."""
+
+import logging
+import time
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from losi import keys
+from losi.errors import (
+    InvalidRequestError,
+    LosiError,
+    MethodNotAllowedError,
+    NotFoundError,
+    ServerError,
+)
+from losi.web.parsing import invalid
+from losi.web.responses import JsonResponse
+
+logger = logging.getLogger("losi.web")
+
+#: Response headers that browsers may read (CORS hides all others).
+EXPOSED_HEADERS = [
+    "x-request-id",
+    "openai-processing-ms",
+    "openai-version",
+    "retry-after",
+    "retry-after-ms",
+    "x-should-retry",
+    *(
+        f"x-ratelimit-{what}-{of}"
+        for what in ("limit", "remaining", "reset")
+        for of in ("requests", "tokens")
+    ),
+    "x-losi-provider",
+    "x-losi-model",
+    "x-losi-attempts",
+    "x-losi-dropped-params",
+    "sunset",
+]
+
+
+def create_app(*routers: APIRouter) -> FastAPI:
+    """An app that serves these routers and answers everything else in our error envelope."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    for router in routers:
+        app.include_router(router)
+    app.add_exception_handler(LosiError, _losi_error)
+    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(RequestValidationError, _request_validation_error)
+    app.add_middleware(RequestContext)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=EXPOSED_HEADERS,
+        max_age=86400,
+    )
+    return app
+
+
+class RequestContext:
+    """Gives every request its id and every response the headers that all of them carry.
+
+    Also the last line: what no handler caught becomes a 500 in our envelope, and a log line
+    with the place of the failure but none of the request's content.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = f"req_{keys.random_id(16)}"
+        scope.setdefault("state", {})["request_id"] = request_id
+        started, began = False, time.monotonic()
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                elapsed = round((time.monotonic() - began) * 1000)
+                message["headers"] = [
+                    *message.get("headers", []),
+                    (b"x-request-id", request_id.encode()),
+                    (b"openai-processing-ms", str(elapsed).encode()),
+                    (b"openai-version", b"2020-10-01"),
+                ]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_headers)
+        except Exception as error:
+            log_failure(error, request_id)
+            if not started:
+                await render(internal_error(request_id))(scope, receive, send_with_headers)
+
+
+def log_failure(error: BaseException, request_id: str) -> None:
+    """One line that says where it broke; the message is left out, as it may quote a prompt."""
+    trace, place = error.__traceback__, "?"
+    while trace is not None:
+        place = f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    logger.error("%s failed: %s at %s", request_id, type(error).__name__, place)
+
+
+def internal_error(request_id: str) -> ServerError:
+    return ServerError(
+        "An unexpected error occurred on our servers. Try again; if it stays, contact support "
+        f"with the request id {request_id}."
+    )
+
+
+def render(error: LosiError) -> JsonResponse:
+    return JsonResponse(error.envelope(), status_code=error.status, headers=error.headers)
+
+
+async def _losi_error(_: Request, error: Any) -> JsonResponse:
+    return render(error)
+
+
+async def _http_exception(request: Request, error: Any) -> JsonResponse:
+    """Starlette's own refusals: unknown path, method not allowed, a client that went away."""
+    what = f"{request.method} {request.url.path}"
+    if error.status_code == 404:
+        return render(
+            NotFoundError(
+                f"Unknown request URL: {what}. Check the path; all of them start with /api/v1/.",
+                code="unknown_url",
+            )
+        )
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        refusal = MethodNotAllowedError(f"Not allowed: {what}. Use {allowed or 'another method'}.")
+        refusal.headers["allow"] = allowed
+        return render(refusal)
+    return render(InvalidRequestError(str(error.detail)))
+
+
+async def _request_validation_error(_: Request, error: Any) -> JsonResponse:
+    mistake = dict(error.errors()[0])
+    mistake["loc"] = tuple(mistake["loc"])[1:]  # without "query", "path" or "header"
+    return render(invalid(mistake))  # type: ignore[arg-type]

@@ -1,0 +1,139 @@
+"""Reading request bodies: whatever arrives becomes a typed model or a 400 that says what to do."""
+
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from starlette.requests import Request
+
+from losi.errors import InvalidRequestError, RequestTooLargeError
+
+#: API Gateway's limit for a request; the same everywhere, so that what works locally deploys.
+MAX_BODY_BYTES = 10 * 1024 * 1024
+#: Deeper nesting than any real request; JSON writers give up at about 250 levels.
+MAX_DEPTH = 128
+
+M = TypeVar("M", bound=BaseModel)
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """The body as a JSON object. Raises InvalidRequestError (400) or RequestTooLargeError (413)."""
+    data = loads(await _read_body(request))
+    if not isinstance(data, dict):
+        raise InvalidRequestError(
+            f"The request body must be a JSON object, not {_json_type(data)}.", code="invalid_json"
+        )
+    return data
+
+
+def loads(body: bytes) -> Any:
+    if not body.strip():
+        raise InvalidRequestError(
+            "The request body is empty. Send a JSON object with 'Content-Type: application/json'.",
+            code="invalid_json",
+        )
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequestError(
+            f"The request body is not valid JSON: {error.msg} at line {error.lineno} column "
+            f"{error.colno}. Send a JSON object, encoded as UTF-8.",
+            code="invalid_json",
+        ) from error
+    _check_depth(data)
+    return data
+
+
+def parse(model: type[M], data: Any) -> M:
+    """Validate against the model; the first mistake becomes InvalidRequestError with `param`."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise invalid(error.errors(include_url=False)[0]) from error
+
+
+def invalid(mistake: ErrorDetails) -> InvalidRequestError:
+    """One of pydantic's errors in the words of this API."""
+    param = param_name(mistake["loc"])
+    kind = mistake["type"]
+    if kind == "missing":
+        return InvalidRequestError(
+            f"Missing required parameter: '{param}'.",
+            param=param,
+            code="missing_required_parameter",
+        )
+    if kind == "extra_forbidden":
+        return InvalidRequestError(
+            f"Unknown parameter: '{param}'. Remove it.", param=param, code="unknown_parameter"
+        )
+    if kind == "value_error":  # raised by our own validators, already in plain words
+        reason = str(mistake["ctx"]["error"])
+    else:
+        text = mistake["msg"].removeprefix("Input ")
+        reason = f"Invalid value for '{param}': it {text}, and is {_shown(mistake['input'])}."
+    wrong_type = kind.endswith("_type") or kind == "is_instance_of"
+    return InvalidRequestError(
+        reason, param=param, code="invalid_type" if wrong_type else "invalid_value"
+    )
+
+
+def param_name(location: tuple[int | str, ...]) -> str | None:
+    """`("messages", 0, "content")` as OpenAI writes it: `messages[0].content`."""
+    name = ""
+    for part in location:
+        name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else part
+    return name or None
+
+
+async def _read_body(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
+        raise _too_large()
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise _too_large()
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _too_large() -> RequestTooLargeError:
+    return RequestTooLargeError(
+        f"The request body is larger than {MAX_BODY_BYTES // 1024 // 1024} MB. Shorten the "
+        "conversation, or refer to images by URL instead of sending them inline."
+    )
+
+
+def _check_depth(data: Any) -> None:
+    level = [data] if isinstance(data, dict | list) else []
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for node in level
+            for child in (node.values() if isinstance(node, dict) else node)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return
+    raise InvalidRequestError(
+        f"The request body is nested more than {MAX_DEPTH} levels deep. Flatten it.",
+        code="invalid_json",
+    )
+
+
+def _json_type(value: Any) -> str:
+    names = {bool: "a boolean", list: "an array", str: "a string", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _shown(value: Any) -> str:
+    """A short value as sent; of anything longer only its type, as it may be a whole prompt."""
+    if isinstance(value, bool | int | float | None):
+        return orjson.dumps(value).decode()
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, str) and len(value) <= 40:
+        return f"'{value}'"
+    return _json_type(value)
