@@ -1,0 +1,142 @@
+"""Vendors that speak OpenAI's chat completions: what they answer passes through untouched.
+
+https://platform.openai.com/docs/api-reference/chat; how vendors differ stands in providers.toml.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+import orjson
+
+from losi.catalog import Route
+from losi.errors import LosiError
+from losi.providers.base import (
+    Json,
+    ProviderCall,
+    incomplete,
+    malformed,
+    retry_after_seconds,
+    upstream_error,
+)
+from losi.providers.http import post_json, post_stream
+from losi.providers.sse import events
+from losi.providers.vendors import Vendor
+
+
+class OpenAICompatibleProvider:
+    def __init__(self, vendor: Vendor, base_url: str, api_key: str | None) -> None:
+        self.native_n = vendor.native_n
+        self._vendor = vendor
+        self._url = f"{base_url.rstrip('/')}/chat/completions"
+        self._headers = _auth_headers(vendor, api_key)
+
+    async def complete(self, call: ProviderCall) -> Json:
+        body = request_body(self._vendor, call.body)
+        answer = await post_json(
+            self._url, self._headers, body, call.route, self._vendor.name, self._refusal
+        )
+        if answer.get("error"):
+            raise self._refusal(500, answer, {})
+        if not _is_completion(answer):
+            raise malformed(self._vendor.name)
+        return answer
+
+    async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+        body = {**request_body(self._vendor, call.body), "stream": True}
+        if self._vendor.stream_options:
+            body["stream_options"] = {"include_usage": True}
+        finished = False
+        async with self._open(body, call.route) as chunks:
+            async for _, data in events(chunks, self._vendor.name):
+                if data == b"[DONE]":
+                    return
+                chunk = self._chunk(data)
+                finished = finished or _finishes(chunk)
+                yield chunk
+        if not finished:
+            raise incomplete(self._vendor.name)
+
+    def _open(self, body: Json, route: Route) -> Any:
+        return post_stream(self._url, self._headers, body, route, self._vendor.name, self._refusal)
+
+    def _chunk(self, data: bytes) -> Json:
+        try:
+            chunk = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise malformed(self._vendor.name) from error
+        if not isinstance(chunk, dict):
+            raise malformed(self._vendor.name)
+        if chunk.get("error"):
+            raise self._refusal(_status_of(chunk["error"]), chunk, {})
+        if not isinstance(chunk.get("choices"), list):
+            raise malformed(self._vendor.name)
+        hoist_usage(chunk)
+        return chunk
+
+    def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
+        """OpenAI's error object, or the shapes other vendors use for it."""
+        error: Any = (body or {}).get("error", body) or {}
+        if not isinstance(error, dict):
+            error = {"message": error}
+        return upstream_error(
+            status,
+            self._vendor.name,
+            message=_text(error.get("message")),
+            param=_text(error.get("param")),
+            code=_text(error.get("code")),
+            retry_after=retry_after_seconds(headers),
+        )
+
+
+def request_body(vendor: Vendor, body: Json) -> Json:
+    """The request as this vendor takes it; fields it is not known to refuse pass through."""
+    out = dict(body)
+    limit = out.pop("max_completion_tokens", None) or out.pop("max_tokens", None)
+    out.pop("max_tokens", None)
+    if limit is not None:
+        out[vendor.max_tokens_parameter] = limit
+    if not vendor.developer_role:
+        out["messages"] = [
+            {**message, "role": "system"} if message.get("role") == "developer" else message
+            for message in out["messages"]
+        ]
+    return out
+
+
+def hoist_usage(chunk: Json) -> None:
+    """Put usage where OpenAI has it. Groq: https://console.groq.com/docs/api-reference#chat-create"""
+    if not chunk.get("usage") and isinstance(extra := chunk.get("x_groq"), dict):
+        chunk["usage"] = extra.get("usage")
+
+
+def _auth_headers(vendor: Vendor, api_key: str | None) -> dict[str, str]:
+    if not api_key:
+        return {}
+    if vendor.key_header == "authorization":
+        return {"authorization": f"Bearer {api_key}"}
+    return {vendor.key_header: api_key}
+
+
+def _is_completion(answer: Json) -> bool:
+    choices = answer.get("choices")
+    return (
+        isinstance(choices, list)
+        and bool(choices)
+        and all(isinstance(c, dict) and isinstance(c.get("message"), dict) for c in choices)
+    )
+
+
+def _finishes(chunk: Json) -> bool:
+    return any(isinstance(c, dict) and c.get("finish_reason") for c in chunk["choices"])
+
+
+def _status_of(error: Any) -> int:
+    """The status an error inside a stream stands for; vendors put it in `code`, if anywhere."""
+    code = error.get("code") if isinstance(error, dict) else None
+    if isinstance(code, str) and code.isdecimal():
+        code = int(code)
+    return code if isinstance(code, int) and 400 <= code < 600 else 500
+
+
+def _text(value: Any) -> str | None:
+    return value[:1000] if isinstance(value, str) and value else None
