@@ -1,0 +1,161 @@
+"""What vendors with a stricter conversation than OpenAI's need checked and taken apart. Pure.
+
+Claude's rules, at Anthropic and on Bedrock alike: system text stands apart from the turns, every
+tool call is answered in the turn after it, ids are never used twice, no text is blank. A request
+that breaks one is refused here with the parameter's name instead of by the vendor without it.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from losi.errors import InvalidRequestError
+
+Json = dict[str, Any]
+#: A message or content part with its name in the request, such as `messages[2]`.
+Named = tuple[str, Json]
+
+_DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[^;,]*)*;base64,", re.ASCII | re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class DataUri:
+    media_type: str
+    base64: str
+    data: bytes
+
+
+def invalid(param: str, message: str) -> NoReturn:
+    raise InvalidRequestError(message, param=param)
+
+
+def split_system(messages: list[Json]) -> tuple[list[str], list[Named]]:
+    """The system texts, and the turns with their names.
+
+    A system message between turns is refused: moved to the front it would mean something else.
+    """
+    named = [(f"messages[{position}]", message) for position, message in enumerate(messages)]
+    leading = 0
+    while leading < len(named) and is_system(named[leading][1]):
+        leading += 1
+    turns = named[leading:]
+    for where, message in turns:
+        if is_system(message):
+            invalid(
+                f"{where}.role",
+                "This model takes system and developer messages only before all others. "
+                "Move it to the start of 'messages', or send it as a user message.",
+            )
+    if not turns:
+        invalid("messages", "'messages' holds only system messages. Add a user message.")
+    texts = [text for where, message in named[:leading] for text in system_texts(where, message)]
+    return texts, turns
+
+
+def is_system(message: Json) -> bool:
+    return message["role"] in ("system", "developer")
+
+
+def system_texts(where: str, message: Json) -> Iterator[str]:
+    for name, part in content_parts(where, message):
+        if part["type"] != "text":
+            invalid(f"{name}.type", "A system message holds text only.")
+        yield part["text"]
+
+
+def content_parts(where: str, message: Json) -> list[Named]:
+    """The content as parts, without blank texts; a string is one text part."""
+    content = message.get("content")
+    if isinstance(content, str):
+        parts: list[Named] = [(f"{where}.content", {"type": "text", "text": content})]
+    else:
+        parts = [(f"{where}.content[{i}]", part) for i, part in enumerate(content or [])]
+    return [(name, part) for name, part in parts if not _is_blank(part)]
+
+
+def _is_blank(part: Json) -> bool:
+    return part["type"] == "text" and not part["text"].strip()
+
+
+def check_tool_calls(turns: list[Named]) -> None:
+    """Every tool call has one result, right behind it; every result has its call."""
+    pending: set[str] = set()
+    calls_at, seen = "", set[str]()
+    for where, message in turns:
+        if message["role"] == "tool":
+            _check_result(where, message["tool_call_id"], pending, seen)
+            continue
+        if pending:
+            _unanswered(calls_at, pending)
+        for position, call in enumerate(message.get("tool_calls") or []):
+            if call["id"] in seen:
+                invalid(
+                    f"{where}.tool_calls[{position}].id",
+                    f"The tool call id '{call['id']}' is used twice. Give every call its own id.",
+                )
+            seen.add(call["id"])
+            pending.add(call["id"])
+            calls_at = where
+    if pending:
+        _unanswered(calls_at, pending)
+
+
+def _check_result(where: str, call_id: str, pending: set[str], seen: set[str]) -> None:
+    if call_id in pending:
+        pending.remove(call_id)
+        return
+    reason = (
+        "has its result already, or other messages stand between call and result"
+        if call_id in seen
+        else "is not among the 'tool_calls' of the assistant message before it"
+    )
+    invalid(f"{where}.tool_call_id", f"The tool call '{call_id}' {reason}.")
+
+
+def _unanswered(where: str, pending: set[str]) -> NoReturn:
+    invalid(
+        f"{where}.tool_calls",
+        "An assistant message with 'tool_calls' must be followed by one message of role 'tool' "
+        f"for each call. Missing: {', '.join(sorted(pending))}.",
+    )
+
+
+def tool_arguments(where: str, call: Json) -> Json:
+    """The arguments of one of `tool_calls` as an object; empty ones mean an empty object."""
+    name = f"{where}.function.arguments"
+    if call.get("type", "function") != "function" or not call.get("function"):
+        invalid(f"{where}.type", "This model takes tool calls of type 'function' only.")
+    try:
+        arguments = json.loads(call["function"]["arguments"] or "{}", parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        invalid(name, "The arguments of a tool call must be a JSON object, written as a string.")
+    if not isinstance(arguments, dict):
+        invalid(name, "The arguments of a tool call must be a JSON object.")
+    return arguments
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def is_data_uri(url: str) -> bool:
+    return url[:5].lower() == "data:"
+
+
+def parse_data_uri(where: str, url: str) -> DataUri:
+    """Raises InvalidRequestError for anything but `data:<type>;base64,<data>`."""
+    match = _DATA_URI.match(url)
+    if match is None:
+        invalid(where, "A data URI must have the form 'data:<media type>;base64,<data>'.")
+    text = url[match.end() :]
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        invalid(where, "The data URI is not valid base64.")
+    if not data:
+        invalid(where, "The data URI holds no data.")
+    return DataUri((match[1] or "text/plain").lower(), text, data)
