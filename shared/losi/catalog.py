@@ -53,9 +53,11 @@ class Route(_Row):
     default_parameters: Mapping[str, Any] = Field(default_factory=dict)
     #: Output limit sent where the vendor requires one and the caller named none.
     max_output_tokens: int = 8_192
+    #: Seconds: to connect, to a stream's first chunk, between its chunks, for a plain answer.
     connect_timeout: float = 5.0
     first_chunk_timeout: float = 120.0
     chunk_timeout: float = 60.0
+    answer_timeout: float = 600.0
 
 
 class Model(_Row):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -67,12 +67,8 @@ async def post_stream(
 async def _post(
     url: str, headers: Mapping[str, str], body: Json, route: Route, vendor: str, refusal: Refusal
 ) -> AsyncIterator[httpx.Response]:
-    timeout = httpx.Timeout(
-        # the router holds each wait to the route's own limits; this is the backstop
-        max(route.first_chunk_timeout, route.chunk_timeout) + 5,
-        connect=route.connect_timeout,
-        pool=route.connect_timeout,
-    )
+    # only connecting is limited here: how long to wait for what comes then, the router decides
+    timeout = httpx.Timeout(None, connect=route.connect_timeout, pool=route.connect_timeout)
     request_headers = {"content-type": "application/json", **headers}
     try:
         async with http_client().stream(
@@ -91,6 +87,14 @@ async def _post(
         raise incomplete(vendor) from error
     except (httpx.InvalidURL, httpx.HTTPError) as error:
         raise UpstreamError(f"{vendor} cannot be called.", code="upstream_unreachable") from error
+
+
+async def finish(chunks: AsyncIterator[bytes]) -> None:
+    """Read what follows the end mark of a stream, so that the connection can be used again."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(1):
+            async for _ in chunks:
+                pass
 
 
 async def _read_json(response: httpx.Response) -> Json | None:

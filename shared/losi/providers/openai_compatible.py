@@ -18,7 +18,7 @@ from losi.providers.base import (
     retry_after_seconds,
     upstream_error,
 )
-from losi.providers.http import post_json, post_stream
+from losi.providers.http import finish, post_json, post_stream
 from losi.providers.sse import events
 from losi.providers.vendors import Vendor
 
@@ -49,6 +49,7 @@ class OpenAICompatibleProvider:
         async with self._open(body, call.route) as chunks:
             async for _, data in events(chunks, self._vendor.name):
                 if data == b"[DONE]":
+                    await finish(chunks)
                     return
                 chunk = self._chunk(data)
                 finished = finished or _finishes(chunk)

@@ -20,7 +20,7 @@ from losi.errors import (
     ServerError,
 )
 from losi.web.parsing import invalid
-from losi.web.responses import JsonResponse
+from losi.web.responses import JsonResponse, render
 
 logger = logging.getLogger("losi.web")
 
@@ -118,10 +118,6 @@ def internal_error(request_id: str) -> ServerError:
         "An unexpected error occurred on our servers. Try again; if it stays, contact support "
         f"with the request id {request_id}."
     )
-
-
-def render(error: LosiError) -> JsonResponse:
-    return JsonResponse(error.envelope(), status_code=error.status, headers=error.headers)
 
 
 async def _losi_error(_: Request, error: Any) -> JsonResponse:

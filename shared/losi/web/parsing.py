@@ -82,6 +82,8 @@ def param_name(location: tuple[int | str, ...]) -> str | None:
     """`("messages", 0, "content")` as OpenAI writes it: `messages[0].content`."""
     name = ""
     for part in location:
+        if isinstance(part, str) and part.startswith("<"):  # the tag of a union's member
+            continue
         name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else part
     return name or None
 

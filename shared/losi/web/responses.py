@@ -1,9 +1,11 @@
-"""Responses of this API: JSON by orjson."""
+"""Responses of this API: JSON by orjson, and errors in the one envelope."""
 
 from typing import Any
 
 import orjson
 from starlette.responses import Response
+
+from losi.errors import LosiError
 
 
 class JsonResponse(Response):
@@ -11,3 +13,7 @@ class JsonResponse(Response):
 
     def render(self, content: Any) -> bytes:
         return orjson.dumps(content)
+
+
+def render(error: LosiError) -> JsonResponse:
+    return JsonResponse(error.envelope(), status_code=error.status, headers=error.headers)

@@ -1,0 +1,152 @@
+"""Upstream answers brought to what OpenAI SDKs rely on; all else passes through untouched.
+
+The faults repaired here are ones real vendors have and real SDKs break on: a repeated role or
+tool call id is concatenated ("assistantassistant", "c1c1"), a missing or negative tool index
+crashes, two calls under one index are merged, a chunk behind the usage chunk loses the usage.
+"""
+
+from typing import Any
+
+from losi.chat.estimate import produced_characters
+from losi.keys import random_id
+from losi.usage import Usage, estimate_tokens, from_openai
+
+Json = dict[str, Any]
+
+
+class ChunkStream:
+    """One streamed completion: rewrites each chunk, and knows what it used in the end.
+
+    `public(chunk)` gives what to send, or None for a chunk that holds only usage; the usage
+    chunk is made last, by `usage_chunk`, when the caller asked for it.
+    """
+
+    def __init__(
+        self,
+        completion_id: str,
+        created: int,
+        model: str,
+        *,
+        include_usage: bool,
+        input_tokens: int,
+    ) -> None:
+        self._identity = {
+            "id": completion_id,
+            "object": "chat.completion.chunk",
+            "created": created,
+            "model": model,
+        }
+        self._include_usage = include_usage
+        self._input_tokens = input_tokens
+        self._characters = 0
+        self._reported: Usage | None = None
+        self._theirs: Any = None
+        self._choices: dict[int, _Choice] = {}
+
+    @property
+    def produced(self) -> bool:
+        """Whether the provider made anything that must be paid for."""
+        return self._characters > 0 or self._reported is not None
+
+    @property
+    def usage(self) -> Usage:
+        """The provider's own figures when it gave any; else the estimate, marked as one."""
+        if self._reported is not None:
+            return self._reported
+        return Usage(self._input_tokens, estimate_tokens(self._characters), estimated=True)
+
+    def public(self, chunk: Json) -> Json | None:
+        # figures are cumulative wherever a vendor repeats them: the last ones stand
+        theirs = chunk.pop("usage", None)
+        if (reported := from_openai(theirs)) is not None:
+            self._reported, self._theirs = reported, theirs
+        choices = [choice for choice in chunk["choices"] if isinstance(choice, dict)]
+        if not choices and not chunk.keys() - {*self._identity, "choices", "system_fingerprint"}:
+            return None
+        chunk.update(self._identity)
+        if self._include_usage:
+            chunk["usage"] = None
+        for choice in choices:
+            index = choice.setdefault("index", 0)
+            self._choices.setdefault(index, _Choice()).repair(choice)
+            self._characters += produced_characters(choice["delta"])
+        chunk["choices"] = choices
+        return chunk
+
+    def usage_chunk(self) -> Json:
+        return {**self._identity, "choices": [], "usage": openai_usage(self._theirs, self.usage)}
+
+
+class _Choice:
+    """What has been said so far in one choice, as far as it must not be said again."""
+
+    def __init__(self) -> None:
+        self._role_sent = False
+        self._calls: dict[int, str | None] = {}  # our index -> id
+        self._upstream: dict[Any, int] = {}  # the upstream's index -> ours, for the call it now is
+
+    def repair(self, choice: Json) -> None:
+        delta = choice.get("delta")
+        if not isinstance(delta, dict):
+            delta = choice["delta"] = {}
+        choice.setdefault("finish_reason", None)
+        if self._role_sent:
+            delta.pop("role", None)
+        else:
+            delta["role"] = "assistant"
+            self._role_sent = True
+        calls = delta.get("tool_calls")
+        if isinstance(calls, list):
+            delta["tool_calls"] = [self._call(call) for call in calls if isinstance(call, dict)]
+        elif calls is not None or "tool_calls" in delta:
+            del delta["tool_calls"]
+
+    def _call(self, call: Json) -> Json:
+        upstream, identity = call.get("index"), call.get("id") or None
+        known = self._upstream.get(upstream)
+        starts = known is None or (identity is not None and identity != self._calls[known])
+        if known is None or starts:
+            known = self._upstream[upstream] = len(self._calls)
+            self._calls[known] = identity
+            call["id"] = identity or f"call_{random_id(24)}"
+            call.setdefault("type", "function")
+        else:
+            for name in ("id", "type"):
+                call.pop(name, None)
+            if isinstance(function := call.get("function"), dict):
+                function.pop("name", None)
+        call["index"] = known
+        return call
+
+
+def public_completion(answer: Json, completion_id: str, created: int, model: str) -> Json:
+    """A plain answer under our id and the public model name, with what the SDKs' types require."""
+    answer.update(id=completion_id, object="chat.completion", created=created, model=model)
+    for position, choice in enumerate(answer["choices"]):
+        choice.setdefault("index", position)
+        choice.setdefault("finish_reason", "stop")
+        choice.setdefault("logprobs", None)
+        choice["message"].setdefault("role", "assistant")
+        choice["message"].setdefault("content", None)
+        choice["message"].setdefault("refusal", None)
+    return answer
+
+
+def completion_usage(answer: Json, input_tokens: int) -> Usage:
+    """The provider's own figures, or the estimate where it gave none."""
+    reported = from_openai(answer.get("usage"))
+    if reported is not None:
+        return reported
+    characters = sum(produced_characters(choice["message"]) for choice in answer["choices"])
+    return Usage(input_tokens, estimate_tokens(characters), estimated=True)
+
+
+def openai_usage(theirs: Any, usage: Usage) -> Json:
+    """Our figures over the provider's own object, which may hold details that we do not count."""
+    ours = usage.to_openai()
+    if not isinstance(theirs, dict):
+        return ours
+    for name in ("prompt_tokens_details", "completion_tokens_details"):
+        if isinstance(theirs.get(name), dict):
+            ours[name] = {**theirs[name], **ours[name]}
+    return {**theirs, **ours}

@@ -1,0 +1,283 @@
+"""The use case: admit a chat completion, route it, relay the answer, settle what it used."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import orjson
+
+from losi.auth import Authenticator
+from losi.catalog import Catalog, Model
+from losi.chat import estimate
+from losi.chat.chunks import ChunkStream, completion_usage, openai_usage, public_completion
+from losi.chat.routing import Answered, Job, Router, answered_headers, candidates
+from losi.chat.schemas import ChatRequest
+from losi.errors import (
+    LosiError,
+    ModelNotFoundError,
+    ModelNotInPlanError,
+    ServerError,
+    StaleAuthentication,
+    StoreUnavailableError,
+    error_event,
+)
+from losi.keys import random_id
+from losi.ledger import Admission, Hold, Ledger
+from losi.principal import Principal
+from losi.usage import Usage
+
+logger = logging.getLogger("losi.chat")
+
+Json = dict[str, Any]
+
+PERMISSION = "chat.completions"
+DONE = b"data: [DONE]\n\n"
+#: A hold outlives its request's deadline by this much, so that clocks may differ by seconds.
+HOLD_GRACE_SECONDS = 10.0
+SUNSET_NOTICE = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as the web layer hands it over; `seconds` is the time it may take."""
+
+    authorization: str | None
+    request: ChatRequest
+    request_id: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    body: Json
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class EventStream:
+    """`events` must be read to its end even when nobody listens: it meters and settles."""
+
+    events: AsyncGenerator[bytes]
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    model: Model
+    admission: Admission
+    input_tokens: int
+    job: Job
+
+    @property
+    def hold(self) -> Hold:
+        return self.admission.hold
+
+
+class ChatCompletions:
+    def __init__(
+        self, authenticator: Authenticator, ledger: Ledger, catalog: Catalog, router: Router
+    ) -> None:
+        self._authenticator = authenticator
+        self._ledger = ledger
+        self._catalog = catalog
+        self._router = router
+
+    async def authenticate(self, authorization: str | None, *, fresh: bool = False) -> Principal:
+        """Who calls. Raises AuthenticationError or PermissionDeniedError."""
+        principal = await anyio.to_thread.run_sync(
+            lambda: self._authenticator.authenticate(authorization, fresh=fresh)
+        )
+        principal.require(PERMISSION)
+        return principal
+
+    async def complete(self, call: Call, principal: Principal) -> Completion:
+        """A plain answer. Raises a LosiError; a failed call is not charged."""
+        admitted = await self._admit(call, principal)
+        usage: Usage | None = None
+        try:
+            answer, answered = await self._router.complete(admitted.job)
+            usage = completion_usage(answer, admitted.input_tokens)
+        except LosiError as error:
+            _with_limits(error, admitted)
+            raise
+        finally:
+            await self._settle(admitted.hold, usage, call.request_id)
+        self._log(call.request_id, admitted, answered, usage)
+        body = public_completion(answer, _completion_id(), int(time.time()), admitted.model.id)
+        body["usage"] = openai_usage(answer.get("usage"), usage)
+        return Completion(body, _headers(admitted, answered))
+
+    async def stream(self, call: Call, principal: Principal) -> EventStream:
+        """An answer as server-sent events, once its first chunk has arrived.
+
+        Raises a LosiError for all that fails before; what fails later is the last event.
+        """
+        admitted = await self._admit(call, principal)
+        try:
+            chunks, answered = await self._router.stream(admitted.job)
+        except BaseException as error:
+            await self._settle(admitted.hold, None, call.request_id)
+            if isinstance(error, LosiError):
+                _with_limits(error, admitted)
+            raise
+        relay = ChunkStream(
+            _completion_id(),
+            int(time.time()),
+            admitted.model.id,
+            include_usage=call.request.include_usage,
+            input_tokens=admitted.input_tokens,
+        )
+        events = self._events(call, admitted, answered, chunks, relay)
+        return EventStream(events, _headers(admitted, answered))
+
+    async def _events(
+        self,
+        call: Call,
+        admitted: _Admitted,
+        answered: Answered,
+        chunks: AsyncGenerator[Json],
+        relay: ChunkStream,
+    ) -> AsyncGenerator[bytes]:
+        failure: LosiError | None = None
+        try:
+            async with aclosing(chunks):
+                async for chunk in chunks:
+                    public = relay.public(chunk)
+                    if public is not None:
+                        yield _event(public)
+        except LosiError as error:
+            failure = error
+        except Exception as error:
+            logger.error("%s relay failed: %s", call.request_id, type(error).__name__)
+            failure = ServerError("The answer could not be relayed to its end. Try again.")
+        finally:
+            usage = relay.usage if relay.produced else None
+            await self._settle(admitted.hold, usage, call.request_id)
+        self._log(call.request_id, admitted, answered, usage, failure)
+        if failure is not None:  # no [DONE]: a broken answer must not look whole
+            yield _event(error_event(failure))
+            return
+        if call.request.include_usage:
+            yield _event(relay.usage_chunk())
+        yield DONE
+
+    async def _admit(self, call: Call, principal: Principal) -> _Admitted:
+        request = call.request
+        input_tokens = estimate.input_tokens(request.body)
+        try:
+            model = self._model(request.params.model, principal)
+            admission = await self._hold(call, principal, model, input_tokens)
+        except StaleAuthentication:
+            # the key or plan changed since it was cached: whatever it is now decides
+            principal = await self.authenticate(call.authorization, fresh=True)
+            model = self._model(request.params.model, principal)
+            try:
+                admission = await self._hold(call, principal, model, input_tokens)
+            except StaleAuthentication as error:  # it changed again, within this very request
+                raise StoreUnavailableError from error
+        try:
+            routes = candidates(request, model, input_tokens, test_key=principal.test)
+        except BaseException:
+            await self._settle(admission.hold, None, call.request_id)
+            raise
+        deadline = asyncio.get_running_loop().time() + call.seconds
+        job = Job(request, model, routes, call.request_id, deadline)
+        return _Admitted(model, admission, input_tokens, job)
+
+    async def _hold(
+        self, call: Call, principal: Principal, model: Model, input_tokens: int
+    ) -> Admission:
+        cap = principal.plan.hold_output_tokens
+        output = call.request.n * min(call.request.max_output_tokens or cap, cap)
+        expires_at = time.time() + call.seconds + HOLD_GRACE_SECONDS
+        return await anyio.to_thread.run_sync(
+            lambda: self._ledger.admit(
+                principal,
+                model.code,
+                call.request_id.removeprefix("req_"),
+                input_tokens,
+                input_tokens + output,
+                expires_at,
+            )
+        )
+
+    def _model(self, model_id: str, principal: Principal) -> Model:
+        return find_model(self._catalog, model_id, principal)
+
+    async def _settle(self, hold: Hold, usage: Usage | None, request_id: str) -> None:
+        """Settle or release, whatever happens around: a cancelled request is metered too."""
+        with anyio.CancelScope(shield=True):
+            try:
+                if usage is None:
+                    await anyio.to_thread.run_sync(self._ledger.release, hold)
+                else:
+                    await anyio.to_thread.run_sync(self._ledger.settle, hold, usage)
+            except StoreUnavailableError:
+                # the hold stays and is settled at its estimate once it expires; the answer is
+                # the caller's, and this line lets the operator set the bill right
+                logger.error("%s could not be settled: %s", request_id, usage)
+
+    def _log(
+        self,
+        request_id: str,
+        admitted: _Admitted,
+        answered: Answered,
+        usage: Usage | None,
+        failure: LosiError | None = None,
+    ) -> None:
+        logger.info(
+            "%s account=%s model=%s route=%s/%s attempts=%d usage=%s outcome=%s",
+            request_id,
+            admitted.hold.account_id,
+            admitted.model.id,
+            answered.route.provider,
+            answered.route.model,
+            answered.attempts,
+            usage,
+            failure.code if failure else "ok",
+        )
+
+
+def find_model(catalog: Catalog, model_id: str, principal: Principal) -> Model:
+    """Raises ModelNotFoundError (404), or ModelNotInPlanError (403) naming plans that have it."""
+    model = catalog.get(model_id)
+    if model is None:
+        known = ", ".join(m.id for m in catalog if principal.plan.name in m.plans)
+        raise ModelNotFoundError(
+            f"The model '{model_id[:64]}' does not exist. Your plan has: {known}.", param="model"
+        )
+    if principal.plan.name not in model.plans:
+        raise ModelNotInPlanError(
+            f"The model '{model.id}' is not part of the {principal.plan.name} plan. "
+            f"It comes with: {', '.join(sorted(model.plans))}.",
+            param="model",
+        )
+    return model
+
+
+def _completion_id() -> str:
+    return f"chatcmpl-{random_id(24)}"
+
+
+def _event(data: Json) -> bytes:
+    return b"data: " + orjson.dumps(data) + b"\n\n"
+
+
+def _with_limits(error: LosiError, admitted: _Admitted) -> None:
+    """Rate limit headers stand on refusals too."""
+    error.headers = {**admitted.admission.limits.headers(), **error.headers}
+
+
+def _headers(admitted: _Admitted, answered: Answered) -> dict[str, str]:
+    headers = {**admitted.admission.limits.headers(), **answered_headers(answered)}
+    shutdown = admitted.model.shutdown_date
+    if shutdown and shutdown - date.today() <= SUNSET_NOTICE:
+        headers["sunset"] = shutdown.strftime("%a, %d %b %Y 00:00:00 GMT")
+    return headers

@@ -1,0 +1,71 @@
+"""From the caller's request to the body one route is sent."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from losi.catalog import Model, Route
+from losi.chat.schemas import ChatRequest
+from losi.providers.vendors import vendors
+
+Json = dict[str, Any]
+
+#: Ours to decide at each provider, whatever the caller said.
+_TRANSPORT = ("stream", "stream_options")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    body: Json
+    #: Parameters of the caller that this route does not take, sorted.
+    dropped: tuple[str, ...]
+
+
+def prepare(request: ChatRequest, model: Model, route: Route) -> Prepared:
+    """Apply the catalogue: name, defaults, system prompt, parameters the upstream refuses."""
+    unsupported = route.unsupported_parameters | vendors()[route.provider].unsupported_parameters
+    sent = {name: value for name, value in request.body.items() if value is not None}
+    dropped = tuple(sorted(unsupported & sent.keys()))
+    defaults = {**model.default_parameters, **route.default_parameters}
+    body = {
+        name: value
+        for name, value in {**defaults, **sent}.items()
+        if name not in unsupported and name not in _TRANSPORT
+    }
+    body["model"] = route.model
+    if model.system_prompt:
+        body["messages"] = with_system_prompt(body["messages"], model.system_prompt.strip())
+    return Prepared(body, dropped)
+
+
+def with_system_prompt(messages: list[Json], prompt: str) -> list[Json]:
+    """The model's own prompt behind the caller's: "appended to it rather than replacing it".
+
+    The last of the leading system or developer messages is extended; without one, a system
+    message is put first.
+    """
+    leading = 0
+    while leading < len(messages) and messages[leading]["role"] in ("system", "developer"):
+        leading += 1
+    if not leading:
+        return [{"role": "system", "content": prompt}, *messages]
+    own = messages[leading - 1]
+    content: str | list[Json]
+    if isinstance(own["content"], str):
+        content = f"{own['content']}\n\n{prompt}"
+    else:
+        content = [*own["content"], {"type": "text", "text": prompt}]
+    return [*messages[: leading - 1], {**own, "content": content}, *messages[leading:]]
+
+
+def needed_features(request: ChatRequest) -> set[str]:
+    """What a route must be able to do for this request, in the catalogue's words."""
+    needed = set()
+    if request.params.tools:
+        needed.add("tools")
+    if request.params.response_format and request.params.response_format.type != "text":
+        needed.add("structured_output")
+    for message in request.body["messages"]:
+        parts = message.get("content")
+        if isinstance(parts, list) and any(part.get("type") == "image_url" for part in parts):
+            needed.add("vision")
+    return needed

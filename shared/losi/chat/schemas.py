@@ -1,0 +1,226 @@
+"""OpenAI's chat completion request, as far as we must understand it.
+
+Known parameters are checked for type and range; unknown ones pass through to providers that may
+know them. What is sent upstream is the caller's own JSON (`ChatRequest.body`), not a re-rendering
+of these models. https://platform.openai.com/docs/api-reference/chat/create
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+
+class ContentPart(_Wire):
+    """A part of a message; what else it holds depends on its type and is the provider's matter."""
+
+    type: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _holds_what_it_names(self) -> "ContentPart":
+        extra = self.model_extra or {}
+        if self.type == "text" and not isinstance(extra.get("text"), str):
+            raise ValueError("A content part of type 'text' needs a string 'text'.")
+        if self.type == "image_url":
+            image = extra.get("image_url")
+            if not isinstance(image, dict) or not isinstance(image.get("url"), str):
+                raise ValueError(
+                    "A content part of type 'image_url' needs 'image_url': {'url': '...'}."
+                )
+        return self
+
+
+def _content_form(content: Any) -> str:
+    return "<parts>" if isinstance(content, list) else "<text>"
+
+
+#: Text or parts, told apart before validation, so that a mistake is reported for one form only.
+#: Names in <> do not show in `error.param` (web/parsing.py).
+Content = Annotated[
+    Annotated[str, Tag("<text>")] | Annotated[list[ContentPart], Tag("<parts>")],
+    Discriminator(_content_form),
+]
+
+
+class FunctionCall(_Wire):
+    name: str = Field(min_length=1)
+    arguments: str
+
+
+class ToolCall(_Wire):
+    id: str = Field(min_length=1)
+    type: Literal["function", "custom"] = "function"
+    function: FunctionCall | None = None
+
+    @model_validator(mode="after")
+    def _function_is_there(self) -> "ToolCall":
+        if self.type == "function" and self.function is None:
+            raise ValueError("A tool call of type 'function' needs 'function'.")
+        return self
+
+
+class Message(_Wire):
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: Content | None = None
+    name: str | None = None
+    tool_calls: list[ToolCall] | None = None
+    tool_call_id: str | None = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "Message":
+        if self.role == "tool" and not self.tool_call_id:
+            raise ValueError("A message with role 'tool' needs 'tool_call_id'.")
+        if self.role == "function" and not self.name:
+            raise ValueError("A message with role 'function' needs 'name'.")
+        if self.content is None and self.role not in ("assistant", "function"):
+            raise ValueError(f"A message with role '{self.role}' needs 'content'.")
+        if self.role == "assistant" and self.content is None:
+            extra = self.model_extra or {}
+            if not (self.tool_calls or extra.keys() & {"function_call", "refusal", "audio"}):
+                raise ValueError("A message with role 'assistant' needs 'content' or 'tool_calls'.")
+        return self
+
+
+class FunctionDefinition(_Wire):
+    name: str = Field(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class Tool(_Wire):
+    type: str
+    function: FunctionDefinition | None = None
+
+    @model_validator(mode="after")
+    def _function_is_there(self) -> "Tool":
+        if self.type == "function" and self.function is None:
+            raise ValueError("A tool of type 'function' needs 'function'.")
+        return self
+
+
+class StreamOptions(_Wire):
+    include_usage: bool | None = None
+
+
+class ResponseFormat(_Wire):
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _schema_is_there(self) -> "ResponseFormat":
+        if self.type == "json_schema" and not isinstance((self.json_schema or {}).get("name"), str):
+            raise ValueError(
+                "'response_format' of type 'json_schema' needs "
+                "'json_schema': {'name': '...', 'schema': {...}}."
+            )
+        return self
+
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Penalty = Annotated[float, Field(ge=-2, le=2)]
+
+
+class ChatCompletionRequest(_Wire):
+    """The parameters of POST /api/v1/chat/completions."""
+
+    model: str = Field(min_length=1, max_length=256)
+    messages: list[Message] = Field(min_length=1)
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Probability | None = None
+    n: Annotated[int, Field(ge=1, le=128)] | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    stop: Any = None
+    tools: list[Tool] | None = Field(default=None, max_length=512)
+    tool_choice: Any = None
+    parallel_tool_calls: bool | None = None
+    response_format: ResponseFormat | None = None
+    frequency_penalty: Penalty | None = None
+    presence_penalty: Penalty | None = None
+    logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    seed: int | None = None
+    user: str | None = None
+    metadata: dict[str, str] | None = None
+    reasoning_effort: str | None = None
+    service_tier: str | None = None
+    store: bool | None = None
+
+    @field_validator("stop")
+    @classmethod
+    def _up_to_four_sequences(cls, value: Any) -> Any:
+        sequences = [value] if isinstance(value, str) else value
+        if value is None:
+            return None
+        if not isinstance(sequences, list) or not all(isinstance(s, str) for s in sequences):
+            raise ValueError("'stop' must be a string or an array of strings.")
+        if not 1 <= len(sequences) <= 4:
+            raise ValueError(f"'stop' takes 1 to 4 sequences; this has {len(sequences)}.")
+        if not all(sequences):
+            raise ValueError("'stop' must not hold an empty sequence.")
+        return value
+
+    @field_validator("tool_choice")
+    @classmethod
+    def _known_choice(cls, value: Any) -> Any:
+        modes = (None, "none", "auto", "required")
+        if not isinstance(value, dict) and value not in modes:
+            raise ValueError(
+                "'tool_choice' must be 'none', 'auto', 'required' or an object that names a tool."
+            )
+        return value
+
+
+def cross_check(request: ChatCompletionRequest) -> tuple[str, str] | None:
+    """The first parameter that does not fit the others, and why; None when all fit."""
+    names = {tool.function.name for tool in request.tools or () if tool.function}
+    choice = request.tool_choice
+    if choice not in (None, "none", "auto") and not request.tools:
+        return "tool_choice", "'tool_choice' needs 'tools'. Add the tools, or remove it."
+    if isinstance(choice, dict) and choice.get("type") == "function":
+        function = choice.get("function")
+        name = function.get("name") if isinstance(function, dict) else None
+        if name not in names:
+            return "tool_choice", "'tool_choice' names a function that is not among 'tools'."
+    if request.stream_options is not None and not request.stream:
+        return "stream_options", "'stream_options' is only allowed with 'stream': true."
+    if request.top_logprobs is not None and not request.logprobs:
+        return "top_logprobs", "'top_logprobs' needs 'logprobs': true."
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A validated request: `params` to read, `body` (the caller's JSON) to send on."""
+
+    params: ChatCompletionRequest
+    body: dict[str, Any]
+
+    @property
+    def include_usage(self) -> bool:
+        options = self.params.stream_options
+        return bool(options and options.include_usage)
+
+    @property
+    def max_output_tokens(self) -> int | None:
+        return self.params.max_completion_tokens or self.params.max_tokens
+
+    @property
+    def n(self) -> int:
+        return self.params.n or 1

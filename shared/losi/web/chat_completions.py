@@ -1,0 +1,68 @@
+"""POST /api/v1/chat/completions."""
+
+import time
+from functools import cache
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+
+from losi.catalog import catalog
+from losi.chat.completions import Call, ChatCompletions
+from losi.chat.routing import Router
+from losi.chat.schemas import ChatCompletionRequest, ChatRequest, cross_check
+from losi.errors import InvalidRequestError
+from losi.principal import Principal
+from losi.web.dependencies import authenticator, ledger, request_id
+from losi.web.parsing import parse, read_json
+from losi.web.responses import JsonResponse, render
+from losi.web.sse import EventStreamResponse, Opened
+
+router = APIRouter(prefix="/api/v1")
+
+#: Lambda's longest invocation; elsewhere the same holds, so that no hold outlives its request.
+LONGEST_SECONDS = 900.0
+#: Left before the deadline to send the error event and to settle.
+MARGIN_SECONDS = 2.0
+
+
+@cache
+def chat_completions() -> ChatCompletions:
+    return ChatCompletions(authenticator(), ledger(), catalog(), Router())
+
+
+@router.post("/chat/completions")
+async def create_chat_completion(http: Request) -> Any:
+    began = time.monotonic()
+    chat = chat_completions()
+    authorization = http.headers.get("authorization")
+    principal = await chat.authenticate(authorization)
+    request = parse_chat_request(await read_json(http))
+    seconds = _seconds_left(http) - (time.monotonic() - began)
+    call = Call(authorization, request, request_id(http), seconds)
+    if request.params.stream:
+        return EventStreamResponse(_open(chat, call, principal), render)
+    completion = await chat.complete(call, principal)
+    return JsonResponse(completion.body, headers=completion.headers)
+
+
+async def _open(chat: ChatCompletions, call: Call, principal: Principal) -> Opened:
+    stream = await chat.stream(call, principal)
+    return stream.events, stream.headers
+
+
+def parse_chat_request(body: dict[str, Any]) -> ChatRequest:
+    """Raises InvalidRequestError (400) naming the parameter that is wrong."""
+    params = parse(ChatCompletionRequest, body)
+    if (mistake := cross_check(params)) is not None:
+        param, reason = mistake
+        raise InvalidRequestError(reason, param=param, code="invalid_value")
+    return ChatRequest(params, body)
+
+
+def _seconds_left(http: Request) -> float:
+    """What this invocation may still take; Mangum and our runtime put its context in the scope."""
+    context = http.scope.get("aws.context")
+    if context is None:
+        return LONGEST_SECONDS - MARGIN_SECONDS
+    return float(context.get_remaining_time_in_millis()) / 1000 - MARGIN_SECONDS

@@ -1,0 +1,109 @@
+"""The response of a streamed completion, written so that nothing that was produced goes unmetered.
+
+A client that disconnects does not stop the relay: the events are read to their end (which settles
+what the provider produced) and no longer sent. While the provider is silent, comments keep
+proxies and browsers from closing the connection; SDKs skip them.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import aclosing, suppress
+from typing import Any
+
+import orjson
+from starlette.types import Message, Receive, Scope, Send
+
+from losi.errors import LosiError, error_event
+
+HEARTBEAT_SECONDS = 15.0
+HEARTBEAT = b": keep-alive\n\n"
+HEADERS = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+}
+
+Opened = tuple[AsyncGenerator[bytes], Mapping[str, str]]
+Render = Callable[[LosiError], Callable[[Scope, Receive, Send], Awaitable[None]]]
+
+
+class EventStreamResponse:
+    """An ASGI response. `opening` gives the events and their headers, or raises a LosiError.
+
+    An error before anything was sent is rendered with its status; once the stream has begun
+    (the first event, or a heartbeat while the provider was silent) it becomes an error event.
+    """
+
+    def __init__(
+        self,
+        opening: Coroutine[Any, Any, Opened],
+        render: Render,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+    ) -> None:
+        self._opening = opening
+        self._render = render
+        self._heartbeat_seconds = heartbeat_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        writer = _Writer(send)
+        heartbeat = asyncio.create_task(writer.keep_alive(self._heartbeat_seconds))
+        try:
+            try:
+                events, headers = await self._opening
+            except LosiError as error:
+                heartbeat.cancel()
+                if not writer.begun:
+                    await self._render(error)(scope, receive, send)
+                    return
+                await writer.write(b"data: " + orjson.dumps(error_event(error)) + b"\n\n")
+            else:
+                async with aclosing(events):
+                    writer.headers.update(headers)
+                    async for event in events:
+                        await writer.write(event)
+        finally:
+            heartbeat.cancel()
+            with suppress(asyncio.CancelledError):
+                await heartbeat
+        await writer.end()
+
+
+class _Writer:
+    """Sends until the client is gone, and from then on only pretends to."""
+
+    def __init__(self, send: Send) -> None:
+        self.headers = dict(HEADERS)
+        self.begun = False
+        self._send = send
+        self._gone = False
+        self._lock = asyncio.Lock()  # the heartbeat writes too
+        self._last_write = asyncio.get_running_loop().time()
+
+    async def keep_alive(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            silent = loop.time() - self._last_write
+            if silent >= seconds:
+                await self.write(HEARTBEAT)
+                silent = 0.0
+            await asyncio.sleep(seconds - silent)
+
+    async def write(self, data: bytes) -> None:
+        async with self._lock:
+            if not self.begun:
+                self.begun = True
+                raw = [(name.encode(), value.encode()) for name, value in self.headers.items()]
+                await self._try({"type": "http.response.start", "status": 200, "headers": raw})
+            await self._try({"type": "http.response.body", "body": data, "more_body": True})
+            self._last_write = asyncio.get_running_loop().time()
+
+    async def end(self) -> None:
+        await self._try({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _try(self, message: Message) -> None:
+        if self._gone:
+            return
+        try:
+            await self._send(message)
+        except OSError:  # ASGI's word for "the client has disconnected"
+            self._gone = True
