@@ -2,8 +2,8 @@
 
 from mangum import Mangum
 
-from losi.web.app import create_app
 from losi.web.api_usage import router
+from losi.web.app import create_app
 
 app = create_app(router)
 handler = Mangum(app, lifespan="off")

@@ -1,7 +1,7 @@
 """The models of the API and their routes to upstream models, read once from models.toml."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from losi.errors import ModelNotFoundError, ModelNotInPlanError
+from losi.plans import Plan, plans
 from losi.usage import Usage
 
 
@@ -105,11 +107,29 @@ class Catalog:
         if not len(models) == len(self._by_id) == len(self._by_code):
             raise ValueError("two models of the catalogue share an id or a code")
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Model]:
         return iter(self._by_id.values())
 
-    def get(self, model_id: str) -> Model | None:
-        return self._by_id.get(model_id)
+    def of_plan(self, plan: Plan) -> list[Model]:
+        return [model for model in self._by_id.values() if plan.name in model.plans]
+
+    def find(self, model_id: str, plan: Plan) -> Model:
+        """Raises ModelNotFoundError (404), or ModelNotInPlanError (403) naming plans with it."""
+        model = self._by_id.get(model_id)
+        if model is None:
+            known = ", ".join(model.id for model in self.of_plan(plan))
+            raise ModelNotFoundError(
+                f"The model '{model_id[:64]}' does not exist. Your plan has: {known}.",
+                param="model",
+            )
+        if plan.name not in model.plans:
+            having = ", ".join(name for name in plans() if name in model.plans)
+            raise ModelNotInPlanError(
+                f"The model '{model.id}' is not part of the {plan.name} plan. "
+                f"It comes with: {having}.",
+                param="model",
+            )
+        return model
 
     def by_code(self, code: str) -> Model | None:
         return self._by_code.get(code)

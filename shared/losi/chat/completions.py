@@ -21,8 +21,6 @@ from losi.chat.routing import Answered, Job, Router, answered_headers, candidate
 from losi.chat.schemas import ChatRequest
 from losi.errors import (
     LosiError,
-    ModelNotFoundError,
-    ModelNotInPlanError,
     ServerError,
     StaleAuthentication,
     StoreUnavailableError,
@@ -172,12 +170,12 @@ class ChatCompletions:
         request = call.request
         input_tokens = estimate.input_tokens(request.body)
         try:
-            model = self._model(request.params.model, principal)
+            model = self._catalog.find(request.params.model, principal.plan)
             admission = await self._hold(call, principal, model, input_tokens)
         except StaleAuthentication:
             # the key or plan changed since it was cached: whatever it is now decides
             principal = await self.authenticate(call.authorization, fresh=True)
-            model = self._model(request.params.model, principal)
+            model = self._catalog.find(request.params.model, principal.plan)
             try:
                 admission = await self._hold(call, principal, model, input_tokens)
             except StaleAuthentication as error:  # it changed again, within this very request
@@ -207,9 +205,6 @@ class ChatCompletions:
                 expires_at,
             )
         )
-
-    def _model(self, model_id: str, principal: Principal) -> Model:
-        return find_model(self._catalog, model_id, principal)
 
     async def _settle(self, hold: Hold, usage: Usage | None, request_id: str) -> None:
         """Settle or release, whatever happens around: a cancelled request is metered too."""
@@ -243,23 +238,6 @@ class ChatCompletions:
             usage,
             failure.code if failure else "ok",
         )
-
-
-def find_model(catalog: Catalog, model_id: str, principal: Principal) -> Model:
-    """Raises ModelNotFoundError (404), or ModelNotInPlanError (403) naming plans that have it."""
-    model = catalog.get(model_id)
-    if model is None:
-        known = ", ".join(m.id for m in catalog if principal.plan.name in m.plans)
-        raise ModelNotFoundError(
-            f"The model '{model_id[:64]}' does not exist. Your plan has: {known}.", param="model"
-        )
-    if principal.plan.name not in model.plans:
-        raise ModelNotInPlanError(
-            f"The model '{model.id}' is not part of the {principal.plan.name} plan. "
-            f"It comes with: {', '.join(sorted(model.plans))}.",
-            param="model",
-        )
-    return model
 
 
 def _completion_id() -> str:

@@ -1,0 +1,133 @@
+"""GET /api/v1/api-usage: tokens and requests per UTC day, as JSON or CSV."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, Query
+from starlette.responses import Response
+
+from losi.catalog import catalog
+from losi.errors import InvalidRequestError
+from losi.ledger import DayUsage
+from losi.principal import Principal
+from losi.usage import Usage
+from losi.web.dependencies import fresh_principal, ledger
+from losi.web.responses import JsonResponse
+
+router = APIRouter(prefix="/api/v1")
+
+LONGEST_DAYS = 400
+DEFAULT_DAYS = 30
+
+Row = dict[str, Any]
+Caller = Annotated[Principal, Depends(fresh_principal("usage.read"))]
+
+
+@router.get("/api-usage")
+def get_api_usage(
+    caller: Caller,
+    start_date: Annotated[str | None, Query()] = None,
+    end_date: Annotated[str | None, Query()] = None,
+    group_by: Annotated[Literal["model", "key"] | None, Query()] = None,
+    accept: Annotated[str | None, Header()] = None,
+) -> Response:
+    start, end = date_range(start_date, end_date, datetime.now(UTC).date())
+    days = ledger().usage(caller.account_id, start, end)
+    rows = (
+        grouped_rows(days, group_by)
+        if group_by
+        else [_row(d.day, d.requests, d.total) for d in days]
+    )
+    if "text/csv" in (accept or ""):
+        return _csv(rows, group_by)
+    return JsonResponse({"data": {"usage": rows, "summary": _summary(rows)}})
+
+
+def date_range(start_date: str | None, end_date: str | None, today: date) -> tuple[date, date]:
+    """Both days count. Without dates: the last 30 days. Raises InvalidRequestError (400)."""
+    end = _parse_date("end_date", end_date) if end_date is not None else today
+    if start_date is not None:
+        start = _parse_date("start_date", start_date)
+    else:
+        start = max(end, date.min + timedelta(DEFAULT_DAYS)) - timedelta(DEFAULT_DAYS - 1)
+    if start > end:
+        raise InvalidRequestError(
+            f"'start_date' ({start}) is after 'end_date' ({end}). Swap them.", param="start_date"
+        )
+    if (end - start).days >= LONGEST_DAYS:
+        raise InvalidRequestError(
+            f"The range holds {(end - start).days + 1} days; at most {LONGEST_DAYS} are answered "
+            "at once. Ask for a shorter range.",
+            param="start_date",
+        )
+    return start, end
+
+
+def grouped_rows(days: Iterable[DayUsage], group_by: Literal["model", "key"]) -> list[Row]:
+    """A row per day and model, or day and key, with its cost at the catalogue's prices."""
+    rows = []
+    for day in days:
+        groups: dict[str, tuple[int, Usage, float]] = {}
+        for (key_id, code), (requests, usage) in day.by_key_model.items():
+            model = catalog().by_code(code)
+            name = f"key_{key_id}" if group_by == "key" else model.id if model else code
+            known = groups.get(name, (0, Usage(0, 0), 0.0))
+            cost = model.prices.cost(usage) if model else 0.0
+            groups[name] = (known[0] + requests, known[1] + usage, known[2] + cost)
+        for name, (requests, usage, cost) in sorted(groups.items()):
+            row = _row(day.day, requests, usage)
+            rows.append(
+                {
+                    "day": row.pop("day"),
+                    group_by: name,
+                    **row,
+                    "total_cached_tokens": usage.cached_tokens,
+                    "total_reasoning_tokens": usage.reasoning_tokens,
+                    "cost_usd": round(cost, 6),
+                }
+            )
+    return rows
+
+
+def _row(day: date, requests: int, usage: Usage) -> Row:
+    return {
+        "day": day.isoformat(),
+        "total_requests": requests,
+        "total_input_tokens": usage.input_tokens,
+        "total_output_tokens": usage.output_tokens,
+    }
+
+
+def _summary(rows: list[Row]) -> Row:
+    names = ["total_requests", "total_input_tokens", "total_output_tokens"]
+    summary: Row = {name: sum(row[name] for row in rows) for name in names}
+    if rows and "cost_usd" in rows[0]:
+        summary["cost_usd"] = round(sum(row["cost_usd"] for row in rows), 6)
+    return summary
+
+
+def _csv(rows: list[Row], group_by: str | None) -> Response:
+    columns = ["day", "total_requests", "total_input_tokens", "total_output_tokens"]
+    if group_by:
+        columns.insert(1, group_by)
+        columns += ["total_cached_tokens", "total_reasoning_tokens", "cost_usd"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return Response(text.getvalue(), media_type="text/csv; charset=utf-8")
+
+
+def _parse_date(param: str, text: str) -> date:
+    try:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+            raise ValueError
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidRequestError(
+            f"'{param}' must be a date as YYYY-MM-DD, for example 2026-06-30.", param=param
+        ) from error
