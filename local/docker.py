@@ -1,0 +1,117 @@
+"""A Docker daemon for `sam local`: the one that runs, or one of our own where we may start it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from local.python313 import python313_environment
+
+MACHINE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "?")
+IMAGE = f"public.ecr.aws/lambda/python:3.13-{MACHINE}"
+START_SECONDS = 60
+
+#: Tried in this order: as on any server, without a firewall, without a layered file system.
+DAEMON_OPTIONS: tuple[list[str], ...] = (
+    [],
+    ["--iptables=false", "--ip6tables=false"],
+    ["--iptables=false", "--ip6tables=false", "--storage-driver=vfs"],
+)
+
+
+class DockerUnavailable(Exception):
+    """Docker cannot run here; the message says why, and what would help."""
+
+
+@contextmanager
+def docker() -> Iterator[dict[str, str]]:
+    """Yields the environment in which docker's clients find a daemon."""
+    if shutil.which("docker") is None:
+        raise DockerUnavailable("The command docker is missing. Install Docker (docker.io).")
+    environment = dict(os.environ)
+    if _answers(environment):
+        yield environment
+        return
+    if os.geteuid() != 0 or shutil.which("dockerd") is None:
+        raise DockerUnavailable(
+            "No Docker daemon answers, and none can be started here: that takes root and the "
+            "command dockerd (package docker.io). Start Docker and try again."
+        )
+    with _own_daemon() as host:
+        yield {**environment, "DOCKER_HOST": host}
+
+
+def ensure_image(environment: dict[str, str]) -> None:
+    """Get AWS's base image, or where no registry can be reached make a stand-in of this machine."""
+    if _succeeds(["docker", "image", "inspect", IMAGE], environment):
+        return
+    if _succeeds(["docker", "pull", IMAGE], environment):
+        return
+    script = Path(__file__).with_name("lambda-image")
+    made = subprocess.run(
+        [str(script), IMAGE],
+        env={**environment, **python313_environment()},
+        capture_output=True,
+        text=True,
+    )
+    if made.returncode:
+        raise DockerUnavailable(
+            f"{IMAGE} can neither be pulled nor replaced by a stand-in:\n{made.stderr}"
+        )
+
+
+def _answers(environment: dict[str, str]) -> bool:
+    return _succeeds(["docker", "version"], environment)
+
+
+def _succeeds(command: list[str], environment: dict[str, str]) -> bool:
+    return subprocess.run(command, env=environment, capture_output=True).returncode == 0
+
+
+@contextmanager
+def _own_daemon() -> Iterator[str]:
+    """A daemon that shares nothing with any other and leaves nothing behind."""
+    folder = Path(tempfile.mkdtemp(prefix="losi-docker-"))
+    host = f"unix://{folder / 'docker.sock'}"
+    try:
+        daemon = _start_daemon(folder, host)
+        try:
+            yield host
+        finally:
+            daemon.terminate()
+            daemon.wait()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start_daemon(folder: Path, host: str) -> subprocess.Popen[bytes]:
+    log = folder / "log"
+    for options in DAEMON_OPTIONS:
+        command = ["dockerd", "--host", host, "--pidfile", str(folder / "pid"), *options]
+        command += ["--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
+        with log.open("wb") as output:
+            daemon = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        if _wait_until_answering(daemon, host):
+            return daemon
+    last_words = log.read_text(errors="replace").strip().splitlines()[-3:]
+    raise DockerUnavailable("dockerd does not start here:\n" + "\n".join(last_words))
+
+
+def _wait_until_answering(daemon: subprocess.Popen[bytes], host: str) -> bool:
+    for _ in range(START_SECONDS * 5):
+        if _answers({**os.environ, "DOCKER_HOST": host}):
+            return True
+        try:
+            daemon.wait(timeout=0.2)
+        except subprocess.TimeoutExpired:
+            continue
+        return False
+    daemon.kill()
+    daemon.wait()
+    return False

@@ -1,0 +1,168 @@
+"""The SAM CLI in this project: `python -m local.sam build|validate|start` (`make help`).
+
+It lives in a virtual environment of its own, because its pins conflict with ours.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from local.docker import MACHINE
+from local.python313 import python313_environment
+from local.table import TEMPLATE, load_template
+
+ROOT = TEMPLATE.parent
+BUILD = ROOT / ".aws-sam" / "build"
+#: The name of this machine inside of containers.
+DOCKER_HOST_NAME = "host.docker.internal"
+START_SECONDS = 120
+#: Provider credentials, which come from Secrets Manager in AWS and from the environment here.
+PROVIDER_VARIABLES = (
+    "LOSI_OPENAI_API_KEY",
+    "LOSI_OPENAI_BASE_URL",
+    "LOSI_ANTHROPIC_API_KEY",
+    "LOSI_ANTHROPIC_BASE_URL",
+)
+
+
+class SamFailed(Exception):
+    """The SAM CLI is missing, or a command of it failed."""
+
+
+def executable() -> str:
+    own = ROOT / ".venv-sam" / "bin" / "sam"
+    found = str(own) if own.exists() else shutil.which("sam")
+    if found is None:
+        raise SamFailed("The SAM CLI is missing: run `make .venv-sam`.")
+    return found
+
+
+def environment() -> dict[str, str]:
+    defaults = {"AWS_DEFAULT_REGION": "us-east-1"}  # asked for even where nothing reaches AWS
+    return {**defaults, **os.environ, "SAM_CLI_TELEMETRY": "0"}
+
+
+def run(*arguments: str) -> str:
+    """Run one command of the SAM CLI to its end and return what it printed."""
+    done = subprocess.run(
+        [executable(), *arguments],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        raise SamFailed(f"sam {' '.join(arguments)} failed:\n{done.stdout}")
+    return done.stdout
+
+
+def build(folder: Path = BUILD, architecture: str = MACHINE) -> Path:
+    """`sam build` for this machine, or another architecture; returns the built template."""
+    os.environ.update(python313_environment())
+    run(
+        "build",
+        "--cached",
+        "--parallel",
+        f"--build-dir={folder}",
+        f"--cache-dir={ROOT / '.aws-sam' / 'cache'}",
+        f"--parameter-overrides=Architecture={architecture}",
+    )
+    return folder / "template.yaml"
+
+
+def local_template(built: Path, variables: Mapping[str, str]) -> Path:
+    """A copy of the built template whose functions have these variables in their environment.
+
+    `sam local` can only override variables that the template declares, and the deployed
+    functions should not declare those of a local run. The provider secret is left out: there is
+    none here, and without it credentials come from the environment.
+    """
+    template = load_template(built)
+    template["Globals"]["Function"]["Environment"]["Variables"].update(variables)
+    for resource in template["Resources"].values():
+        environment_variables(resource).pop("LOSI_PROVIDER_SECRET", None)
+    path = built.with_name("local.yaml")
+    path.write_text(yaml.safe_dump(template, sort_keys=False))
+    return path
+
+
+def environment_variables(resource: dict[str, Any]) -> dict[str, Any]:
+    variables: dict[str, Any] = (
+        resource.get("Properties", {}).get("Environment", {}).get("Variables", {})
+    )
+    return variables
+
+
+def seen_from_container(url: str) -> str:
+    """The same server's URL for a container on this machine."""
+    return url.replace("//127.0.0.1", f"//{DOCKER_HOST_NAME}").replace(
+        "//localhost", f"//{DOCKER_HOST_NAME}"
+    )
+
+
+def function_environment(table: str, dynamodb_endpoint: str) -> dict[str, str]:
+    """What functions in containers need to use `table` and the providers given to this process."""
+    variables = {name: os.environ[name] for name in PROVIDER_VARIABLES if name in os.environ}
+    variables["LOSI_TABLE"] = table
+    variables["AWS_ENDPOINT_URL_DYNAMODB"] = dynamodb_endpoint
+    return {name: seen_from_container(value) for name, value in variables.items()}
+
+
+@contextmanager
+def start_api(
+    template: Path, port: int, docker_environment: Mapping[str, str], log: Path | None = None
+) -> Iterator[str]:
+    """`sam local start-api` until the block ends; yields the base URL for SDKs."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise SamFailed(f"Port {port} is in use; choose another with PORT=...") from error
+    command = [executable(), "local", "start-api", f"--template={template}", f"--port={port}"]
+    command += ["--skip-pull-image", "--warm-containers=LAZY", "--region=us-east-1"]
+    command += [f"--add-host={DOCKER_HOST_NAME}:host-gateway"]
+    command += [f"--parameter-overrides=Architecture={MACHINE}"]
+    output = log.open("wb") if log else None
+    server = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**environment(), **docker_environment, "SAM_CLI_TELEMETRY": "0"},
+        stdout=output,
+        stderr=output,
+        start_new_session=True,  # Ctrl-C is for us: we stop it in our own time
+    )
+    try:
+        _wait_until_listening(server, port)
+        yield f"http://127.0.0.1:{port}/api/v1"
+    finally:
+        server.send_signal(signal.SIGTERM)  # it removes its containers and ends
+        server.wait()
+        if output:
+            output.close()
+
+
+def _wait_until_listening(server: subprocess.Popen[bytes], port: int) -> None:
+    for _ in range(START_SECONDS * 5):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            pass
+        try:
+            server.wait(timeout=0.2)
+        except subprocess.TimeoutExpired:
+            continue
+        raise SamFailed(f"sam local start-api ended with exit code {server.returncode}")
+    raise SamFailed(f"sam local start-api did not listen within {START_SECONDS} seconds")

@@ -1,0 +1,317 @@
+"""What CloudFormation gets: template.yaml after SAM's own translator."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from functools import cache
+from typing import Any
+
+import pytest
+
+from local.sam import ROOT, environment, run
+from local.table import TEMPLATE
+from losi.web.app import EXPOSED_HEADERS
+from tests.obtain import skip_or_fail
+
+SAM_PYTHON = ROOT / ".venv-sam" / "bin" / "python"
+FUNCTIONS = {
+    "ChatCompletionsFunction": ["/api/v1/chat/completions"],
+    "ModelsFunction": ["/api/v1/models", "/api/v1/models/{id}"],
+    "ApiKeysFunction": ["/api/v1/api-keys", "/api/v1/api-keys/rotate"],
+    "ApiUsageFunction": ["/api/v1/api-usage"],
+}
+PATHS = [path for paths in FUNCTIONS.values() for path in paths]
+BUFFERED_PATHS = [path for path in PATHS if path != "/api/v1/chat/completions"]
+
+
+@cache
+def translated(layer_version: str = "1") -> dict[str, Any]:
+    if not SAM_PYTHON.exists():
+        skip_or_fail("The SAM CLI is missing: run `make .venv-sam`")
+    done = subprocess.run(
+        [str(SAM_PYTHON), "tests/translate_template.py", str(TEMPLATE), layer_version],
+        cwd=ROOT,
+        env=environment(),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    resources: dict[str, Any] = json.loads(done.stdout)["Resources"]
+    return resources
+
+
+def resource(name: str) -> dict[str, Any]:
+    properties: dict[str, Any] = translated()[name]["Properties"]
+    return properties
+
+
+def of_type(kind: str, layer_version: str = "1") -> dict[str, Any]:
+    resources = translated(layer_version)
+    return {name: each for name, each in resources.items() if each["Type"] == kind}
+
+
+def api() -> dict[str, Any]:
+    body: dict[str, Any] = resource("LosiApi")["Body"]
+    return body
+
+
+def integration(path: str) -> dict[str, Any]:
+    method = api()["paths"][path]["x-amazon-apigateway-any-method"]
+    found: dict[str, Any] = method["x-amazon-apigateway-integration"]
+    return found
+
+
+def statements(function: str) -> list[dict[str, Any]]:
+    (policy,) = resource(f"{function}Role")["Policies"]
+    found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    return found
+
+
+def test_the_template_is_valid_and_lints_clean() -> None:
+    if not SAM_PYTHON.exists():
+        skip_or_fail("The SAM CLI is missing: run `make .venv-sam`")
+
+    assert "is a valid SAM Template" in run("validate", "--lint")
+
+
+class TestApi:
+    def test_it_is_regional_because_edge_endpoints_cut_silent_streams(self) -> None:
+        assert resource("LosiApi")["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+
+    def test_it_serves_the_documented_paths_and_no_others(self) -> None:
+        assert sorted(api()["paths"]) == sorted(PATHS)
+
+    def test_every_method_reaches_the_function_so_that_a_wrong_one_gets_405(self) -> None:
+        for path in PATHS:
+            assert set(api()["paths"][path]) == {"options", "x-amazon-apigateway-any-method"}
+
+    @pytest.mark.parametrize("function", FUNCTIONS)
+    def test_each_path_calls_the_alias_of_its_function(self, function: str) -> None:
+        for path in FUNCTIONS[function]:
+            assert f"${{{function}Aliaslive}}" in integration(path)["uri"]["Fn::Sub"]
+
+    def test_chat_streams_for_up_to_15_minutes(self) -> None:
+        chat = integration("/api/v1/chat/completions")
+
+        assert chat["uri"]["Fn::Sub"].endswith("/response-streaming-invocations")
+        assert "/2021-11-15/" in chat["uri"]["Fn::Sub"]
+        assert chat["responseTransferMode"] == "STREAM"
+        assert chat["timeoutInMillis"] == 900_000
+        assert resource("ChatCompletionsFunction")["Timeout"] == 900
+
+    @pytest.mark.parametrize("path", BUFFERED_PATHS)
+    def test_the_others_are_buffered(self, path: str) -> None:
+        assert integration(path)["uri"]["Fn::Sub"].endswith("/invocations")
+        assert "responseTransferMode" not in integration(path)
+
+    def test_there_is_one_stage_with_throttling_and_access_logs(self) -> None:
+        (stage,) = of_type("AWS::ApiGateway::Stage").values()
+        (setting,) = stage["Properties"]["MethodSettings"]
+
+        assert stage["Properties"]["StageName"] == {"Ref": "Stage"}
+        assert setting["ThrottlingRateLimit"] == {"Ref": "RequestsPerSecond"}
+        assert setting["ThrottlingBurstLimit"] == {"Ref": "BurstRequests"}
+        condition, log, _ = stage["Properties"]["AccessLogSetting"]["Fn::If"]
+        assert condition == "WritesAccessLogs"
+        assert json.loads(log["Format"])["request_id"] == "$context.requestId"
+
+
+class TestCors:
+    @pytest.mark.parametrize("path", PATHS)
+    def test_a_preflight_allows_what_sdks_in_browsers_send(self, path: str) -> None:
+        preflight = api()["paths"][path]["options"]["x-amazon-apigateway-integration"]
+        headers = preflight["responses"]["default"]["responseParameters"]
+        prefix = "method.response.header.Access-Control"
+
+        assert headers[f"{prefix}-Allow-Origin"] == "'*'"
+        assert headers[f"{prefix}-Allow-Methods"] == "'GET,POST,PATCH,DELETE,OPTIONS'"
+        allowed = headers[f"{prefix}-Allow-Headers"].strip("'").split(",")
+        # a browser's star does not cover Authorization
+        assert {"Authorization", "Content-Type", "Idempotency-Key", "*"} <= set(allowed)
+        assert "X-Stainless-Retry-Count" in allowed
+        assert not [name for name in allowed if name != name.strip()]
+
+    @pytest.mark.parametrize("kind", ["DEFAULT_4XX", "DEFAULT_5XX", "THROTTLED"])
+    def test_api_gateway_s_own_answers_expose_the_headers_that_the_functions_expose(
+        self, kind: str
+    ) -> None:
+        parameters = gateway_response(kind)["responseParameters"]
+        exposed = parameters["gatewayresponse.header.Access-Control-Expose-Headers"]
+
+        assert sorted(exposed.strip("'").split(",")) == sorted(EXPOSED_HEADERS)
+
+
+def gateway_response(kind: str) -> dict[str, Any]:
+    found: dict[str, Any] = api()["x-amazon-apigateway-gateway-responses"][kind]
+    return found
+
+
+class TestGatewayResponses:
+    """API Gateway's own refusals, in the envelope of our errors."""
+
+    EXPECTED = (
+        ("DEFAULT_4XX", None, "invalid_request_error", "bad_request"),
+        ("DEFAULT_5XX", None, "server_error", "internal_error"),
+        ("MISSING_AUTHENTICATION_TOKEN", 404, "invalid_request_error", "unknown_url"),
+        ("REQUEST_TOO_LARGE", 413, "invalid_request_error", "request_too_large"),
+        ("UNSUPPORTED_MEDIA_TYPE", 415, "invalid_request_error", "unsupported_media_type"),
+        ("THROTTLED", 429, "rate_limit_error", "rate_limit_exceeded"),
+        ("QUOTA_EXCEEDED", 429, "insufficient_quota", "quota_exceeded"),
+        ("INTEGRATION_FAILURE", 502, "server_error", "internal_error"),
+        ("INTEGRATION_TIMEOUT", 504, "server_error", "timeout"),
+    )
+
+    def test_these_are_all(self) -> None:
+        kinds = api()["x-amazon-apigateway-gateway-responses"]
+
+        assert sorted(kinds) == sorted(kind for kind, *_ in self.EXPECTED)
+
+    @pytest.mark.parametrize(("kind", "status", "error_type", "code"), EXPECTED)
+    def test_envelope(self, kind: str, status: int | None, error_type: str, code: str) -> None:
+        response = gateway_response(kind)
+        template = response["responseTemplates"]["application/json"]
+
+        # API Gateway replaces this by a string in quotation marks
+        body = json.loads(template.replace("$context.error.messageString", '"Bad request."'))
+
+        assert list(body) == ["error"]
+        assert list(body["error"]) == ["message", "type", "param", "code"]
+        assert body["error"]["type"] == error_type
+        assert body["error"]["code"] == code
+        assert body["error"]["param"] is None
+        assert body["error"]["message"].endswith(".")
+        assert response.get("statusCode") == (str(status) if status else None)
+
+    @pytest.mark.parametrize("kind", [kind for kind, *_ in EXPECTED])
+    def test_headers(self, kind: str) -> None:
+        parameters = gateway_response(kind)["responseParameters"]
+
+        assert parameters["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
+        assert parameters["gatewayresponse.header.x-request-id"] == "context.requestId"
+
+    def test_sdks_retry_a_throttled_request_soon_and_a_timed_out_one_not_at_all(self) -> None:
+        throttled = gateway_response("THROTTLED")["responseParameters"]
+        timed_out = gateway_response("INTEGRATION_TIMEOUT")["responseParameters"]
+
+        assert throttled["gatewayresponse.header.Retry-After"] == "'1'"
+        assert timed_out["gatewayresponse.header.x-should-retry"] == "'false'"
+
+
+class TestPermissions:
+    """Each function may do what its endpoint does, on one table, and nothing else."""
+
+    TABLE = (
+        ("ChatCompletionsFunction", {"BatchGetItem", "GetItem", "Query", "UpdateItem"}),
+        ("ModelsFunction", {"BatchGetItem", "UpdateItem"}),
+        (
+            "ApiKeysFunction",
+            {
+                "BatchGetItem",
+                "ConditionCheckItem",
+                "DeleteItem",
+                "GetItem",
+                "PutItem",
+                "Query",
+                "UpdateItem",
+            },
+        ),
+        ("ApiUsageFunction", {"BatchGetItem", "Query", "UpdateItem"}),
+    )
+
+    @pytest.mark.parametrize(("function", "actions"), TABLE)
+    def test_on_the_table(self, function: str, actions: set[str]) -> None:
+        table = statements(function)[0]
+
+        assert {action.removeprefix("dynamodb:") for action in table["Action"]} == actions
+        assert table["Resource"] == {"Fn::GetAtt": ["LosiTable", "Arn"]}
+
+    @pytest.mark.parametrize(
+        "function", [name for name in FUNCTIONS if name != "ChatCompletionsFunction"]
+    )
+    def test_only_chat_may_do_more(self, function: str) -> None:
+        assert len(statements(function)) == 1
+
+    def test_chat_reads_the_provider_secret(self) -> None:
+        secret = statements("ChatCompletionsFunction")[1]
+
+        assert secret["Action"] == "secretsmanager:GetSecretValue"
+        assert secret["Resource"] == {"Ref": "ProviderSecret"}
+
+    def test_chat_calls_bedrock_only_when_switched_on(self) -> None:
+        _, _, bedrock = statements("ChatCompletionsFunction")
+        condition, allowed, otherwise = bedrock["Fn::If"]
+
+        assert condition == "UsesBedrock"
+        assert allowed["Action"] == [
+            "bedrock:InvokeModel",
+            "bedrock:InvokeModelWithResponseStream",
+        ]
+        assert otherwise == {"Ref": "AWS::NoValue"}
+
+    @pytest.mark.parametrize("function", FUNCTIONS)
+    def test_apart_from_its_policy_a_function_can_write_logs(self, function: str) -> None:
+        (managed,) = resource(f"{function}Role")["ManagedPolicyArns"]
+
+        assert managed.endswith("/AWSLambdaBasicExecutionRole")
+
+
+class TestFunctions:
+    @pytest.mark.parametrize("function", FUNCTIONS)
+    def test_snapstart_is_a_parameter(self, function: str) -> None:
+        assert resource(function)["SnapStart"] == {
+            "ApplyOn": {"Fn::If": ["UsesSnapStart", "PublishedVersions", "None"]}
+        }
+
+    @pytest.mark.parametrize("function", FUNCTIONS)
+    def test_nothing_that_snapstart_refuses(self, function: str) -> None:
+        """The linter does not know these limits; the deployment would fail."""
+        assert resource(function)["Runtime"] == "python3.13"
+        assert "EphemeralStorage" not in resource(function)
+        assert "FileSystemConfigs" not in resource(function)
+        alias = resource(f"{function}Aliaslive")
+        assert "ProvisionedConcurrencyConfig" not in alias
+
+    @pytest.mark.parametrize("function", FUNCTIONS)
+    def test_logs_expire(self, function: str) -> None:
+        log_group = resource(function)["LoggingConfig"]["LogGroup"]["Ref"]
+
+        assert resource(log_group)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+    def test_only_chat_runs_the_streaming_runtime_and_knows_the_secret(self) -> None:
+        for function in FUNCTIONS:
+            variables = set(resource(function)["Environment"]["Variables"])
+            extra = {"AWS_LAMBDA_EXEC_WRAPPER", "LOSI_PROVIDER_SECRET"}
+            assert variables - {"LOSI_TABLE", "LOG_LEVEL"} == (
+                extra if function == "ChatCompletionsFunction" else set()
+            )
+
+    def test_a_new_layer_alone_publishes_new_versions(self) -> None:
+        before = set(of_type("AWS::Lambda::Version"))
+        after = set(of_type("AWS::Lambda::Version", layer_version="2"))
+
+        assert len(before) == len(after) == len(FUNCTIONS)
+        assert not before & after
+
+    def test_a_changed_parameter_alone_publishes_new_versions(self) -> None:
+        """A version's description cannot change, so CloudFormation makes a new version."""
+        for version in of_type("AWS::Lambda::Version").values():
+            description = version["Properties"]["Description"]["Fn::Sub"]
+            for parameter in ("Architecture", "SnapStart", "LogLevel"):
+                assert f"${{{parameter}}}" in description
+
+
+class TestData:
+    def test_the_table_outlives_the_stack_and_can_be_restored(self) -> None:
+        table = translated()["LosiTable"]
+
+        assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+        properties = table["Properties"]
+        assert properties["BillingMode"] == "PAY_PER_REQUEST"
+        assert properties["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+        assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+        assert properties["SSESpecification"]["SSEEnabled"]
+
+    def test_the_secret_starts_empty_and_goes_with_the_stack(self) -> None:
+        assert resource("ProviderSecret")["SecretString"] == "{}"
+        assert translated()["ProviderSecret"]["DeletionPolicy"] == "Delete"
