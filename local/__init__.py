@@ -1,0 +1,1 @@
+"""Running Losi API on one machine: `make run`, and `make sam-local`."""

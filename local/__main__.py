@@ -1,0 +1,106 @@
+"""`make run`: every endpoint on one uvicorn, an embedded DynamoDB, a demo account, the sandbox."""
+
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from local.banner import banner
+from local.demo import ensure_demo_key, write_demo_env
+from local.dynamodb import start_embedded
+from local.table import create_table
+
+STATE = Path(".losi")
+HOST = "127.0.0.1"
+DEFAULT_PORT = 3000
+
+
+def main() -> int:
+    port = _port()
+    if port is None:
+        return 2
+    listener = _listen(port)
+    if listener is None:
+        return 1
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
+    if endpoint is None:
+        endpoint = os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = start_embedded()
+    os.environ.setdefault("LOSI_TABLE", "losi-local")
+    os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
+
+    # only now: these read the environment
+    from losi import store
+    from losi.web import api_keys, api_usage, chat_completions, dependencies, models
+    from losi.web.app import create_app
+
+    create_table(store.client(), store.table_name())
+    base_url = f"http://{HOST}:{port}/api/v1"
+    STATE.mkdir(exist_ok=True)
+    key = ensure_demo_key(dependencies.accounts(), STATE / "demo.env")
+    write_demo_env(STATE / "demo.env", base_url, key)
+    reach = {"dynamodb_endpoint": endpoint, "table": store.table_name(), "base_url": base_url}
+    (STATE / "local.json").write_text(json.dumps(reach, indent=2) + "\n")
+
+    app = create_app(
+        chat_completions.router, models.router, api_keys.router, api_usage.router
+    )
+    logging.basicConfig(level=logging.INFO, format="%(levelname)-7s %(name)s: %(message)s")
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    print(banner(base_url, key), flush=True)
+    _serve(app, listener)
+    print("\nStopped.")
+    return 0
+
+
+def _port() -> int | None:
+    text = os.environ.get("PORT") or str(DEFAULT_PORT)
+    if text.isdecimal() and 0 < int(text) < 65536:
+        return int(text)
+    print(f"PORT={text} is not a port: use a number from 1 to 65535.", file=sys.stderr)
+    return None
+
+
+def _listen(port: int) -> socket.socket | None:
+    """Bind first, so that a busy port is said before anything else is set up."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        print(
+            f"Port {port} cannot be used: {error.strerror}. Stop what runs there, or choose "
+            f"another: PORT={port + 1} make run",
+            file=sys.stderr,
+        )
+        return None
+    return listener
+
+
+def _serve(app: object, listener: socket.socket) -> None:
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    # uvicorn shuts down gracefully, then raises the signal again: end well, not by the signal
+    signal.signal(signal.SIGTERM, stop)
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        log_level="warning",
+        log_config=None,
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+    )
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    except (KeyboardInterrupt, SystemExit):
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(main())

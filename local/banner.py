@@ -1,0 +1,55 @@
+"""What `make run` prints: where it is, the key, and two things to paste."""
+
+from losi.catalog import catalog
+from losi.providers.registry import configured
+from losi.providers.vendors import vendors
+
+
+def banner(base_url: str, key: str) -> str:
+    return f"""
+Losi API is running.
+
+  Base URL   {base_url}
+  Demo key   {key}
+             (ultra plan, every permission; the same at every start)
+  Answers    {_answers()}
+
+Try it with curl:
+
+  curl {base_url}/chat/completions \\
+    -H "Authorization: Bearer {key}" \\
+    -H "Content-Type: application/json" \\
+    -d '{{"model": "losi-omega", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
+
+Or with OpenAI's SDK, in another shell in this folder:
+
+  . .losi/demo.env
+  .venv/bin/python - <<'PYTHON'
+  from openai import OpenAI
+
+  stream = OpenAI().chat.completions.create(
+      model="losi-omega",
+      messages=[{{"role": "user", "content": "Tell me a story"}}],
+      stream=True,
+  )
+  for chunk in stream:
+      print(chunk.choices[0].delta.content or "", end="", flush=True)
+  PYTHON
+
+Stop with Ctrl-C."""
+
+
+def _answers() -> str:
+    """Who answers which model; people must not take the sandbox for a model."""
+    real = [
+        f"{model.id} ({vendors()[route.provider].name})"
+        for model in catalog()
+        for route in [next((r for r in model.routes if configured(r.provider)), None)]
+        if route is not None
+    ]
+    if not real:
+        return (
+            "every model is answered by the sandbox: deterministic test answers.\n"
+            "             Set LOSI_OPENAI_API_KEY or LOSI_ANTHROPIC_API_KEY for real models."
+        )
+    return f"{', '.join(real)};\n             all other models are answered by the sandbox."

@@ -1,0 +1,39 @@
+"""The demo account: ultra plan, every permission, one key that stays the same between starts."""
+
+import os
+from pathlib import Path
+
+from losi import keys
+from losi.accounts import Accounts
+from losi.principal import PERMISSIONS
+
+KEY_NAME = "Demo key"
+
+
+def ensure_demo_key(accounts: Accounts, demo_env: Path) -> str:
+    """The key of the last start, made valid in today's table; a new one at the first start."""
+    key = _remembered(demo_env) or keys.mint(keys.new_account_id())
+    accounts.restore_account(key, plan="ultra", name="Demo", permissions=frozenset(PERMISSIONS))
+    return key.text
+
+
+def write_demo_env(demo_env: Path, base_url: str, key: str) -> None:
+    """The names that OpenAI's SDKs read by themselves; for the owner's eyes only."""
+    text = (
+        f"OPENAI_BASE_URL={base_url}\n"
+        f"OPENAI_API_KEY={key}\n"
+        "export OPENAI_BASE_URL OPENAI_API_KEY\n"
+    )
+    descriptor = os.open(demo_env, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+
+
+def _remembered(demo_env: Path) -> keys.ApiKey | None:
+    if not demo_env.is_file():
+        return None
+    for line in demo_env.read_text().splitlines():
+        name, _, value = line.partition("=")
+        if name == "OPENAI_API_KEY":
+            return keys.parse(value.strip())
+    return None
