@@ -30,7 +30,7 @@ class DataUri:
 
 
 def invalid(param: str, message: str) -> NoReturn:
-    raise InvalidRequestError(message, param=param)
+    raise InvalidRequestError(message, param=param, code="invalid_value")
 
 
 def split_system(messages: list[Json]) -> tuple[list[str], list[Named]]:
