@@ -31,12 +31,11 @@ class DockerUnavailable(Exception):
 
 @contextmanager
 def docker() -> Iterator[dict[str, str]]:
-    """Yields the environment in which docker's clients find a daemon."""
+    """Yields what docker's clients need in their environment to find a daemon."""
     if shutil.which("docker") is None:
         raise DockerUnavailable("The command docker is missing. Install Docker (docker.io).")
-    environment = dict(os.environ)
-    if _answers(environment):
-        yield environment
+    if _succeeds(["docker", "version"], {}):
+        yield {}
         return
     if os.geteuid() != 0 or shutil.which("dockerd") is None:
         raise DockerUnavailable(
@@ -44,7 +43,7 @@ def docker() -> Iterator[dict[str, str]]:
             "command dockerd (package docker.io). Start Docker and try again."
         )
     with _own_daemon() as host:
-        yield {**environment, "DOCKER_HOST": host}
+        yield {"DOCKER_HOST": host}
 
 
 def ensure_image(environment: dict[str, str]) -> None:
@@ -56,7 +55,7 @@ def ensure_image(environment: dict[str, str]) -> None:
     script = Path(__file__).with_name("lambda-image")
     made = subprocess.run(
         [str(script), IMAGE],
-        env={**environment, **python313_environment()},
+        env={**os.environ, **environment, **python313_environment()},
         capture_output=True,
         text=True,
     )
@@ -66,11 +65,8 @@ def ensure_image(environment: dict[str, str]) -> None:
         )
 
 
-def _answers(environment: dict[str, str]) -> bool:
-    return _succeeds(["docker", "version"], environment)
-
-
 def _succeeds(command: list[str], environment: dict[str, str]) -> bool:
+    environment = {**os.environ, **environment}
     return subprocess.run(command, env=environment, capture_output=True).returncode == 0
 
 
@@ -105,7 +101,7 @@ def _start_daemon(folder: Path, host: str) -> subprocess.Popen[bytes]:
 
 def _wait_until_answering(daemon: subprocess.Popen[bytes], host: str) -> bool:
     for _ in range(START_SECONDS * 5):
-        if _answers({**os.environ, "DOCKER_HOST": host}):
+        if _succeeds(["docker", "version"], {"DOCKER_HOST": host}):
             return True
         try:
             daemon.wait(timeout=0.2)

@@ -1,4 +1,4 @@
-"""The SAM CLI in this project: `python -m local.sam build|validate|start` (`make help`).
+"""The SAM CLI as this project uses it: build, and `sam local start-api`.
 
 It lives in a virtual environment of its own, because its pins conflict with ours.
 """
@@ -13,7 +13,6 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -26,13 +25,6 @@ BUILD = ROOT / ".aws-sam" / "build"
 #: The name of this machine inside of containers.
 DOCKER_HOST_NAME = "host.docker.internal"
 START_SECONDS = 120
-#: Provider credentials, which come from Secrets Manager in AWS and from the environment here.
-PROVIDER_VARIABLES = (
-    "LOSI_OPENAI_API_KEY",
-    "LOSI_OPENAI_BASE_URL",
-    "LOSI_ANTHROPIC_API_KEY",
-    "LOSI_ANTHROPIC_BASE_URL",
-)
 
 
 class SamFailed(Exception):
@@ -75,7 +67,7 @@ def build(folder: Path = BUILD, architecture: str = MACHINE) -> Path:
         "--cached",
         "--parallel",
         f"--build-dir={folder}",
-        f"--cache-dir={ROOT / '.aws-sam' / 'cache'}",
+        f"--cache-dir={folder.with_name('cache')}",
         f"--parameter-overrides=Architecture={architecture}",
     )
     return folder / "template.yaml"
@@ -91,17 +83,11 @@ def local_template(built: Path, variables: Mapping[str, str]) -> Path:
     template = load_template(built)
     template["Globals"]["Function"]["Environment"]["Variables"].update(variables)
     for resource in template["Resources"].values():
-        environment_variables(resource).pop("LOSI_PROVIDER_SECRET", None)
+        declared = resource.get("Properties", {}).get("Environment", {}).get("Variables", {})
+        declared.pop("LOSI_PROVIDER_SECRET", None)
     path = built.with_name("local.yaml")
     path.write_text(yaml.safe_dump(template, sort_keys=False))
     return path
-
-
-def environment_variables(resource: dict[str, Any]) -> dict[str, Any]:
-    variables: dict[str, Any] = (
-        resource.get("Properties", {}).get("Environment", {}).get("Variables", {})
-    )
-    return variables
 
 
 def seen_from_container(url: str) -> str:
@@ -112,8 +98,8 @@ def seen_from_container(url: str) -> str:
 
 
 def function_environment(table: str, dynamodb_endpoint: str) -> dict[str, str]:
-    """What functions in containers need to use `table` and the providers given to this process."""
-    variables = {name: os.environ[name] for name in PROVIDER_VARIABLES if name in os.environ}
+    """What functions in containers need: the table, and this process's provider credentials."""
+    variables = {name: value for name, value in os.environ.items() if name.startswith("LOSI_")}
     variables["LOSI_TABLE"] = table
     variables["AWS_ENDPOINT_URL_DYNAMODB"] = dynamodb_endpoint
     return {name: seen_from_container(value) for name, value in variables.items()}
@@ -138,7 +124,7 @@ def start_api(
     server = subprocess.Popen(
         command,
         cwd=ROOT,
-        env={**environment(), **docker_environment, "SAM_CLI_TELEMETRY": "0"},
+        env={**environment(), **docker_environment},
         stdout=output,
         stderr=output,
         start_new_session=True,  # Ctrl-C is for us: we stop it in our own time

@@ -274,15 +274,18 @@ class TestFunctions:
 
     @pytest.mark.parametrize("function", FUNCTIONS)
     def test_logs_expire(self, function: str) -> None:
-        log_group = resource(function)["LoggingConfig"]["LogGroup"]["Ref"]
+        logging = resource(function)["LoggingConfig"]
 
-        assert resource(log_group)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+        assert logging["LogFormat"] == "JSON"
+        assert resource(logging["LogGroup"]["Ref"])["RetentionInDays"] == {
+            "Ref": "LogRetentionDays"
+        }
 
     def test_only_chat_runs_the_streaming_runtime_and_knows_the_secret(self) -> None:
         for function in FUNCTIONS:
             variables = set(resource(function)["Environment"]["Variables"])
             extra = {"AWS_LAMBDA_EXEC_WRAPPER", "LOSI_PROVIDER_SECRET"}
-            assert variables - {"LOSI_TABLE", "LOG_LEVEL"} == (
+            assert variables - {"LOSI_TABLE"} == (
                 extra if function == "ChatCompletionsFunction" else set()
             )
 

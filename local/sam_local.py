@@ -1,0 +1,75 @@
+"""`make sam-build`, `make validate` and `make sam-local`: the deployment, as far as Docker goes."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from local.banner import banner
+from local.demo import ensure_demo_key, write_demo_env
+from local.docker import DockerUnavailable, docker, ensure_image
+from local.dynamodb import start_embedded
+from local.python313 import Python313Missing
+from local.sam import SamFailed, build, function_environment, local_template, run, start_api
+from local.table import create_table
+
+STATE = Path(".losi")
+DEFAULT_PORT = 3000
+
+
+def main(command: str) -> int:
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        if command == "validate":
+            print(run("validate", "--lint"), end="")
+        elif command == "build":
+            print(f"Built {build().parent}")
+        else:
+            start(int(os.environ.get("PORT") or DEFAULT_PORT))
+    except (DockerUnavailable, Python313Missing, SamFailed) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.")
+    return 0
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def start(port: int) -> None:
+    """Build and serve until interrupted, with a demo account in an embedded DynamoDB."""
+    with docker() as environment:
+        ensure_image(environment)
+        print("Building the functions and their layer ...", flush=True)
+        built = build()
+        # containers come from another address than this machine's own
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB") or start_embedded("0.0.0.0")
+        os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = endpoint
+        table = os.environ.setdefault("LOSI_TABLE", "losi-local")
+        os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
+        key = demo_key(f"http://127.0.0.1:{port}/api/v1")
+        template = local_template(built, function_environment(table, endpoint))
+        with start_api(template, port, environment) as base_url:
+            print(banner(base_url, key))
+            print("\nThese are the deployed functions in Docker: they answer in one piece, also")
+            print("with stream=True, and the first call of each takes seconds.", flush=True)
+            signal.pause()
+
+
+def demo_key(base_url: str) -> str:
+    # only now: these read the environment
+    from losi import store
+    from losi.web import dependencies
+
+    create_table(store.client(), store.table_name())
+    STATE.mkdir(exist_ok=True)
+    key = ensure_demo_key(dependencies.accounts(), STATE / "demo.env")
+    write_demo_env(STATE / "demo.env", base_url, key)
+    return key
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
