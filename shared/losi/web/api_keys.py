@@ -1,0 +1,180 @@
+"""/api/v1/api-keys: an account manages its own keys, with one of them.
+
+A key gives no more than it has: whoever creates, changes or rotates a key needs every permission
+that key has, before and after, and may not make it outlive the key in use. Test keys deal with test
+keys only. Deleting needs no more than `api_keys.write`, so that a leaked key is soon stopped.
+"""
+
+import time
+from dataclasses import replace
+from datetime import timedelta
+from typing import Annotated, Any
+
+import anyio.to_thread
+from fastapi import APIRouter, Depends, Query
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from starlette.requests import Request
+
+from losi.accounts import NewKey, no_such_key
+from losi.errors import InvalidRequestError, PermissionDeniedError
+from losi.principal import PERMISSIONS, Principal
+from losi.records import Key, iso, key_id_from, valid_expiry, valid_name, valid_permission
+from losi.web.dependencies import accounts, fresh_principal
+from losi.web.parsing import parse, read_json
+from losi.web.responses import JsonResponse
+
+router = APIRouter(prefix="/api/v1")
+
+DAY_SECONDS = 86_400
+LONGEST_OVERLAP = 30 * DAY_SECONDS
+
+Reader = Annotated[Principal, Depends(fresh_principal("api_keys.read"))]
+Writer = Annotated[Principal, Depends(fresh_principal("api_keys.write"))]
+
+
+def _not_empty(permissions: list[str]) -> list[str]:
+    if not permissions:
+        raise ValueError(
+            "Invalid value for 'permissions': it is empty. "
+            f"Choose one or more from: {', '.join(PERMISSIONS)}."
+        )
+    return permissions
+
+
+def _expiry(value: Any) -> Any:
+    return valid_expiry(value, time.time()) if isinstance(value, str) else value
+
+
+Name = Annotated[str, AfterValidator(valid_name)]
+Permissions = Annotated[
+    list[Annotated[str, AfterValidator(valid_permission)]], AfterValidator(_not_empty)
+]
+Expiry = Annotated[AwareDatetime | None, BeforeValidator(_expiry)]
+
+
+class _Body(BaseModel):
+    """Unknown parameters are refused: a mistyped `expires_at` must not make an endless key."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class CreateKey(_Body):
+    name: Name
+    permissions: Permissions
+    expires_at: Expiry = None
+    #: By default a key of the same kind as the one in use.
+    test: bool | None = None
+
+
+class ChangeKey(_Body):
+    """What is absent stays as it is; `expires_at: null` takes the expiry away."""
+
+    name: Name = ""
+    permissions: Permissions = []
+    is_enabled: bool = True
+    expires_at: Expiry = None
+
+    def apply(self, key: Key) -> Key:
+        changes: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set}
+        if "permissions" in changes:
+            changes["permissions"] = frozenset(self.permissions)
+        return replace(key, **changes)
+
+
+class RotateKey(_Body):
+    expires_in_seconds: int = Field(default=DAY_SECONDS, ge=0, le=LONGEST_OVERLAP)
+
+
+def _key_id(public_id: Annotated[str, Query(alias="id")]) -> str:
+    """The `id` of the query. A malformed one is not found, as another account's is not."""
+    key_id = key_id_from(public_id)
+    if key_id is None:
+        raise no_such_key()
+    return key_id
+
+
+KeyId = Annotated[str, Depends(_key_id)]
+
+
+@router.get("/api-keys")
+def list_keys(caller: Reader, id: Annotated[str | None, Query()] = None) -> Any:
+    if id is not None:
+        key = accounts().key(caller.account_id, _key_id(id))
+        return JsonResponse({"data": key.as_json()})
+    return JsonResponse({"data": [key.as_json() for key in accounts().keys(caller.account_id)]})
+
+
+@router.post("/api-keys")
+async def create_key(http: Request, caller: Writer) -> Any:
+    body = parse(CreateKey, await read_json(http))
+    test = caller.test if body.test is None else body.test
+    new = NewKey(body.name, frozenset(body.permissions), body.expires_at, test)
+    check_authority(caller, new)
+    key, secret = await anyio.to_thread.run_sync(accounts().create_key, caller.account_id, new)
+    return JsonResponse({"data": key.as_json(secret.text)})
+
+
+@router.patch("/api-keys")
+async def change_key(http: Request, caller: Writer, key_id: KeyId) -> Any:
+    body = parse(ChangeKey, await read_json(http))
+    if not body.model_fields_set:
+        raise InvalidRequestError(
+            "Nothing to change. Send one or more of: " + ", ".join(ChangeKey.model_fields) + "."
+        )
+
+    def change(key: Key) -> Key:
+        changed = body.apply(key)
+        check_authority(caller, key)
+        check_authority(caller, changed)
+        return changed
+
+    key = await anyio.to_thread.run_sync(accounts().change_key, caller.account_id, key_id, change)
+    return JsonResponse({"data": key.as_json()})
+
+
+@router.post("/api-keys/rotate")
+async def rotate_key(http: Request, caller: Writer, key_id: KeyId) -> Any:
+    body = parse(RotateKey, await read_json(http))
+    overlap = timedelta(seconds=body.expires_in_seconds)
+    rotation = await anyio.to_thread.run_sync(
+        lambda: accounts().rotate_key(
+            caller.account_id, key_id, overlap, lambda key: check_authority(caller, key)
+        )
+    )
+    data = rotation.key.as_json(rotation.secret.text)
+    return JsonResponse({"data": {**data, "old_key_expires_at": iso(rotation.old_ends)}})
+
+
+@router.delete("/api-keys")
+def delete_key(caller: Writer, key_id: KeyId) -> Any:
+    accounts().delete_key(caller.account_id, key_id, lambda key: _check_kind(caller, key))
+    return JsonResponse({"success": True})
+
+
+def check_authority(caller: Principal, key: NewKey | Key) -> None:
+    """Raises PermissionDeniedError when the key is, or would be, more than the caller's own."""
+    _check_kind(caller, key)
+    lacking = [f"'{name}'" for name in PERMISSIONS if name in key.permissions - caller.permissions]
+    if lacking:
+        raise PermissionDeniedError(
+            f"This API key does not have {', '.join(lacking)} itself, so it may not give that to a "
+            "key, or change or rotate a key that has it. Use a key with these permissions.",
+            param="permissions",
+        )
+    ends = caller.key_expires_at
+    if ends is not None and (key.expires_at is None or key.expires_at.timestamp() > ends):
+        raise PermissionDeniedError(
+            "This API key expires, so it may not make, change or rotate a key that lasts longer. "
+            "Choose an earlier expires_at, or use a key that does not expire.",
+            param="expires_at",
+            code="expires_too_late",
+        )
+
+
+def _check_kind(caller: Principal, key: NewKey | Key) -> None:
+    if caller.test and not key.test:
+        raise PermissionDeniedError(
+            "A test key (losi-test-...) may create, change and delete test keys only. "
+            "Use a live key.",
+            code="live_key_required",
+        )
