@@ -47,9 +47,7 @@ def main() -> int:
     reach = {"dynamodb_endpoint": endpoint, "table": store.table_name(), "base_url": base_url}
     (STATE / "local.json").write_text(json.dumps(reach, indent=2) + "\n")
 
-    app = create_app(
-        chat_completions.router, models.router, api_keys.router, api_usage.router
-    )
+    app = create_app(chat_completions.router, models.router, api_keys.router, api_usage.router)
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s %(name)s: %(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
     logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -1,28 +1,39 @@
 """The demo account: ultra plan, every permission, one key that stays the same between starts."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from losi import keys
-from losi.accounts import Accounts
+from losi.accounts import Accounts, NewKey
+from losi.errors import NotFoundError
 from losi.principal import PERMISSIONS
 
 KEY_NAME = "Demo key"
 
 
 def ensure_demo_key(accounts: Accounts, demo_env: Path) -> str:
-    """The key of the last start, made valid in today's table; a new one at the first start."""
+    """The key of the last start, made valid in this table; a new one at the first start."""
     key = _remembered(demo_env) or keys.mint(keys.new_account_id())
-    accounts.restore_account(key, plan="ultra", name="Demo", permissions=frozenset(PERMISSIONS))
+    if not _exists(lambda: accounts.account(key.account_id)):
+        accounts.create_account("ultra", name="Demo", account_id=key.account_id)
+    if not _exists(lambda: accounts.key(key.account_id, key.key_id)):
+        accounts.create_key(key.account_id, NewKey(KEY_NAME, frozenset(PERMISSIONS)), key)
     return key.text
+
+
+def _exists(look: Callable[[], object]) -> bool:
+    try:
+        look()
+    except NotFoundError:
+        return False
+    return True
 
 
 def write_demo_env(demo_env: Path, base_url: str, key: str) -> None:
     """The names that OpenAI's SDKs read by themselves; for the owner's eyes only."""
     text = (
-        f"OPENAI_BASE_URL={base_url}\n"
-        f"OPENAI_API_KEY={key}\n"
-        "export OPENAI_BASE_URL OPENAI_API_KEY\n"
+        f"OPENAI_BASE_URL={base_url}\nOPENAI_API_KEY={key}\nexport OPENAI_BASE_URL OPENAI_API_KEY\n"
     )
     descriptor = os.open(demo_env, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:

@@ -17,7 +17,7 @@ def start_embedded(host: str = "127.0.0.1") -> str:
 
     Single-threaded on purpose: threaded, moto loses concurrent updates.
     """
-    from moto.server import DomainDispatcherApplication, create_backend_app
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class QuietHandler(WSGIRequestHandler):
@@ -25,7 +25,7 @@ def start_embedded(host: str = "127.0.0.1") -> str:
             """Its access log would drown the banner."""
 
     os.environ.update(CREDENTIALS)
-    app = DomainDispatcherApplication(create_backend_app, service="dynamodb")
+    app = DomainDispatcherApplication(create_backend_app)
     server = make_server(host, 0, app, threaded=False, request_handler=QuietHandler)
     threading.Thread(target=server.serve_forever, name="dynamodb", daemon=True).start()
     return f"http://127.0.0.1:{server.port}"

@@ -88,9 +88,9 @@ def _anthropic(vendor: Vendor, base_url: str | None, key: str | None) -> Provide
 
 
 def _bedrock(vendor: Vendor, base_url: str | None, key: str | None) -> Provider:
-    from losi.providers.bedrock import BedrockProvider
+    from losi.providers.bedrock import BedrockProvider, bedrock_client
 
-    return BedrockProvider(region=key or "")
+    return BedrockProvider(lambda: bedrock_client(key))
 
 
 def _sandbox(vendor: Vendor, base_url: str | None, key: str | None) -> Provider:

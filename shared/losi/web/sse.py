@@ -11,6 +11,7 @@ from contextlib import aclosing, suppress
 from typing import Any
 
 import orjson
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from losi.errors import LosiError, error_event
@@ -27,8 +28,10 @@ Opened = tuple[AsyncGenerator[bytes], Mapping[str, str]]
 Render = Callable[[LosiError], Callable[[Scope, Receive, Send], Awaitable[None]]]
 
 
-class EventStreamResponse:
-    """An ASGI response. `opening` gives the events and their headers, or raises a LosiError.
+class EventStreamResponse(Response):
+    """A response of its own kind (FastAPI insists on the class; nothing else of it is used).
+
+    `opening` gives the events and their headers, or raises a LosiError.
 
     An error before anything was sent is rendered with its status; once the stream has begun
     (the first event, or a heartbeat while the provider was silent) it becomes an error event.
@@ -40,6 +43,7 @@ class EventStreamResponse:
         render: Render,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
+        self.background = None
         self._opening = opening
         self._render = render
         self._heartbeat_seconds = heartbeat_seconds

@@ -1,0 +1,167 @@
+"""Chunks as they leave us: repaired where SDKs would break, otherwise as the provider sent them."""
+
+from typing import Any
+
+from losi.chat.chunks import ChunkStream, completion_usage, public_completion
+from losi.usage import Usage
+
+
+def stream(*, include_usage: bool = False) -> ChunkStream:
+    return ChunkStream(
+        "chatcmpl-1", 1700000000, "gpt-4o", include_usage=include_usage, input_tokens=7
+    )
+
+
+def chunk(delta: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    choice = {"index": 0, "delta": delta, "finish_reason": None}
+    return {"id": "upstream", "created": 1, "model": "gpt-4o-2024", "choices": [choice], **fields}
+
+
+def deltas(relay: ChunkStream, *sent: dict[str, Any]) -> list[dict[str, Any]]:
+    public = [relay.public(chunk(delta)) for delta in sent]
+    return [one["choices"][0]["delta"] for one in public if one is not None]
+
+
+def call(index: Any, **fields: Any) -> dict[str, Any]:
+    return {"tool_calls": [{"index": index, **fields}]}
+
+
+def test_every_chunk_carries_our_id_time_and_the_public_model() -> None:
+    public = stream().public(chunk({"content": "Hi"}))
+
+    assert public is not None
+    assert (public["id"], public["created"], public["model"]) == (
+        "chatcmpl-1",
+        1700000000,
+        "gpt-4o",
+    )
+    assert public["object"] == "chat.completion.chunk"
+
+
+def test_fields_we_do_not_know_pass_through() -> None:
+    public = stream().public(chunk({"content": "Hi", "annotations": [1]}, obfuscation="xyz"))
+
+    assert public is not None
+    assert public["obfuscation"] == "xyz"
+    assert public["choices"][0]["delta"]["annotations"] == [1]
+
+
+def test_a_role_that_the_provider_repeats_is_sent_once() -> None:
+    sent = deltas(
+        stream(), {"role": "assistant", "content": ""}, {"role": "assistant", "content": "a"}
+    )
+
+    assert sent == [{"role": "assistant", "content": ""}, {"content": "a"}]
+
+
+def test_a_role_that_the_provider_forgot_is_in_the_first_delta() -> None:
+    assert deltas(stream(), {"content": "a"})[0]["role"] == "assistant"
+
+
+def test_usage_is_stripped_when_the_caller_did_not_ask() -> None:
+    relay = stream()
+
+    usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
+    with_text = relay.public(chunk({"content": "a"}, usage=None))
+    alone = relay.public({"choices": [], "usage": usage})
+
+    assert with_text is not None and "usage" not in with_text
+    assert alone is None
+    assert relay.usage == Usage(3, 4)
+
+
+def test_usage_is_null_on_every_chunk_when_the_caller_asked() -> None:
+    public = stream(include_usage=True).public(chunk({"content": "a"}))
+
+    assert public is not None and public["usage"] is None
+
+
+def test_the_last_of_several_cumulative_figures_stands() -> None:
+    relay = stream()
+    for tokens in (1, 5, 9):
+        usage = {"prompt_tokens": 2, "completion_tokens": tokens}
+        relay.public(chunk({"content": "a"}, usage=usage))
+
+    assert relay.usage == Usage(2, 9)
+    assert relay.usage_chunk()["choices"] == []
+    assert relay.usage_chunk()["usage"]["completion_tokens"] == 9
+
+
+def test_without_figures_the_usage_is_an_estimate_and_says_so() -> None:
+    relay = stream()
+    relay.public(chunk({"content": "12345678"}))
+
+    assert relay.usage == Usage(7, 2, estimated=True)
+
+
+def test_nothing_is_owed_before_something_was_produced() -> None:
+    relay = stream()
+    relay.public(chunk({"role": "assistant", "content": ""}))
+
+    assert not relay.produced
+
+
+def test_tool_calls_are_numbered_from_zero_whatever_the_provider_says() -> None:
+    function = {"name": "f", "arguments": ""}
+    sent = deltas(
+        stream(),
+        call(-1, id="c1", type="function", function=function),
+        call(-1, function={"arguments": "{}"}),
+        call(-1, id="c2", type="function", function=function),
+    )
+
+    assert [delta["tool_calls"][0]["index"] for delta in sent] == [0, 0, 1]
+
+
+def test_a_repeated_id_and_name_are_sent_once() -> None:
+    sent = deltas(
+        stream(),
+        call(0, id="c1", type="function", function={"name": "f", "arguments": ""}),
+        call(0, id="c1", type="function", function={"name": "f", "arguments": "{}"}),
+    )
+
+    assert sent[1]["tool_calls"] == [{"index": 0, "function": {"arguments": "{}"}}]
+
+
+def test_two_calls_under_one_index_stay_two() -> None:
+    sent = deltas(
+        stream(),
+        call(0, id="c1", function={"name": "f", "arguments": "{}"}),
+        call(0, id="c2", function={"name": "g", "arguments": "{}"}),
+    )
+
+    assert [delta["tool_calls"][0]["index"] for delta in sent] == [0, 1]
+
+
+def test_a_null_tool_calls_field_is_left_out() -> None:
+    assert deltas(stream(), {"content": "a", "tool_calls": None}) == [
+        {"content": "a", "role": "assistant"}
+    ]
+
+
+def test_choices_keep_their_own_state() -> None:
+    relay = stream()
+    for index in (0, 1):
+        public = relay.public({"choices": [{"index": index, "delta": {"content": "a"}}]})
+        assert public is not None
+        assert public["choices"][0]["delta"]["role"] == "assistant"
+
+
+def test_a_plain_answer_gets_what_the_sdk_types_require() -> None:
+    answer = {"id": "x", "choices": [{"message": {"content": "Hi"}}], "provider_field": 1}
+
+    public = public_completion(answer, "chatcmpl-1", 1700000000, "gpt-4o")
+
+    assert public["choices"][0] == {
+        "index": 0,
+        "finish_reason": "stop",
+        "logprobs": None,
+        "message": {"role": "assistant", "content": "Hi", "refusal": None},
+    }
+    assert public["provider_field"] == 1
+
+
+def test_a_plain_answer_without_usage_is_estimated() -> None:
+    answer = {"choices": [{"message": {"content": "12345678"}}]}
+
+    assert completion_usage(answer, 7) == Usage(7, 2, estimated=True)

@@ -1,0 +1,108 @@
+"""What a route is sent: defaults, refused parameters, the model's own prompt."""
+
+from typing import Any
+
+import pytest
+
+from losi.catalog import Model, catalog
+from losi.chat.prepare import needed_features, prepare, with_system_prompt
+from losi.plans import plans
+from losi.web.chat_completions import parse_chat_request
+
+USER = {"role": "user", "content": "Hi"}
+
+
+def model(name: str) -> Model:
+    return catalog().find(name, plans()["ultra"])
+
+
+def body_for(name: str, route: int = 0, **fields: Any) -> dict[str, Any]:
+    request = parse_chat_request({"model": name, "messages": [USER], **fields})
+    return prepare(request, model(name), model(name).routes[route]).body
+
+
+def test_the_documented_default_temperature_is_sent() -> None:
+    assert body_for("gpt-4o")["temperature"] == 0.7
+
+
+def test_the_callers_temperature_wins_even_at_zero() -> None:
+    assert body_for("gpt-4o", temperature=0)["temperature"] == 0
+
+
+def test_a_null_parameter_is_as_good_as_none() -> None:
+    body = body_for("gpt-4o", temperature=None, stop=None)
+
+    assert body["temperature"] == 0.7
+    assert "stop" not in body
+
+
+def test_unknown_parameters_pass_through() -> None:
+    assert body_for("gpt-4o", web_search_options={"a": 1})["web_search_options"] == {"a": 1}
+
+
+def test_the_upstreams_name_replaces_the_alias_and_streaming_is_the_providers_matter() -> None:
+    body = body_for("claude-3.5-sonnet", stream=True, stream_options={"include_usage": True})
+
+    assert body["model"] == model("claude-3.5-sonnet").routes[0].model
+    assert "stream" not in body and "stream_options" not in body
+
+
+def test_parameters_the_upstream_refuses_are_dropped_and_named() -> None:
+    request = parse_chat_request(
+        {"model": "losi-omega", "messages": [USER], "temperature": 1, "top_p": 0.5}
+    )
+
+    prepared = prepare(request, model("losi-omega"), model("losi-omega").routes[0])
+
+    assert {"temperature", "top_p"} <= set(prepared.dropped)
+    assert "temperature" not in prepared.body
+
+
+def test_a_default_that_the_upstream_refuses_is_not_sent_and_not_reported() -> None:
+    request = parse_chat_request({"model": "losi-omega", "messages": [USER]})
+
+    prepared = prepare(request, model("losi-omega"), model("losi-omega").routes[0])
+
+    assert prepared.dropped == ()
+    assert prepared.body["reasoning_effort"] == "medium"
+
+
+def test_losi_omega_has_its_prompt_without_the_caller_saying_anything() -> None:
+    messages = body_for("losi-omega")["messages"]
+
+    assert messages[0]["role"] == "system" and "Losi Omega" in messages[0]["content"]
+    assert messages[1] == USER
+
+
+def test_losi_omegas_prompt_comes_behind_the_callers_own() -> None:
+    own = {"role": "system", "content": "Answer in French."}
+    messages = body_for("losi-omega", messages=[own, USER])["messages"]
+
+    assert len(messages) == 2
+    assert messages[0]["content"].startswith("Answer in French.\n\nYou are Losi Omega")
+
+
+@pytest.mark.parametrize("role", ["system", "developer"])
+def test_the_prompt_extends_the_last_leading_instruction_in_its_own_form(role: str) -> None:
+    parts = [{"type": "text", "text": "B"}]
+    messages = [{"role": "system", "content": "A"}, {"role": role, "content": parts}, USER]
+
+    extended = with_system_prompt(messages, "P")
+
+    assert extended[0]["content"] == "A"
+    assert extended[1]["content"] == [*parts, {"type": "text", "text": "P"}]
+    assert parts == [{"type": "text", "text": "B"}]  # the caller's body is not touched
+
+
+def test_what_a_request_needs_of_a_route() -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    request = parse_chat_request(
+        {
+            "model": "gpt-4o",
+            "messages": [{"role": "user", "content": [image]}],
+            "tools": [{"type": "function", "function": {"name": "f"}}],
+            "response_format": {"type": "json_object"},
+        }
+    )
+
+    assert needed_features(request) == {"tools", "vision", "structured_output"}

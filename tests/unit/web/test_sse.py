@@ -1,0 +1,121 @@
+"""The streamed response: what is sent when, and that the relay is read to its end whatever."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
+
+from losi.errors import LosiError, ModelNotFoundError, UpstreamError
+from losi.web.responses import render
+from losi.web.sse import HEARTBEAT, EventStreamResponse, Opened
+
+SCOPE: dict[str, Any] = {"type": "http", "method": "POST", "headers": []}
+
+
+class Client:
+    """Collects what is sent; `gone_after` events it hangs up, as ASGI servers report it."""
+
+    def __init__(self, gone_after: int | None = None) -> None:
+        self.status: int | None = None
+        self.headers: dict[str, str] = {}
+        self.body: list[bytes] = []
+        self.ended = False
+        self.received = asyncio.Event()
+        self._gone_after = gone_after
+
+    async def send(self, message: Any) -> None:
+        if self._gone_after is not None and len(self.body) >= self._gone_after:
+            raise OSError("disconnected")
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = {k.decode(): v.decode() for k, v in message["headers"]}
+            return
+        if message["body"]:
+            self.body.append(message["body"])
+            self.received.set()
+        self.ended = not message.get("more_body", False)
+
+    async def receive(self) -> Any:
+        return {"type": "http.disconnect"}
+
+
+async def respond(client: Client, opening: Awaitable[Opened], heartbeat: float = 60) -> None:
+    response = EventStreamResponse(opening, render, heartbeat)  # type: ignore[arg-type]
+    await response(SCOPE, client.receive, client.send)
+
+
+class Source:
+    """A relay that notes how far it was read."""
+
+    def __init__(self, *events: bytes, failure: Exception | None = None) -> None:
+        self.events, self.failure = events, failure
+        self.read: list[bytes] = []
+        self.finished = False
+
+    async def _relay(self) -> AsyncGenerator[bytes]:
+        for event in self.events:
+            self.read.append(event)
+            yield event
+        self.finished = True
+
+    async def open(self) -> Opened:
+        if self.failure is not None:
+            raise self.failure
+        return self._relay(), {"x-losi-provider": "sandbox"}
+
+
+async def test_events_are_sent_one_by_one_with_the_headers_of_the_stream() -> None:
+    client = Client()
+
+    await respond(client, Source(b"data: 1\n\n", b"data: [DONE]\n\n").open())
+
+    assert client.body == [b"data: 1\n\n", b"data: [DONE]\n\n"]
+    assert client.status == 200 and client.ended
+    assert client.headers["content-type"].startswith("text/event-stream")
+    assert client.headers["x-losi-provider"] == "sandbox"
+
+
+async def test_a_failure_before_the_first_event_has_its_own_status() -> None:
+    client = Client()
+
+    await respond(client, Source(failure=ModelNotFoundError("no such model")).open())
+
+    assert client.status == 404
+    assert b"model_not_found" in client.body[0]
+
+
+async def test_a_client_that_hangs_up_does_not_stop_the_relay() -> None:
+    source = Source(b"1", b"2", b"3", b"4")
+
+    await respond(Client(gone_after=1), source.open())
+
+    assert source.finished
+    assert source.read == [b"1", b"2", b"3", b"4"]
+
+
+async def silent_until(heard: asyncio.Event, then: Callable[[], Awaitable[Opened]]) -> Opened:
+    await heard.wait()
+    return await then()
+
+
+async def test_while_the_provider_is_silent_comments_keep_the_connection_open() -> None:
+    client = Client()
+
+    await respond(
+        client, silent_until(client.received, Source(b"data: 1\n\n").open), heartbeat=0.01
+    )
+
+    assert client.body[0] == HEARTBEAT
+    assert client.body[-1] == b"data: 1\n\n"
+
+
+async def test_a_failure_after_a_comment_is_an_error_event_without_done() -> None:
+    client = Client()
+    failure: LosiError = UpstreamError("OpenAI failed.")
+
+    await respond(
+        client, silent_until(client.received, Source(failure=failure).open), heartbeat=0.01
+    )
+
+    assert client.status == 200
+    assert client.body[-1].startswith(b'data: {"error":{"message":"OpenAI failed."')
+    assert not any(b"[DONE]" in event for event in client.body)
