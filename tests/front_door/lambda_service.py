@@ -1,0 +1,115 @@
+"""Lambda: keeps processes for each function, gives them invocations, replaces those that die."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.front_door.sandbox import Invocation, Sandbox
+
+EXEC_WRAPPER = Path(__file__).parents[2] / "shared/losi/runtime/exec-wrapper"
+#: Of the tests' own environment a function sees no more than this.
+INHERITED = ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START")
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function as template.yaml describes it."""
+
+    name: str
+    directory: Path
+    streaming: bool = False
+    handler: str = "app.handler"
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def command(self) -> list[str]:
+        stock = [sys.executable, "-m", "awslambdaric", self.handler]
+        return [str(EXEC_WRAPPER), *stock] if self.streaming else stock
+
+
+class LambdaService:
+    """One function's execution environments, at most `concurrency`; more requests wait."""
+
+    def __init__(
+        self, function: Function, env: Mapping[str, str], concurrency: int, timeout_s: float
+    ) -> None:
+        self.function = function
+        self.invocations: list[Invocation] = []
+        self.logs: list[str] = []
+        self._env = {**_base_environment(function), **env, **function.env}
+        self._timeout_s = timeout_s
+        self._running: set[asyncio.Task[None]] = set()
+        # last in, first out: as in Lambda, the warmest environment serves next
+        self._slots: asyncio.LifoQueue[Sandbox | None] = asyncio.LifoQueue()
+        for _ in range(concurrency):
+            self._slots.put_nowait(None)
+        self._sandboxes: list[Sandbox] = []
+        self._ids = itertools.count(1)
+
+    def invoke(self, event: bytes) -> Invocation:
+        """Starts an invocation: read it with `chunks()`. It goes on when nobody reads it."""
+        invocation = Invocation(f"{self.function.name}-{next(self._ids)}", event)
+        self.invocations.append(invocation)
+        task = asyncio.create_task(self._run(invocation))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return invocation
+
+    async def _run(self, invocation: Invocation) -> None:
+        sandbox = await self._slots.get()
+        try:
+            if sandbox is None or not sandbox.alive:
+                sandbox = self._new_sandbox()
+                await sandbox.start()
+            await sandbox.run(invocation, self._timeout_s)
+        finally:
+            invocation.fail("Runtime.Unknown", "the front door itself failed")
+            self._slots.put_nowait(sandbox)
+
+    def _new_sandbox(self) -> Sandbox:
+        function = self.function
+        sandbox = Sandbox(function.command, function.directory, self._env, self.logs)
+        self._sandboxes.append(sandbox)
+        return sandbox
+
+    async def wait_idle(self) -> None:
+        while self._running:
+            await asyncio.wait(self._running)
+
+    def pids(self) -> list[int]:
+        return [sandbox.pid for sandbox in self._sandboxes if sandbox.alive]
+
+    def kill(self, signal_number: int = signal.SIGKILL) -> None:
+        for pid in self.pids():
+            os.kill(pid, signal_number)
+
+    async def wait_exit(self) -> int:
+        return await self._sandboxes[-1].wait_exit()
+
+    async def close(self) -> None:
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*(sandbox.close() for sandbox in self._sandboxes))
+
+
+def _base_environment(function: Function) -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return inherited | {
+        "_HANDLER": function.handler,
+        "LAMBDA_TASK_ROOT": str(function.directory),
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "1",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }

@@ -1,0 +1,192 @@
+"""One execution environment: a runtime process, and the Runtime API that only it talks to."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+
+import h11
+
+from tests.front_door.http_server import Connection, listen, port_of
+
+PREFIX = "/2018-06-01/runtime"
+START_SECONDS = 60
+
+
+class FunctionError(Exception):
+    """What Lambda tells its caller instead of (the rest of) a response."""
+
+
+class Invocation:
+    """One request to a function, and what becomes of it."""
+
+    def __init__(self, request_id: str, event: bytes) -> None:
+        self.request_id = request_id
+        self.event = event
+        self.pid: int | None = None
+        self.content_type = ""
+        self.error_type: str | None = None
+        self.error_message = ""
+        self.ended = False
+        self.response = b""
+        self._output: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The response as the function sends it. Raises FunctionError where it breaks off."""
+        while (data := await self._output.get()) is not None:
+            yield data
+        if self.error_type:
+            raise FunctionError(f"{self.error_type}: {self.error_message}")
+
+    def put(self, data: bytes) -> None:
+        if not self.ended:
+            self.response += data
+            self._output.put_nowait(data)
+
+    def end(self) -> None:
+        if not self.ended:
+            self.ended = True
+            self._output.put_nowait(None)
+
+    def fail(self, error_type: str, message: str) -> None:
+        """No-op when the response is complete, or failed before."""
+        if not self.ended:
+            self.error_type, self.error_message = error_type, message
+            self.end()
+
+
+class Sandbox:
+    def __init__(
+        self, command: Sequence[str], directory: Path, env: Mapping[str, str], logs: list[str]
+    ) -> None:
+        self._command = command
+        self._directory = directory
+        self._env = env
+        self._logs = logs
+        self._next: asyncio.Queue[tuple[Invocation, float]] = asyncio.Queue()
+        # True for each time the runtime asks for work, False when the process has ended
+        self._signs: asyncio.Queue[bool] = asyncio.Queue()
+        self._current: Invocation | None = None
+        self._error = ("Runtime.ExitError", "the runtime process ended without an answer")
+        self.alive = False
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def start(self) -> None:
+        """The init phase; after it `alive` tells whether it succeeded."""
+        self._server = await listen(self._answer)
+        address = f"127.0.0.1:{port_of(self._server)}"
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command,
+            cwd=self._directory,
+            env={**self._env, "AWS_LAMBDA_RUNTIME_API": address},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        self._watcher = asyncio.create_task(self._watch(self._process))
+        self.alive = True
+        async with asyncio.timeout(START_SECONDS):
+            self.alive = await self._signs.get()
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        async for line in process.stdout:
+            self._logs.append(line.decode(errors="replace").rstrip("\n"))
+        await process.wait()
+        self.alive = False
+        self._signs.put_nowait(False)
+
+    async def run(self, invocation: Invocation, timeout_s: float) -> None:
+        """Returns when the runtime asks for the next invocation, or has died."""
+        if self.alive:
+            invocation.pid = self.pid
+            self._current = invocation
+            self._next.put_nowait((invocation, time.time() + timeout_s))
+            try:
+                async with asyncio.timeout(timeout_s):
+                    self.alive = await self._signs.get()
+            except TimeoutError:
+                invocation.fail("Sandbox.Timedout", f"Task timed out after {timeout_s} seconds")
+                self._process.kill()
+                self.alive = False
+        invocation.fail(*self._error)
+
+    async def wait_exit(self) -> int:
+        await self._watcher
+        assert self._process.returncode is not None
+        return self._process.returncode
+
+    async def close(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._watcher
+        self._server.close()
+
+    async def _answer(self, connection: Connection, request: h11.Request) -> None:
+        """The Runtime API: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html"""
+        path = request.target.decode().removeprefix(PREFIX)
+        headers = {name.decode(): value.decode() for name, value in request.headers}
+        if path == "/invocation/next":
+            await self._answer_next(connection)
+        elif path.endswith("/response") and self._matches(path):
+            await self._take_response(connection, headers)
+        elif path in ("/init/error", "/restore/error") or self._matches(path):
+            await self._take_error(connection, headers, path)
+        elif path == "/restore/next":
+            _ = [part async for part in connection.body()]
+            self._logs.append("RESTORE_START")
+            await connection.respond(200)
+        else:
+            await connection.respond(403, b'{"errorType": "InvalidRequestID"}')
+
+    def _matches(self, path: str) -> bool:
+        current = self._current
+        return current is not None and path.startswith(f"/invocation/{current.request_id}/")
+
+    async def _answer_next(self, connection: Connection) -> None:
+        _ = [part async for part in connection.body()]
+        self._signs.put_nowait(True)
+        invocation, deadline = await self._next.get()
+        headers = [
+            ("Content-Type", "application/json"),
+            ("Lambda-Runtime-Aws-Request-Id", invocation.request_id),
+            ("Lambda-Runtime-Deadline-Ms", str(int(deadline * 1000))),
+            ("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:1:function:local"),
+            ("Lambda-Runtime-Invocation-Id", f"id-of-{invocation.request_id}"),
+            ("Lambda-Runtime-Trace-Id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700"),
+        ]
+        await connection.respond(200, invocation.event, headers)
+
+    async def _take_response(self, connection: Connection, headers: dict[str, str]) -> None:
+        invocation = self._current
+        assert invocation is not None
+        if headers.get("lambda-runtime-invocation-id") != f"id-of-{invocation.request_id}":
+            return await connection.respond(400, b'{"errorType": "InvalidInvocationID"}')
+        invocation.content_type = headers.get("content-type", "")
+        try:
+            async for data in connection.body():
+                invocation.put(data)
+        except (OSError, h11.ProtocolError):
+            invocation.fail("Lambda.TruncatedResponse", "the response was cut off")
+            raise
+        if error_type := connection.trailers.get("lambda-runtime-function-error-type"):
+            encoded = connection.trailers.get("lambda-runtime-function-error-body", "")
+            invocation.fail(error_type, base64.b64decode(encoded).decode())
+        invocation.end()
+        await connection.respond(202)
+
+    async def _take_error(self, connection: Connection, headers: dict[str, str], path: str) -> None:
+        error = json.loads(b"".join([part async for part in connection.body()]))
+        error_type = headers.get("lambda-runtime-function-error-type", error["errorType"])
+        if path.startswith("/invocation/"):
+            assert self._current is not None
+            self._current.fail(error_type, error["errorMessage"])
+        else:
+            self._error = (error_type, error["errorMessage"])
+        await connection.respond(202)
