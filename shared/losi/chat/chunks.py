@@ -14,11 +14,21 @@ from losi.usage import Usage, estimate_tokens, from_openai
 Json = dict[str, Any]
 
 
+_SERVICE_TIERS = {"auto", "default", "flex", "scale", "priority"}
+_FINISH_REASONS = {"stop", "length", "tool_calls", "content_filter", "function_call"}
+#: Words of vendors for OpenAI's, https://docs.mistral.ai/api; any other unknown one is a stop.
+_FOREIGN_FINISH_REASONS = {
+    "model_length": "length",
+    "max_tokens": "length",
+    "tool_use": "tool_calls",
+}
+
+
 class ChunkStream:
     """One streamed completion: rewrites each chunk, and knows what it used in the end.
 
-    `public(chunk)` gives what to send, or None for a chunk that holds only usage; the usage
-    chunk is made last, by `usage_chunk`, when the caller asked for it.
+    `public(chunk)` gives what to send, or None for a chunk without choices; the usage chunk
+    is made last, by `usage_chunk`, when the caller asked for it.
     """
 
     def __init__(
@@ -61,9 +71,10 @@ class ChunkStream:
         if (reported := from_openai(theirs)) is not None:
             self._reported, self._theirs = reported, theirs
         choices = [choice for choice in chunk["choices"] if isinstance(choice, dict)]
-        if not choices and not chunk.keys() - {*self._identity, "choices", "system_fingerprint"}:
+        if not choices:  # Azure's filter results, say: `chunk.choices[0]` is what people write
             return None
         chunk.update(self._identity)
+        _only_openais_words(chunk, choices)
         if self._include_usage:
             chunk["usage"] = None
         for choice in choices:
@@ -122,14 +133,28 @@ class _Choice:
 def public_completion(answer: Json, completion_id: str, created: int, model: str) -> Json:
     """A plain answer under our id and the public model name, with what the SDKs' types require."""
     answer.update(id=completion_id, object="chat.completion", created=created, model=model)
+    _only_openais_words(answer, answer["choices"])
     for position, choice in enumerate(answer["choices"]):
         choice.setdefault("index", position)
-        choice.setdefault("finish_reason", "stop")
+        choice["finish_reason"] = choice.get("finish_reason") or "stop"
         choice.setdefault("logprobs", None)
+        for name in ("tool_calls", "function_call", "audio"):  # typed as absent, never null
+            if choice["message"].get(name, name) is None:
+                del choice["message"][name]
         choice["message"].setdefault("role", "assistant")
         choice["message"].setdefault("content", None)
         choice["message"].setdefault("refusal", None)
     return answer
+
+
+def _only_openais_words(answer: Json, choices: list[Json]) -> None:
+    """Closed lists of values are typed as such in clients, some of which refuse any other."""
+    if answer.get("service_tier", "auto") not in _SERVICE_TIERS:
+        del answer["service_tier"]
+    for choice in choices:
+        reason = choice.get("finish_reason")
+        if reason and reason not in _FINISH_REASONS:
+            choice["finish_reason"] = _FOREIGN_FINISH_REASONS.get(reason, "stop")
 
 
 def completion_usage(answer: Json, input_tokens: int) -> Usage:

@@ -52,12 +52,14 @@ class BedrockProvider:
         self._client = client_factory
 
     async def complete(self, call: ProviderCall) -> Json:
-        reader = _Reader(lambda: self._client().converse(**converse_request(call)))
+        request = converse_request(call)
+        reader = _Reader(lambda: self._client().converse(**request))
         async with aclosing(reader.events()) as answers:
             return completion(await anext(answers), call)
 
     async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
-        reader = _Reader(lambda: self._client().converse_stream(**converse_request(call)))
+        request = converse_request(call)
+        reader = _Reader(lambda: self._client().converse_stream(**request))
         state = StreamState(call)
         async with aclosing(reader.events()) as events:
             async for event in events:
@@ -89,7 +91,7 @@ class _Reader:
         try:
             while (item := await self._queue.get()) is not self._END:
                 if isinstance(item, Exception):
-                    raise translate_error(item)
+                    raise translate_error(item) from item
                 self._room.release()
                 yield item
         finally:

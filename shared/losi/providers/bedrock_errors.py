@@ -51,8 +51,8 @@ _PARAMS = {
 }
 
 
-def translate_error(error: Exception) -> Exception:
-    """For what calling boto3 or reading its event stream raises; anything else is returned."""
+def translate_error(error: Exception) -> LosiError:
+    """For whatever calling boto3 or reading its event stream raises."""
     from botocore import exceptions as boto
     from urllib3.exceptions import HTTPError
     from urllib3.exceptions import TimeoutError as PoolTimeoutError
@@ -69,15 +69,7 @@ def translate_error(error: Exception) -> Exception:
         return UpstreamUnavailableError(f"{VENDOR} cannot be reached right now. Try again.")
     if isinstance(error, HTTPError):  # a stream that was cut off; botocore wraps all the others
         return incomplete(VENDOR)
-    return malformed(VENDOR) if isinstance(error, _unreadable()) else error
-
-
-def _unreadable() -> tuple[type[Exception], ...]:
-    from botocore.eventstream import ParserError
-    from botocore.exceptions import BotoCoreError
-    from botocore.parsers import ResponseParserError
-
-    return (BotoCoreError, ResponseParserError, ParserError, UnicodeDecodeError)
+    return malformed(VENDOR)  # botocore's parsers stumble in many ways over what is no answer
 
 
 def _no_credentials() -> tuple[type[Exception], ...]:

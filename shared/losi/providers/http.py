@@ -58,7 +58,7 @@ async def post_stream(
         if not response.headers.get("content-type", "").startswith("text/event-stream"):
             answer = await _read_json(response)
             if answer is not None and answer.get("error"):  # some vendors refuse with status 200
-                raise refusal(500, answer, response.headers)
+                raise refusal(200, answer, response.headers)
             raise malformed(vendor)
         yield response.aiter_raw()
 

@@ -36,7 +36,7 @@ class OpenAICompatibleProvider:
             self._url, self._headers, body, call.route, self._vendor.name, self._refusal
         )
         if answer.get("error"):
-            raise self._refusal(500, answer, {})
+            raise self._refusal(200, answer, {})
         if not _is_completion(answer):
             raise malformed(self._vendor.name)
         return answer
@@ -68,7 +68,7 @@ class OpenAICompatibleProvider:
         if not isinstance(chunk, dict):
             raise malformed(self._vendor.name)
         if chunk.get("error"):
-            raise self._refusal(_status_of(chunk["error"]), chunk, {})
+            raise self._refusal(200, chunk, {})
         if not isinstance(chunk.get("choices"), list):
             raise malformed(self._vendor.name)
         hoist_usage(chunk)
@@ -77,6 +77,8 @@ class OpenAICompatibleProvider:
     def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
         """OpenAI's error object, or the shapes other vendors use for it."""
         error: Any = (body or {}).get("error", body) or {}
+        if status < 400:
+            status = _status_of(error)
         if not isinstance(error, dict):
             error = {"message": error}
         return upstream_error(
@@ -132,11 +134,14 @@ def _finishes(chunk: Json) -> bool:
 
 
 def _status_of(error: Any) -> int:
-    """The status an error inside a stream stands for; vendors put it in `code`, if anywhere."""
-    code = error.get("code") if isinstance(error, dict) else None
-    if isinstance(code, str) and code.isdecimal():
-        code = int(code)
-    return code if isinstance(code, int) and 400 <= code < 600 else 500
+    """The status that an error behind a 200 names in `status` or `code`; 500 when it names none."""
+    for name in ("status", "code"):
+        value = error.get(name) if isinstance(error, dict) else None
+        if isinstance(value, str) and value.isdecimal():
+            value = int(value)
+        if isinstance(value, int) and 400 <= value < 600:
+            return value
+    return 500
 
 
 def _text(value: Any) -> str | None:

@@ -14,7 +14,7 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from losi.errors import LosiError, error_event
+from losi.errors import LosiError, ServerError, error_event
 
 HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = b": keep-alive\n\n"
@@ -54,12 +54,15 @@ class EventStreamResponse(Response):
         try:
             try:
                 events, headers = await self._opening
-            except LosiError as error:
+            except Exception as error:
                 heartbeat.cancel()
+                if not writer.begun and not isinstance(error, LosiError):
+                    raise  # becomes the app's 500
+                failure = error if isinstance(error, LosiError) else _broken()
                 if not writer.begun:
-                    await self._render(error)(scope, receive, send)
+                    await self._render(failure)(scope, receive, send)
                     return
-                await writer.write(b"data: " + orjson.dumps(error_event(error)) + b"\n\n")
+                await writer.write(b"data: " + orjson.dumps(error_event(failure)) + b"\n\n")
             else:
                 async with aclosing(events):
                     writer.headers.update(headers)
@@ -70,6 +73,10 @@ class EventStreamResponse(Response):
             with suppress(asyncio.CancelledError):
                 await heartbeat
         await writer.end()
+
+
+def _broken() -> ServerError:
+    return ServerError("The answer could not be started. Try again.")
 
 
 class _Writer:

@@ -85,7 +85,11 @@ def test_losi_omegas_prompt_comes_behind_the_callers_own() -> None:
 @pytest.mark.parametrize("role", ["system", "developer"])
 def test_the_prompt_extends_the_last_leading_instruction_in_its_own_form(role: str) -> None:
     parts = [{"type": "text", "text": "B"}]
-    messages = [{"role": "system", "content": "A"}, {"role": role, "content": parts}, USER]
+    messages: list[dict[str, Any]] = [
+        {"role": "system", "content": "A"},
+        {"role": role, "content": parts},
+        USER,
+    ]
 
     extended = with_system_prompt(messages, "P")
 
