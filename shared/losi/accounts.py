@@ -85,6 +85,7 @@ class Accounts:
         api_access: bool = True,
         account_id: str | None = None,
     ) -> Account:
+        _check_plan(plan)
         account = Account(
             id=account_id or keys.new_account_id(),
             plan_name=plan,
@@ -111,6 +112,7 @@ class Accounts:
 
     def set_plan(self, account_id: str, plan: str) -> Account:
         """Keys beyond the new plan's number stay; no more can be created."""
+        _check_plan(plan)
         return self._change_profile(account_id, plan_name=plan)
 
     def set_api_access(self, account_id: str, allowed: bool) -> Account:
@@ -291,6 +293,13 @@ class Accounts:
             remove={"expires_at"} - attributes.keys(),
             condition="#version = :read",
             values={":read": {"N": str(read.version)}},
+        )
+
+
+def _check_plan(name: str) -> None:
+    if name not in plans():
+        raise InvalidRequestError(
+            f"Unknown plan '{name}'. Choose from: {', '.join(plans())}.", param="plan"
         )
 
 

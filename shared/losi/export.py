@@ -13,7 +13,10 @@ from losi.usage import Usage
 def export_account(
     accounts: Accounts, ledger: Ledger, account_id: str, today: date
 ) -> dict[str, Any]:
-    """The profile, the keys (of their secrets there is nothing to export), the usage by day."""
+    """The profile, the keys (of their secrets there is nothing to export), the usage by day.
+
+    Usage is what the live keys used; test keys are not billed, and counted only to limit them.
+    """
     account = accounts.account(account_id)
     days = ledger.usage(account_id, account.created_at.date(), today)
     return {

@@ -201,7 +201,7 @@ def account_id_from(text: str) -> str | None:
 def valid_name(name: str) -> str:
     name = name.strip()
     if not name:
-        raise InvalidValue("Invalid value for 'name': it is empty. Give the key a name.")
+        raise InvalidValue("Invalid value for 'name': it is empty. Write at least one character.")
     if len(name) > NAME_LENGTH:
         raise InvalidValue(
             f"Invalid value for 'name': it has {len(name)} characters. "

@@ -1,0 +1,36 @@
+"""`losi`: the operator's command line, for accounts, keys and usage.
+
+The package's modules import boto3 and rich only when a command runs, so that `--help` is quick.
+"""
+
+import typer
+
+from losi.cli import account, key, usage
+
+app = typer.Typer(
+    name="losi",
+    help="""Manage the accounts, API keys and usage of a Losi API.
+
+    Without options it manages the local API that `make run` started. With --stack and --region,
+    or LOSI_STACK and AWS_REGION in the environment, it manages a deployed one, with your AWS
+    credentials. Every command takes --json.
+
+    \b
+    Examples:
+      losi account create --name "Ada Lovelace" --plan pro
+      losi key create acct_Xy12Ab34Cd --name laptop
+      losi account list --stack losi-prod --region eu-west-1
+      losi usage acct_Xy12Ab34Cd --json
+    """,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(account.app, name="account")
+app.add_typer(key.app, name="key")
+usage.register(app)
+
+
+def main() -> None:
+    app()

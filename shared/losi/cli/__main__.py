@@ -1,0 +1,3 @@
+from losi.cli import main
+
+main()

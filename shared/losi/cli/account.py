@@ -1,0 +1,215 @@
+"""`losi account`."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from losi.cli.output import minute, print_fields, print_json, print_table
+from losi.cli.session import Session, account_id, command, group
+from losi.records import Account, InvalidValue, valid_name
+
+if TYPE_CHECKING:
+    from losi.ledger import DayUsage
+
+app = group("Create, show, change and delete accounts.")
+
+AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Such as acct_Xy12Ab34Cd.")]
+
+
+@command(app, "create")
+def create(
+    session: Session,
+    name: Annotated[str, typer.Option("--name", help="Whose account it is.")],
+    email: Annotated[str, typer.Option("--email", help="How to reach them.")] = "",
+    plan: Annotated[str, typer.Option("--plan", help="free, plus, pro or ultra.")] = "free",
+    api_access: Annotated[bool, typer.Option(help="Whether its keys work.")] = True,
+) -> None:
+    """Create an account.
+
+    \b
+    Example:
+      losi account create --name "Ada Lovelace" --email ada@example.com --plan pro
+    """
+    account = session.accounts.create_account(
+        plan, name=valid_name(name), email=_valid_email(email), api_access=api_access
+    )
+    _show(session, account, then=f"Next: losi key create acct_{account.id} --name my-key")
+
+
+@command(app, "show")
+def show(session: Session, account: AccountId) -> None:
+    """Show an account.
+
+    \b
+    Example:
+      losi account show acct_Xy12Ab34Cd
+    """
+    _show(session, session.accounts.account(account_id(account)))
+
+
+@command(app, "list")
+def list_(session: Session) -> None:
+    """List all accounts. Reads the whole table, so on a large one it takes a while.
+
+    \b
+    Example:
+      losi account list --stack losi-prod --region eu-west-1
+    """
+    accounts = session.accounts.list_accounts()
+    if session.as_json:
+        print_json([account.as_json() for account in accounts])
+        return
+    rows = [
+        (
+            f"acct_{a.id}",
+            a.name,
+            a.plan_name,
+            _status(a),
+            f"{a.created_at:%Y-%m-%d}",
+            str(a.key_count),
+        )
+        for a in accounts
+    ]
+    print_table(("ACCOUNT", "NAME", "PLAN", "STATUS", "CREATED", "KEYS"), rows, right=1)
+
+
+@command(app, "disable")
+def disable(session: Session, account: AccountId) -> None:
+    """Refuse all requests of an account from now on.
+
+    \b
+    Example:
+      losi account disable acct_Xy12Ab34Cd
+    """
+    _show(session, session.accounts.set_disabled(account_id(account), True))
+
+
+@command(app, "enable")
+def enable(session: Session, account: AccountId) -> None:
+    """Undo `disable`.
+
+    \b
+    Example:
+      losi account enable acct_Xy12Ab34Cd
+    """
+    _show(session, session.accounts.set_disabled(account_id(account), False))
+
+
+@command(app, "set-plan")
+def set_plan(
+    session: Session,
+    account: AccountId,
+    plan: Annotated[str, typer.Argument(help="free, plus, pro or ultra.")],
+) -> None:
+    """Change an account's plan, from its next request on.
+
+    \b
+    Example:
+      losi account set-plan acct_Xy12Ab34Cd ultra
+    """
+    _show(session, session.accounts.set_plan(account_id(account), plan))
+
+
+@command(app, "api-access")
+def api_access(
+    session: Session,
+    account: AccountId,
+    switch: Annotated[str, typer.Argument(metavar="on|off")],
+) -> None:
+    """Switch an account's API access on or off; its keys stay.
+
+    \b
+    Example:
+      losi account api-access acct_Xy12Ab34Cd off
+    """
+    if switch not in ("on", "off"):
+        raise InvalidValue(f"'{switch}' is neither on nor off.")
+    _show(session, session.accounts.set_api_access(account_id(account), switch == "on"))
+
+
+@command(app, "delete")
+def delete(
+    session: Session,
+    account: AccountId,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete an account with its keys and its usage. This cannot be undone.
+
+    \b
+    Examples:
+      losi account export acct_Xy12Ab34Cd > ada.json
+      losi account delete acct_Xy12Ab34Cd
+    """
+    found = session.accounts.account(account_id(account))
+    days = len(_usage(session, found))
+    removed = {"id": f"acct_{found.id}", "keys": found.key_count, "days_of_usage": days}
+    if not yes:
+        typer.echo(
+            f"This removes acct_{found.id} ({found.name}, plan {found.plan_name}) for good:\n"
+            f"its profile, its API keys ({found.key_count}) and its usage ({days} days).",
+            err=True,
+        )
+        typer.confirm("Delete it?", abort=True, err=True)
+    session.accounts.delete_account(found.id)
+    if session.as_json:
+        print_json({"deleted": removed})
+    else:
+        typer.echo(f"Deleted acct_{found.id}: {found.key_count} keys, {days} days of usage.")
+
+
+@command(app, "export")
+def export(session: Session, account: AccountId) -> None:
+    """Print all that is stored of an account, as JSON.
+
+    That is its profile, its keys and its usage by day. Keys come without their secrets, which are
+    not stored.
+
+    \b
+    Example:
+      losi account export acct_Xy12Ab34Cd > ada.json
+    """
+    from losi.export import export_account
+
+    today = datetime.now(UTC).date()
+    print_json(export_account(session.accounts, session.ledger, account_id(account), today))
+
+
+def _usage(session: Session, account: Account) -> "list[DayUsage]":
+    today = datetime.now(UTC).date()
+    return session.ledger.usage(account.id, account.created_at.date(), today)
+
+
+def _show(session: Session, account: Account, then: str | None = None) -> None:
+    if session.as_json:
+        print_json(account.as_json())
+        return
+    print_fields(
+        (
+            ("Account", f"acct_{account.id}"),
+            ("Name", account.name),
+            ("Email", account.email or "-"),
+            ("Plan", account.plan_name),
+            ("Status", _status(account)),
+            ("API keys", str(account.key_count)),
+            ("Created", f"{minute(account.created_at)} UTC"),
+        )
+    )
+    if then:
+        typer.echo(f"\n{then}")
+
+
+def _status(account: Account) -> str:
+    if account.disabled:
+        return "disabled"
+    return "active" if account.api_access else "no API access"
+
+
+def _valid_email(email: str) -> str:
+    user, _, host = email.partition("@")
+    well_formed = user and host and email.isprintable() and " " not in email and len(email) <= 254
+    if email and not well_formed:
+        raise InvalidValue(
+            "Invalid value for 'email': it is not an address such as ada@example.com."
+        )
+    return email

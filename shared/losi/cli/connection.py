@@ -1,0 +1,88 @@
+"""Where the table is: in a deployed stack, or at the local API."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+#: Written by `make run`.
+LOCAL_STATE = Path(".losi") / "local.json"
+TABLE_OUTPUT = "TableName"
+
+
+class CannotConnect(Exception):
+    """Why there is no table to work on, and what to do, in one line."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    client: "DynamoDBClient"
+    table: str
+    #: The local DynamoDB's URL, or None on AWS.
+    endpoint: str | None = None
+
+
+def connect(stack: str | None, region: str | None) -> Connection:
+    """The stack's table; without a stack the one named by the environment, or by `make run`."""
+    if stack is not None:
+        return _stack(stack, region)
+    endpoint, table = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"), os.environ.get("LOSI_TABLE")
+    if not (endpoint and table):
+        endpoint, table = _made_by_make_run()
+    # a local DynamoDB takes any credentials, and must not be sent real ones
+    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+    client = _client("dynamodb", endpoint_url=endpoint, region_name="us-east-1", **keys)
+    return Connection(client, table, endpoint)
+
+
+def _made_by_make_run() -> tuple[str, str]:
+    here = Path.cwd()
+    for directory in (here, *here.parents):
+        if (state := directory / LOCAL_STATE).is_file():
+            try:
+                found = json.loads(state.read_text())
+                return found["dynamodb_endpoint"], found["table"]
+            except (ValueError, KeyError, TypeError):
+                raise CannotConnect(f"{state} is damaged: start `make run` again.") from None
+    raise CannotConnect(
+        "Which API? Start a local one with `make run` and call losi in the same directory, or "
+        "name a deployed one with --stack and --region."
+    )
+
+
+def _stack(stack: str, region: str | None) -> Connection:
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+
+    try:
+        cloudformation = _client("cloudformation", region_name=region)
+        [found] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        where = cloudformation.meta.region_name
+        outputs = {row["OutputKey"]: row["OutputValue"] for row in found.get("Outputs", [])}
+        if TABLE_OUTPUT not in outputs:
+            raise CannotConnect(f"The stack {stack} in {where} has no output {TABLE_OUTPUT}.")
+        return Connection(_client("dynamodb", region_name=where), outputs[TABLE_OUTPUT])
+    except NoRegionError:
+        raise CannotConnect("Which region? Add --region, such as --region us-east-1.") from None
+    except NoCredentialsError:
+        raise CannotConnect("No AWS credentials were found. Sign in with `aws login`.") from None
+    except ClientError as error:
+        raise CannotConnect(f"AWS refused: {error.response['Error']['Message']}") from None
+    except BotoCoreError as error:
+        raise CannotConnect(f"AWS cannot be reached: {error}") from None
+
+
+def _client(service: str, **where: Any) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 3},
+        connect_timeout=5,
+        # with a stack named, an endpoint in the environment (of a local DynamoDB) must not win
+        ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]
+    )
+    return boto3.client(service, config=config, **where)  # type: ignore[call-overload]

@@ -1,0 +1,83 @@
+"""`losi usage`."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from losi.cli.account import AccountId
+from losi.cli.output import print_json, print_table
+from losi.cli.session import Session, account_id, command
+from losi.records import InvalidValue
+from losi.usage import Usage
+
+if TYPE_CHECKING:
+    from losi.ledger import DayUsage
+
+DEFAULT_DAYS = 30
+
+
+def register(app: typer.Typer) -> None:
+    command(app, "usage")(usage)
+
+
+def usage(
+    session: Session,
+    account: AccountId,
+    start: Annotated[
+        str | None, typer.Option("--from", help="First UTC day; default: 30 days ago.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Last UTC day; default: today.")] = None,
+) -> None:
+    """Show an account's usage by UTC day. Days without usage are left out.
+
+    With --json it also says which key used which model.
+
+    \b
+    Examples:
+      losi usage acct_Xy12Ab34Cd
+      losi usage acct_Xy12Ab34Cd --from 2026-11-01 --to 2026-11-30 --json
+    """
+    last = _day("--to", end) if end else datetime.now(UTC).date()
+    first = _day("--from", start) if start else last - timedelta(DEFAULT_DAYS - 1)
+    if first > last:
+        raise InvalidValue(f"--from {first} is after --to {last}. Swap them.")
+    id = account_id(account)
+    session.accounts.account(id)  # an account that does not exist is an error, not no usage
+    days = session.ledger.usage(id, first, last)
+    if session.as_json:
+        from losi.export import usage_json
+
+        print_json([usage_json(day) for day in days])
+    else:
+        _print(days)
+
+
+def _print(days: "list[DayUsage]") -> None:
+    if not days:
+        typer.echo("No usage in these days.")
+        return
+    total = sum((day.total for day in days), Usage(0, 0))
+    rows = [_row(day.day.isoformat(), day.requests, day.total, _cost(day)) for day in days]
+    rows.append(_row("Total", sum(day.requests for day in days), total, sum(map(_cost, days))))
+    print_table(("DAY", "REQUESTS", "INPUT TOKENS", "OUTPUT TOKENS", "COST"), rows, right=4)
+
+
+def _row(label: str, requests: int, used: Usage, cost: float) -> tuple[str, ...]:
+    counts = (requests, used.input_tokens, used.output_tokens)
+    return (label, *(f"{count:,}" for count in counts), f"${cost:,.4f}")
+
+
+def _cost(day: "DayUsage") -> float:
+    """What the providers' list prices make of the day."""
+    from losi.catalog import catalog
+
+    models = [(catalog().by_code(code), used) for (_, code), (_, used) in day.by_key_model.items()]
+    return sum(model.prices.cost(used) for model, used in models if model)
+
+
+def _day(option: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidValue(f"{option} must be a date such as 2026-11-30.") from None
