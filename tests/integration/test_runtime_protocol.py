@@ -1,0 +1,153 @@
+"""The runtime against a Runtime API that breaks off: what Lambda's own does only when it fails."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from email.message import Message
+from typing import Any
+
+import pytest
+
+from losi.runtime.exchange import serve
+from losi.runtime.response_stream import ResponseStream
+from losi.runtime.runtime_api import LambdaContext, RuntimeApi, RuntimeApiError
+from tests.front_door.http_server import port_of
+
+Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
+FAR = str(2**42)
+
+
+def a_context() -> LambdaContext:
+    headers = Message()
+    headers["Lambda-Runtime-Aws-Request-Id"] = "request-1"
+    headers["Lambda-Runtime-Invocation-Id"] = "invocation-1"
+    headers["Lambda-Runtime-Deadline-Ms"] = FAR
+    return LambdaContext(headers)
+
+
+@asynccontextmanager
+async def listening(peer: Peer) -> AsyncIterator[str]:
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await peer(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    async with server:
+        yield f"127.0.0.1:{port_of(server)}"
+
+
+async def test_a_response_is_one_chunked_request() -> None:
+    received = b""
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal received
+        received = await reader.readuntil(b"\r\n0\r\n\r\n")
+        writer.write(b"HTTP/1.1 202 Accepted\r\n\r\n")
+
+    async with listening(peer) as address:
+        stream = ResponseStream(address, a_context())
+        await stream.start(200, [(b"content-type", b"text/plain")])
+        await stream.write(b"one")
+        await stream.write(b"")
+        await stream.write(b"two")
+        await stream.finish()
+
+    head, _, body = received.partition(b"\r\n\r\n")
+    first, *headers = head.decode().split("\r\n")
+    assert first == "POST /2018-06-01/runtime/invocation/request-1/response HTTP/1.1"
+    assert {
+        "Content-Type: application/vnd.awslambda.http-integration-response",
+        "Lambda-Runtime-Function-Response-Mode: streaming",
+        "Lambda-Runtime-Invocation-Id: invocation-1",
+        "Transfer-Encoding: chunked",
+    } < set(headers)
+    prelude = b'{"statusCode": 200, "headers": {"content-type": "text/plain"}}' + b"\0" * 8
+    chunks = b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"
+    assert body == b"%x\r\n%b\r\n%b" % (len(prelude), prelude, chunks)
+
+
+async def test_an_app_hears_of_a_broken_connection_and_may_run_to_its_end() -> None:
+    drained = False
+    broken = asyncio.Event()
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\0" * 8)
+        writer.transport.abort()
+        broken.set()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal drained
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await broken.wait()
+        with pytest.raises(OSError):
+            while True:
+                await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        assert await receive() == {"type": "http.disconnect"}
+        drained = True
+
+    async with listening(peer) as address:
+        event = {"httpMethod": "GET", "path": "/"}
+        await serve(app, address, a_context(), json.dumps(event).encode())
+
+    assert drained
+
+
+async def test_an_app_cannot_write_after_its_response() -> None:
+    refused = False
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n0\r\n\r\n")
+        writer.write(b"HTTP/1.1 202 Accepted\r\n\r\n")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal refused
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"all"})
+        with pytest.raises(OSError, match="ended"):
+            await send({"type": "http.response.body", "body": b"more"})
+        refused = True
+
+    async with listening(peer) as address:
+        event = {"httpMethod": "GET", "path": "/"}
+        await serve(app, address, a_context(), json.dumps(event).encode())
+
+    assert refused
+
+
+INVOCATION = (
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nLambda-Runtime-Aws-Request-Id: request-%d\r\n"
+    b"Lambda-Runtime-Deadline-Ms: 0\r\nConnection: %b\r\n\r\n{}"
+)
+
+
+async def test_a_poll_survives_a_connection_that_died_meanwhile() -> None:
+    polls = 0
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Promises to keep the connection, but answers one poll on each."""
+        nonlocal polls
+        await reader.readuntil(b"\r\n\r\n")
+        polls += 1
+        writer.write(INVOCATION % (polls, b"close" if polls == 3 else b"keep-alive"))
+
+    async with listening(peer) as address:
+        api = RuntimeApi(address)
+        contexts = [(await asyncio.to_thread(api.next_invocation))[0] for _ in range(3)]
+
+    assert [context.aws_request_id for context in contexts] == [
+        "request-1",
+        "request-2",
+        "request-3",
+    ]
+
+
+async def test_a_refused_poll_ends_the_process() -> None:
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    async with listening(peer) as address:
+        with pytest.raises(RuntimeApiError, match="403"):
+            await asyncio.to_thread(RuntimeApi(address).next_invocation)
