@@ -1,5 +1,6 @@
 """Anthropic's and OpenAI's own types as the judges of what we send and answer."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -36,6 +37,21 @@ def accumulate(chunks: list[Json]) -> Json:
         call.pop("index")
         call["function"].pop("parsed_arguments", None)
     return completion
+
+
+def comparable(completion: Json) -> Json:
+    """Without what says nothing about the answer: the time, and how arguments are spaced."""
+    choice = completion["choices"][0]
+    message = {k: v for k, v in choice["message"].items() if v is not None and k != "parsed"}
+    for call in message.get("tool_calls") or ():
+        call["function"]["arguments"] = json.loads(call["function"]["arguments"])
+    return {
+        "message": message,
+        "finish_reason": choice["finish_reason"],
+        "usage": completion["usage"],
+        "model": completion["model"],
+        "id": completion["id"],
+    }
 
 
 def _exhausted(value: Any) -> Any:

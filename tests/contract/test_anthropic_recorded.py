@@ -14,7 +14,12 @@ from losi.providers.anthropic import AnthropicProvider
 from losi.providers.anthropic_response import completion
 from losi.providers.base import Json, ProviderCall
 from tests.cassettes import Cassette, cassette, cassettes
-from tests.contract.anthropic_types import accumulate, check_completion, check_request
+from tests.contract.anthropic_types import (
+    accumulate,
+    check_completion,
+    check_request,
+    comparable,
+)
 from tests.fake_upstream import FakeUpstream, Reply
 
 ROUTE = Route(provider="anthropic", model="claude-sonnet-4-5")
@@ -397,18 +402,3 @@ def assembled_by_anthropic(recorded: Cassette) -> Json:
         )
     message: Json = snapshot.to_dict(warnings=False)
     return message
-
-
-def comparable(completion: Json) -> Json:
-    """Without what says nothing about the answer: the time, and how arguments are spaced."""
-    choice = completion["choices"][0]
-    message = {k: v for k, v in choice["message"].items() if v is not None and k != "parsed"}
-    for call in message.get("tool_calls") or ():
-        call["function"]["arguments"] = json.loads(call["function"]["arguments"])
-    return {
-        "message": message,
-        "finish_reason": choice["finish_reason"],
-        "usage": completion["usage"],
-        "model": completion["model"],
-        "id": completion["id"],
-    }
