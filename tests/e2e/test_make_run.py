@@ -1,0 +1,82 @@
+"""`make run` as a newcomer meets it: how it starts, what it leaves, how it stops."""
+
+import os
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+from openai import OpenAI
+
+from tests.dynamodb_local import free_port
+from tests.e2e.server import ROOT, running_server
+
+
+def test_the_demo_key_stays_the_same_between_starts(tmp_path: Path) -> None:
+    with running_server(tmp_path, free_port()) as first:
+        pass
+    with running_server(tmp_path, free_port()) as second:
+        OpenAI(base_url=second.base_url, api_key=first.api_key).models.list()
+
+    assert first.api_key == second.api_key
+
+
+def test_demo_env_is_what_the_sdks_read_and_for_its_owner_only(tmp_path: Path) -> None:
+    with running_server(tmp_path, free_port()) as server:
+        file = tmp_path / ".losi" / "demo.env"
+        shell = (
+            f". {file} && {sys.executable} -c 'import openai; print(openai.OpenAI().models.list())'"
+        )
+        sourced = subprocess.run(["sh", "-c", shell], capture_output=True, text=True)
+
+        assert f"OPENAI_BASE_URL={server.base_url}\n" in file.read_text()
+        assert f"OPENAI_API_KEY={server.api_key}\n" in file.read_text()
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert sourced.returncode == 0 and "losi-omega" in sourced.stdout, sourced.stderr
+
+
+def test_sigterm_stops_it_cleanly(tmp_path: Path) -> None:
+    with running_server(tmp_path, free_port()) as server:
+        pass
+
+    assert server.process.returncode == 0
+
+
+def test_a_busy_port_is_said_clearly(tmp_path: Path) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        ran = start(tmp_path, str(port))
+
+    assert ran.returncode == 1
+    assert f"Port {port} cannot be used" in ran.stderr
+    assert f"PORT={port + 1} make run" in ran.stderr
+
+
+def test_a_port_that_is_none_is_said_clearly(tmp_path: Path) -> None:
+    ran = start(tmp_path, "http")
+
+    assert ran.returncode == 2
+    assert "is not a port" in ran.stderr
+
+
+def start(folder: Path, port: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "local"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PORT": port},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_make_help_explains_every_target() -> None:
+    ran = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True)
+
+    assert ran.returncode == 0
+    for target in ("run", "test", "lint", "help"):
+        assert f"\n  {target} " in ran.stdout
+    assert max(map(len, ran.stdout.splitlines())) <= 100
