@@ -48,9 +48,10 @@ def template_routes() -> dict[str, Function]:
 
 
 def gateway_responses() -> dict[str, tuple[int, str]]:
-    """Status and body template of each GatewayResponse, by its name."""
+    """Status and body template of the GatewayResponses that have one of their own, by name."""
     (api,) = _resources("AWS::Serverless::Api")
     return {
-        name: (int(response.get("StatusCode", 500)), *response["ResponseTemplates"].values())
+        name: (int(response["StatusCode"]), response["ResponseTemplates"]["application/json"])
         for name, response in api["GatewayResponses"].items()
+        if "StatusCode" in response
     }

@@ -58,6 +58,8 @@ def configure() -> JsonLines:
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(formatter)
         root.addHandler(handler)
-        level = os.environ.get("LOG_LEVEL", "INFO")
-        root.setLevel(level if level in logging.getLevelNamesMapping() else "INFO")
+    # of libraries only warnings: httpx and botocore would write a line for every call
+    level = os.environ.get("LOG_LEVEL", "INFO")
+    known = level in logging.getLevelNamesMapping()
+    logging.getLogger("losi").setLevel(level if known else "INFO")
     return formatter
