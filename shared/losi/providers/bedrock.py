@@ -32,7 +32,8 @@ def bedrock_client(region: str | None = None) -> "BedrockRuntimeClient":
     import boto3
     from botocore.config import Config
 
-    return boto3.client(
+    # a session of its own: boto3's default one is not safe for the threads this is called in
+    return boto3.session.Session().client(
         "bedrock-runtime",
         region_name=region,
         config=Config(
