@@ -1,0 +1,247 @@
+"""The ledger's promises under concurrency and retries, on Amazon's own DynamoDB Local."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.httpsession import URLLib3Session
+
+from losi.errors import StaleAuthentication, StoreUnavailableError
+from losi.ledger import Ledger
+from losi.usage import Usage
+from tests.ledger_invariants import check_invariants
+from tests.ledger_world import (
+    ACCOUNT,
+    KEY,
+    Clock,
+    admit,
+    admit_all,
+    caller,
+    make_plan,
+    mark_changed,
+    run_all,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+PROCESSES = 4
+TODAY = date(2026, 11, 23)
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[ProcessPoolExecutor]:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
+        yield pool
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def connect_with(endpoint: str, *, attempts: int) -> DynamoDBClient:
+    """A client of one test alone, whose events it may hook into; it retries as ours does."""
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+        config=Config(
+            max_pool_connections=64, retries={"mode": "standard", "total_max_attempts": attempts}
+        ),
+    )
+
+
+@pytest.fixture
+def client(dynamodb_endpoint: str) -> Iterator[DynamoDBClient]:
+    client = connect_with(dynamodb_endpoint, attempts=4)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def ledger(client: DynamoDBClient, losi_table: str, clock: Clock) -> Iterator[Ledger]:
+    yield Ledger(client, losi_table, clock)
+    check_invariants(client, losi_table)
+
+
+def shares(requests: int) -> list[list[str]]:
+    """Request ids, dealt to the processes."""
+    ids = [f"request{number:09}" for number in range(requests)]
+    return [ids[process::PROCESSES] for process in range(PROCESSES)]
+
+
+@pytest.mark.parametrize(
+    ("limit", "refusal"),
+    [
+        ({"in_flight": 20}, "rate_limit_exceeded"),
+        ({"requests_per_minute": 37}, "rate_limit_exceeded"),
+        ({"tokens_per_minute": 99 * 500 + 499}, "rate_limit_exceeded"),
+        ({"tokens_per_day": 99 * 500 + 499}, "rate_limit_exceeded"),
+    ],
+)
+def test_200_requests_at_once_from_four_processes_are_admitted_exactly_to_the_limit(
+    processes: ProcessPoolExecutor,
+    dynamodb_endpoint: str,
+    losi_table: str,
+    ledger: Ledger,
+    clock: Clock,
+    limit: dict[str, int],
+    refusal: str,
+) -> None:
+    plan = make_plan(**limit)
+    running = [
+        processes.submit(admit_all, dynamodb_endpoint, losi_table, clock.now, plan, share)
+        for share in shares(200)
+    ]
+
+    outcomes = Counter(outcome for process in running for outcome in process.result())
+
+    (most,) = limit.values()
+    admitted = most // 500 if most > 1_000 else most
+    assert outcomes == {"admitted": admitted, refusal: 200 - admitted}
+
+
+def test_no_token_is_lost_or_counted_twice_when_four_processes_settle_at_once(
+    processes: ProcessPoolExecutor,
+    dynamodb_endpoint: str,
+    losi_table: str,
+    client: DynamoDBClient,
+    ledger: Ledger,
+    clock: Clock,
+) -> None:
+    plan = make_plan()
+    running = [
+        processes.submit(run_all, dynamodb_endpoint, losi_table, clock.now, plan, share)
+        for share in shares(200)
+    ]
+
+    settled = sum(process.result() for process in running)
+
+    (day,) = ledger.usage(ACCOUNT, TODAY, TODAY)
+    assert (day.requests, day.total.total_tokens) == (160, settled)
+    check_invariants(client, losi_table, all_settled=True)
+
+
+def test_of_many_settlements_of_one_hold_one_counts(ledger: Ledger, clock: Clock) -> None:
+    holds = [admit(ledger, caller(), clock).hold for _ in range(10)]
+
+    with ThreadPoolExecutor(32) as pool:
+        for hold in holds:
+            usages = [Usage(100, number) for number in range(16)]
+            outcomes = list(pool.map(lambda usage, hold=hold: ledger.settle(hold, usage), usages))
+            assert outcomes.count(True) == 1
+
+    (day,) = ledger.usage(ACCOUNT, TODAY, TODAY)
+    assert day.requests == 10
+
+
+def test_settling_and_expiry_at_once_count_the_request_once(ledger: Ledger, clock: Clock) -> None:
+    holds = [admit(ledger, caller(), clock).hold for _ in range(8)]
+    clock.advance(901)
+
+    with ThreadPoolExecutor(32) as pool:
+        late = [pool.submit(ledger.settle, hold, Usage(120, 80)) for hold in holds]
+        others = [pool.submit(admit, ledger, caller(), clock) for _ in range(8)]
+        in_time = sum(settlement.result() for settlement in late)
+        assert [other.result() for other in others]
+
+    (day,) = ledger.usage(ACCOUNT, TODAY, TODAY)
+    assert day.requests == 8
+    assert day.total == Usage(100 * 8 + 20 * in_time, 80 * in_time)
+
+
+@pytest.mark.parametrize("what", [KEY, "p"])
+def test_a_change_made_by_another_process_fails_the_very_next_request(
+    processes: ProcessPoolExecutor,
+    dynamodb_endpoint: str,
+    losi_table: str,
+    ledger: Ledger,
+    clock: Clock,
+    what: str,
+) -> None:
+    admit(ledger, caller(), clock)
+
+    processes.submit(mark_changed, dynamodb_endpoint, losi_table, clock.now, what, 2).result()
+
+    with pytest.raises(StaleAuthentication):
+        admit(ledger, caller(), clock)
+    admit(ledger, replace(caller(), key_version=2, profile_version=2), clock)
+
+
+class LostAnswers:
+    """The store does what it is asked, and the answer is lost on its way back."""
+
+    def __init__(self, client: DynamoDBClient, count: int) -> None:
+        self._network = URLLib3Session()
+        self._left = count
+        client.meta.events.register("before-send.dynamodb.UpdateItem", self)
+
+    def __call__(self, request: Any, **_: Any) -> Any:
+        if not self._left:
+            return None
+        self._left -= 1
+        answer = self._network.send(request)
+        answer.status_code = 500
+        return answer
+
+
+def test_an_admission_whose_answer_was_lost_is_retried_and_counts_once(
+    client: DynamoDBClient, ledger: Ledger, clock: Clock
+) -> None:
+    plan = make_plan(in_flight=2, requests_per_minute=10)
+    admit(ledger, caller(plan), clock)
+    LostAnswers(client, 1)
+
+    admission = admit(ledger, caller(plan), clock)
+
+    assert admission.limits.remaining_requests == 8
+    assert ledger.settle(admission.hold, Usage(100, 10))
+
+
+def test_the_first_admission_of_the_day_may_lose_every_answer_once(
+    client: DynamoDBClient, ledger: Ledger, clock: Clock
+) -> None:
+    LostAnswers(client, 3)
+
+    assert admit(ledger, caller(), clock).limits.remaining_requests == 999
+
+
+def test_a_settlement_whose_answer_was_lost_is_retried_and_counts_once(
+    client: DynamoDBClient, ledger: Ledger, clock: Clock
+) -> None:
+    hold = admit(ledger, caller(), clock).hold
+    LostAnswers(client, 1)
+
+    ledger.settle(hold, Usage(100, 10))
+
+    (day,) = ledger.usage(ACCOUNT, TODAY, TODAY)
+    assert (day.requests, day.total) == (1, Usage(100, 10))
+
+
+def test_an_admission_that_never_got_an_answer_leaves_nothing_to_pay(
+    dynamodb_endpoint: str, losi_table: str, ledger: Ledger, clock: Clock
+) -> None:
+    admit(ledger, caller(), clock)
+    unlucky = connect_with(dynamodb_endpoint, attempts=1)
+    LostAnswers(unlucky, 1)
+
+    with pytest.raises(StoreUnavailableError):
+        admit(Ledger(unlucky, losi_table, clock), caller(), clock)
+
+    clock.advance(901)
+    (day,) = ledger.usage(ACCOUNT, TODAY, TODAY)
+    assert day.requests == 1
