@@ -6,7 +6,14 @@ from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
 import pytest
-from botocore.exceptions import NoCredentialsError, NoRegionError
+from botocore.exceptions import (
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
 from botocore.stub import Stubber
 from openai.types.chat import ChatCompletion
 
@@ -14,6 +21,7 @@ from losi.catalog import Route
 from losi.errors import InvalidRequestError, UpstreamError
 from losi.providers.base import ProviderCall
 from losi.providers.bedrock import BedrockProvider, bedrock_client
+from losi.providers.bedrock_errors import translate_error
 from tests.contract import bedrock_server
 from tests.contract.bedrock_server import BedrockServer
 
@@ -325,3 +333,18 @@ def test_the_client_is_made_once_and_leaves_retries_to_the_routes() -> None:
     assert client is bedrock_client("eu-central-1")
     assert client.meta.region_name == "eu-central-1"
     assert vars(client.meta.config)["retries"]["total_max_attempts"] == 1
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "code"),
+    [
+        (ReadTimeoutError(endpoint_url="https://x"), 504, "upstream_timeout"),
+        (ConnectTimeoutError(endpoint_url="https://x"), 503, "upstream_unavailable"),
+        (EndpointConnectionError(endpoint_url="https://x"), 503, "upstream_unavailable"),
+        (ParamValidationError(report="Invalid length for messages"), 400, None),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_botocore_raises_by_itself(raised: Exception, status: int, code: str | None) -> None:
+    error = translate_error(raised)
+    assert (error.status, error.code) == (status, code)
