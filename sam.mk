@@ -1,19 +1,25 @@
 # Targets of the SAM CLI, included by the Makefile.
 
-SAM_VENV = .venv-sam
+SAM_INSTALLED := .venv-sam/.installed
 
-$(SAM_VENV): requirements-sam.txt
-	python3 -m venv $(SAM_VENV)
-	$(SAM_VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-sam.txt
-	touch $(SAM_VENV)
+.PHONY: validate
+validate: $(INSTALLED) $(SAM_INSTALLED) ## Check template.yaml with SAM's linter
+	@$(BIN)/python -m local.sam_local validate
 
-.PHONY: validate sam-build sam-local
+.PHONY: sam-build
+sam-build: $(INSTALLED) $(SAM_INSTALLED) ## Build functions and layer for this machine (needs python3.13)
+	@$(BIN)/python -m local.sam_local build
 
-validate: $(VENV) $(SAM_VENV)  ## check template.yaml with SAM's linter
-	$(VENV)/bin/python -m local.sam_local validate
+.PHONY: sam-local
+sam-local: $(INSTALLED) $(SAM_INSTALLED) ## Serve the built functions in Docker on port 3000, unstreamed
+	@exec $(BIN)/python -m local.sam_local start
 
-sam-build: $(VENV) $(SAM_VENV)  ## build functions and layer for this machine (needs python3.13)
-	$(VENV)/bin/python -m local.sam_local build
+.PHONY: sam-venv
+sam-venv: $(SAM_INSTALLED) ## Install the SAM CLI into .venv-sam
 
-sam-local: $(VENV) $(SAM_VENV)  ## run the deployment in Docker on port 3000 (PORT=...), buffered
-	$(VENV)/bin/python -m local.sam_local start
+# apart from .venv: the SAM CLI's pins conflict with ours
+$(SAM_INSTALLED): $(INSTALLED) requirements-sam.txt
+	@echo "Installing the SAM CLI; once, in about a minute."
+	@$(BIN)/python -m venv .venv-sam
+	@.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-sam.txt
+	@touch $@

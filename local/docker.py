@@ -92,7 +92,12 @@ def _start_daemon(folder: Path, host: str) -> subprocess.Popen[bytes]:
         command = ["dockerd", "--host", host, "--pidfile", str(folder / "pid"), *options]
         command += ["--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
         with log.open("wb") as output:
-            daemon = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+            daemon = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C must not stop it before its containers
+            )
         if _wait_until_answering(daemon, host):
             return daemon
     last_words = log.read_text(errors="replace").strip().splitlines()[-3:]

@@ -35,7 +35,7 @@ def executable() -> str:
     own = ROOT / ".venv-sam" / "bin" / "sam"
     found = str(own) if own.exists() else shutil.which("sam")
     if found is None:
-        raise SamFailed("The SAM CLI is missing: run `make .venv-sam`.")
+        raise SamFailed("The SAM CLI is missing: run `make sam-venv`.")
     return found
 
 
@@ -107,16 +107,24 @@ def function_environment(table: str, dynamodb_endpoint: str) -> dict[str, str]:
 
 @contextmanager
 def start_api(
-    template: Path, port: int, docker_environment: Mapping[str, str], log: Path | None = None
+    built: Path,
+    variables: Mapping[str, str],
+    port: int,
+    docker_environment: Mapping[str, str],
+    log: Path | None = None,
 ) -> Iterator[str]:
-    """`sam local start-api` until the block ends; yields the base URL for SDKs."""
+    """`sam local start-api` with these variables in the functions' environment.
+
+    Yields the base URL for SDKs, and stops when the block ends.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise SamFailed(f"Port {port} is in use; choose another with PORT=...") from error
-    command = [executable(), "local", "start-api", f"--template={template}", f"--port={port}"]
+    command = [executable(), "local", "start-api", f"--port={port}"]
+    command += [f"--template={local_template(built, variables)}"]
     command += ["--skip-pull-image", "--warm-containers=LAZY", "--region=us-east-1"]
     command += [f"--add-host={DOCKER_HOST_NAME}:host-gateway"]
     command += [f"--parameter-overrides=Architecture={MACHINE}"]
@@ -124,7 +132,8 @@ def start_api(
     server = subprocess.Popen(
         command,
         cwd=ROOT,
-        env={**environment(), **docker_environment},
+        # a variable of SAM's own environment would win over the template's value
+        env={**environment(), **docker_environment, **variables},
         stdout=output,
         stderr=output,
         start_new_session=True,  # Ctrl-C is for us: we stop it in our own time

@@ -11,7 +11,7 @@ from local.demo import ensure_demo_key, write_demo_env
 from local.docker import DockerUnavailable, docker, ensure_image
 from local.dynamodb import start_embedded
 from local.python313 import Python313Missing
-from local.sam import SamFailed, build, function_environment, local_template, run, start_api
+from local.sam import SamFailed, build, function_environment, run, start_api
 from local.table import create_table
 
 STATE = Path(".losi")
@@ -20,6 +20,7 @@ DEFAULT_PORT = 3000
 
 def main(command: str) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         if command == "validate":
             print(run("validate", "--lint"), end="")
@@ -31,11 +32,15 @@ def main(command: str) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped.")
+        print("Stopped.")
     return 0
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    # once: a second Ctrl-C would leave containers and a daemon behind
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    print("\nStopping the containers ...", flush=True)
     raise KeyboardInterrupt
 
 
@@ -51,8 +56,7 @@ def start(port: int) -> None:
         table = os.environ.setdefault("LOSI_TABLE", "losi-local")
         os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
         key = demo_key(f"http://127.0.0.1:{port}/api/v1")
-        template = local_template(built, function_environment(table, endpoint))
-        with start_api(template, port, environment) as base_url:
+        with start_api(built, function_environment(table, endpoint), port, environment) as base_url:
             print(banner(base_url, key))
             print("\nThese are the deployed functions in Docker: they answer in one piece, also")
             print("with stream=True, and the first call of each takes seconds.", flush=True)

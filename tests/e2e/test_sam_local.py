@@ -25,7 +25,6 @@ from local.sam import (
     build,
     executable,
     function_environment,
-    local_template,
     start_api,
 )
 from local.table import create_table
@@ -81,8 +80,7 @@ def deployment(
     key = ensure_demo_key(accounts, built.with_name("demo.env"))
     variables = function_environment(TABLE, dynamodb_endpoint) | {"LOSI_SANDBOX_FALLBACK": "1"}
     log = built.with_name("sam.log")
-    template = local_template(built, variables)
-    with start_api(template, free_port(), docker_environment, log) as base_url:
+    with start_api(built, variables, free_port(), docker_environment, log) as base_url:
         yield Deployment(base_url, key, log)
 
 

@@ -28,7 +28,7 @@ BUFFERED_PATHS = [path for path in PATHS if path != "/api/v1/chat/completions"]
 @cache
 def translated(layer_version: str = "1") -> dict[str, Any]:
     if not SAM_PYTHON.exists():
-        skip_or_fail("The SAM CLI is missing: run `make .venv-sam`")
+        skip_or_fail("The SAM CLI is missing: run `make sam-venv`")
     done = subprocess.run(
         [str(SAM_PYTHON), "tests/translate_template.py", str(TEMPLATE), layer_version],
         cwd=ROOT,
@@ -70,7 +70,7 @@ def statements(function: str) -> list[dict[str, Any]]:
 
 def test_the_template_is_valid_and_lints_clean() -> None:
     if not SAM_PYTHON.exists():
-        skip_or_fail("The SAM CLI is missing: run `make .venv-sam`")
+        skip_or_fail("The SAM CLI is missing: run `make sam-venv`")
 
     assert "is a valid SAM Template" in run("validate", "--lint")
 
