@@ -13,12 +13,12 @@ from losi.providers.anthropic_response import completion
 from losi.providers.anthropic_stream import StreamState
 from losi.providers.base import Json
 from losi.providers.sse import SseParser
-from tests.cassettes import Cassette, cassettes
 from tests.contract.anthropic_types import accumulate, check_request, comparable
+from tests.contract.cassettes import Cassette, load
 
 ROUTE = Route(provider="anthropic", model="claude-sonnet-4-5")
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
-STREAMS = cassettes("anthropic", "stream-")
+STREAMS = load("anthropic", "stream-*")
 
 texts = st.text(max_size=20)
 names = st.from_regex(r"[a-zA-Z0-9_-]{1,12}", fullmatch=True)
@@ -121,7 +121,7 @@ class TestStreams:
     def test_where_the_network_cuts_makes_no_difference(
         self, recorded: Cassette, data: st.DataObject
     ) -> None:
-        wire = recorded.body.encode()
+        wire = recorded.body
         cuts = sorted(data.draw(st.sets(st.integers(0, len(wire)), max_size=20)))
         pieces = [wire[a:b] for a, b in zip([0, *cuts], [*cuts, len(wire)], strict=True)]
 

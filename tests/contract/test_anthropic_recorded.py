@@ -13,18 +13,18 @@ from losi.errors import InvalidRequestError, LosiError, UpstreamError, UpstreamU
 from losi.providers.anthropic import AnthropicProvider
 from losi.providers.anthropic_response import completion
 from losi.providers.base import Json, ProviderCall
-from tests.cassettes import Cassette, cassette, cassettes
 from tests.contract.anthropic_types import (
     accumulate,
     check_completion,
     check_request,
     comparable,
 )
+from tests.contract.cassettes import Cassette, load
 from tests.fake_upstream import FakeUpstream, Reply
 
 ROUTE = Route(provider="anthropic", model="claude-sonnet-4-5")
-STREAMS = cassettes("anthropic", "stream-")
-ANSWERS = cassettes("anthropic", "json-")
+STREAMS = load("anthropic", "stream-*")
+ANSWERS = load("anthropic", "json-*")
 
 
 @pytest.fixture
@@ -40,6 +40,10 @@ def provider(upstream: FakeUpstream) -> AnthropicProvider:
 def call(**body: Any) -> ProviderCall:
     request = {"model": ROUTE.model, "messages": [{"role": "user", "content": "Hi"}], **body}
     return ProviderCall(request, ROUTE, "req_1")
+
+
+def cassette(name: str) -> Cassette:
+    return load("anthropic", f"{name}.json")[0]
 
 
 def named(recording: Cassette) -> str:
@@ -63,7 +67,7 @@ class TestAnswers:
         assert answer["usage"]["completion_tokens"] == usage["output_tokens"]
 
     async def test_the_request_goes_out_as_anthropic_wants_it(self, upstream: FakeUpstream) -> None:
-        upstream.replies = [Reply.json(cassette("anthropic", "json-plain-02").json)]
+        upstream.replies = [Reply.json(cassette("json-plain-02").json)]
 
         await provider(upstream).complete(call(max_tokens=15))
 
@@ -73,8 +77,26 @@ class TestAnswers:
         assert sent.headers["anthropic-version"] == "2023-06-01"
         check_request(sent.json)
 
+    @pytest.mark.parametrize("value", [2**70, "\ud800"], ids=["huge integer", "half a character"])
+    async def test_arguments_no_other_json_can_hold_are_sent_all_the_same(
+        self, upstream: FakeUpstream, value: Any
+    ) -> None:
+        upstream.replies = [cassette("json-plain-02").reply()]
+        function = {"name": "f", "arguments": json.dumps({"a": value})}
+        call_made = {"id": "a", "type": "function", "function": function}
+        history = [
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "tool_calls": [call_made]},
+            {"role": "tool", "tool_call_id": "a", "content": "1"},
+        ]
+
+        await provider(upstream).complete(call(messages=history))
+
+        sent = json.loads(upstream.requests[0].body)
+        assert sent["messages"][1]["content"][0]["input"] == {"a": value}
+
     async def test_parallel_tool_calls_keep_ids_and_order(self, upstream: FakeUpstream) -> None:
-        upstream.replies = [Reply.json(cassette("anthropic", "json-parallel-tools-01").json)]
+        upstream.replies = [Reply.json(cassette("json-parallel-tools-01").json)]
 
         choice = (await provider(upstream).complete(call()))["choices"][0]
 
@@ -89,7 +111,7 @@ class TestAnswers:
         ]
 
     async def test_text_beside_a_tool_call_is_kept(self, upstream: FakeUpstream) -> None:
-        upstream.replies = [Reply.json(cassette("anthropic", "json-tool-05").json)]
+        upstream.replies = [Reply.json(cassette("json-tool-05").json)]
 
         message = (await provider(upstream).complete(call()))["choices"][0]["message"]
 
@@ -99,7 +121,7 @@ class TestAnswers:
     async def test_citations_of_web_pages_are_annotations_of_the_text(
         self, upstream: FakeUpstream
     ) -> None:
-        upstream.replies = [Reply.json(cassette("anthropic", "json-citations-02").json)]
+        upstream.replies = [Reply.json(cassette("json-citations-02").json)]
 
         message = (await provider(upstream).complete(call()))["choices"][0]["message"]
 
@@ -118,7 +140,7 @@ class TestAnswers:
         ],
     )
     async def test_stop_reasons(self, upstream: FakeUpstream, name: str, reason: str) -> None:
-        upstream.replies = [Reply.json(cassette("anthropic", name).json)]
+        upstream.replies = [Reply.json(cassette(name).json)]
 
         answer = await provider(upstream).complete(call())
 
@@ -130,7 +152,7 @@ class TestStreams:
     async def test_a_stream_adds_up_to_the_plain_answer(
         self, upstream: FakeUpstream, recorded: Cassette
     ) -> None:
-        upstream.replies = [Reply.sse([recorded.body.encode()])]
+        upstream.replies = [recorded.reply()]
 
         chunks = [chunk async for chunk in provider(upstream).stream(call())]
 
@@ -142,7 +164,7 @@ class TestStreams:
     async def test_a_stream_has_the_shape_that_clients_rely_on(
         self, upstream: FakeUpstream, recorded: Cassette
     ) -> None:
-        upstream.replies = [Reply.sse([recorded.body.encode()])]
+        upstream.replies = [recorded.reply()]
 
         chunks = [chunk async for chunk in provider(upstream).stream(call())]
 
@@ -154,8 +176,8 @@ class TestStreams:
         assert len({chunk["id"] for chunk in chunks}) == 1
 
     async def test_tool_calls_are_numbered_among_themselves(self, upstream: FakeUpstream) -> None:
-        recorded = cassette("anthropic", "stream-parallel-tools-03")
-        upstream.replies = [Reply.sse([recorded.body.encode()])]
+        recorded = cassette("stream-parallel-tools-03")
+        upstream.replies = [recorded.reply()]
 
         chunks = [chunk async for chunk in provider(upstream).stream(call())]
 
@@ -170,8 +192,8 @@ class TestStreams:
         ]
 
     async def test_final_figures_replace_those_of_the_start(self, upstream: FakeUpstream) -> None:
-        recorded = cassette("anthropic", "stream-server-tool-01")
-        upstream.replies = [Reply.sse([recorded.body.encode()])]
+        recorded = cassette("stream-server-tool-01")
+        upstream.replies = [recorded.reply()]
 
         chunks = [chunk async for chunk in provider(upstream).stream(call())]
 
@@ -180,8 +202,8 @@ class TestStreams:
         assert chunks[-1]["usage"]["completion_tokens_details"] == {"reasoning_tokens": 47}
 
     async def test_cache_tokens_are_part_of_the_prompt(self, upstream: FakeUpstream) -> None:
-        recorded = cassette("anthropic", "stream-maxtokens-01")
-        upstream.replies = [Reply.sse([recorded.body.encode()])]
+        recorded = cassette("stream-maxtokens-01")
+        upstream.replies = [recorded.reply()]
 
         chunks = [chunk async for chunk in provider(upstream).stream(call())]
 
@@ -189,8 +211,8 @@ class TestStreams:
         assert chunks[-1]["usage"]["prompt_tokens_details"]["cache_write_tokens"] == 1031
 
     async def test_chunks_arrive_as_they_are_sent(self, upstream: FakeUpstream) -> None:
-        recorded = cassette("anthropic", "stream-text-02")
-        before, after = recorded.body.encode().split(b"event: content_block_stop", 1)
+        recorded = cassette("stream-text-02")
+        before, after = recorded.body.split(b"event: content_block_stop", 1)
         taken, passed_on = [], asyncio.Event()
 
         async def body() -> AsyncIterator[bytes]:
@@ -212,7 +234,7 @@ class TestThinking:
         self, upstream: FakeUpstream
     ) -> None:
         """Given an answer with thinking, when it is sent back, then Anthropic gets its blocks."""
-        recorded = cassette("anthropic", "json-thinking-03").json
+        recorded = cassette("json-thinking-03").json
         upstream.replies = [Reply.json(recorded)]
         answer = await provider(upstream).complete(call())
         message = answer["choices"][0]["message"]
@@ -226,8 +248,8 @@ class TestThinking:
     async def test_redacted_thinking_is_passed_on_to_be_sent_back(
         self, upstream: FakeUpstream
     ) -> None:
-        recorded = cassette("anthropic", "stream-redacted-thinking-01")
-        upstream.replies = [Reply.sse([recorded.body.encode()])]
+        recorded = cassette("stream-redacted-thinking-01")
+        upstream.replies = [recorded.reply()]
 
         chunks = [chunk async for chunk in provider(upstream).stream(call())]
 
@@ -239,7 +261,7 @@ class TestThinking:
 
 class TestRefusals:
     async def test_a_wrong_key_is_ours_to_mend_and_not_told(self, upstream: FakeUpstream) -> None:
-        recorded = cassette("anthropic", "error-401-01")
+        recorded = cassette("error-401-01")
         upstream.replies = [Reply.json(recorded.json, 401)]
 
         with pytest.raises(UpstreamUnavailableError) as caught:
@@ -249,7 +271,7 @@ class TestRefusals:
         assert "x-api-key" not in caught.value.message
 
     async def test_an_unknown_model_is_the_catalogues_mistake(self, upstream: FakeUpstream) -> None:
-        recorded = cassette("anthropic", "error-404-01")
+        recorded = cassette("error-404-01")
         upstream.replies = [Reply.json(recorded.json, 404)]
 
         with pytest.raises(UpstreamError) as caught:
@@ -260,7 +282,7 @@ class TestRefusals:
     async def test_the_callers_mistake_is_told_with_their_own_parameter(
         self, upstream: FakeUpstream
     ) -> None:
-        recorded = cassette("anthropic", "error-400-01")
+        recorded = cassette("error-400-01")
         upstream.replies = [Reply.json(recorded.json, 400)]
         messages = [
             {"role": "system", "content": "Be brief."},
@@ -306,9 +328,9 @@ class TestRefusals:
         self, upstream: FakeUpstream
     ) -> None:
         """So that the router can still take the next route (LiteLLM#6532)."""
-        start = cassette("anthropic", "stream-text-02").body.split("event: content_block_start")[0]
-        error = 'event: error\ndata: {"type":"error","error":{"type":"overloaded_error"}}\n\n'
-        upstream.replies = [Reply.sse([start.encode(), error.encode()])]
+        start = cassette("stream-text-02").body.split(b"event: content_block_start")[0]
+        error = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error"}}\n\n'
+        upstream.replies = [Reply.sse([start, error])]
 
         with pytest.raises(UpstreamUnavailableError):
             await anext(provider(upstream).stream(call()))
@@ -317,8 +339,8 @@ class TestRefusals:
     async def test_a_stream_without_its_end_is_incomplete(
         self, upstream: FakeUpstream, cut: bool
     ) -> None:
-        body = cassette("anthropic", "stream-text-02").body.split("event: message_delta")[0]
-        upstream.replies = [Reply.sse([body.encode()], cut=cut)]
+        body = cassette("stream-text-02").body.split(b"event: message_delta")[0]
+        upstream.replies = [Reply.sse([body], cut=cut)]
         chunks = []
 
         with pytest.raises(UpstreamError) as caught:
@@ -329,8 +351,8 @@ class TestRefusals:
         assert chunks[0]["choices"][0]["delta"]["content"] == "1, 2, 3"
 
     async def test_usage_that_was_told_before_the_cut_is_kept(self, upstream: FakeUpstream) -> None:
-        body = cassette("anthropic", "stream-text-02").body.split("event: message_stop")[0]
-        upstream.replies = [Reply.sse([body.encode()])]
+        body = cassette("stream-text-02").body.split(b"event: message_stop")[0]
+        upstream.replies = [Reply.sse([body])]
         chunks = []
 
         with pytest.raises(UpstreamError):
@@ -396,7 +418,7 @@ def assembled_by_anthropic(recorded: Cassette) -> Json:
         if event["type"] == "ping":
             continue
         snapshot = accumulate_event(
-            event=event,  # type: ignore[arg-type]
+            event=event,
             current_snapshot=snapshot,
             json_bufs=buffers,
         )

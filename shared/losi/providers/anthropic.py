@@ -39,7 +39,7 @@ class AnthropicProvider:
             self._url, self._headers, request.body, call.route, self._vendor, self._refusal(request)
         )
         if message.get("type") == "error":
-            raise anthropic_response.error(None, message, {}, self._vendor, request)
+            raise anthropic_response.error(200, message, {}, self._vendor, request)
         try:
             return anthropic_response.completion(
                 message, created=int(time.time()), legacy_functions=request.legacy_functions
@@ -71,7 +71,7 @@ class AnthropicProvider:
                 return state.feed(event)
         except _NOT_ANTHROPIC as error:
             raise malformed(self._vendor) from error
-        raise anthropic_response.error(None, event, {}, self._vendor, request)
+        raise anthropic_response.error(200, event, {}, self._vendor, request)
 
     def _refusal(self, request: AnthropicRequest) -> Refusal:
         def refusal(status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:

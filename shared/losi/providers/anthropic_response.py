@@ -184,17 +184,18 @@ def usage(reported: Any) -> Usage | None:
 
 
 def error(
-    status: int | None,
+    status: int,
     body: Json | None,
     headers: Mapping[str, str],
     vendor: str,
     request: AnthropicRequest,
 ) -> LosiError:
-    """A refusal as ours; `status` is None for an error event inside a stream."""
+    """A refusal as ours; where HTTP said 200 already, the error itself tells its status."""
     fault = body.get("error") if body else None
     fault = fault if isinstance(fault, dict) else {}
     message = fault["message"] if isinstance(fault.get("message"), str) else None
-    status = status or _STATUS_OF_TYPE.get(str(fault.get("type")), 500)
+    if status < 400:
+        status = _STATUS_OF_TYPE.get(str(fault.get("type")), 500)
     if status == 402 or (status == 400 and _ACCOUNT_MESSAGE.search(message or "")):
         status = 403  # the operator's matter, as wrong credentials are
     param, code = None, None

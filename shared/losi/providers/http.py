@@ -1,6 +1,7 @@
 """HTTP to providers: one pooled client, and every transport failure as a LosiError."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from weakref import WeakKeyDictionary
@@ -72,7 +73,7 @@ async def _post(
     request_headers = {"content-type": "application/json", **headers}
     try:
         async with http_client().stream(
-            "POST", url, content=orjson.dumps(body), headers=request_headers, timeout=timeout
+            "POST", url, content=encode(body), headers=request_headers, timeout=timeout
         ) as response:
             if not response.is_success:
                 raise refusal(response.status_code, await _read_json(response), response.headers)
@@ -87,6 +88,14 @@ async def _post(
         raise incomplete(vendor) from error
     except (httpx.InvalidURL, httpx.HTTPError) as error:
         raise UpstreamError(f"{vendor} cannot be called.", code="upstream_unreachable") from error
+
+
+def encode(body: Json) -> bytes:
+    """JSON; what orjson has no form for (integers beyond 64 bits, lone surrogates), json has."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        return json.dumps(body).encode()
 
 
 async def finish(chunks: AsyncIterator[bytes]) -> None:

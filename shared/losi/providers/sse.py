@@ -33,10 +33,11 @@ class SseParser:
                 f"{self._vendor} sent more than a chat completion can hold.",
                 code="upstream_too_large",
             )
-        if self._after_cr and chunk.startswith(b"\n"):  # the second half of a CR LF
-            chunk = chunk[1:]
+        second_half = self._after_cr and chunk.startswith(b"\n")  # of a CR LF
         if chunk:
             self._after_cr = chunk.endswith(b"\r")
+        if second_half:
+            chunk = chunk[1:]
         text = self._rest + chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *lines, self._rest = text.split(b"\n")
         return [event for line in lines if (event := self._line(line)) is not None]

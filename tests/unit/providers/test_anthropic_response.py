@@ -184,5 +184,5 @@ class TestRefusals:
     def test_a_refusal_that_says_nothing_is_still_one(self, body: Json | None) -> None:
         request = translate({"model": "m", "messages": [{"role": "user", "content": "Hi"}]}, ROUTE)
         assert error(400, body, {}, "Anthropic", request).status == 400
-        assert error(None, body, {}, "Anthropic", request).status == 502
+        assert error(200, body, {}, "Anthropic", request).status == 502
         assert json.dumps(error(529, body, {}, "Anthropic", request).envelope())
