@@ -1,0 +1,335 @@
+"""The deployed shape: the real functions as processes, AWS's protocol, OpenAI's SDK, a provider.
+
+Only AWS itself is replaced: API Gateway and Lambda by tests/front_door, the database by Amazon's
+DynamoDB Local. The provider is a script (tests/fake_upstream.py) on a real socket.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import openai
+import orjson
+import pytest
+from openai import AsyncOpenAI
+from openai.types.chat import ChatCompletionMessageParam
+
+from losi.accounts import Accounts, NewKey
+from losi.ledger import DayUsage, Ledger
+from losi.principal import PERMISSIONS
+from losi.store import partition, primary_key
+from losi.usage import Usage
+from tests.dynamodb_local import dynamodb_environment
+from tests.fake_upstream import FakeUpstream, Reply
+from tests.front_door import FrontDoor, template_routes
+from tests.ledger_invariants import check_invariants
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+WORDS = ["Once ", "upon ", "a ", "time "]
+REPORTED = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+MESSAGES: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Tell me a story"}]
+
+
+def event(data: Any) -> bytes:
+    return b"data: " + orjson.dumps(data) + b"\n\n"
+
+
+def word(text: str, finish: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish}
+    return event({"id": "up", "created": 1, "model": "upstream", "choices": [choice]})
+
+
+END = [word("", "stop"), event({"choices": [], "usage": REPORTED}), b"data: [DONE]\n\n"]
+
+
+class Script:
+    """A provider's stream that sends what the test releases, when it releases it."""
+
+    def __init__(self) -> None:
+        self._released: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    def release(self, *events: bytes) -> None:
+        for one in events:
+            self._released.put_nowait(one)
+
+    def end(self) -> None:
+        self.release(*END)
+        self._released.put_nowait(None)
+
+    async def body(self) -> AsyncIterator[bytes]:
+        while (one := await self._released.get()) is not None:
+            yield one
+
+
+@dataclass
+class World:
+    """One account on one deployment with one provider."""
+
+    door: FrontDoor
+    upstream: FakeUpstream
+    client: "DynamoDBClient"
+    table: str
+    account_id: str
+    key: str
+    sdk: AsyncOpenAI
+    scripts: list[Script] = field(default_factory=list)
+
+    def script(self) -> Script:
+        """Make the provider's next answer a stream of this script."""
+        script = Script()
+        self.upstream.replies = [Reply.sse(script.body())]
+        return script
+
+    async def stream(self, **parameters: Any) -> Any:
+        return await self.sdk.chat.completions.create(
+            model="gpt-4o", messages=MESSAGES, stream=True, **parameters
+        )
+
+    async def idle(self) -> None:
+        await asyncio.to_thread(self.door.wait_idle)
+
+    async def days(self) -> list[DayUsage]:
+        today = datetime.now(UTC).date()
+        return await asyncio.to_thread(
+            Ledger(self.client, self.table).usage, self.account_id, today, today
+        )
+
+    async def settled(self) -> tuple[int, Usage]:
+        """Requests and tokens of today, by the ledger."""
+        days = await self.days()
+        return (days[0].requests, days[0].total) if days else (0, Usage(0, 0))
+
+    def check(self) -> None:
+        check_invariants(self.client, self.table, all_settled=True)
+
+
+@pytest.fixture(scope="module")
+def door_for(dynamodb_endpoint: str) -> Iterator[Callable[..., FrontDoor]]:
+    opened: list[FrontDoor] = []
+
+    def opening(table: str, upstream_url: str, timeout_s: float) -> FrontDoor:
+        environment = {
+            **dynamodb_environment(dynamodb_endpoint, table),
+            "LOSI_OPENAI_API_KEY": "sk-upstream",
+            "LOSI_OPENAI_BASE_URL": f"{upstream_url}/v1",
+        }
+        door = FrontDoor(template_routes(), environment, concurrency=2, timeout_s=timeout_s)
+        opened.append(door.__enter__())
+        return door
+
+    yield opening
+    for door in opened:
+        door.__exit__(None, None, None)
+
+
+@pytest.fixture
+async def world(
+    request: pytest.FixtureRequest,
+    door_for: Callable[..., FrontDoor],
+    dynamodb: "DynamoDBClient",
+    losi_table: str,
+) -> AsyncIterator[World]:
+    timeout_s = getattr(request, "param", 60.0)
+    accounts = Accounts(dynamodb, losi_table, Ledger(dynamodb, losi_table))
+    account = accounts.create_account("ultra", name="Ann")
+    _, secret = accounts.create_key(account.id, NewKey("key", frozenset(PERMISSIONS)))
+    async with FakeUpstream() as upstream:
+        door = await asyncio.to_thread(door_for, losi_table, upstream.url, timeout_s)
+        base_url = f"{door.url}/api/v1"
+        async with AsyncOpenAI(base_url=base_url, api_key=secret.text, max_retries=0) as sdk:
+            yield World(door, upstream, dynamodb, losi_table, account.id, secret.text, sdk)
+
+
+async def test_each_chunk_reaches_the_sdk_before_the_provider_makes_the_next(world: World) -> None:
+    script = world.script()
+    script.release(word(WORDS[0]))
+    stream = await world.stream()
+
+    received = []
+    for following in [*WORDS[1:], None]:
+        chunk = await anext(stream)  # the provider has not been allowed to send more
+        received.append(chunk.choices[0].delta.content)
+        script.release(word(following)) if following else script.end()
+    rest = [chunk async for chunk in stream]
+
+    assert received == WORDS
+    assert rest[-1].choices[0].finish_reason == "stop"
+    await world.idle()
+    assert await world.settled() == (1, Usage(11, 7))
+    world.check()
+
+
+async def test_a_plain_completion(world: World) -> None:
+    message = {"role": "assistant", "content": "Once upon a time"}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    world.upstream.replies = [Reply.json({"choices": [choice], "usage": REPORTED})]
+
+    completion = await world.sdk.chat.completions.with_raw_response.create(
+        model="gpt-4o", messages=MESSAGES
+    )
+
+    assert completion.parse().choices[0].message.content == "Once upon a time"
+    assert completion.headers["x-losi-provider"] == "openai"
+    assert completion.headers["x-ratelimit-limit-requests"] == "1000"
+    assert await world.settled() == (1, Usage(11, 7))
+    world.check()
+
+
+async def test_a_client_that_hangs_up_pays_what_the_provider_produced(world: World) -> None:
+    script = world.script()
+    script.release(word(WORDS[0]))
+    stream = await world.stream()
+    await anext(stream)
+
+    await stream.close()
+    script.release(*(word(text) for text in WORDS[1:]))
+    script.end()
+    await world.idle()
+
+    assert await world.settled() == (1, Usage(11, 7))
+    world.check()
+
+
+async def test_after_kill_9_the_client_sees_a_break_and_the_next_request_settles(
+    world: World,
+) -> None:
+    # given a stream that dies with its process
+    script = world.script()
+    script.release(word(WORDS[0]))
+    stream = await world.stream()
+    await anext(stream)
+    await asyncio.to_thread(world.door.kill, "chat_completions")
+    with pytest.raises((openai.APIError, httpx.HTTPError)):
+        await anext(stream)
+    assert await world.settled() == (0, Usage(0, 0))
+
+    # when its time is over, and the account's next request comes
+    expire_holds(world)
+    script = world.script()
+    script.release(word("again "))
+    script.end()
+    texts = [chunk.choices[0].delta.content async for chunk in await world.stream()]
+
+    # then both are paid: the dead one at its estimated input, exactly once
+    assert "again " in texts
+    await world.idle()
+    requests, usage = await world.settled()
+    assert requests == 2
+    assert usage.output_tokens == 7 and usage.input_tokens > 11
+    world.check()
+
+
+async def test_a_provider_that_breaks_off_becomes_an_error_and_is_paid_for(world: World) -> None:
+    world.upstream.replies = [Reply.sse([word(text) for text in WORDS], cut=True)]
+
+    stream = await world.stream()
+    seen = 0
+    with pytest.raises(openai.APIError) as caught:
+        async for _ in stream:
+            seen += 1
+
+    assert seen == len(WORDS)
+    assert caught.value.code == "upstream_incomplete"
+    await world.idle()
+    requests, usage = await world.settled()
+    assert (requests, usage.output_tokens) == (1, 5)  # 18 characters, four to a token
+    world.check()
+
+
+async def test_a_provider_that_fails_before_producing_anything_costs_nothing(world: World) -> None:
+    world.upstream.replies = [Reply.json({"error": {"message": "bad", "param": "seed"}}, 400)]
+
+    with pytest.raises(openai.BadRequestError) as caught:
+        await world.stream()
+
+    assert caught.value.param == "seed"
+    assert await world.settled() == (0, Usage(0, 0))
+    world.check()
+
+
+@pytest.mark.parametrize("world", [4.0], indirect=True)
+async def test_before_lambda_kills_it_a_stream_ends_with_an_error_and_is_settled(
+    world: World,
+) -> None:
+    script = world.script()
+    script.release(word(WORDS[0]))
+
+    stream = await world.stream()
+    with pytest.raises(openai.APIError) as caught:
+        async for _ in stream:
+            pass
+
+    assert caught.value.code == "deadline_exceeded"
+    await world.idle()
+    requests, usage = await world.settled()
+    assert (requests, usage.output_tokens) == (1, 2)
+    world.check()
+
+
+async def test_keys_models_and_usage_on_the_documented_urls(world: World) -> None:
+    script = world.script()
+    script.release(word("Hi"))
+    script.end()
+    async for _ in await world.stream():
+        pass
+    await world.idle()
+
+    headers = {"Authorization": f"Bearer {world.key}"}
+    url = f"{world.door.url}/api/v1"
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as http:
+        new = {"name": "CI", "permissions": ["models.list"]}
+        created = (await http.post("/api-keys", json=new)).json()["data"]
+        listed = (await http.get("/api-keys")).json()["data"]
+        usage = (await http.get("/api-usage", params={"group_by": "model"})).json()["data"]
+        models = await world.sdk.with_options(api_key=created["key"]).models.list()
+        deleted = await http.delete("/api-keys", params={"id": created["id"]})
+        refused = await http.get("/models", headers={"Authorization": f"Bearer {created['key']}"})
+
+    assert {key["id"] for key in listed} >= {created["id"]}
+    assert models.data[0].id == "gpt-4o"
+    assert usage["usage"][0]["model"] == "gpt-4o"
+    assert usage["summary"]["total_output_tokens"] == 7
+    assert deleted.json() == {"success": True}
+    assert refused.status_code == 401
+
+
+async def test_a_revoked_key_fails_on_its_next_completion_although_it_is_cached(
+    world: World,
+) -> None:
+    ledger = Ledger(world.client, world.table)
+    accounts = Accounts(world.client, world.table, ledger)
+    key, secret = accounts.create_key(
+        world.account_id, NewKey("doomed", frozenset({"chat.completions"}))
+    )
+    doomed = world.sdk.with_options(api_key=secret.text)
+    message = {"role": "assistant", "content": "Hi"}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    world.upstream.replies = [Reply.json({"choices": [choice], "usage": REPORTED})]
+    await doomed.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+
+    accounts.delete_key(world.account_id, key.id)
+
+    with pytest.raises(openai.AuthenticationError):
+        await doomed.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+    world.check()
+
+
+def expire_holds(world: World) -> None:
+    """Let the holds' time pass: what waiting for Lambda's longest invocation would do."""
+    day = f"DAY#{datetime.now(UTC).date().isoformat()}"
+    key = primary_key(world.account_id, day)
+    item = world.client.get_item(TableName=world.table, Key=key)["Item"]
+    assert item["pk"] == {"S": partition(world.account_id)}
+    for request_id in item["holds"]["M"]:
+        world.client.update_item(
+            TableName=world.table,
+            Key=key,
+            UpdateExpression="SET holds.#request.x = :past",
+            ExpressionAttributeNames={"#request": request_id},
+            ExpressionAttributeValues={":past": {"N": "1"}},
+        )
