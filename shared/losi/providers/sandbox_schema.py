@@ -36,6 +36,7 @@ from losi.providers.sandbox_validation import (
     property_schemas,
     subschemas,
     types,
+    weight,
 )
 
 Json = dict[str, Any]
@@ -141,7 +142,7 @@ class _Generator:
         ]
         while stack:
             pending, plain, choices = stack.pop()
-            self._document.budget.spend(1 + len(plain))
+            self._document.budget.spend(1 + len(plain) + (len(choices[0]) if choices else 0))
             if not pending and not choices:
                 yield plain
             elif not pending:
@@ -153,6 +154,7 @@ class _Generator:
                 stack.append((pending[1:], plain, choices))
             else:
                 schema = pending[0]
+                self._document.budget.spend(weight(schema))
                 more, alternatives = self._unfold(schema)
                 stack.append((pending[1:] + more, (*plain, schema), choices + alternatives))
 
@@ -190,15 +192,22 @@ class _Generator:
             if "const" in schema or "enum" in schema:
                 fixed = [schema["const"]] if "const" in schema else subschemas(schema, "enum")
                 # every one gets its chance, however long the list is
-                yield from (iter([_leaf(value)]) for value in fixed)
+                yield from (iter([self._given(value)]) for value in fixed)
                 return
+        self._document.budget.spend(10 * len(plain))
         examples = [e for s in plain if "examples" in s for e in subschemas(s, "examples")]
         defaults = [schema["default"] for schema in plain if "default" in schema]
-        yield map(_leaf, examples + defaults)
+        yield map(self._given, examples + defaults)
         recursive = any(id(schema) in place.path for schema in plain)
         inside = _Place(place.path | {id(schema) for schema in plain}, place.depth + 1)
         for name in _ordered_types(plain, recursive):
             yield self._of_type(name, plain, inside)
+
+    def _given(self, value: Any) -> _Value:
+        """A value that stands in the schema, and may be a long one."""
+        found = _leaf(value)
+        self._document.budget.spend(found.size // 100)
+        return found
 
     def _of_type(self, name: str, plain: Conjunction, inside: _Place) -> Iterator[_Value]:
         if name in _NESTED:
@@ -237,10 +246,11 @@ class _Generator:
         self, plain: Conjunction, wanted: dict[str, None], least: int, inside: _Place
     ) -> _Value | None:
         """An object with these properties, and with invented ones until it has `least`."""
+        demanded = {name for schema in plain for name in names(schema, "required")}
         made: dict[str, Any] = {}
         size = 2
         for name in chain(wanted, self._other_names(plain, least)):
-            self._document.budget.spend()
+            self._document.budget.spend(len(plain))
             if name not in wanted and len(made) >= least:
                 break
             if name in made:
@@ -249,7 +259,7 @@ class _Generator:
             if item is not None:
                 made[name] = item.value
                 size += item.size + len(name) + 4
-            elif name in wanted and any(name in names(s, "required") for s in plain):
+            elif name in demanded:
                 return None
             if size > MAX_CHARACTERS:
                 return None

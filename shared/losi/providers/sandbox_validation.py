@@ -51,7 +51,7 @@ class Document:
         return self._patterns[source]
 
     def accepts(self, schema: Any, value: Any) -> bool:
-        self.budget.spend()
+        self.budget.spend(weight(schema))
         if isinstance(schema, bool):
             return schema
         if not isinstance(schema, dict):
@@ -64,6 +64,13 @@ class Document:
             return all(check(self, schema, value) for check in _CHECKS)
         finally:
             self._open.remove(key)
+
+
+def weight(schema: Any) -> int:
+    """Steps that a look at the schema itself takes: lists in it may be long."""
+    if not isinstance(schema, dict):
+        return 1
+    return 1 + sum(len(part) for part in schema.values() if isinstance(part, list | dict))
 
 
 def count(schema: Json, keyword: str, default: int = 0) -> int:
@@ -145,8 +152,17 @@ def dependents(schema: Json) -> dict[str, list[str]]:
     return {name: names(both, name) for name in both}
 
 
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON: 1 is 1.0, but not true."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other) and isinstance(one, bool) is isinstance(other, bool)
+
+
 def frozen(value: Any) -> Hashable:
-    """Equal for values that are the same JSON: 1 is 1.0, but not true."""
+    """Equal for values that are the same, for looking them up."""
     if isinstance(value, bool):
         return ("boolean", value)
     if isinstance(value, dict):
@@ -171,13 +187,12 @@ def _has_type(name: str, value: Any) -> bool:
     return isinstance(value, kinds[name])
 
 
-def _check_values(document: Document, schema: Json, value: Any) -> bool:
+def _check_values(_: Document, schema: Json, value: Any) -> bool:
     if "type" in schema and not any(_has_type(name, value) for name in types(schema)):
         return False
-    if "const" in schema and frozen(schema["const"]) != frozen(value):
+    if "const" in schema and not same(schema["const"], value):
         return False
-    document.budget.spend(len(subschemas(schema, "enum")))
-    return "enum" not in schema or frozen(value) in map(frozen, schema["enum"])
+    return "enum" not in schema or any(same(one, value) for one in subschemas(schema, "enum"))
 
 
 def _check_combined(document: Document, schema: Json, value: Any) -> bool:
