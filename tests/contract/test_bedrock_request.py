@@ -8,7 +8,8 @@ import pytest
 
 from losi.errors import InvalidRequestError
 from losi.providers.bedrock_messages import MAX_IMAGE_BYTES, tool_use_id
-from losi.providers.bedrock_request import NO_TOOL, UNSUPPORTED
+from losi.providers.bedrock_request import NO_TOOL
+from losi.providers.vendors import vendors
 from tests.contract.bedrock_requests import CLAUDE, USER, WEATHER, Json, called, result, translated
 
 ADAPTIVE = "us.anthropic.claude-opus-4-6-v1"
@@ -278,8 +279,14 @@ class TestParameters:
         assert "JSON object" in request["system"][-1]["text"]
         assert "system" not in translated(response_format={"type": "text"})
 
-    def test_what_is_unsupported_changes_nothing(self) -> None:
-        assert translated(**{name: "x" for name in UNSUPPORTED}) == translated()
+    def test_what_the_vendor_row_calls_unsupported_changes_nothing(self) -> None:
+        unsupported = vendors()["bedrock"].unsupported_parameters
+        assert translated(**{name: "x" for name in unsupported}) == translated()
+
+    def test_legacy_functions_are_refused_by_name(self) -> None:
+        with pytest.raises(InvalidRequestError) as caught:
+            translated(functions=[{"name": "f"}])
+        assert caught.value.param == "functions"
 
 
 class TestReasoning:

@@ -26,6 +26,8 @@ def prepare(request: ChatRequest, model: Model, route: Route) -> Prepared:
     sent = {name: value for name, value in request.body.items() if value is not None}
     dropped = tuple(sorted(unsupported & sent.keys()))
     defaults = {**model.default_parameters, **route.default_parameters}
+    if "top_p" in sent:  # to be altered instead of the temperature, not beside our default of it
+        defaults.pop("temperature", None)
     body = {
         name: value
         for name, value in {**defaults, **sent}.items()

@@ -152,7 +152,9 @@ class Router:
                         break
                 else:
                     self._health.succeeded(route)
-                    return answer, Answered(route, attempts, prepared.dropped)
+                    left_out = upstream_call.left_out & job.request.body.keys()
+                    dropped = tuple(sorted({*prepared.dropped, *left_out}))
+                    return answer, Answered(route, attempts, dropped)
         raise failure or _no_route(job.model)
 
     async def _provider(self, route: Route, n: int, failure: UpstreamError | None) -> Provider:

@@ -34,7 +34,7 @@ class AnthropicProvider:
         self._headers = {"anthropic-version": API_VERSION, "x-api-key": api_key}
 
     async def complete(self, call: ProviderCall) -> Json:
-        request = anthropic_request.translate(call.body, call.route)
+        request = _translated(call)
         message = await post_json(
             self._url, self._headers, request.body, call.route, self._vendor, self._refusal(request)
         )
@@ -48,7 +48,7 @@ class AnthropicProvider:
             raise malformed(self._vendor) from error
 
     async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
-        request = anthropic_request.translate(call.body, call.route)
+        request = _translated(call)
         body = {**request.body, "stream": True}
         state = StreamState(created=int(time.time()), legacy_functions=request.legacy_functions)
         async with post_stream(
@@ -78,3 +78,9 @@ class AnthropicProvider:
             return anthropic_response.error(status, body, headers, self._vendor, request)
 
         return refusal
+
+
+def _translated(call: ProviderCall) -> AnthropicRequest:
+    request = anthropic_request.translate(call.body, call.route)
+    call.left_out.update(request.left_out)
+    return request

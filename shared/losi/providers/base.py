@@ -5,7 +5,7 @@ that were validated at the edge, so that fields we do not know pass through unto
 """
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from losi.catalog import Route
@@ -32,6 +32,8 @@ class ProviderCall:
     body: Json
     route: Route
     request_id: str
+    #: Filled by the provider: parameters it left out because others in this request exclude them.
+    left_out: set[str] = field(default_factory=set)
 
 
 class Provider(Protocol):

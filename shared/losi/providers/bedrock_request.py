@@ -11,34 +11,6 @@ from losi.providers.bedrock_messages import convert_messages, tool_name
 from losi.providers.bedrock_reasoning import is_claude, reasoning_fields
 from losi.providers.conversation import invalid
 
-#: What Converse has no place for: the router drops these and names them to the caller.
-UNSUPPORTED = frozenset(
-    {
-        "audio",
-        "frequency_penalty",
-        "function_call",
-        "functions",
-        "logit_bias",
-        "logprobs",
-        "metadata",
-        "modalities",
-        "moderation",
-        "prediction",
-        "presence_penalty",
-        "prompt_cache_key",
-        "prompt_cache_options",
-        "prompt_cache_retention",
-        "safety_identifier",
-        "seed",
-        "service_tier",
-        "store",
-        "top_logprobs",
-        "user",
-        "verbosity",
-        "web_search_options",
-    }
-)
-
 #: Converse demands a tool where the history holds calls, even when none may be called any more.
 NO_TOOL = {
     "toolSpec": {
@@ -55,6 +27,8 @@ JSON_OBJECT = (
 def converse_request(call: ProviderCall) -> Json:
     """Arguments of `converse` and `converse_stream` alike; raises InvalidRequestError."""
     body = call.body
+    if body.get("functions"):
+        invalid("functions", "This model takes 'tools', not the older 'functions'.")
     limit = max_tokens(call)
     tools = _tool_config(body)
     extra = reasoning_fields(

@@ -25,6 +25,10 @@ def test_the_documented_default_temperature_is_sent() -> None:
     assert body_for("gpt-4o")["temperature"] == 0.7
 
 
+def test_a_caller_who_chose_top_p_gets_no_temperature_beside_it() -> None:
+    assert "temperature" not in body_for("gpt-4o", top_p=0.5)
+
+
 def test_the_callers_temperature_wins_even_at_zero() -> None:
     assert body_for("gpt-4o", temperature=0)["temperature"] == 0
 

@@ -120,6 +120,17 @@ async def test_the_first_route_answers() -> None:
     assert not anthropic.calls
 
 
+async def test_what_the_provider_left_out_is_told_if_the_caller_sent_it() -> None:
+    class Choosy(FakeProvider):
+        async def complete(self, call: ProviderCall) -> Json:
+            call.left_out.update({"seed", "temperature"})  # the second is a default of ours
+            return ANSWER[0]
+
+    _, answered = await Router(FakeRegistry(openai=Choosy(ANSWER))).complete(job(route("openai")))
+
+    assert answered.dropped == ("seed",)
+
+
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 529])
 async def test_a_passing_failure_is_tried_again_on_the_same_route(status: int) -> None:
     openai = FakeProvider(upstream_error(status, "OpenAI"), ANSWER)
