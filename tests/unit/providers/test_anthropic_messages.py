@@ -65,6 +65,13 @@ class TestTurns:
 
         assert [block["text"] for block in told.messages[0]["content"]] == ["Hi", "Well?"]
 
+    def test_a_refusal_sent_back_is_what_the_assistant_said(self) -> None:
+        refused = {"role": "assistant", "content": None, "refusal": "No."}
+
+        told = Conversation([user("Hi"), refused, user("Why?")])
+
+        assert told.messages[1]["content"] == [{"type": "text", "text": "No."}]
+
     def test_a_prefill_stays_last(self) -> None:
         told = Conversation([user("A colour?"), {"role": "assistant", "content": "Gr"}])
         assert told.messages[-1] == {
@@ -187,6 +194,20 @@ class TestRefusals:
     def test_no_message_to_answer(self) -> None:
         assert refusal_of({"role": "system", "content": "Be brief."}).param == "messages"
         assert refusal_of({"role": "assistant", "content": ""}).param == "messages"
+
+    @pytest.mark.parametrize("role", ["system", "assistant"])
+    def test_images_where_anthropic_takes_text_only(self, role: str) -> None:
+        part = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+        error = refusal_of({"role": role, "content": [part]}, user("So?"))
+        assert error.param == "messages[0].content[0].type"
+
+    def test_a_function_call_without_arguments(self) -> None:
+        message = {"role": "assistant", "function_call": {"name": "f"}}
+        assert refusal_of(user("Hi"), message).param == "messages[1].function_call"
+
+    def test_a_text_file_that_is_no_text(self) -> None:
+        part = {"type": "file", "file": {"file_data": "data:text/plain;base64,/w=="}}
+        assert refusal_of(user([part])).param == "messages[0].content[0].file.file_data"
 
     @pytest.mark.parametrize("arguments", ["{", "[]", "NaN", '"a"'])
     def test_arguments_that_are_no_object(self, arguments: str) -> None:

@@ -15,6 +15,11 @@ TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "ob
 FORCED = {"type": "function", "function": {"name": "f"}}
 
 
+def allowing(name: str) -> Json:
+    tools = [{"type": "function", "function": {"name": name}}]
+    return {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": tools}}
+
+
 def translated(model: str = "claude-sonnet-5", **body: Any) -> AnthropicRequest:
     request = translate({"model": model, "messages": [user("Hi")], **body}, ROUTE)
     check_request(request.body)
@@ -113,10 +118,8 @@ class TestTools:
 
     def test_allowed_tools_are_a_shorter_list(self) -> None:
         other = {"type": "function", "function": {"name": "g"}}
-        allowed = {"mode": "required", "tools": [{"type": "function", "function": {"name": "g"}}]}
-        choice = {"type": "allowed_tools", "allowed_tools": allowed}
 
-        body = sent(tools=[TOOL, other], tool_choice=choice)
+        body = sent(tools=[TOOL, other], tool_choice=allowing("g"))
 
         assert [tool["name"] for tool in body["tools"]] == ["g"]
         assert body["tool_choice"] == {"type": "any"}
@@ -126,6 +129,10 @@ class TestTools:
         [
             ({"tools": [{"type": "custom", "custom": {"name": "f"}}]}, "tools[0].type"),
             ({"tools": [TOOL], "tool_choice": {"type": "custom"}}, "tool_choice"),
+            (
+                {"tools": [TOOL], "tool_choice": allowing("g")},
+                "tool_choice.allowed_tools.tools",
+            ),
             ({"functions": [{}]}, "functions[0]"),
             ({"functions": [{"name": "f"}], "function_call": {}}, "function_call"),
             (

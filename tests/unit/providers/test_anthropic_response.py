@@ -25,6 +25,10 @@ def message(*content: Json, stop_reason: str = "end_turn", **fields: Any) -> Jso
     }
 
 
+def text(piece: str) -> Json:
+    return {"type": "text", "text": piece}
+
+
 def told(status: int, text: str, **body: Any) -> LosiError:
     """What the caller is told of a refusal of this request."""
     request = {"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": "Hi"}]}
@@ -93,6 +97,35 @@ class TestContent:
         assert deltas[0]["function_call"] == {"name": "f", "arguments": ""}
         assert deltas[1]["function_call"] == {"arguments": "{}"}
         assert chunks[-2]["choices"][0]["finish_reason"] == "function_call"
+
+    def test_a_block_may_start_with_its_content(self) -> None:
+        state = StreamState(created=0)
+        thought = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
+        events: list[Json] = [
+            {"type": "message_start", "message": message()},
+            {"type": "content_block_start", "index": 0, "content_block": thought},
+            {"type": "content_block_stop", "index": 0},
+            {"type": "content_block_start", "index": 1, "content_block": text("Hi")},
+            {"type": "content_block_stop", "index": 1},
+        ]
+
+        chunks = [chunk for event in events for chunk in state.feed(event)]
+
+        deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
+        assert deltas[0]["reasoning_content"] == "Hm."
+        assert deltas[1] == {"content": "Hi"}
+
+    def test_a_refusal_in_a_stream_says_why(self) -> None:
+        state = StreamState(created=0)
+        details = {"type": "refusal", "explanation": "Not this."}
+        stop = {"stop_reason": "refusal", "stop_details": details}
+        state.feed({"type": "message_start", "message": message()})
+        state.feed({"type": "message_delta", "delta": stop, "usage": {"output_tokens": 0}})
+
+        choice = state.feed({"type": "message_stop"})[0]["choices"][0]
+
+        assert choice["delta"]["refusal"] == "Not this."
+        assert choice["finish_reason"] == "content_filter"
 
 
 class TestUsage:
