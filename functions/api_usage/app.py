@@ -1,9 +1,8 @@
 """GET /api/v1/api-usage."""
 
-from mangum import Mangum
-
 from losi.web.api_usage import router
 from losi.web.app import create_app
+from losi.web.handler import Handler
 
 app = create_app(router)
-handler = Mangum(app, lifespan="off")
+handler = Handler(app)

@@ -17,7 +17,7 @@ from tests.obtain import skip_or_fail
 SAM_PYTHON = ROOT / ".venv-sam" / "bin" / "python"
 FUNCTIONS = {
     "ChatCompletionsFunction": ["/api/v1/chat/completions"],
-    "ModelsFunction": ["/api/v1/models", "/api/v1/models/{id}"],
+    "ModelsFunction": ["/api/v1/models", "/api/v1/models/{id+}"],
     "ApiKeysFunction": ["/api/v1/api-keys", "/api/v1/api-keys/rotate"],
     "ApiUsageFunction": ["/api/v1/api-usage"],
 }
