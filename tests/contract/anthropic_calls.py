@@ -1,0 +1,24 @@
+"""A call of the Anthropic provider on a fake upstream, and the recorded answers to it."""
+
+from typing import Any
+
+from losi.catalog import Route
+from losi.providers.anthropic import AnthropicProvider
+from losi.providers.base import ProviderCall
+from tests.contract.cassettes import Cassette, load
+from tests.fake_upstream import FakeUpstream
+
+ROUTE = Route(provider="anthropic", model="claude-sonnet-4-5")
+
+
+def provider(upstream: FakeUpstream) -> AnthropicProvider:
+    return AnthropicProvider("Anthropic", upstream.url, "sk-test")
+
+
+def call(**body: Any) -> ProviderCall:
+    request = {"model": ROUTE.model, "messages": [{"role": "user", "content": "Hi"}], **body}
+    return ProviderCall(request, ROUTE, "req_1")
+
+
+def cassette(name: str) -> Cassette:
+    return load("anthropic", f"{name}.json")[0]
