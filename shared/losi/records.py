@@ -199,8 +199,8 @@ def account_id_from(text: str) -> str | None:
 
 
 def valid_name(name: str) -> str:
-    name = name.strip()
-    if not name:
+    name = name.strip(" ")
+    if not name.strip():
         raise InvalidValue("Invalid value for 'name': it is empty. Write at least one character.")
     if len(name) > NAME_LENGTH:
         raise InvalidValue(

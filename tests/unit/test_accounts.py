@@ -1,0 +1,618 @@
+"""Accounts and keys in the table. What concurrency does to them: tests/integration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from losi import keys
+from losi.accounts import KEYS_PER_DAY, Accounts, NewKey
+from losi.auth import Authenticator
+from losi.errors import (
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    StaleAuthentication,
+    StoreUnavailableError,
+)
+from losi.export import export_account
+from losi.ledger import Ledger
+from losi.plans import plans
+from losi.principal import Principal
+from losi.records import Key
+from losi.table import Table
+from losi.usage import Usage
+from tests.ledger_world import Clock
+from tests.unit.conftest import TABLE
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+CHAT = frozenset({"chat.completions"})
+A_KEY = NewKey("a key", CHAT)
+
+
+def items(client: DynamoDBClient, account_id: str) -> dict[str, Any]:
+    return {item["sk"]["S"]: item for item in Table(client, TABLE).query(account_id)}
+
+
+def disabled(key: Key) -> Key:
+    return replace(key, is_enabled=False)
+
+
+class Caller:
+    """A warm process that has the key's authentication cached, and keeps calling."""
+
+    def __init__(self, authenticator: Authenticator, ledger: Ledger, secret: keys.ApiKey) -> None:
+        self._ledger = ledger
+        self.principal: Principal = authenticator.authenticate(f"Bearer {secret.text}")
+
+    def call(self) -> None:
+        request_id = f"req_{keys.random_id(8)}"
+        admission = self._ledger.admit(self.principal, "4o", request_id, 1, 2, 4e9)
+        self._ledger.settle(admission.hold, Usage(3, 4))
+
+
+class TestAccounts:
+    def test_an_account_is_what_was_asked_for(self, accounts: Accounts, clock: Clock) -> None:
+        made = accounts.create_account("plus", name="Ada", email="ada@example.com")
+
+        account = accounts.account(made.id)
+
+        assert account == made
+        assert (account.plan_name, account.name, account.email) == (
+            "plus",
+            "Ada",
+            "ada@example.com",
+        )
+        assert account.created_at == datetime.fromtimestamp(clock.now, UTC)
+        assert account.api_access
+        assert not account.disabled
+
+    def test_an_id_is_given_once(self, accounts: Accounts) -> None:
+        account = accounts.create_account("free")
+
+        with pytest.raises(InvalidRequestError, match="exists already"):
+            accounts.create_account("ultra", account_id=account.id)
+
+        assert accounts.account(account.id).plan_name == "free"
+
+    def test_all_accounts_are_listed_oldest_first(self, accounts: Accounts, clock: Clock) -> None:
+        first = accounts.create_account("free")
+        clock.advance(1)
+        second = accounts.create_account("pro")
+
+        listed = [account.id for account in accounts.list_accounts()]
+
+        assert listed.index(first.id) < listed.index(second.id)
+
+    @pytest.mark.parametrize("plan", ["gold", "", "FREE"])
+    def test_unknown_plans_are_refused(self, accounts: Accounts, plan: str) -> None:
+        account = accounts.create_account("free")
+
+        with pytest.raises(InvalidRequestError, match="free, plus, pro, ultra"):
+            accounts.set_plan(account.id, plan)
+        with pytest.raises(InvalidRequestError, match="free, plus, pro, ultra"):
+            accounts.create_account(plan)
+
+    def test_what_is_not_there_is_not_found(self, accounts: Accounts) -> None:
+        nobody = keys.new_account_id()
+        calls: list[Callable[[], object]] = [
+            lambda: accounts.account(nobody),
+            lambda: accounts.set_plan(nobody, "pro"),
+            lambda: accounts.set_disabled(nobody, True),
+            lambda: accounts.set_api_access(nobody, False),
+            lambda: accounts.delete_account(nobody),
+            lambda: accounts.create_key(nobody, A_KEY),
+            lambda: accounts.key(nobody, keys.new_key_id()),
+            lambda: accounts.change_key(nobody, keys.new_key_id(), disabled),
+            lambda: accounts.delete_key(nobody, keys.new_key_id()),
+        ]
+
+        for call in calls:
+            with pytest.raises(NotFoundError):
+                call()
+
+
+class TestKeyLimits:
+    @pytest.mark.parametrize(("plan", "limit"), [("free", 1), ("plus", 2), ("pro", 5)])
+    def test_a_plan_has_its_number_of_keys(self, accounts: Accounts, plan: str, limit: int) -> None:
+        account = accounts.create_account(plan)
+        for _ in range(limit):
+            accounts.create_key(account.id, A_KEY)
+
+        with pytest.raises(
+            PermissionDeniedError, match=f"{plan} plan allows {limit} API"
+        ) as caught:
+            accounts.create_key(account.id, A_KEY)
+
+        assert caught.value.code == "key_limit_reached"
+        assert "upgrade" in caught.value.message
+        assert len(accounts.keys(account.id)) == limit
+
+    def test_the_largest_plan_has_ten_and_nothing_to_upgrade_to(self, accounts: Accounts) -> None:
+        account = accounts.create_account("ultra")
+        for _ in range(10):
+            accounts.create_key(account.id, A_KEY)
+
+        with pytest.raises(PermissionDeniedError, match=r"Delete one first\.$"):
+            accounts.create_key(account.id, A_KEY)
+
+    def test_deleting_makes_room(self, accounts: Accounts) -> None:
+        account = accounts.create_account("free")
+        key, _ = accounts.create_key(account.id, A_KEY)
+        accounts.delete_key(account.id, key.id)
+
+        accounts.create_key(account.id, A_KEY)
+
+        assert accounts.account(account.id).key_count == 1
+
+    def test_a_smaller_plan_keeps_the_keys_but_gives_no_more(self, accounts: Accounts) -> None:
+        account = accounts.create_account("plus")
+        for _ in range(2):
+            accounts.create_key(account.id, A_KEY)
+
+        accounts.set_plan(account.id, "free")
+
+        assert len(accounts.keys(account.id)) == 2
+        with pytest.raises(PermissionDeniedError, match="this account has 2"):
+            accounts.create_key(account.id, A_KEY)
+
+    def test_keys_made_and_deleted_all_day_long_meet_a_limit(
+        self, accounts: Accounts, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("losi.accounts.KEYS_PER_DAY", 3)
+        account = accounts.create_account("free")
+
+        def make_and_delete() -> None:
+            key, _ = accounts.create_key(account.id, A_KEY)
+            accounts.delete_key(account.id, key.id)
+
+        for _ in range(3):
+            make_and_delete()
+        with pytest.raises(QuotaExceededError, match="midnight UTC"):
+            make_and_delete()
+
+        clock.advance(86_400)
+        make_and_delete()
+        assert KEYS_PER_DAY == 100
+
+    def test_a_disabled_account_gets_no_key(self, accounts: Accounts) -> None:
+        account = accounts.create_account("free")
+        accounts.set_disabled(account.id, True)
+
+        with pytest.raises(PermissionDeniedError, match="disabled"):
+            accounts.create_key(account.id, A_KEY)
+
+    def test_a_plan_that_changes_meanwhile_decides(
+        self, client: DynamoDBClient, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        account = accounts.create_account("plus")
+        accounts.create_key(account.id, A_KEY)
+        transact, shrunk = client.transact_write_items, False
+
+        def after_a_downgrade(**request: Any) -> Any:
+            nonlocal shrunk
+            if not shrunk:
+                shrunk = True
+                accounts.set_plan(account.id, "free")
+            return transact(**request)
+
+        monkeypatch.setattr(client, "transact_write_items", after_a_downgrade)
+
+        with pytest.raises(PermissionDeniedError, match="free plan allows 1"):
+            accounts.create_key(account.id, A_KEY)
+
+
+class TestKeys:
+    @pytest.fixture
+    def account_id(self, accounts: Accounts) -> str:
+        return accounts.create_account("pro").id
+
+    def test_a_key_is_stored_as_made(
+        self, accounts: Accounts, account_id: str, clock: Clock
+    ) -> None:
+        expires = datetime.fromtimestamp(clock.now + 60, UTC)
+        made, secret = accounts.create_key(account_id, NewKey("ci", CHAT, expires, test=True))
+
+        [listed] = accounts.keys(account_id)
+
+        assert listed == made == accounts.key(account_id, made.id)
+        assert (listed.name, listed.permissions, listed.test) == ("ci", CHAT, True)
+        assert listed.expires_at == expires
+        assert listed.last_used_at is None
+        assert listed.hash == secret.hash
+
+    def test_the_secret_is_nowhere_in_the_table(
+        self, client: DynamoDBClient, accounts: Accounts, account_id: str
+    ) -> None:
+        _, secret = accounts.create_key(account_id, A_KEY)
+
+        stored = repr(items(client, account_id))
+
+        assert secret.secret not in stored
+        assert secret.text not in stored
+
+    def test_a_change_keeps_the_rest(self, accounts: Accounts, account_id: str) -> None:
+        key, _ = accounts.create_key(account_id, A_KEY)
+
+        changed = accounts.change_key(account_id, key.id, lambda k: replace(k, name="renamed"))
+
+        assert changed == replace(key, name="renamed", version=key.version + 1)
+        assert accounts.key(account_id, key.id) == changed
+
+    def test_an_expiry_can_be_taken_away(
+        self, accounts: Accounts, account_id: str, clock: Clock
+    ) -> None:
+        expires = datetime.fromtimestamp(clock.now + 60, UTC)
+        key, _ = accounts.create_key(account_id, NewKey("short", CHAT, expires))
+
+        accounts.change_key(account_id, key.id, lambda k: replace(k, expires_at=None))
+
+        assert accounts.key(account_id, key.id).expires_at is None
+
+    def test_changes_of_two_at_once_both_land(self, accounts: Accounts, account_id: str) -> None:
+        key, _ = accounts.create_key(account_id, A_KEY)
+        seen: list[Key] = []
+
+        def rename_while_another_disables(read: Key) -> Key:
+            if not seen:
+                accounts.change_key(account_id, key.id, disabled)
+            seen.append(read)
+            return replace(read, name="renamed")
+
+        changed = accounts.change_key(account_id, key.id, rename_while_another_disables)
+
+        assert [read.is_enabled for read in seen] == [True, False]
+        assert (changed.name, changed.is_enabled) == ("renamed", False)
+
+    def test_the_second_delete_finds_nothing(self, accounts: Accounts, account_id: str) -> None:
+        key, _ = accounts.create_key(account_id, A_KEY)
+        accounts.delete_key(account_id, key.id)
+
+        with pytest.raises(NotFoundError):
+            accounts.delete_key(account_id, key.id)
+
+        assert accounts.account(account_id).key_count == 0
+
+    def test_another_account_s_key_is_not_found(self, accounts: Accounts, account_id: str) -> None:
+        stranger = accounts.create_account("free")
+        key, _ = accounts.create_key(stranger.id, A_KEY)
+
+        for call in (accounts.key, accounts.delete_key):
+            with pytest.raises(NotFoundError):
+                call(account_id, key.id)
+
+    def test_a_given_secret_is_used(self, accounts: Accounts, account_id: str) -> None:
+        mine = keys.mint(account_id)
+
+        key, secret = accounts.create_key(account_id, A_KEY, mine)
+
+        assert secret == mine
+        assert key.id == mine.key_id
+
+
+class TestLastUse:
+    @pytest.fixture
+    def secret(self, accounts: Accounts) -> keys.ApiKey:
+        return accounts.create_key(accounts.create_account("pro").id, A_KEY)[1]
+
+    def last_used(self, accounts: Accounts, secret: keys.ApiKey) -> datetime | None:
+        return accounts.key(secret.account_id, secret.key_id).last_used_at
+
+    def test_management_endpoints_touch_a_key_once_a_minute(
+        self,
+        client: DynamoDBClient,
+        accounts: Accounts,
+        authenticator: Authenticator,
+        secret: keys.ApiKey,
+        clock: Clock,
+    ) -> None:
+        principal = authenticator.authenticate(f"Bearer {secret.text}")
+        writes: list[Any] = []
+        client.meta.events.register(
+            "before-call.dynamodb.UpdateItem", lambda **request: writes.append(request)
+        )
+
+        clock.set("2026-11-23T12:34:56")
+        accounts.touch(principal)
+        accounts.touch(principal)
+        assert len(writes) == 1
+        assert self.last_used(accounts, secret) == datetime(2026, 11, 23, 12, 34, tzinfo=UTC)
+
+        clock.set("2026-11-23T12:35:00")
+        accounts.touch(principal)
+        assert len(writes) == 2
+        assert self.last_used(accounts, secret) == datetime(2026, 11, 23, 12, 35, tzinfo=UTC)
+
+    def test_a_slower_clock_does_not_turn_it_back(
+        self,
+        client: DynamoDBClient,
+        ledger: Ledger,
+        accounts: Accounts,
+        authenticator: Authenticator,
+        secret: keys.ApiKey,
+        clock: Clock,
+    ) -> None:
+        principal = authenticator.authenticate(f"Bearer {secret.text}")
+        accounts.touch(principal)
+        before = self.last_used(accounts, secret)
+
+        Accounts(client, TABLE, ledger, Clock("2026-11-23T11:00:00")).touch(principal)
+
+        assert self.last_used(accounts, secret) == before
+
+    def test_a_key_that_was_deleted_meanwhile_does_not_come_back(
+        self,
+        client: DynamoDBClient,
+        accounts: Accounts,
+        authenticator: Authenticator,
+        secret: keys.ApiKey,
+    ) -> None:
+        principal = authenticator.authenticate(f"Bearer {secret.text}")
+        accounts.delete_key(secret.account_id, secret.key_id)
+
+        accounts.touch(principal)
+
+        assert f"KEY#{secret.key_id}" not in items(client, secret.account_id)
+
+    def test_chat_s_last_use_is_known_from_the_ledger(
+        self,
+        accounts: Accounts,
+        authenticator: Authenticator,
+        ledger: Ledger,
+        secret: keys.ApiKey,
+        clock: Clock,
+    ) -> None:
+        accounts.touch(authenticator.authenticate(f"Bearer {secret.text}"))
+        clock.set("2026-11-23T13:14:15")
+
+        Caller(authenticator, ledger, secret).call()
+
+        expected = datetime(2026, 11, 23, 13, 14, tzinfo=UTC)
+        assert self.last_used(accounts, secret) == expected
+        [listed] = accounts.keys(secret.account_id)
+        assert listed.last_used_at == expected
+
+
+class TestCachedAuthentications:
+    """A change is seen by the next request of a process that has the key cached."""
+
+    @pytest.fixture
+    def secret(self, accounts: Accounts) -> keys.ApiKey:
+        return accounts.create_key(accounts.create_account("pro").id, A_KEY)[1]
+
+    @pytest.mark.parametrize("test", [False, True])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            pytest.param(lambda a, k: a.delete_key(k.account_id, k.key_id), id="delete"),
+            pytest.param(lambda a, k: a.change_key(k.account_id, k.key_id, disabled), id="disable"),
+            pytest.param(lambda a, k: a.set_plan(k.account_id, "free"), id="plan"),
+            pytest.param(lambda a, k: a.set_disabled(k.account_id, True), id="account"),
+            pytest.param(lambda a, k: a.set_api_access(k.account_id, False), id="api-access"),
+            pytest.param(lambda a, k: a.delete_account(k.account_id), id="delete-account"),
+        ],
+    )
+    def test_every_change_ends_them(
+        self,
+        accounts: Accounts,
+        authenticator: Authenticator,
+        ledger: Ledger,
+        change: Any,
+        test: bool,
+    ) -> None:
+        account = accounts.create_account("pro")
+        _, secret = accounts.create_key(account.id, NewKey("warm", CHAT, test=test))
+        warm = Caller(authenticator, ledger, secret)
+        warm.call()
+
+        change(accounts, secret)
+
+        with pytest.raises(StaleAuthentication):
+            warm.call()
+
+    def test_a_change_whose_mark_failed_is_refused_and_heals_when_made_again(
+        self,
+        accounts: Accounts,
+        authenticator: Authenticator,
+        ledger: Ledger,
+        secret: keys.ApiKey,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        warm = Caller(authenticator, ledger, secret)
+        with monkeypatch.context() as broken, pytest.raises(StoreUnavailableError):
+            broken.setattr(ledger, "mark_changed", _unavailable)
+            accounts.delete_key(secret.account_id, secret.key_id)
+        warm.call()  # the caller was told that nothing is sure yet
+
+        accounts.delete_key(secret.account_id, secret.key_id)
+
+        with pytest.raises(StaleAuthentication):
+            warm.call()
+        assert accounts.account(secret.account_id).key_count == 0
+
+    def test_a_key_made_anew_under_an_old_id_is_not_outdated_by_its_past(
+        self,
+        accounts: Accounts,
+        authenticator: Authenticator,
+        ledger: Ledger,
+        clock: Clock,
+    ) -> None:
+        # the demo account of a database that outlives `make run`
+        account = accounts.create_account("pro")
+        _, secret = accounts.create_key(account.id, A_KEY)
+        accounts.delete_account(account.id)
+        clock.advance(10)
+
+        accounts.create_account("pro", account_id=account.id)
+        accounts.create_key(account.id, A_KEY, secret)
+
+        Caller(authenticator, ledger, secret).call()
+
+
+class TestDeletedAccounts:
+    def test_nothing_but_two_marks_without_content_stays_for_two_days(
+        self,
+        client: DynamoDBClient,
+        accounts: Accounts,
+        authenticator: Authenticator,
+        ledger: Ledger,
+        clock: Clock,
+    ) -> None:
+        account = accounts.create_account("ultra", name="Ada", email="ada@example.com")
+        for _ in range(10):
+            _, secret = accounts.create_key(account.id, A_KEY)
+        for _ in range(30):  # more items than one batch takes
+            Caller(authenticator, ledger, secret).call()
+            clock.advance(86_400)
+
+        accounts.delete_account(account.id)
+
+        left = items(client, account.id)
+        today = datetime.fromtimestamp(clock.now, UTC).date()
+        assert set(left) == {f"DAY#{today}", f"TEST#{today}"}
+        for item in left.values():
+            assert set(item) == {"pk", "sk", "v_p", "ttl"}
+            assert int(item["ttl"]["N"]) - int(clock.now) == 2 * 86_400
+        with pytest.raises(NotFoundError):
+            accounts.delete_account(account.id)
+
+    def test_a_deletion_that_broke_off_is_completed_by_the_next(
+        self, client: DynamoDBClient, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        account = accounts.create_account("pro")
+        accounts.create_key(account.id, A_KEY)
+        with monkeypatch.context() as broken, pytest.raises(StoreUnavailableError):
+            broken.setattr(Table, "write_all", _unavailable)
+            accounts.delete_account(account.id)
+        assert accounts.account(account.id).disabled
+
+        accounts.delete_account(account.id)
+
+        assert {"PROFILE"}.isdisjoint(items(client, account.id))
+
+    def test_the_export_holds_all_but_secrets(
+        self, accounts: Accounts, authenticator: Authenticator, ledger: Ledger, clock: Clock
+    ) -> None:
+        account = accounts.create_account("plus", name="Ada", email="ada@example.com")
+        key, secret = accounts.create_key(account.id, A_KEY)
+        Caller(authenticator, ledger, secret).call()
+        today = datetime.fromtimestamp(clock.now, UTC).date()
+
+        export = export_account(accounts, ledger, account.id, today)
+
+        assert export["account"]["email"] == "ada@example.com"
+        assert export["account"]["id"] == f"acct_{account.id}"
+        assert [shown["id"] for shown in export["keys"]] == [f"key_{key.id}"]
+        assert export["keys"][0]["key"] == "••••••••"
+        [day] = export["usage"]
+        assert (day["day"], day["requests"]) == (today.isoformat(), 1)
+        assert (day["input_tokens"], day["output_tokens"]) == (3, 4)
+        [pair] = day["by_key_and_model"]
+        assert (pair["key"], pair["model"]) == (f"key_{key.id}", "gpt-4o")
+        assert secret.hash not in repr(export)
+        assert secret.secret not in repr(export)
+
+
+class TestTheStoreFails:
+    def test_a_write_that_meets_a_transaction_is_made_again(
+        self, client: DynamoDBClient, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        account = accounts.create_account("free")
+        failing_once(monkeypatch, client, "transact_write_items", conflict_in_transaction())
+        failing_once(monkeypatch, client, "update_item", failure("TransactionConflictException"))
+
+        accounts.create_key(account.id, A_KEY)
+        accounts.set_plan(account.id, "pro")
+
+        assert accounts.account(account.id).key_count == 1
+        assert accounts.account(account.id).plan_name == "pro"
+
+    def test_conflicts_without_end_are_a_503(
+        self, client: DynamoDBClient, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        account = accounts.create_account("free")
+        monkeypatch.setattr("losi.table.time.sleep", lambda seconds: None)
+
+        def conflict(**_: Any) -> None:
+            raise conflict_in_transaction()
+
+        monkeypatch.setattr(client, "transact_write_items", conflict)
+
+        with pytest.raises(StoreUnavailableError):
+            accounts.create_key(account.id, A_KEY)
+
+    @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
+    def test_other_failures_are_a_503_at_once(
+        self, client: DynamoDBClient, accounts: Accounts, monkeypatch: pytest.MonkeyPatch, code: str
+    ) -> None:
+        account = accounts.create_account("free")
+        failing_once(monkeypatch, client, "transact_write_items", failure(code))
+
+        with pytest.raises(StoreUnavailableError):
+            accounts.create_key(account.id, A_KEY)
+
+    def test_batches_that_dynamodb_leaves_unfinished_are_finished(
+        self, client: DynamoDBClient, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        account = accounts.create_account("pro")
+        for _ in range(3):
+            accounts.create_key(account.id, A_KEY)
+        batch_write_item = client.batch_write_item
+
+        def one_at_a_time(RequestItems: Any) -> Any:
+            first, *rest = RequestItems[TABLE]
+            response: Any = batch_write_item(RequestItems={TABLE: [first]})
+            return {**response, "UnprocessedItems": {TABLE: rest} if rest else {}}
+
+        monkeypatch.setattr(client, "batch_write_item", one_at_a_time)
+        monkeypatch.setattr("losi.table.time.sleep", lambda seconds: None)
+
+        accounts.delete_account(account.id)
+
+        assert not accounts.keys(account.id)
+
+
+def test_the_plans_have_the_documented_numbers_of_keys() -> None:
+    assert {plan.name: plan.keys for plan in plans().values()} == {
+        "free": 1,
+        "plus": 2,
+        "pro": 5,
+        "ultra": 10,
+    }
+
+
+def _unavailable(*_: Any, **__: Any) -> None:
+    raise StoreUnavailableError
+
+
+def failure(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "as told by a test"}}, "Write")
+
+
+def conflict_in_transaction() -> ClientError:
+    error = failure("TransactionCanceledException")
+    error.response["CancellationReasons"] = [{"Code": "TransactionConflict"}, {"Code": "None"}]
+    return error
+
+
+def failing_once(
+    monkeypatch: pytest.MonkeyPatch, client: DynamoDBClient, name: str, error: Exception
+) -> None:
+    operation, failed = getattr(client, name), False
+
+    def fail_then_work(**request: Any) -> Any:
+        nonlocal failed
+        if not failed:
+            failed = True
+            raise error
+        return operation(**request)
+
+    monkeypatch.setattr(client, name, fail_then_work)
