@@ -5,33 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from local.table import load_template
 from tests.front_door.lambda_service import Function
 
 ROOT = Path(__file__).parents[2]
 
 
-class _CloudFormationLoader(yaml.SafeLoader):
-    """Takes `!Ref x` and the like as plain data: nothing read here depends on their values."""
-
-
-def _plain(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    assert isinstance(node, yaml.ScalarNode)
-    return loader.construct_scalar(node)
-
-
-_CloudFormationLoader.add_multi_constructor("!", _plain)
-
-
 def _resources(kind: str) -> list[dict[str, Any]]:
-    text = (ROOT / "template.yaml").read_text()
-    template = yaml.load(text, _CloudFormationLoader)
-    resources = template["Resources"].values()
+    resources = load_template()["Resources"].values()
     return [resource["Properties"] for resource in resources if resource["Type"] == kind]
 
 

@@ -19,12 +19,13 @@ import gc, json, ssl, sys
 sys.path.insert(0, sys.argv[1])
 made = []
 
-class CountedContext(ssl.SSLContext):
-    def __new__(cls, *args, **kwargs):
-        made.append("ssl.SSLContext")
-        return super().__new__(cls, *args, **kwargs)
+new_context = ssl.SSLContext.__new__
 
-ssl.SSLContext = CountedContext
+def counted(cls, *args, **kwargs):
+    made.append("SSLContext")
+    return new_context(cls, *args, **kwargs)
+
+ssl.SSLContext.__new__ = counted
 before = set(sys.modules)
 import app
 
@@ -40,16 +41,27 @@ print(json.dumps({"made": made, "modules": sorted(set(sys.modules) - before)}))
 """
 
 
-@pytest.fixture(scope="module", params=APPS, ids=lambda path: path.parent.name)
-def imported(request: pytest.FixtureRequest) -> dict[str, Any]:
-    result = subprocess.run(
-        [sys.executable, "-c", PROBE, str(request.param.parent)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+def probe(folder: Path) -> dict[str, Any]:
+    command = [sys.executable, "-c", PROBE, str(folder)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
     report: dict[str, Any] = json.loads(result.stdout)
     return report
+
+
+@pytest.fixture(scope="module", params=APPS, ids=lambda path: path.parent.name)
+def imported(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return probe(request.param.parent)
+
+
+def test_the_probe_sees_clients_and_contexts(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "import boto3, httpx\n"
+        "one = httpx.AsyncClient()\n"
+        "two = boto3.client('dynamodb', region_name='us-east-1')\n"
+    )
+
+    assert {"SSLContext", "AsyncClient", "DynamoDB"} <= set(probe(tmp_path)["made"])
 
 
 #: What every cold start loads beyond Python itself. A new name here has to be worth its time.
