@@ -252,6 +252,16 @@ def test_vendors_that_know_no_developer_get_a_system_message() -> None:
     assert request_body(vendors()["openai"], body)["messages"][0]["role"] == "developer"
 
 
+def test_what_another_vendor_answered_and_this_one_refuses_is_not_sent_back_to_it() -> None:
+    answered = {"role": "assistant", "content": "Hi", "reasoning_content": "hm", "refusal": None}
+    body = {"messages": [answered]}
+
+    assert request_body(vendors()["openai"], body)["messages"] == [
+        {"role": "assistant", "content": "Hi", "refusal": None}
+    ]
+    assert request_body(vendors()["vllm"], body)["messages"] == [answered]
+
+
 async def test_azure_gets_its_key_in_its_own_header(upstream: FakeUpstream) -> None:
     upstream.replies = [ANSWERS[0].reply()]
 

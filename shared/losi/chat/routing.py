@@ -40,7 +40,10 @@ LONGEST_BACKOFF_SECONDS = 5.0
 _PERMANENT = {"upstream_credentials", "upstream_model_not_found"}
 
 T = TypeVar("T")
-SANDBOX_ROUTE = Route(provider=SANDBOX, model="losi-sandbox")
+#: Its directives may ask for silences of up to a minute.
+SANDBOX_ROUTE = Route(
+    provider=SANDBOX, model="losi-sandbox", first_chunk_timeout=150, chunk_timeout=90
+)
 
 
 @dataclass(frozen=True, slots=True)

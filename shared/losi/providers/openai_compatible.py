@@ -98,12 +98,17 @@ def request_body(vendor: Vendor, body: Json) -> Json:
     out.pop("max_tokens", None)
     if limit is not None:
         out[vendor.max_tokens_parameter] = limit
-    if not vendor.developer_role:
-        out["messages"] = [
-            {**message, "role": "system"} if message.get("role") == "developer" else message
-            for message in out["messages"]
-        ]
+    out["messages"] = [_message(vendor, message) for message in out["messages"]]
     return out
+
+
+def _message(vendor: Vendor, message: Json) -> Json:
+    foreign = vendor.refused_message_fields & message.keys()
+    if foreign:
+        message = {name: value for name, value in message.items() if name not in foreign}
+    if message["role"] == "developer" and not vendor.developer_role:
+        message = {**message, "role": "system"}
+    return message
 
 
 def hoist_usage(chunk: Json) -> None:

@@ -25,6 +25,7 @@ class Vendor(BaseModel):
     stream_options: bool = True
     developer_role: bool = False
     native_n: bool = True
+    refused_message_fields: frozenset[str] = frozenset()
     unsupported_parameters: frozenset[str] = frozenset()
 
 
