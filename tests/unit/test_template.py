@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local.sam import ROOT, environment, run
-from local.table import TEMPLATE
+from local.table import TEMPLATE, load_template
 from losi.web.app import EXPOSED_HEADERS
 from tests.obtain import skip_or_fail
 
@@ -73,6 +73,19 @@ def test_the_template_is_valid_and_lints_clean() -> None:
         skip_or_fail("The SAM CLI is missing: run `make sam-venv`")
 
     assert "is a valid SAM Template" in run("validate", "--lint")
+
+
+class TestGuidedDeployment:
+    """`sam deploy --guided` asks for every parameter; Enter must do for all of them."""
+
+    def test_every_parameter_has_a_default_and_an_explanation(self) -> None:
+        for name, parameter in load_template()["Parameters"].items():
+            assert "Default" in parameter, name
+            assert parameter["Description"].endswith("."), name
+
+    def test_it_does_not_ask_whether_each_path_may_be_public(self) -> None:
+        """It asks where an API has no Auth entry, and "no", the default, ends the deployment."""
+        assert load_template()["Resources"]["LosiApi"]["Properties"]["Auth"]
 
 
 class TestApi:
