@@ -1,5 +1,6 @@
 """`make sam-build`, `make validate` and `make sam-local`: the deployment, as far as Docker goes."""
 
+import json
 import os
 import signal
 import sys
@@ -27,7 +28,7 @@ def main(command: str) -> int:
         elif command == "build":
             print(f"Built {build().parent}")
         else:
-            start(int(os.environ.get("PORT") or DEFAULT_PORT))
+            start(_port())
     except (DockerUnavailable, Python313Missing, SamFailed) as error:
         print(error, file=sys.stderr)
         return 1
@@ -44,6 +45,13 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _port() -> int:
+    text = os.environ.get("PORT") or str(DEFAULT_PORT)
+    if text.isdecimal() and 0 < int(text) < 65536:
+        return int(text)
+    raise SamFailed(f"PORT={text} is not a port: use a number from 1 to 65535.")
+
+
 def start(port: int) -> None:
     """Build and serve until interrupted, with a demo account in an embedded DynamoDB."""
     with docker() as environment:
@@ -55,7 +63,7 @@ def start(port: int) -> None:
         os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = endpoint
         table = os.environ.setdefault("LOSI_TABLE", "losi-local")
         os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
-        key = demo_key(f"http://127.0.0.1:{port}/api/v1")
+        key = demo_key(f"http://127.0.0.1:{port}/api/v1", endpoint)
         with start_api(built, function_environment(table, endpoint), port, environment) as base_url:
             print(banner(base_url, key))
             print("\nThese are the deployed functions in Docker: they answer in one piece, also")
@@ -63,7 +71,7 @@ def start(port: int) -> None:
             signal.pause()
 
 
-def demo_key(base_url: str) -> str:
+def demo_key(base_url: str, endpoint: str) -> str:
     # only now: these read the environment
     from losi import store
     from losi.web import dependencies
@@ -72,6 +80,8 @@ def demo_key(base_url: str) -> str:
     STATE.mkdir(exist_ok=True)
     key = ensure_demo_key(dependencies.accounts(), STATE / "demo.env")
     write_demo_env(STATE / "demo.env", base_url, key)
+    reach = {"dynamodb_endpoint": endpoint, "table": store.table_name(), "base_url": base_url}
+    (STATE / "local.json").write_text(json.dumps(reach, indent=2) + "\n")  # for `losi`
     return key
 
 
