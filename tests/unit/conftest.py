@@ -1,8 +1,9 @@
-"""The table on moto, in this process: for everything that is not about concurrency or money."""
+"""The table on moto, in this process, and what works on it; a place to run `losi` in."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
@@ -55,3 +56,12 @@ def accounts(client: DynamoDBClient, ledger: Ledger, clock: Clock) -> Accounts:
 @pytest.fixture
 def authenticator(client: DynamoDBClient, clock: Clock) -> Authenticator:
     return Authenticator(client, TABLE, clock)
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command line in an empty directory, with nothing around that says which API is meant."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in ("AWS_ENDPOINT_URL_DYNAMODB", "LOSI_TABLE", "LOSI_STACK", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)

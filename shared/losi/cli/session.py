@@ -75,8 +75,7 @@ class Session:
     def _why_unavailable(self, cause: BaseException | None) -> str:
         if self.connection.endpoint is not None:
             return (
-                f"No answer from the database at {self.connection.endpoint}. "
-                f"Is `make run` running? ({cause})"
+                f"The database at {self.connection.endpoint} failed. Is `make run` running? {cause}"
             )
         return f"DynamoDB did not do it, try again: {cause or 'it is busy'}"
 
