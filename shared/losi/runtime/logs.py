@@ -5,7 +5,6 @@ A traceback is logged as types and places. Messages of exceptions may quote a pr
 
 import json
 import logging
-import os
 import sys
 import traceback
 from typing import Any
@@ -59,7 +58,5 @@ def configure() -> JsonLines:
         handler.setFormatter(formatter)
         root.addHandler(handler)
     # of libraries only warnings: httpx and botocore would write a line for every call
-    level = os.environ.get("LOG_LEVEL", "INFO")
-    known = level in logging.getLevelNamesMapping()
-    logging.getLogger("losi").setLevel(level if known else "INFO")
+    logging.getLogger("losi").setLevel(logging.INFO)
     return formatter

@@ -47,6 +47,8 @@ EXPOSED_HEADERS = [
 
 def create_app(*routers: APIRouter) -> FastAPI:
     """An app that serves these routers and answers everything else in our error envelope."""
+    # Lambda's own runtime leaves the root logger at WARNING; ours are to be heard
+    logging.getLogger("losi").setLevel(logging.INFO)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     for router in routers:
         app.include_router(router)
