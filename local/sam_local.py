@@ -68,6 +68,8 @@ def start(port: int) -> None:
             print(banner(base_url, key))
             print("\nThese are the deployed functions in Docker: they answer in one piece, also")
             print("with stream=True, and the first call of each takes seconds.", flush=True)
+            for name, value in environment.items():
+                print(f"Docker clients find its daemon with export {name}={value}", flush=True)
             signal.pause()
 
 

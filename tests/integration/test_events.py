@@ -5,16 +5,18 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.model import OperationModel
 from moto import mock_aws
 
 from local.demo import ensure_demo_key
-from local.table import create_table
+from local.table import create_table, load_template
 from losi import store
 from losi.web import dependencies
 from losi.web.chat_completions import chat_completions
@@ -109,6 +111,35 @@ def invoke(function: str, event: str, key: str, key_id: str = KEY_ID) -> dict[st
     return response
 
 
+@contextmanager
+def actions_on_the_table() -> Iterator[set[str]]:
+    """The IAM actions that DynamoDB would ask for; a transaction needs those of its parts."""
+    actions: set[str] = set()
+
+    def record(params: dict[str, Any], model: OperationModel, **_: Any) -> None:
+        if model.name == "TransactWriteItems":
+            parts = {part for item in params["TransactItems"] for part in item}
+            actions.update(
+                "ConditionCheckItem" if p == "ConditionCheck" else f"{p}Item" for p in parts
+            )
+        else:
+            actions.add(model.name)
+
+    events = store.client().meta.events
+    events.register("before-parameter-build.dynamodb", record)
+    try:
+        yield actions
+    finally:
+        events.unregister("before-parameter-build.dynamodb", record)
+
+
+@cache
+def allowed_on_the_table(function: str) -> set[str]:
+    name = "".join(word.title() for word in function.split("_")) + "Function"
+    policy = load_template()["Resources"][name]["Properties"]["Policies"][0]
+    return {action.removeprefix("dynamodb:") for action in policy["Statement"][0]["Action"]}
+
+
 def second_key(demo_key: str) -> str:
     """The id of a key that may be changed or deleted."""
     created = json.loads(invoke("api_keys", "api_keys_create", demo_key)["body"])
@@ -123,8 +154,10 @@ def test_every_event_is_tried() -> None:
 def test_event(case: Case, demo_key: str) -> None:
     key_id = second_key(demo_key) if KEY_ID in (EVENTS / f"{case.event}.json").read_text() else ""
 
-    response = invoke(case.function, case.event, demo_key, key_id)
+    with actions_on_the_table() as actions:
+        response = invoke(case.function, case.event, demo_key, key_id)
 
+    assert actions <= allowed_on_the_table(case.function), "its role's policy in template.yaml"
     assert response["statusCode"] == case.status, response["body"]
     assert response["headers"]["x-request-id"]
     if case.code:

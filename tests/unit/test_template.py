@@ -215,19 +215,11 @@ class TestPermissions:
     """Each function may do what its endpoint does, on one table, and nothing else."""
 
     TABLE = (
-        ("ChatCompletionsFunction", {"BatchGetItem", "GetItem", "Query", "UpdateItem"}),
+        ("ChatCompletionsFunction", {"BatchGetItem", "Query", "UpdateItem"}),
         ("ModelsFunction", {"BatchGetItem", "UpdateItem"}),
         (
             "ApiKeysFunction",
-            {
-                "BatchGetItem",
-                "ConditionCheckItem",
-                "DeleteItem",
-                "GetItem",
-                "PutItem",
-                "Query",
-                "UpdateItem",
-            },
+            {"BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
         ),
         ("ApiUsageFunction", {"BatchGetItem", "Query", "UpdateItem"}),
     )
