@@ -307,9 +307,9 @@ class TestTheLocalApi:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
         monkeypatch.setenv("LOSI_TABLE", TABLE)
 
-        assert f"The database at {endpoint} failed. Is `make run` running?" in error(
-            "account", "list"
-        )
+        said = error("account", "list")
+
+        assert f"The database at {endpoint} failed. Is `make run` running?" in said
 
 
 class TestHelp:

@@ -21,6 +21,7 @@ from losi.chat.routing import Answered, Job, Router, answered_headers, candidate
 from losi.chat.schemas import ChatRequest
 from losi.errors import (
     LosiError,
+    ModelNotInPlanError,
     ServerError,
     StaleAuthentication,
     StoreUnavailableError,
@@ -92,6 +93,9 @@ class ChatCompletions:
         principal = await anyio.to_thread.run_sync(
             lambda: self._authenticator.authenticate(authorization, fresh=fresh)
         )
+        if not fresh and PERMISSION not in principal.permissions:
+            # what is cached may be out of date: the permission may have been given since
+            return await self.authenticate(authorization, fresh=True)
         principal.require(PERMISSION)
         return principal
 
@@ -172,8 +176,8 @@ class ChatCompletions:
         try:
             model = self._catalog.find(request.params.model, principal.plan)
             admission = await self._hold(call, principal, model, input_tokens)
-        except StaleAuthentication:
-            # the key or plan changed since it was cached: whatever it is now decides
+        except (StaleAuthentication, ModelNotInPlanError):
+            # the key or plan changed, or may have, since it was cached: what it is now decides
             principal = await self.authenticate(call.authorization, fresh=True)
             model = self._catalog.find(request.params.model, principal.plan)
             try:
