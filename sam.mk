@@ -23,3 +23,5 @@ $(SAM_INSTALLED): $(INSTALLED) requirements-sam.txt
 	@$(BIN)/python -m venv .venv-sam
 	@.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-sam.txt
 	@touch $@
+
+test: $(SAM_INSTALLED)

@@ -159,7 +159,7 @@ class TestOnThisMachine:
 
         layer = native / "LosiLayer" / "python"
 
-        assert "Mangum" in run_in_lambda_s_python(script, native / function, layer)
+        assert "Handler" in run_in_lambda_s_python(script, native / function, layer)
 
     def test_all_of_losi_finds_what_it_needs_in_the_layer_or_the_runtime(
         self, native: Path, tmp_path: Path
