@@ -22,6 +22,7 @@ from losi.ledger import DayUsage, Ledger
 from losi.principal import PERMISSIONS
 from losi.store import partition, primary_key
 from losi.usage import Usage
+from tests.contract.cassettes import load
 from tests.dynamodb_local import dynamodb_environment
 from tests.fake_upstream import FakeUpstream, Reply
 from tests.front_door import FrontDoor, template_routes
@@ -117,6 +118,8 @@ def door_for(dynamodb_endpoint: str) -> Iterator[Callable[..., FrontDoor]]:
             **dynamodb_environment(dynamodb_endpoint, table),
             "LOSI_OPENAI_API_KEY": "sk-upstream",
             "LOSI_OPENAI_BASE_URL": f"{upstream_url}/v1",
+            "LOSI_ANTHROPIC_API_KEY": "sk-ant-upstream",
+            "LOSI_ANTHROPIC_BASE_URL": upstream_url,
         }
         door = FrontDoor(template_routes(), environment, concurrency=2, timeout_s=timeout_s)
         opened.append(door.__enter__())
@@ -317,6 +320,143 @@ async def test_a_revoked_key_fails_on_its_next_completion_although_it_is_cached(
     with pytest.raises(openai.AuthenticationError):
         await doomed.chat.completions.create(model="gpt-4o", messages=MESSAGES)
     world.check()
+
+
+async def test_claude_answers_with_its_own_recorded_stream(world: World) -> None:
+    (cassette,) = load("anthropic", "stream-parallel-tools-03.json")
+    world.upstream.replies = [cassette.reply(cut_into=100)]
+    tool = {"type": "function", "function": {"name": "get_weather", "parameters": {}}}
+
+    stream = await world.sdk.chat.completions.create(
+        model="claude-3.5-sonnet",
+        messages=MESSAGES,
+        tools=[tool],  # type: ignore[list-item]
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    chunks = [chunk async for chunk in stream]
+
+    calls = [call for c in chunks if c.choices for call in c.choices[0].delta.tool_calls or ()]
+    assert {call.index for call in calls} == set(range(len({call.id for call in calls if call.id})))
+    assert len({call.id for call in calls if call.id}) > 1
+    reported = chunks[-1].usage
+    assert reported is not None
+    await world.idle()
+    requests, usage = await world.settled()
+    assert requests == 1
+    assert (usage.input_tokens, usage.output_tokens) == (
+        reported.prompt_tokens,
+        reported.completion_tokens,
+    )
+    assert world.upstream.requests[-1].path == "/v1/messages"
+    world.check()
+
+
+async def test_losi_omega_appends_its_prompt_and_falls_over_to_its_next_route(world: World) -> None:
+    overloaded = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+    choice = {"index": 0, "message": {"content": "Bonjour"}, "finish_reason": "stop"}
+    world.upstream.replies = [
+        Reply.json(overloaded, 529),
+        Reply.json(overloaded, 529),
+        Reply.json({"choices": [choice], "usage": REPORTED}),
+    ]
+
+    answer = await world.sdk.chat.completions.with_raw_response.create(
+        model="losi-omega",
+        messages=[{"role": "system", "content": "Answer in French."}, *MESSAGES],
+        temperature=0.2,
+    )
+
+    paths = [received.path for received in world.upstream.requests]
+    assert paths == ["/v1/messages", "/v1/messages", "/v1/chat/completions"]
+    system = world.upstream.requests[-1].json["messages"][0]["content"]
+    assert system.startswith("Answer in French.\n\nYou are Losi Omega")
+    assert answer.headers["x-losi-attempts"] == "3"
+    assert answer.headers["x-losi-provider"] == "openai"
+    assert answer.headers["x-losi-dropped-params"] == "temperature"
+    completion = answer.parse()
+    assert (completion.model, completion.choices[0].message.content) == ("losi-omega", "Bonjour")
+    assert await world.settled() == (1, Usage(11, 7))
+    world.check()
+
+
+async def test_several_choices_of_a_provider_that_gives_one(world: World) -> None:
+    (cassette,) = load("anthropic", "json-plain-02.json")
+    world.upstream.replies = [cassette.reply()]
+
+    completion = await world.sdk.chat.completions.create(
+        model="claude-3.5-sonnet", messages=MESSAGES, n=3
+    )
+
+    assert [choice.index for choice in completion.choices] == [0, 1, 2]
+    assert len(world.upstream.requests) == 3
+    recorded = cassette.json["usage"]
+    assert completion.usage is not None
+    assert completion.usage.completion_tokens == 3 * recorded["output_tokens"]
+    requests, usage = await world.settled()
+    assert (requests, usage.output_tokens) == (1, completion.usage.completion_tokens)
+    world.check()
+
+
+async def test_a_test_key_reaches_only_the_sandbox_and_is_never_billed(world: World) -> None:
+    accounts = Accounts(world.client, world.table, Ledger(world.client, world.table))
+    new = NewKey("CI", frozenset({"chat.completions"}), test=True)
+    _, secret = accounts.create_key(world.account_id, new)
+    sandboxed = world.sdk.with_options(api_key=secret.text)
+
+    answer = await sandboxed.chat.completions.with_raw_response.create(
+        model="gpt-4o", messages=MESSAGES
+    )
+
+    assert secret.text.startswith("losi-test-")
+    assert answer.headers["x-losi-provider"] == "sandbox"
+    assert world.upstream.requests == []
+    assert await world.settled() == (0, Usage(0, 0))
+    world.check()
+
+
+async def test_a_plans_limits_are_told_in_openais_words(world: World) -> None:
+    ledger = Ledger(world.client, world.table)
+    Accounts(world.client, world.table, ledger).set_plan(world.account_id, "free")
+    message = {"role": "assistant", "content": "Hi"}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    heavy = {"prompt_tokens": 60_000, "completion_tokens": 39_000, "total_tokens": 99_000}
+    world.upstream.replies = [Reply.json({"choices": [choice], "usage": heavy})]
+    await world.sdk.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES)
+
+    with pytest.raises(openai.PermissionDeniedError) as not_in_plan:
+        await world.sdk.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+    with pytest.raises(openai.RateLimitError) as used_up:
+        await world.sdk.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES)
+
+    assert (not_in_plan.value.type, not_in_plan.value.code) == (
+        "insufficient_quota",
+        "model_not_in_plan",
+    )
+    assert "plus" in not_in_plan.value.message
+    assert used_up.value.response.headers["x-request-id"]
+    # a minute may have begun between the two requests: then the day's quota refuses, else the rate
+    assert used_up.value.code in ("rate_limit_exceeded", "quota_exceeded")
+    assert len(world.upstream.requests) == 1
+    world.check()
+
+
+async def test_without_its_database_nothing_is_let_through(world: World) -> None:
+    with FrontDoor(
+        template_routes(),
+        {
+            **dynamodb_environment("http://127.0.0.1:1", world.table),
+            "LOSI_OPENAI_API_KEY": "sk-upstream",
+            "LOSI_OPENAI_BASE_URL": f"{world.upstream.url}/v1",
+        },
+    ) as cut_off:
+        lost = world.sdk.with_options(base_url=f"{cut_off.url}/api/v1")
+        with pytest.raises(openai.InternalServerError) as caught:
+            await lost.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+
+    assert (caught.value.status_code, caught.value.code) == (503, "store_unavailable")
+    assert caught.value.response.headers["retry-after"] == "1"
+    assert world.upstream.requests == []
 
 
 def expire_holds(world: World) -> None:

@@ -16,9 +16,11 @@ from tests.e2e.server import ROOT, running_server
 def test_the_demo_key_stays_the_same_between_starts(tmp_path: Path) -> None:
     with running_server(tmp_path, free_port()) as first:
         pass
-    with running_server(tmp_path, free_port()) as second:
-        with OpenAI(base_url=second.base_url, api_key=first.api_key) as sdk:
-            assert list(sdk.models.list())
+    with (
+        running_server(tmp_path, free_port()) as second,
+        OpenAI(base_url=second.base_url, api_key=first.api_key) as sdk,
+    ):
+        assert list(sdk.models.list())
 
     assert first.api_key == second.api_key
 
