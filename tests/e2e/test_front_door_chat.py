@@ -15,7 +15,7 @@ import openai
 import orjson
 import pytest
 from openai import AsyncOpenAI
-from openai.types.chat import ChatCompletionMessageParam
+from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
 from losi.accounts import Accounts, NewKey
 from losi.ledger import DayUsage, Ledger
@@ -325,12 +325,12 @@ async def test_a_revoked_key_fails_on_its_next_completion_although_it_is_cached(
 async def test_claude_answers_with_its_own_recorded_stream(world: World) -> None:
     (cassette,) = load("anthropic", "stream-parallel-tools-03.json")
     world.upstream.replies = [cassette.reply(cut_into=100)]
-    tool = {"type": "function", "function": {"name": "get_weather", "parameters": {}}}
+    tool: ChatCompletionToolParam = {"type": "function", "function": {"name": "get_weather"}}
 
     stream = await world.sdk.chat.completions.create(
         model="claude-3.5-sonnet",
         messages=MESSAGES,
-        tools=[tool],  # type: ignore[list-item]
+        tools=[tool],
         stream=True,
         stream_options={"include_usage": True},
     )

@@ -25,11 +25,11 @@ def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 def secret(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("LOSI_PROVIDER_SECRET", SECRET)
-    clear_caches()
+    clear_caches()  # type: ignore[no-untyped-call]
     with mock_aws():
         boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString="{}")
         yield SECRET
-    clear_caches()
+    clear_caches()  # type: ignore[no-untyped-call]
 
 
 def store(values: object) -> None:
