@@ -1,0 +1,49 @@
+"""What README.md tells a newcomer to paste into a shell works as pasted, against `make run`."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.e2e.server import ROOT, Server
+
+BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+#: The blocks that are about the running server, between starting it and the tests.
+PASTED = BLOCKS[BLOCKS.index("make run\n") + 1 : BLOCKS.index("make test\n")]
+
+
+def paste(server: Server) -> subprocess.CompletedProcess[str]:
+    """All blocks in one shell, in the folder where the server keeps `.losi/`."""
+    virtual_environment = server.folder / ".venv"
+    if not virtual_environment.exists():
+        virtual_environment.symlink_to(Path(sys.prefix))
+    return subprocess.run(
+        ["sh", "-e"],
+        input="\n".join(PASTED),
+        cwd=server.folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_its_blocks_can_be_pasted_into_a_shell(server: Server) -> None:
+    ran = paste(server)
+
+    assert ran.returncode == 0, ran.stderr
+    assert 'You said: \\"Hello, world!\\"' in ran.stdout
+    assert 'You said: "Tell me a story".' in ran.stdout
+    assert '"name":"My New API Key"' in ran.stdout
+    assert '"name":"Renamed"' in ran.stdout
+    assert '{"success":true}' in ran.stdout
+    assert "it does not exist or was deleted" in ran.stdout
+    assert "Ada Lovelace" in ran.stdout
+    assert "day,model,total_requests" in ran.stdout
+
+
+def test_every_page_it_links_to_is_there() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    for page in pages:
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            if not link.startswith("http"):
+                assert (page.parent / link).exists(), f"{page.name} links to {link}"
