@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -81,12 +81,18 @@ class _Admitted:
 
 class ChatCompletions:
     def __init__(
-        self, authenticator: Authenticator, ledger: Ledger, catalog: Catalog, router: Router
+        self,
+        authenticator: Authenticator,
+        ledger: Ledger,
+        catalog: Catalog,
+        router: Router,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._authenticator = authenticator
         self._ledger = ledger
         self._catalog = catalog
         self._router = router
+        self._clock = clock
 
     async def authenticate(self, authorization: str | None, *, fresh: bool = False) -> Principal:
         """Who calls. Raises AuthenticationError or PermissionDeniedError."""
@@ -112,7 +118,7 @@ class ChatCompletions:
         finally:
             await self._settle(admitted.hold, usage, call.request_id)
         self._log(call.request_id, admitted, answered, usage)
-        body = public_completion(answer, _completion_id(), int(time.time()), admitted.model.id)
+        body = public_completion(answer, _completion_id(), int(self._clock()), admitted.model.id)
         body["usage"] = openai_usage(answer.get("usage"), usage)
         return Completion(body, _headers(admitted, answered))
 
@@ -131,7 +137,7 @@ class ChatCompletions:
             raise
         relay = ChunkStream(
             _completion_id(),
-            int(time.time()),
+            int(self._clock()),
             admitted.model.id,
             include_usage=call.request.include_usage,
             input_tokens=admitted.input_tokens,
@@ -198,7 +204,7 @@ class ChatCompletions:
     ) -> Admission:
         cap = principal.plan.hold_output_tokens
         output = call.request.n * min(call.request.max_output_tokens or cap, cap)
-        expires_at = time.time() + call.seconds + HOLD_GRACE_SECONDS
+        expires_at = self._clock() + call.seconds + HOLD_GRACE_SECONDS
         return await anyio.to_thread.run_sync(
             lambda: self._ledger.admit(
                 principal,

@@ -1,0 +1,294 @@
+"""The use case around provider and ledger: what is admitted, charged, given back, told."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import orjson
+import pytest
+
+from losi.accounts import Accounts, NewKey
+from losi.auth import Authenticator
+from losi.catalog import Catalog, Model, catalog
+from losi.chat.completions import Call, ChatCompletions
+from losi.chat.routing import Router
+from losi.errors import (
+    PermissionDeniedError,
+    StoreUnavailableError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
+from losi.ledger import Hold, Ledger
+from losi.providers.base import Json, Provider, ProviderCall, malformed
+from losi.providers.registry import Registry
+from losi.usage import Usage
+from losi.web.chat_completions import parse_chat_request
+from tests.ledger_invariants import check_invariants
+from tests.ledger_world import Clock
+from tests.unit.conftest import TABLE
+
+REPORTED = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+
+
+def chunk(text: str) -> Json:
+    return {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}
+
+
+class Scripted:
+    """Streams its items, or raises the one that is an error; plain, it answers with the first."""
+
+    native_n = True
+
+    def __init__(self, *items: Json | Exception) -> None:
+        self.items = items
+        self.closed = False
+
+    async def complete(self, call: ProviderCall) -> Json:
+        if isinstance(self.items[0], Exception):
+            raise self.items[0]
+        return dict(self.items[0])
+
+    async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+        try:
+            for item in self.items:
+                if isinstance(item, Exception):
+                    raise item
+                yield dict(item)
+        finally:
+            self.closed = True
+
+
+class OneProvider(Registry):
+    def __init__(self, provider: Provider) -> None:
+        self.one = provider
+
+    def provider(self, name: str, *, refresh: bool = False) -> Provider:
+        return self.one
+
+
+class NoSettling(Ledger):
+    """A ledger whose table goes away between admission and settlement."""
+
+    def settle(self, hold: Hold, usage: Usage) -> bool:
+        raise StoreUnavailableError
+
+
+@dataclass
+class World:
+    chat: ChatCompletions
+    call: Call
+    ledger: Ledger
+    account_id: str
+
+    async def plain(self) -> Any:
+        return await self.chat.complete(self.call, await self.principal())
+
+    async def events(self) -> list[bytes]:
+        stream = await self.chat.stream(self.call, await self.principal())
+        return [event async for event in stream.events]
+
+    async def principal(self) -> Any:
+        return await self.chat.authenticate(self.call.authorization)
+
+    def settled(self) -> tuple[int, Usage]:
+        days = self.ledger.usage(self.account_id, date(2026, 1, 1), date(2026, 12, 31))
+        return (days[0].requests, days[0].total) if days else (0, Usage(0, 0))
+
+
+@pytest.fixture
+def world(
+    client: Any,
+    accounts: Accounts,
+    authenticator: Authenticator,
+    ledger: Ledger,
+    clock: Clock,
+) -> Any:
+    """Makes a world around one provider; at the end, the ledger's invariants hold."""
+
+    def make(
+        provider: Provider,
+        *,
+        its_ledger: Ledger = ledger,
+        its_catalog: Catalog | None = None,
+        permissions: frozenset[str] = frozenset({"chat.completions"}),
+        **fields: Any,
+    ) -> World:
+        account = accounts.create_account("ultra")
+        _, secret = accounts.create_key(account.id, NewKey("key", permissions))
+        body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}], **fields}
+        call = Call(f"Bearer {secret.text}", parse_chat_request(body), "req_1", 60)
+        router = Router(OneProvider(provider), sleep=no_sleep)
+        models = its_catalog or catalog()
+        chat = ChatCompletions(authenticator, its_ledger, models, router, clock)
+        return World(chat, call, ledger, account.id)
+
+    yield make
+    check_invariants(client, TABLE)
+
+
+async def no_sleep(seconds: float) -> None:
+    """Backoff is tested with the routes."""
+
+
+async def test_a_stream_is_settled_before_it_says_that_it_is_done(world: Any) -> None:
+    here = world(Scripted(chunk("Hel"), chunk("lo"), {"choices": [], "usage": REPORTED}))
+    stream = await here.chat.stream(here.call, await here.principal())
+
+    async for event in stream.events:
+        if event == b"data: [DONE]\n\n":
+            assert here.settled() == (1, Usage(11, 7))
+            break
+    else:
+        pytest.fail("the stream never said that it was done")
+
+
+async def test_a_failed_answer_is_free(world: Any) -> None:
+    here = world(Scripted(malformed("OpenAI")))
+
+    with pytest.raises(UpstreamError) as caught:
+        await here.plain()
+
+    assert here.settled() == (0, Usage(0, 0))
+    assert caught.value.headers["x-ratelimit-remaining-requests"] == "999"
+
+
+async def test_an_answer_that_is_no_answer_is_free(world: Any) -> None:
+    here = world(Scripted(malformed("OpenAI")), stream=True)
+
+    with pytest.raises(UpstreamError):
+        await here.events()
+
+    assert here.settled() == (0, Usage(0, 0))
+
+
+async def test_a_broken_stream_is_charged_what_was_produced(world: Any) -> None:
+    here = world(Scripted(chunk("12345678"), malformed("OpenAI")), stream=True)
+
+    events = await here.events()
+
+    assert orjson.loads(events[-1].removeprefix(b"data: "))["error"]["code"] == "upstream_malformed"
+    requests, usage = here.settled()
+    assert (requests, usage.output_tokens) == (1, 2)
+
+
+async def test_a_fault_of_our_own_becomes_an_error_event_and_is_settled(world: Any) -> None:
+    here = world(Scripted(chunk("12345678"), RuntimeError("bug")), stream=True)
+
+    events = await here.events()
+
+    error = orjson.loads(events[-1].removeprefix(b"data: "))["error"]
+    assert error["type"] == "server_error" and "bug" not in error["message"]
+    assert here.settled()[0] == 1
+
+
+async def test_a_stream_that_is_cancelled_is_settled_and_closed(world: Any) -> None:
+    provider = Scripted(chunk("12345678"), chunk("more"))
+    here = world(provider, stream=True)
+    stream = await here.chat.stream(here.call, await here.principal())
+    await anext(stream.events)
+
+    await stream.events.aclose()
+
+    assert here.settled()[0] == 1
+    assert provider.closed
+
+
+async def test_absurd_usage_is_clamped(world: Any) -> None:
+    absurd = {"prompt_tokens": -5, "completion_tokens": 10**18, "total_tokens": 0}
+    message = {"role": "assistant", "content": "Hi"}
+    answer = {"choices": [{"index": 0, "message": message}], "usage": absurd}
+
+    completion = await world(Scripted(answer)).plain()
+
+    assert completion.body["usage"]["prompt_tokens"] == 0
+    assert completion.body["usage"]["completion_tokens"] == 10_000_000
+
+
+async def test_when_settling_fails_the_answer_is_given_and_the_operator_told(
+    world: Any, client: Any, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    message = {"role": "assistant", "content": "Hi"}
+    answer = {"choices": [{"index": 0, "message": message}], "usage": REPORTED}
+    here = world(Scripted(answer), its_ledger=NoSettling(client, TABLE, clock))
+
+    with caplog.at_level(logging.ERROR):
+        completion = await here.plain()
+
+    assert completion.body["choices"][0]["message"]["content"] == "Hi"
+    assert "could not be settled" in caplog.text and "output_tokens=7" in caplog.text
+    clock.advance(10_000)  # its hold expires, and is then charged its estimated input
+    assert here.settled()[0] == 1
+
+
+async def test_a_key_without_the_permission_is_told_which(world: Any) -> None:
+    here = world(Scripted(chunk("x")), permissions=frozenset({"models.list"}))
+
+    with pytest.raises(PermissionDeniedError, match=r"chat\.completions"):
+        await here.plain()
+
+
+async def test_at_the_deadline_a_silent_stream_ends_with_an_error(world: Any) -> None:
+    class Stalls(Scripted):
+        async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+            yield chunk("12345678")
+            await asyncio.Event().wait()
+
+    here = world(Stalls(), stream=True)
+    here.call = Call(here.call.authorization, here.call.request, "req_1", 0.05)
+
+    events = await here.events()
+
+    assert b"deadline_exceeded" in events[-1]
+    assert here.settled()[0] == 1
+
+
+async def test_before_the_first_chunk_the_deadline_is_a_504(world: Any) -> None:
+    class Silent(Scripted):
+        async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+            await asyncio.Event().wait()
+            yield {}
+
+    here = world(Silent(), stream=True)
+    here.call = Call(here.call.authorization, here.call.request, "req_1", 0.05)
+
+    with pytest.raises(UpstreamTimeoutError) as caught:
+        await here.events()
+
+    assert caught.value.status == 504
+    assert here.settled() == (0, Usage(0, 0))
+
+
+def shutting_down(on: date) -> Catalog:
+    def dated(model: Model) -> Model:
+        return model.model_copy(update={"shutdown_date": on})
+
+    return Catalog([dated(model) for model in catalog()])
+
+
+@pytest.mark.parametrize(("days", "told"), [(30, True), (200, False)])
+async def test_a_model_near_its_end_says_so(world: Any, days: int, told: bool) -> None:
+    message = {"role": "assistant", "content": "Hi"}
+    answer = {"choices": [{"index": 0, "message": message}], "usage": REPORTED}
+    end = date.fromordinal(datetime.now(UTC).date().toordinal() + days)
+
+    completion = await world(Scripted(answer), its_catalog=shutting_down(end)).plain()
+
+    assert ("sunset" in completion.headers) is told
+
+
+async def test_no_prompt_and_no_answer_is_logged(
+    world: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    messages = [{"role": "user", "content": "my secret question"}]
+    here = world(
+        Scripted(chunk("my secret answer"), malformed("X")), stream=True, messages=messages
+    )
+
+    with caplog.at_level(logging.DEBUG, logger="losi"):
+        await here.events()
+
+    assert "req_1" in caplog.text
+    assert "secret" not in caplog.text
