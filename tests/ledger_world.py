@@ -54,8 +54,8 @@ def make_plan(**limits: Any) -> Plan:
         name="tiny",
         keys=10,
         requests_per_minute=1_000,
-        tokens_per_minute=1_000_000,
-        tokens_per_day=10_000_000,
+        tokens_per_minute=10_000_000,
+        tokens_per_day=100_000_000,
         in_flight=1_000,
         hold_output_tokens=1_000,
     )

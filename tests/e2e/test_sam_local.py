@@ -1,7 +1,4 @@
-"""`sam local start-api`: the built functions and their layer in Lambda's container.
-
-Where Docker cannot run, these tests are skipped, in CI too: that is not a thing to install.
-"""
+"""`sam local start-api`: the built functions and their layer in Lambda's container."""
 
 from __future__ import annotations
 
@@ -18,20 +15,13 @@ import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
 from local.demo import ensure_demo_key
-from local.docker import DockerUnavailable, docker, ensure_image
-from local.python313 import Python313Missing, python313_environment
-from local.sam import (
-    SamFailed,
-    build,
-    executable,
-    function_environment,
-    start_api,
-)
+from local.docker import MACHINE
+from local.sam import function_environment, start_api
 from local.table import create_table
 from losi.accounts import Accounts
 from losi.ledger import Ledger
+from tests.deployment import Build
 from tests.dynamodb_local import free_port
-from tests.obtain import skip_or_fail
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -49,32 +39,13 @@ class Deployment:
 
 
 @pytest.fixture(scope="module")
-def docker_environment() -> Iterator[dict[str, str]]:
-    try:
-        with docker() as environment:
-            ensure_image(environment)
-            yield environment
-    except DockerUnavailable as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    try:
-        executable()
-        python313_environment()
-    except (SamFailed, Python313Missing) as error:
-        skip_or_fail(str(error))
-    return build(tmp_path_factory.mktemp("sam-local") / "build")
-
-
-@pytest.fixture(scope="module")
 def deployment(
     docker_environment: dict[str, str],
-    built: Path,
+    sam_build: Build,
     dynamodb: DynamoDBClient,
     dynamodb_endpoint: str,
 ) -> Iterator[Deployment]:
+    built = sam_build(MACHINE) / "template.yaml"
     create_table(dynamodb, TABLE)
     accounts = Accounts(dynamodb, TABLE, Ledger(dynamodb, TABLE))
     key = ensure_demo_key(accounts, built.with_name("demo.env"))

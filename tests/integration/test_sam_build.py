@@ -6,17 +6,15 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 from local.docker import MACHINE
-from local.python313 import Python313Missing, python313_environment
-from local.sam import ROOT, SamFailed, build, executable
+from local.python313 import python313_environment
+from local.sam import ROOT
 from local.table import load_template
-from tests.obtain import skip_or_fail
+from tests.deployment import Build
 
 FUNCTIONS = {
     "ChatCompletionsFunction": "chat_completions",
@@ -30,29 +28,9 @@ LAYER_BUDGET = 20_000_000
 LAMBDA_HAS = ("boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six")
 
 
-Build = Callable[[str], Path]
-
-
-@pytest.fixture(scope="module")
-def build_for(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """Builds for an architecture, once; the folder is named after it."""
-    try:
-        executable()
-        python313_environment()
-    except (SamFailed, Python313Missing) as error:
-        skip_or_fail(str(error))
-    folder = tmp_path_factory.mktemp("sam")
-
-    @cache
-    def build_once(architecture: str) -> Path:
-        return build(folder / architecture, architecture).parent
-
-    return build_once
-
-
 @pytest.fixture(scope="module", params=MACHINES)
-def built(request: pytest.FixtureRequest, build_for: Build) -> Path:
-    return build_for(request.param)
+def built(request: pytest.FixtureRequest, sam_build: Build) -> Path:
+    return sam_build(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +39,8 @@ def layer(built: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def native(build_for: Build) -> Path:
-    return build_for(MACHINE)
+def native(sam_build: Build) -> Path:
+    return sam_build(MACHINE)
 
 
 def files(folder: Path) -> list[Path]:

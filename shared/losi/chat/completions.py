@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import anyio
@@ -120,7 +120,7 @@ class ChatCompletions:
         self._log(call.request_id, admitted, answered, usage)
         body = public_completion(answer, _completion_id(), int(self._clock()), admitted.model.id)
         body["usage"] = openai_usage(answer.get("usage"), usage)
-        return Completion(body, _headers(admitted, answered))
+        return Completion(body, _headers(admitted, answered, self._today()))
 
     async def stream(self, call: Call, principal: Principal) -> EventStream:
         """An answer as server-sent events, once its first chunk has arrived.
@@ -143,7 +143,7 @@ class ChatCompletions:
             input_tokens=admitted.input_tokens,
         )
         events = self._events(call, admitted, answered, chunks, relay)
-        return EventStream(events, _headers(admitted, answered))
+        return EventStream(events, _headers(admitted, answered, self._today()))
 
     async def _events(
         self,
@@ -229,6 +229,9 @@ class ChatCompletions:
                 # the caller's, and this line lets the operator set the bill right
                 logger.error("%s could not be settled: %s", request_id, usage)
 
+    def _today(self) -> date:
+        return datetime.fromtimestamp(self._clock(), UTC).date()
+
     def _log(
         self,
         request_id: str,
@@ -263,9 +266,9 @@ def _with_limits(error: LosiError, admitted: _Admitted) -> None:
     error.headers = {**admitted.admission.limits.headers(), **error.headers}
 
 
-def _headers(admitted: _Admitted, answered: Answered) -> dict[str, str]:
+def _headers(admitted: _Admitted, answered: Answered, today: date) -> dict[str, str]:
     headers = {**admitted.admission.limits.headers(), **answered_headers(answered)}
     shutdown = admitted.model.shutdown_date
-    if shutdown and shutdown - date.today() <= SUNSET_NOTICE:
+    if shutdown and shutdown - today <= SUNSET_NOTICE:
         headers["sunset"] = shutdown.strftime("%a, %d %b %Y 00:00:00 GMT")
     return headers

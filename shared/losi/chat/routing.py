@@ -77,6 +77,7 @@ class Wait:
                     "The completion took longer than one request may. Ask for fewer tokens.",
                     code="deadline_exceeded",
                     retryable=False,
+                    headers={"x-should-retry": "false"},  # SDKs would spend as long again, twice
                 ) from error
             raise UpstreamTimeoutError(
                 f"{_vendor_name(self.route)} took longer than {self.seconds:g} s for {self.what}. "

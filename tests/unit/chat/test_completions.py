@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -269,10 +269,12 @@ def shutting_down(on: date) -> Catalog:
 
 
 @pytest.mark.parametrize(("days", "told"), [(30, True), (200, False)])
-async def test_a_model_near_its_end_says_so(world: Any, days: int, told: bool) -> None:
+async def test_a_model_near_its_end_says_so(
+    world: Any, clock: Clock, days: int, told: bool
+) -> None:
     message = {"role": "assistant", "content": "Hi"}
     answer = {"choices": [{"index": 0, "message": message}], "usage": REPORTED}
-    end = date.fromordinal(datetime.now(UTC).date().toordinal() + days)
+    end = (datetime.fromtimestamp(clock.now, UTC) + timedelta(days)).date()
 
     completion = await world(Scripted(answer), its_catalog=shutting_down(end)).plain()
 
