@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from losi.errors import LosiError
 from losi.ledger import Admission, Ledger
 from losi.plans import Plan
@@ -95,6 +97,13 @@ def admit(
 def _process_client(endpoint: str) -> DynamoDBClient:
     """One for all tasks of a worker process: making one takes longer than a hundred requests."""
     return connect(endpoint)
+
+
+def refused(ledger: Ledger, clock: Clock, principal: Principal, **how: Any) -> LosiError:
+    """The refusal of a request like `admit`'s."""
+    with pytest.raises(LosiError) as refusal:
+        admit(ledger, principal, clock, **how)
+    return refusal.value
 
 
 def admit_all(endpoint: str, table: str, now: float, plan: Plan, ids: Sequence[str]) -> list[str]:

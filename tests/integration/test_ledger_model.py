@@ -18,12 +18,18 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     invariant,
     multiple,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
 
-from losi.day_item import DayItem, minute_of_day, requests_window, tokens_window, utc_day
+from losi.day_item import (
+    DayItem,
+    minute_of_day,
+    requests_window,
+    tokens_window,
+    utc_day,
+    valid_version,
+)
 from losi.errors import QuotaExceededError, RateLimitError, StaleAuthentication
 from losi.ledger import Hold, Ledger
 from losi.principal import Principal
@@ -35,4 +41,319 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 # small limits and few, round figures: so that each limit is met often, and to the very token
-PLAN = make_plan(requests_per_minute=4, tokens_per_minute=2_000, tokens_per_day=4_000, in_flight=3)
+PLAN = make_plan(requests_per_minute=4, tokens_per_minute=1_200, tokens_per_day=2_000, in_flight=2)
+KEYS = ("Key00001", "Key00002")
+MODELS = ("4o", "4om")
+FIGURES = st.sampled_from([0, 100, 100, 300, 300, 700, 1_200])
+ABSURD_FIGURES = (-7, 10**12, -1, 10**12, 10**12)
+#: Every rule is run by a process whose clock is off by one of these.
+SKEWS = st.sampled_from([-25.0, 0.0, 25.0])
+
+Request = tuple[str, str, int, int, int]  # key, model, estimated input, held output, lifetime
+REQUESTS: st.SearchStrategy[list[Request]] = st.lists(
+    st.tuples(
+        st.sampled_from(KEYS),
+        st.sampled_from(MODELS),
+        st.sampled_from([100, 200]),
+        st.sampled_from([0, 100, 400, 800, 1_900]),
+        st.sampled_from([30, 900]),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+_accounts = itertools.count()
+
+
+@dataclass(frozen=True)
+class Running:
+    """An admission that was made, with all that is needed to make it again."""
+
+    at: float
+    principal: Principal
+    model: str
+    input_tokens: int
+    tokens: int
+    expires_at: float
+    hold: Hold
+
+
+@dataclass
+class ModelDay:
+    """What the day item should say. Windows are never swept here: sweeping must not show."""
+
+    is_open: bool = False
+    holds: dict[str, Hold] = field(default_factory=dict)
+    requests: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    tokens: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    counted: dict[tuple[str, str], list[Usage]] = field(default_factory=lambda: defaultdict(list))
+    last_uses: dict[str, int] = field(default_factory=dict)
+    valid: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    @property
+    def total(self) -> Usage:
+        return sum((usage for usages in self.counted.values() for usage in usages), Usage(0, 0))
+
+    @property
+    def settled(self) -> int:
+        return self.total.total_tokens
+
+    @property
+    def committed(self) -> int:
+        return self.settled + sum(hold.tokens for hold in self.holds.values())
+
+    def take(self, hold: Hold, now: float) -> None:
+        minute = minute_of_day(hold.day, now)
+        self.holds[hold.request_id] = hold
+        self.requests[minute] += 1
+        self.tokens[minute] += hold.tokens
+        self.last_uses[hold.key_id] = int(now) // 60
+
+    def close(self, hold: Hold, usage: Usage | None, now: float) -> bool:
+        if self.holds.pop(hold.request_id, None) is None:
+            return False
+        if usage is not None:
+            self.counted[hold.key_id, hold.model_code].append(usage)
+        if hold.minute is not None and hold.minute == minute_of_day(hold.day, now):
+            self.tokens[hold.minute] += (usage.total_tokens if usage else 0) - hold.tokens
+        return True
+
+    def settle_expired(self, now: float) -> None:
+        for hold in [hold for hold in self.holds.values() if hold.expires < now]:
+            self.close(replace(hold, minute=None), Usage(hold.input_tokens, 0), now)
+
+    def refusal(self, principal: Principal, tokens: int, minute: int) -> tuple[type, str] | None:
+        stale = self.valid[principal.key_id] > principal.key_version
+        if stale or self.valid["p"] > principal.profile_version:
+            return StaleAuthentication, ""
+        if tokens > min(PLAN.tokens_per_minute, PLAN.tokens_per_day):
+            return QuotaExceededError, "request_exceeds_limit"
+        if self.settled + tokens > PLAN.tokens_per_day:
+            return QuotaExceededError, "quota_exceeded"
+        if (
+            self.requests[minute] >= PLAN.requests_per_minute
+            or self.tokens[minute] + tokens > PLAN.tokens_per_minute
+            or self.committed + tokens > PLAN.tokens_per_day
+            or len(self.holds) >= PLAN.in_flight
+        ):
+            return RateLimitError, "rate_limit_exceeded"
+        return None
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    client: ClassVar[DynamoDBClient]
+    table: ClassVar[str]
+
+    running = Bundle("running")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.account = f"Account{next(_accounts):03}"
+        self.clock = Clock()
+        self.days: dict[date, ModelDay] = defaultdict(ModelDay)
+        self.request_numbers = itertools.count()
+        self.versions = {what: 1 for what in (*KEYS, "p")}
+        self.cached: dict[str, Principal] = {}
+        self.authenticate()
+
+    def ledger(self, skew: float) -> Ledger:
+        return Ledger(self.client, self.table, lambda: self.clock.now + skew)
+
+    @rule(target=running, skew=SKEWS, requests=REQUESTS)
+    def admit(self, skew: float, requests: list[Request]) -> Any:
+        attempts = [self.attempt(skew, *request) for request in requests]
+        return multiple(*(running for running in attempts if running))
+
+    @rule(skew=SKEWS, requests=REQUESTS)
+    def admit_and_settle(self, skew: float, requests: list[Request]) -> None:
+        for request in requests:
+            if running := self.attempt(skew, *request):
+                self.settle(running, skew, (100, 0, 0, 0, 0))
+
+    def attempt(
+        self, skew: float, key_id: str, model: str, input_tokens: int, output: int, lifetime: int
+    ) -> Running | None:
+        now, tokens = self.clock.now + skew, input_tokens + output
+        request_id, expires_at = f"request{next(self.request_numbers):04}", now + lifetime
+        principal = self.cached[key_id]
+        refusal = self.expect_admission(principal, tokens, now)
+        arguments = (principal, model, request_id, input_tokens, tokens, expires_at)
+        if refusal is not None:
+            kind, code = refusal
+            with pytest.raises(kind) as refused:
+                self.ledger(skew).admit(*arguments)
+            assert getattr(refused.value, "code", "") == code
+            return None
+        hold = self.ledger(skew).admit(*arguments).hold
+        self.days[hold.day].take(hold, now)
+        return Running(now, principal, model, input_tokens, tokens, expires_at, hold)
+
+    def expect_admission(
+        self, principal: Principal, tokens: int, now: float
+    ) -> tuple[type, str] | None:
+        day = self.days[utc_day(now)]
+        if not day.is_open:
+            for earlier in self.latest(utc_day(now) - timedelta(days=1)):
+                earlier.settle_expired(now)
+                for key_id, minute in earlier.last_uses.items():
+                    day.last_uses[key_id] = max(minute, day.last_uses.get(key_id, 0))
+            day.is_open = True
+        day.settle_expired(now)
+        return day.refusal(principal, tokens, minute_of_day(utc_day(now), now))
+
+    def latest(self, end: date) -> list[ModelDay]:
+        opened = [day for day in sorted(self.days) if day <= end and self.days[day].is_open]
+        return [self.days[day] for day in opened[-2:]]
+
+    @rule(running=running)
+    def retry_an_admission(self, running: Running) -> None:
+        """The network's own repetition: the same request, while the first one's hold stands."""
+        hold = running.hold
+        if hold.request_id not in self.days[hold.day].holds:
+            return
+        self.days[hold.day].settle_expired(running.at)
+        again = Ledger(self.client, self.table, lambda: running.at).admit(
+            running.principal,
+            running.model,
+            hold.request_id,
+            running.input_tokens,
+            running.tokens,
+            running.expires_at,
+        )
+        assert replace(again.hold, windows=hold.windows) == hold
+
+    @rule(running=running, skew=SKEWS, figures=st.tuples(*[FIGURES] * 5) | st.just(ABSURD_FIGURES))
+    def settle(self, running: Running, skew: float, figures: tuple[int, ...]) -> None:
+        """For the first time, again, or too late: only the first counts."""
+        day, now = self.days[running.hold.day], self.clock.now + skew
+        expected = day.close(running.hold, clamped(*figures), now)
+
+        assert self.ledger(skew).settle(running.hold, make_usage(*figures)) is expected
+
+    @rule(running=running, skew=SKEWS)
+    def release(self, running: Running, skew: float) -> None:
+        expected = self.days[running.hold.day].close(running.hold, None, self.clock.now + skew)
+
+        assert self.ledger(skew).release(running.hold) is expected
+
+    @rule(seconds=st.sampled_from([1.0, 20.0, 40.0, 61.0, 61.0, 1_000.0]))
+    def let_time_pass(self, seconds: float) -> None:
+        """A request that nobody ends in the meantime is one whose process has died."""
+        self.go_to(self.clock.now + seconds)
+
+    @rule(seconds=st.integers(-40, 40))
+    def go_to_midnight(self, seconds: int) -> None:
+        today = utc_day(self.clock.now)
+        midnight = datetime(today.year, today.month, today.day, tzinfo=UTC) + timedelta(days=1)
+        self.go_to(midnight.timestamp() + seconds)
+
+    def go_to(self, time: float) -> None:
+        today = utc_day(self.clock.now)
+        self.clock.now = max(time, self.clock.now)
+        if utc_day(self.clock.now) != today:
+            self.authenticate()
+
+    @rule(what=st.sampled_from((*KEYS, "p")), skew=SKEWS)
+    def change_a_key_or_the_profile(self, what: str, skew: float) -> None:
+        now = self.clock.now + skew
+        self.versions[what] += 1
+        for day in {utc_day(now - 60), utc_day(now + 60)}:
+            self.days[day].valid[what] = self.versions[what]
+
+        self.ledger(skew).mark_changed(self.account, what, self.versions[what])
+
+    @rule()
+    def authenticate(self) -> None:
+        """Processes cache what they read until they are told that it changed, or till midnight."""
+        self.cached = {
+            key_id: replace(
+                caller(PLAN, key_id, account_id=self.account),
+                key_version=self.versions[key_id],
+                profile_version=self.versions["p"],
+            )
+            for key_id in KEYS
+        }
+
+    @rule(skew=SKEWS)
+    def read_the_usage(self, skew: float) -> None:
+        for day in self.days.values():
+            day.settle_expired(self.clock.now + skew)
+        counted = {date_: day for date_, day in self.days.items() if day.counted}
+        start, end = min(self.days, default=date.min), max(self.days, default=date.min)
+
+        usage = {day.day: day for day in self.ledger(skew).usage(self.account, start, end)}
+
+        assert usage.keys() == counted.keys()
+        for date_, model in counted.items():
+            assert usage[date_].total == model.total
+            assert usage[date_].requests == sum(map(len, model.counted.values()))
+            assert usage[date_].by_key_model == {
+                pair: (len(usages), sum(usages, Usage(0, 0)))
+                for pair, usages in model.counted.items()
+            }
+
+    @rule(skew=SKEWS)
+    def read_the_last_uses(self, skew: float) -> None:
+        expected: dict[str, int] = {}
+        for day in self.latest(date.max):
+            for key_id, minute in day.last_uses.items():
+                expected[key_id] = max(minute, expected.get(key_id, 0))
+
+        last = self.ledger(skew).last_used(self.account)
+
+        assert {key: int(time.timestamp()) // 60 for key, time in last.items()} == expected
+
+    @invariant()
+    def the_day_items_say_what_the_model_says(self) -> None:
+        answer = self.client.query(
+            TableName=self.table,
+            KeyConditionExpression="pk = :account AND begins_with(sk, :kind)",
+            ExpressionAttributeValues={
+                ":account": {"S": f"ACCOUNT#{self.account}"},
+                ":kind": {"S": "DAY#"},
+            },
+            ConsistentRead=True,
+        )
+        items = {(day := DayItem.from_item(item)).day: day for item in answer["Items"]}
+        for item in answer["Items"]:
+            check_day_item(item)
+        for date_, model in self.days.items():
+            self.compare(items.get(date_) or DayItem(self.account, date_, test=False), model)
+
+    def compare(self, item: DayItem, model: ModelDay) -> None:
+        assert item.is_open is model.is_open
+        assert item.committed == model.committed
+        assert item.settled == model.settled
+        assert item.holds().keys() == model.holds.keys()
+        for what, version in model.valid.items():
+            assert item.number(valid_version(what)) == version
+        earliest = minute_of_day(item.day, self.clock.now - 25)
+        for minute in [minute for minute in model.requests if minute >= earliest]:
+            assert item.number(requests_window(minute)) == model.requests[minute]
+            assert item.number(tokens_window(minute)) == model.tokens[minute]
+
+
+def make_usage(read: int, written: int, cached: int, cache_written: int, reasoning: int) -> Usage:
+    return Usage(read, written, cached, cache_written, reasoning)
+
+
+def clamped(read: int, written: int, cached: int, cache_written: int, reasoning: int) -> Usage:
+    read, written = (min(max(figure, 0), MAX_TOKENS) for figure in (read, written))
+    cached = min(max(cached, 0), read)
+    cache_written = min(max(cache_written, 0), read - cached)
+    return Usage(read, written, cached, cache_written, min(max(reasoning, 0), written))
+
+
+def test_the_ledger_does_what_the_model_says(dynamodb: DynamoDBClient, losi_table: str) -> None:
+    LedgerMachine.client, LedgerMachine.table = dynamodb, losi_table
+    run_state_machine_as_test(
+        LedgerMachine,
+        settings=settings(
+            max_examples=100,
+            stateful_step_count=30,
+            derandomize=True,  # the same run everywhere; without it, each run explores anew
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
