@@ -53,8 +53,8 @@ class Route(_Row):
     unsupported_parameters: frozenset[str] = frozenset()
     #: Parameters set where the caller did not set them, for this upstream alone.
     default_parameters: Mapping[str, Any] = Field(default_factory=dict)
-    #: Output limit sent where the vendor requires one and the caller named none.
-    max_output_tokens: int = 8_192
+    #: Most that this upstream gives in one answer, where that is less than the model's limit.
+    max_output_tokens: int = 128_000
     #: Seconds: to connect, to a stream's first chunk, between its chunks, for a plain answer.
     connect_timeout: float = 5.0
     first_chunk_timeout: float = 120.0

@@ -31,7 +31,7 @@ MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 
 def call(**body: Any) -> ProviderCall:
     messages = [{"role": "user", "content": "hello"}]
-    route = Route(provider="bedrock", model=MODEL)
+    route = Route(provider="bedrock", model=MODEL, max_output_tokens=8192)
     return ProviderCall({"model": MODEL, "messages": messages, **body}, route, "r1")
 
 

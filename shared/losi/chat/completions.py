@@ -17,6 +17,7 @@ from losi.auth import Authenticator
 from losi.catalog import Catalog, Model
 from losi.chat import estimate
 from losi.chat.chunks import ChunkStream, completion_usage, openai_usage, public_completion
+from losi.chat.prepare import output_limit
 from losi.chat.routing import Answered, Job, Router, answered_headers, candidates
 from losi.chat.schemas import ChatRequest
 from losi.errors import (
@@ -202,8 +203,10 @@ class ChatCompletions:
     async def _hold(
         self, call: Call, principal: Principal, model: Model, input_tokens: int
     ) -> Admission:
-        cap = principal.plan.hold_output_tokens
-        output = call.request.n * min(call.request.max_output_tokens or cap, cap)
+        limit = output_limit(call.request, model)
+        # the first choice holds up to the plan's cap, or large limits would starve agents; each
+        # further one holds all it can have, so that `n` does not multiply what passes the quota
+        output = min(limit, principal.plan.hold_output_tokens) + (call.request.n - 1) * limit
         expires_at = self._clock() + call.seconds + HOLD_GRACE_SECONDS
         return await anyio.to_thread.run_sync(
             lambda: self._ledger.admit(

@@ -5,6 +5,7 @@ from typing import Any
 
 from losi.catalog import Model, Route
 from losi.chat.schemas import ChatRequest
+from losi.errors import InvalidRequestError
 from losi.providers.vendors import vendors
 
 Json = dict[str, Any]
@@ -34,9 +35,26 @@ def prepare(request: ChatRequest, model: Model, route: Route) -> Prepared:
         if name not in unsupported and name not in _TRANSPORT
     }
     body["model"] = route.model
+    # always named, so that no answer is longer than what the ledger's bound reckons with
+    limit = min(output_limit(request, model), route.max_output_tokens)
+    body["max_completion_tokens" if "max_completion_tokens" in sent else "max_tokens"] = limit
     if model.system_prompt:
         body["messages"] = with_system_prompt(body["messages"], model.system_prompt.strip())
     return Prepared(body, dropped)
+
+
+def output_limit(request: ChatRequest, model: Model) -> int:
+    """Tokens that one choice may have. Raises InvalidRequestError when the caller wants more."""
+    asked = request.max_output_tokens
+    if asked is not None and asked > model.max_output_tokens:
+        param = "max_completion_tokens" if request.params.max_completion_tokens else "max_tokens"
+        raise InvalidRequestError(
+            f"'{param}' is too large: {asked}. The model '{model.id}' gives at most "
+            f"{model.max_output_tokens} tokens in one answer.",
+            param=param,
+            code="invalid_value",
+        )
+    return asked or model.max_output_tokens
 
 
 def with_system_prompt(messages: list[Json], prompt: str) -> list[Json]:

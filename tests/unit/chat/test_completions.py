@@ -145,6 +145,25 @@ async def test_a_stream_is_settled_before_it_says_that_it_is_done(world: Any) ->
         pytest.fail("the stream never said that it was done")
 
 
+@pytest.mark.parametrize(
+    ("fields", "held"),
+    [
+        ({"max_tokens": 100}, 100),
+        ({}, 4_096),  # the plan's cap
+        ({"n": 3, "max_tokens": 100}, 300),
+        ({"n": 3}, 4_096 + 2 * 16_384),  # further choices hold all that they can have
+    ],
+)
+async def test_what_a_running_request_holds(world: Any, fields: dict[str, Any], held: int) -> None:
+    here = world(Scripted(chunk("x")), stream=True, **fields)
+
+    stream = await here.chat.stream(here.call, await here.principal())
+    remaining = int(stream.headers["x-ratelimit-remaining-tokens"])
+    await stream.events.aclose()
+
+    assert 4_000_000 - remaining == held + 5  # and the estimated input
+
+
 async def test_a_failed_answer_is_free(world: Any) -> None:
     here = world(Scripted(malformed("OpenAI")))
 

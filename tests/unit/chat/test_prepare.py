@@ -6,6 +6,7 @@ import pytest
 
 from losi.catalog import Model, catalog
 from losi.chat.prepare import needed_features, prepare, with_system_prompt
+from losi.errors import InvalidRequestError
 from losi.plans import plans
 from losi.web.chat_completions import parse_chat_request
 
@@ -38,6 +39,21 @@ def test_a_null_parameter_is_as_good_as_none() -> None:
 
     assert body["temperature"] == 0.7
     assert "stop" not in body
+
+
+def test_every_request_is_sent_with_an_output_limit() -> None:
+    assert body_for("gpt-3.5-turbo")["max_tokens"] == 4_096
+    assert body_for("gpt-3.5-turbo", max_tokens=5)["max_tokens"] == 5
+    asked = body_for("gpt-3.5-turbo", max_completion_tokens=6)
+    assert asked["max_completion_tokens"] == 6 and "max_tokens" not in asked
+
+
+@pytest.mark.parametrize("param", ["max_tokens", "max_completion_tokens"])
+def test_more_than_the_model_can_give_is_refused(param: str) -> None:
+    with pytest.raises(InvalidRequestError, match="at most 4096") as caught:
+        body_for("gpt-3.5-turbo", **{param: 5_000})
+
+    assert caught.value.param == param
 
 
 def test_unknown_parameters_pass_through() -> None:
