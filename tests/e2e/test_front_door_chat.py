@@ -1,167 +1,42 @@
-"""The deployed shape: the real functions as processes, AWS's protocol, OpenAI's SDK, a provider.
-
-Only AWS itself is replaced: API Gateway and Lambda by tests/front_door, the database by Amazon's
-DynamoDB Local. The provider is a script (tests/fake_upstream.py) on a real socket.
-"""
+"""The deployed shape: the real functions as processes, AWS's protocol, OpenAI's SDK, a provider."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import openai
-import orjson
 import pytest
-from openai import AsyncOpenAI
-from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
+from openai.types.chat import ChatCompletionToolParam
 
 from losi.accounts import Accounts, NewKey
-from losi.ledger import DayUsage, Ledger
-from losi.principal import PERMISSIONS
+from losi.ledger import Ledger
 from losi.store import partition, primary_key
 from losi.usage import Usage
 from tests.contract.cassettes import load
 from tests.dynamodb_local import dynamodb_environment
-from tests.fake_upstream import FakeUpstream, Reply
+from tests.e2e.world import MESSAGES, REPORTED, WORDS, World, open_world, word
+from tests.fake_upstream import Reply
 from tests.front_door import FrontDoor, template_routes
-from tests.ledger_invariants import check_invariants
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-WORDS = ["Once ", "upon ", "a ", "time "]
-REPORTED = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
-MESSAGES: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Tell me a story"}]
-
-
-def event(data: Any) -> bytes:
-    return b"data: " + orjson.dumps(data) + b"\n\n"
-
-
-def word(text: str, finish: str | None = None) -> bytes:
-    choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish}
-    return event({"id": "up", "created": 1, "model": "upstream", "choices": [choice]})
-
-
-END = [word("", "stop"), event({"choices": [], "usage": REPORTED}), b"data: [DONE]\n\n"]
-
-
-class Script:
-    """A provider's stream that sends what the test releases, when it releases it."""
-
-    def __init__(self) -> None:
-        self._released: asyncio.Queue[bytes | None] = asyncio.Queue()
-
-    def release(self, *events: bytes) -> None:
-        for one in events:
-            self._released.put_nowait(one)
-
-    def end(self) -> None:
-        self.release(*END)
-        self._released.put_nowait(None)
-
-    async def body(self) -> AsyncIterator[bytes]:
-        while (one := await self._released.get()) is not None:
-            yield one
-
-
-@dataclass
-class World:
-    """One account on one deployment with one provider."""
-
-    door: FrontDoor
-    upstream: FakeUpstream
-    client: "DynamoDBClient"
-    table: str
-    account_id: str
-    key: str
-    sdk: AsyncOpenAI
-    scripts: list[Script] = field(default_factory=list)
-
-    def script(self) -> Script:
-        """Make the provider's next answer a stream of this script."""
-        script = Script()
-        self.upstream.replies = [Reply.sse(script.body())]
-        return script
-
-    async def stream(self, **parameters: Any) -> Any:
-        return await self.sdk.chat.completions.create(
-            model="gpt-4o", messages=MESSAGES, stream=True, **parameters
-        )
-
-    async def idle(self) -> None:
-        await asyncio.to_thread(self.door.wait_idle)
-
-    async def days(self) -> list[DayUsage]:
-        today = datetime.now(UTC).date()
-        return await asyncio.to_thread(
-            Ledger(self.client, self.table).usage, self.account_id, today, today
-        )
-
-    async def settled(self) -> tuple[int, Usage]:
-        """Requests and tokens of today, by the ledger."""
-        days = await self.days()
-        return (days[0].requests, days[0].total) if days else (0, Usage(0, 0))
-
-    def check(self) -> None:
-        check_invariants(self.client, self.table, all_settled=True)
-
-
-@pytest.fixture(scope="module")
-def door_for(dynamodb_endpoint: str) -> Iterator[Callable[..., FrontDoor]]:
-    opened: list[FrontDoor] = []
-
-    def opening(table: str, upstream_url: str, timeout_s: float) -> FrontDoor:
-        environment = {
-            **dynamodb_environment(dynamodb_endpoint, table),
-            "LOSI_OPENAI_API_KEY": "sk-upstream",
-            "LOSI_OPENAI_BASE_URL": f"{upstream_url}/v1",
-            "LOSI_ANTHROPIC_API_KEY": "sk-ant-upstream",
-            "LOSI_ANTHROPIC_BASE_URL": upstream_url,
-        }
-        door = FrontDoor(template_routes(), environment, concurrency=2, timeout_s=timeout_s)
-        opened.append(door.__enter__())
-        return door
-
-    yield opening
-    for door in opened:
-        door.__exit__(None, None, None)
-
 
 @pytest.fixture
 async def world(
-    request: pytest.FixtureRequest,
-    door_for: Callable[..., FrontDoor],
-    dynamodb: "DynamoDBClient",
-    losi_table: str,
+    request: pytest.FixtureRequest, dynamodb: "DynamoDBClient", losi_table: str
 ) -> AsyncIterator[World]:
     timeout_s = getattr(request, "param", 60.0)
-    accounts = Accounts(dynamodb, losi_table, Ledger(dynamodb, losi_table))
-    account = accounts.create_account("ultra", name="Ann")
-    _, secret = accounts.create_key(account.id, NewKey("key", frozenset(PERMISSIONS)))
-    async with FakeUpstream() as upstream:
-        door = await asyncio.to_thread(door_for, losi_table, upstream.url, timeout_s)
-        base_url = f"{door.url}/api/v1"
-        async with AsyncOpenAI(base_url=base_url, api_key=secret.text, max_retries=0) as sdk:
-            yield World(door, upstream, dynamodb, losi_table, account.id, secret.text, sdk)
+    async with open_world(dynamodb, losi_table, template_routes(), timeout_s=timeout_s) as world:
+        yield world
 
 
 async def test_each_chunk_reaches_the_sdk_before_the_provider_makes_the_next(world: World) -> None:
-    script = world.script()
-    script.release(word(WORDS[0]))
-    stream = await world.stream()
+    received, finish_reason = await world.stream_one_by_one()
 
-    received = []
-    for following in [*WORDS[1:], None]:
-        chunk = await anext(stream)  # the provider has not been allowed to send more
-        received.append(chunk.choices[0].delta.content)
-        script.release(word(following)) if following else script.end()
-    rest = [chunk async for chunk in stream]
-
-    assert received == WORDS
-    assert rest[-1].choices[0].finish_reason == "stop"
+    assert (received, finish_reason) == (WORDS, "stop")
     await world.idle()
     assert await world.settled() == (1, Usage(11, 7))
     world.check()

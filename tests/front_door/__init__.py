@@ -11,12 +11,13 @@
 asynchronous tests alike. Functions are started the way Lambda does: the streaming ones through the
 exec wrapper with the stock command behind it, the others with `python -m awslambdaric`, the
 function's folder being the current one. Processes start with the first request that needs them.
+They may also be containers of Lambda's image: see container.py.
 
 `Upstream` is a server whose every line a test releases by hand: it proves order without clocks.
 """
 
 from tests.front_door.door import FrontDoor
-from tests.front_door.lambda_service import Function
+from tests.front_door.lambda_service import Function, MakeFunction
 from tests.front_door.sandbox import Invocation
 from tests.front_door.template import gateway_responses, template_routes
 from tests.front_door.upstream import Upstream
@@ -25,6 +26,7 @@ __all__ = [
     "FrontDoor",
     "Function",
     "Invocation",
+    "MakeFunction",
     "Upstream",
     "gateway_responses",
     "template_routes",

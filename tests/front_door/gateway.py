@@ -34,12 +34,13 @@ class BadAnswer(Exception):
 
 
 class Route:
-    """`METHOD /path/{parameter}`; the method ANY takes all."""
+    """`METHOD /path/{parameter}`, or {rest+} for several segments; the method ANY takes all."""
 
     def __init__(self, key: str, service: LambdaService) -> None:
         self.method, _, self.resource = key.partition(" ")
         self.service = service
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.resource))
+        pattern = re.sub(r"\\{(\w+)\\\+\\}", r"(?P<\1>.+)", pattern)
         self._pattern = re.compile(pattern)
 
     @property

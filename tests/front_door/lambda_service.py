@@ -7,7 +7,7 @@ import itertools
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,15 @@ from tests.front_door.sandbox import Invocation, Sandbox
 EXEC_WRAPPER = Path(__file__).parents[2] / "shared/losi/runtime/exec-wrapper"
 #: Of the tests' own environment a function sees no more than this.
 INHERITED = ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START")
+LAMBDA_ENVIRONMENT = {
+    "AWS_LAMBDA_FUNCTION_VERSION": "1",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
+    "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+}
 
 
 @dataclass(frozen=True)
@@ -28,10 +37,17 @@ class Function:
     handler: str = "app.handler"
     env: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def command(self) -> list[str]:
+    def sandbox(self, env: Mapping[str, str], logs: list[str]) -> Sandbox:
+        """A new execution environment, with these variables of Lambda's and the template's."""
         stock = [sys.executable, "-m", "awslambdaric", self.handler]
-        return [str(EXEC_WRAPPER), *stock] if self.streaming else stock
+        command = [str(EXEC_WRAPPER), *stock] if self.streaming else stock
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        own = {"_HANDLER": self.handler, "LAMBDA_TASK_ROOT": str(self.directory)}
+        return Sandbox(command, self.directory, {**inherited, **own, **env}, logs)
+
+
+#: `Function`, or what takes the same arguments and makes one of another kind.
+MakeFunction = Callable[..., Function]
 
 
 class LambdaService:
@@ -43,7 +59,8 @@ class LambdaService:
         self.function = function
         self.invocations: list[Invocation] = []
         self.logs: list[str] = []
-        self._env = {**_base_environment(function), **env, **function.env}
+        name = {"AWS_LAMBDA_FUNCTION_NAME": function.name}
+        self._env = {**LAMBDA_ENVIRONMENT, **name, **env, **function.env}
         self._timeout_s = timeout_s
         self._running: set[asyncio.Task[None]] = set()
         # last in, first out: as in Lambda, the warmest environment serves next
@@ -74,8 +91,7 @@ class LambdaService:
             self._slots.put_nowait(sandbox)
 
     def _new_sandbox(self) -> Sandbox:
-        function = self.function
-        sandbox = Sandbox(function.command, function.directory, self._env, self.logs)
+        sandbox = self.function.sandbox(self._env, self.logs)
         self._sandboxes.append(sandbox)
         return sandbox
 
@@ -87,8 +103,9 @@ class LambdaService:
         return [sandbox.pid for sandbox in self._sandboxes if sandbox.alive]
 
     def kill(self, signal_number: int = signal.SIGKILL) -> None:
-        for pid in self.pids():
-            os.kill(pid, signal_number)
+        for sandbox in self._sandboxes:
+            if sandbox.alive:
+                sandbox.kill(signal_number)
 
     async def wait_exit(self) -> int:
         return await self._sandboxes[-1].wait_exit()
@@ -97,19 +114,3 @@ class LambdaService:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*(sandbox.close() for sandbox in self._sandboxes))
-
-
-def _base_environment(function: Function) -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    return inherited | {
-        "_HANDLER": function.handler,
-        "LAMBDA_TASK_ROOT": str(function.directory),
-        "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_FUNCTION_VERSION": "1",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import signal
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
@@ -113,9 +114,12 @@ class Sandbox:
                     self.alive = await self._signs.get()
             except TimeoutError:
                 invocation.fail("Sandbox.Timedout", f"Task timed out after {timeout_s} seconds")
-                self._process.kill()
+                self.kill()
                 self.alive = False
         invocation.fail(*self._error)
+
+    def kill(self, signal_number: int = signal.SIGKILL) -> None:
+        self._process.send_signal(signal_number)
 
     async def wait_exit(self) -> int:
         await self._watcher
@@ -124,7 +128,7 @@ class Sandbox:
 
     async def close(self) -> None:
         if self._process.returncode is None:
-            self._process.kill()
+            self.kill()
         await self._watcher
         self._server.close()
 

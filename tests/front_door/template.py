@@ -5,25 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from local.table import load_template
-from tests.front_door.lambda_service import Function
-
-ROOT = Path(__file__).parents[2]
+from local.table import TEMPLATE, load_template
+from tests.front_door.lambda_service import Function, MakeFunction
 
 
-def _resources(kind: str) -> list[dict[str, Any]]:
-    resources = load_template()["Resources"].values()
+def _resources(kind: str, template: Path = TEMPLATE) -> list[dict[str, Any]]:
+    resources = load_template(template)["Resources"].values()
     return [resource["Properties"] for resource in resources if resource["Type"] == kind]
 
 
-def template_routes() -> dict[str, Function]:
+def template_routes(
+    template: Path = TEMPLATE, make: MakeFunction = Function
+) -> dict[str, Function]:
     """Every route of the API, to its function; names are the folders' (`chat_completions`)."""
     routes: dict[str, Function] = {}
-    for properties in _resources("AWS::Serverless::Function"):
-        directory = ROOT / properties["CodeUri"]
+    for properties in _resources("AWS::Serverless::Function", template):
+        directory = template.parent / properties["CodeUri"]
         events = [event["Properties"] for event in properties.get("Events", {}).values()]
         streaming = any(event.get("ResponseTransferMode") for event in events)
-        function = Function(directory.name, directory, streaming)
+        declared = properties.get("Environment", {}).get("Variables", {})
+        env = {name: value for name, value in declared.items() if isinstance(value, str)}
+        function = make(directory.name, directory, streaming, env=env)
         routes |= {f"{event['Method'].upper()} {event['Path']}": function for event in events}
     return routes
 
