@@ -248,6 +248,8 @@ class TestPermissions:
         condition, allowed, otherwise = bedrock["Fn::If"]
 
         assert condition == "UsesBedrock"
+        variables = resource("ChatCompletionsFunction")["Environment"]["Variables"]
+        assert variables["LOSI_BEDROCK_REGION"]["Fn::If"][:2] == [condition, {"Ref": "AWS::Region"}]
         assert allowed["Action"] == [
             "bedrock:InvokeModel",
             "bedrock:InvokeModelWithResponseStream",
@@ -289,7 +291,7 @@ class TestFunctions:
     def test_only_chat_runs_the_streaming_runtime_and_knows_the_secret(self) -> None:
         for function in FUNCTIONS:
             variables = set(resource(function)["Environment"]["Variables"])
-            extra = {"AWS_LAMBDA_EXEC_WRAPPER", "LOSI_PROVIDER_SECRET"}
+            extra = {"AWS_LAMBDA_EXEC_WRAPPER", "LOSI_PROVIDER_SECRET", "LOSI_BEDROCK_REGION"}
             assert variables - {"LOSI_TABLE"} == (
                 extra if function == "ChatCompletionsFunction" else set()
             )

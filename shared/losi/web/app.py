@@ -1,6 +1,7 @@
 """The app factory: one FastAPI app per function, or one with every router for `make run`."""
 
 import logging
+import os
 import time
 from typing import Any
 
@@ -47,8 +48,8 @@ EXPOSED_HEADERS = [
 
 def create_app(*routers: APIRouter) -> FastAPI:
     """An app that serves these routers and answers everything else in our error envelope."""
-    # Lambda's own runtime leaves the root logger at WARNING; ours are to be heard
-    logging.getLogger("losi").setLevel(logging.INFO)
+    # Lambda's own runtime leaves the root logger at WARNING; the template's LogLevel is ours
+    logging.getLogger("losi").setLevel(os.environ.get("AWS_LAMBDA_LOG_LEVEL", "INFO"))
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     for router in routers:
         app.include_router(router)
