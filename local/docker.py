@@ -83,6 +83,10 @@ def _own_daemon() -> Iterator[str]:
             daemon.terminate()
             daemon.wait()
     finally:
+        # where containers shared this machine's network, dockerd leaves it mounted
+        network = folder / "exec" / "netns" / "default"
+        if os.path.ismount(network):  # which Path.is_mount denies of a file
+            subprocess.run(["umount", str(network)], check=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 
