@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 
 from local.docker import MACHINE
+from local.listening import wait_until_listening
 from local.python313 import python313_environment
 from local.table import TEMPLATE, load_template
 
@@ -24,7 +25,6 @@ ROOT = TEMPLATE.parent
 BUILD = ROOT / ".aws-sam" / "build"
 #: The name of this machine inside of containers.
 DOCKER_HOST_NAME = "host.docker.internal"
-START_SECONDS = 120
 
 
 class SamFailed(Exception):
@@ -139,25 +139,10 @@ def start_api(
         start_new_session=True,  # Ctrl-C is for us: we stop it in our own time
     )
     try:
-        _wait_until_listening(server, port)
+        wait_until_listening(server, port, "sam local start-api")
         yield f"http://127.0.0.1:{port}/api/v1"
     finally:
         server.send_signal(signal.SIGTERM)  # it removes its containers and ends
         server.wait()
         if output:
             output.close()
-
-
-def _wait_until_listening(server: subprocess.Popen[bytes], port: int) -> None:
-    for _ in range(START_SECONDS * 5):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            pass
-        try:
-            server.wait(timeout=0.2)
-        except subprocess.TimeoutExpired:
-            continue
-        raise SamFailed(f"sam local start-api ended with exit code {server.returncode}")
-    raise SamFailed(f"sam local start-api did not listen within {START_SECONDS} seconds")

@@ -11,6 +11,7 @@ from local.banner import banner
 from local.demo import ensure_demo_key, write_demo_env
 from local.docker import DockerUnavailable, docker, ensure_image
 from local.dynamodb import start_embedded
+from local.listening import NotListening
 from local.python313 import Python313Missing
 from local.sam import SamFailed, build, function_environment, run, start_api
 from local.table import create_table
@@ -29,7 +30,7 @@ def main(command: str) -> int:
             print(f"Built {build().parent}")
         else:
             start(_port())
-    except (DockerUnavailable, Python313Missing, SamFailed) as error:
+    except (DockerUnavailable, NotListening, Python313Missing, SamFailed) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -24,6 +24,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from local.listening import wait_until_listening
 from local.table import create_table
 from tests.obtain import skip_or_fail
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 NODE_MODULES = Path(__file__).parent / "node_modules"
-START_SECONDS = 60
 
 
 def find_jar() -> Path | None:
@@ -90,26 +90,11 @@ def running_dynamodb() -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        _wait_until_listening(server, port)
+        wait_until_listening(server, port, "DynamoDB Local")
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
         server.wait()
-
-
-def _wait_until_listening(server: subprocess.Popen[bytes], port: int) -> None:
-    for _ in range(START_SECONDS * 10):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            pass
-        try:
-            server.wait(timeout=0.1)
-        except subprocess.TimeoutExpired:
-            continue
-        pytest.fail(f"DynamoDB Local stopped with exit code {server.returncode}")
-    pytest.fail(f"DynamoDB Local did not listen within {START_SECONDS} seconds")
 
 
 @pytest.fixture(scope="session")

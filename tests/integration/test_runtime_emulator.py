@@ -7,7 +7,6 @@ import base64
 import json
 import os
 import platform
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
+from local.listening import wait_until_listening
 from losi.runtime.response_stream import DELIMITER
 from tests.dynamodb_local import free_port
 from tests.obtain import skip_or_fail
@@ -27,7 +27,6 @@ WRAPPER = ROOT / "shared/losi/runtime/exec-wrapper"
 HANDLERS = ROOT / "tests/front_door/handlers"
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
 TIMEOUT_SECONDS = 2
-START_SECONDS = 30
 
 
 def find_emulator() -> Path:
@@ -82,26 +81,11 @@ def running(folder: str, env: Mapping[str, str] | None = None) -> Iterator[Emula
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_until_listening(process, port)
+        wait_until_listening(process, port, "the emulator")
         yield Emulator(f"http://127.0.0.1:{port}")
     finally:
         process.terminate()
         process.wait()
-
-
-def wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
-    for _ in range(START_SECONDS * 10):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            pass
-        try:
-            process.wait(timeout=0.1)
-        except subprocess.TimeoutExpired:
-            continue
-        pytest.fail(f"the emulator stopped with exit code {process.returncode}")
-    pytest.fail(f"the emulator did not listen within {START_SECONDS} seconds")
 
 
 @pytest.fixture(scope="module")
