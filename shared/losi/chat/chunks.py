@@ -17,10 +17,16 @@ Json = dict[str, Any]
 _SERVICE_TIERS = {"auto", "default", "flex", "scale", "priority"}
 _FINISH_REASONS = {"stop", "length", "tool_calls", "content_filter", "function_call"}
 #: Words of vendors for OpenAI's, https://docs.mistral.ai/api; any other unknown one is a stop.
+#: Gemini's endpoint passes on its own, https://ai.google.dev/api/generate-content#FinishReason
 _FOREIGN_FINISH_REASONS = {
     "model_length": "length",
     "max_tokens": "length",
     "tool_use": "tool_calls",
+    "safety": "content_filter",
+    "recitation": "content_filter",
+    "blocklist": "content_filter",
+    "prohibited_content": "content_filter",
+    "spii": "content_filter",
 }
 
 
@@ -77,8 +83,8 @@ class ChunkStream:
         _only_openais_words(chunk, choices)
         if self._include_usage:
             chunk["usage"] = None
-        for choice in choices:
-            index = choice.setdefault("index", 0)
+        for position, choice in enumerate(choices):
+            index = choice["index"] = _index(choice, position)
             self._choices.setdefault(index, _Choice()).repair(choice)
             self._characters += produced_characters(choice["delta"])
         chunk["choices"] = choices
@@ -113,10 +119,9 @@ class _Choice:
             del delta["tool_calls"]
 
     def _call(self, call: Json) -> Json:
-        upstream, identity = call.get("index"), call.get("id") or None
+        upstream, identity = _index(call, None), call.get("id") or None
         known = self._upstream.get(upstream)
-        starts = known is None or (identity is not None and identity != self._calls[known])
-        if known is None or starts:
+        if known is None or self._is_another(call, known):
             known = self._upstream[upstream] = len(self._calls)
             self._calls[known] = identity
             call["id"] = identity or f"call_{random_id(24)}"
@@ -129,13 +134,26 @@ class _Choice:
         call["index"] = known
         return call
 
+    def _is_another(self, call: Json, known: int) -> bool:
+        """Whether a vendor that does not count calls has begun the next under the same index."""
+        if call.get("id"):
+            return bool(call["id"] != self._calls[known])
+        function = call.get("function")
+        named = isinstance(function, dict) and bool(function.get("name"))
+        return named and self._calls[known] is None  # no ids at all: a name begins each call
+
+
+def _index(numbered: Json, otherwise: Any) -> Any:
+    index = numbered.get("index")
+    return index if isinstance(index, int) else otherwise
+
 
 def public_completion(answer: Json, completion_id: str, created: int, model: str) -> Json:
     """A plain answer under our id and the public model name, with what the SDKs' types require."""
     answer.update(id=completion_id, object="chat.completion", created=created, model=model)
     _only_openais_words(answer, answer["choices"])
     for position, choice in enumerate(answer["choices"]):
-        choice.setdefault("index", position)
+        choice["index"] = _index(choice, position)
         choice["finish_reason"] = choice.get("finish_reason") or "stop"
         choice.setdefault("logprobs", None)
         for name in ("tool_calls", "function_call", "audio"):  # typed as absent, never null
@@ -149,12 +167,12 @@ def public_completion(answer: Json, completion_id: str, created: int, model: str
 
 def _only_openais_words(answer: Json, choices: list[Json]) -> None:
     """Closed lists of values are typed as such in clients, some of which refuse any other."""
-    if answer.get("service_tier", "auto") not in _SERVICE_TIERS:
+    if str(answer.get("service_tier", "auto")) not in _SERVICE_TIERS:
         del answer["service_tier"]
     for choice in choices:
         reason = choice.get("finish_reason")
-        if reason and reason not in _FINISH_REASONS:
-            choice["finish_reason"] = _FOREIGN_FINISH_REASONS.get(reason, "stop")
+        if reason and str(reason) not in _FINISH_REASONS:
+            choice["finish_reason"] = _FOREIGN_FINISH_REASONS.get(str(reason).lower(), "stop")
 
 
 def completion_usage(answer: Json, input_tokens: int) -> Usage:

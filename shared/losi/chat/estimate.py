@@ -33,7 +33,8 @@ def produced_characters(part: dict[str, Any]) -> int:
         value = part.get(name)
         if isinstance(value, str):
             total += len(value)
-    calls = [call for call in part.get("tool_calls") or () if isinstance(call, dict)]
+    told = part.get("tool_calls")
+    calls = [call for call in told if isinstance(call, dict)] if isinstance(told, list) else []
     functions = [call.get("function") or call.get("custom") for call in calls]
     for function in (*functions, part.get("function_call")):
         if isinstance(function, dict):

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from losi.chat.chunks import ChunkStream, completion_usage, public_completion
 from losi.usage import Usage
 
@@ -133,6 +135,19 @@ def test_two_calls_under_one_index_stay_two() -> None:
     assert [delta["tool_calls"][0]["index"] for delta in sent] == [0, 1]
 
 
+def test_two_calls_without_any_id_stay_two() -> None:
+    sent = deltas(
+        stream(),
+        call(0, id="", function={"name": "f", "arguments": "{}"}),
+        call(0, id="", function={"name": "f", "arguments": '{"a":'}),
+        call(0, function={"arguments": "1}"}),
+    )
+
+    calls = [delta["tool_calls"][0] for delta in sent]
+    assert [one["index"] for one in calls] == [0, 1, 1]
+    assert calls[0]["id"] != calls[1]["id"]
+
+
 def test_a_null_tool_calls_field_is_left_out() -> None:
     assert deltas(stream(), {"content": "a", "tool_calls": None}) == [
         {"content": "a", "role": "assistant"}
@@ -159,6 +174,52 @@ def test_a_plain_answer_gets_what_the_sdk_types_require() -> None:
         "message": {"role": "assistant", "content": "Hi", "refusal": None},
     }
     assert public["provider_field"] == 1
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("stop", "stop"),
+        ("model_length", "length"),  # Mistral
+        ("eos", "stop"),  # Together
+        ("SAFETY", "content_filter"),  # Gemini
+        (["stop"], "stop"),
+        (None, "stop"),
+    ],
+)
+def test_finish_reasons_are_openais(theirs: Any, ours: str) -> None:
+    answer = {"choices": [{"message": {"content": "x"}, "finish_reason": theirs}]}
+
+    public = public_completion(answer, "chatcmpl-1", 1, "gpt-4o")
+
+    assert public["choices"][0]["finish_reason"] == ours
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        {"service_tier": []},
+        {"choices": [{"index": None, "message": {"tool_calls": 5}, "finish_reason": {}}]},
+        {"choices": [{"index": [], "message": {"function_call": []}}]},
+    ],
+)
+def test_fields_of_the_wrong_type_break_nothing(garbage: Any) -> None:
+    answer = {"choices": [{"message": {"content": "x"}}], **garbage}
+
+    assert completion_usage(answer, 7).input_tokens == 7
+    assert public_completion(answer, "chatcmpl-1", 1, "gpt-4o")["choices"][0]["index"] == 0
+
+
+@pytest.mark.parametrize("index", [None, "0", []])
+def test_a_choice_or_call_without_a_number_is_numbered(index: Any) -> None:
+    tool_calls = [{"index": index, "id": "c1", "function": {"name": "f", "arguments": "{}"}}]
+    choice = {"index": index, "delta": {"tool_calls": tool_calls}, "finish_reason": []}
+
+    public = stream().public({"choices": [choice], "service_tier": {}})
+
+    assert public is not None
+    assert public["choices"][0]["index"] == 0
+    assert public["choices"][0]["delta"]["tool_calls"][0]["index"] == 0
 
 
 def test_a_plain_answer_without_usage_is_estimated() -> None:
