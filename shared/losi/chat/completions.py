@@ -18,7 +18,7 @@ from losi.catalog import Catalog, Model
 from losi.chat import estimate
 from losi.chat.chunks import ChunkStream, completion_usage, openai_usage, public_completion
 from losi.chat.prepare import output_limit
-from losi.chat.routing import Answered, Job, Router, answered_headers, candidates
+from losi.chat.routing import Answered, Job, Router, answered_headers, candidates, prompts
 from losi.chat.schemas import ChatRequest
 from losi.errors import (
     LosiError,
@@ -79,6 +79,10 @@ class _Admitted:
     def hold(self) -> Hold:
         return self.admission.hold
 
+    def estimate(self, answered: Answered) -> int:
+        """Input tokens that are paid where the provider tells no figure."""
+        return self.input_tokens * prompts(answered.route, self.job.request.n)
+
 
 class ChatCompletions:
     def __init__(
@@ -112,15 +116,16 @@ class ChatCompletions:
         usage: Usage | None = None
         try:
             answer, answered = await self._router.complete(admitted.job)
-            usage = completion_usage(answer, admitted.input_tokens)
+            counted = completion_usage(answer, admitted.estimate(answered))
+            body = public_completion(answer, _completion_id(), self._now(), admitted.model.id)
+            body["usage"] = openai_usage(answer.get("usage"), counted)
+            usage = counted  # only now: what cannot be given is not charged
         except LosiError as error:
             _with_limits(error, admitted)
             raise
         finally:
             await self._settle(admitted.hold, usage, call.request_id)
         self._log(call.request_id, admitted, answered, usage)
-        body = public_completion(answer, _completion_id(), int(self._clock()), admitted.model.id)
-        body["usage"] = openai_usage(answer.get("usage"), usage)
         return Completion(body, _headers(admitted, answered, self._today()))
 
     async def stream(self, call: Call, principal: Principal) -> EventStream:
@@ -138,10 +143,10 @@ class ChatCompletions:
             raise
         relay = ChunkStream(
             _completion_id(),
-            int(self._clock()),
+            self._now(),
             admitted.model.id,
             include_usage=call.request.include_usage,
-            input_tokens=admitted.input_tokens,
+            input_tokens=admitted.estimate(answered),
         )
         events = self._events(call, admitted, answered, chunks, relay)
         return EventStream(events, _headers(admitted, answered, self._today()))
@@ -155,19 +160,22 @@ class ChatCompletions:
         relay: ChunkStream,
     ) -> AsyncGenerator[bytes]:
         failure: LosiError | None = None
+        whole = False
         try:
             async with aclosing(chunks):
                 async for chunk in chunks:
                     public = relay.public(chunk)
                     if public is not None:
                         yield _event(public)
+            whole = True
         except LosiError as error:
             failure = error
         except Exception as error:
             logger.error("%s relay failed: %s", call.request_id, type(error).__name__)
             failure = ServerError("The answer could not be relayed to its end. Try again.")
         finally:
-            usage = relay.usage if relay.produced else None
+            # an answer that has nothing to say is an answer too: its prompt was read
+            usage = relay.usage if whole or relay.produced else None
             await self._settle(admitted.hold, usage, call.request_id)
         self._log(call.request_id, admitted, answered, usage, failure)
         if failure is not None:  # no [DONE]: a broken answer must not look whole
@@ -178,46 +186,40 @@ class ChatCompletions:
         yield DONE
 
     async def _admit(self, call: Call, principal: Principal) -> _Admitted:
-        request = call.request
-        input_tokens = estimate.input_tokens(request.body)
+        deadline = asyncio.get_running_loop().time() + call.seconds
         try:
-            model = self._catalog.find(request.params.model, principal.plan)
-            admission = await self._hold(call, principal, model, input_tokens)
+            return await self._hold(call, principal, deadline)
         except (StaleAuthentication, ModelNotInPlanError):
             # the key or plan changed, or may have, since it was cached: what it is now decides
             principal = await self.authenticate(call.authorization, fresh=True)
-            model = self._catalog.find(request.params.model, principal.plan)
-            try:
-                admission = await self._hold(call, principal, model, input_tokens)
-            except StaleAuthentication as error:  # it changed again, within this very request
-                raise StoreUnavailableError from error
         try:
-            routes = candidates(request, model, input_tokens, test_key=principal.test)
-        except BaseException:
-            await self._settle(admission.hold, None, call.request_id)
-            raise
-        deadline = asyncio.get_running_loop().time() + call.seconds
-        job = Job(request, model, routes, call.request_id, deadline)
-        return _Admitted(model, admission, input_tokens, job)
+            return await self._hold(call, principal, deadline)
+        except StaleAuthentication as error:  # it changed again, within this very request
+            raise StoreUnavailableError from error
 
-    async def _hold(
-        self, call: Call, principal: Principal, model: Model, input_tokens: int
-    ) -> Admission:
-        limit = output_limit(call.request, model)
+    async def _hold(self, call: Call, principal: Principal, deadline: float) -> _Admitted:
+        request = call.request
+        model = self._catalog.find(request.params.model, principal.plan)
+        input_tokens = estimate.input_tokens(request.body)
+        routes = candidates(request, model, input_tokens, test_key=principal.test)
+        limit = output_limit(request, model)
         # the first choice holds up to the plan's cap, or large limits would starve agents; each
         # further one holds all it can have, so that `n` does not multiply what passes the quota
-        output = min(limit, principal.plan.hold_output_tokens) + (call.request.n - 1) * limit
+        output = min(limit, principal.plan.hold_output_tokens) + (request.n - 1) * limit
+        read = input_tokens * max(prompts(route, request.n) for route in routes)
         expires_at = self._clock() + call.seconds + HOLD_GRACE_SECONDS
-        return await anyio.to_thread.run_sync(
+        admission = await anyio.to_thread.run_sync(
             lambda: self._ledger.admit(
                 principal,
                 model.code,
                 call.request_id.removeprefix("req_"),
                 input_tokens,
-                input_tokens + output,
+                read + output,
                 expires_at,
             )
         )
+        job = Job(request, model, routes, call.request_id, deadline)
+        return _Admitted(model, admission, input_tokens, job)
 
     async def _settle(self, hold: Hold, usage: Usage | None, request_id: str) -> None:
         """Settle or release, whatever happens around: a cancelled request is metered too."""
@@ -231,6 +233,9 @@ class ChatCompletions:
                 # the hold stays and is settled at its estimate once it expires; the answer is
                 # the caller's, and this line lets the operator set the bill right
                 logger.error("%s could not be settled: %s", request_id, usage)
+
+    def _now(self) -> int:
+        return int(self._clock())
 
     def _today(self) -> date:
         return datetime.fromtimestamp(self._clock(), UTC).date()

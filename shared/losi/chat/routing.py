@@ -198,6 +198,11 @@ class Router:
             self._health.failed(route)
 
 
+def prompts(route: Route, n: int) -> int:
+    """How often the prompt of a request for `n` choices is sent on this route, and so paid."""
+    return 1 if vendors()[route.provider].native_n else n
+
+
 def candidates(
     request: ChatRequest, model: Model, input_tokens: int, *, test_key: bool
 ) -> list[Route]:

@@ -13,6 +13,7 @@ import pytest
 from losi.accounts import Accounts, NewKey
 from losi.auth import Authenticator
 from losi.catalog import Catalog, Model, catalog
+from losi.chat import completions
 from losi.chat.completions import Call, ChatCompletions
 from losi.chat.routing import Router
 from losi.errors import (
@@ -162,6 +163,42 @@ async def test_what_a_running_request_holds(world: Any, fields: dict[str, Any], 
     await stream.events.aclose()
 
     assert 4_000_000 - remaining == held + 5  # and the estimated input
+
+
+async def test_a_provider_that_is_asked_n_times_holds_the_prompt_n_times(world: Any) -> None:
+    here = world(Scripted(chunk("x")), model="claude-3.5-sonnet", stream=True, n=3, max_tokens=100)
+
+    stream = await here.chat.stream(here.call, await here.principal())
+    remaining = int(stream.headers["x-ratelimit-remaining-tokens"])
+    [event async for event in stream.events]
+
+    assert 4_000_000 - remaining == 300 + 3 * 5
+    assert here.settled() == (1, Usage(15, 1))  # no figures: each prompt was read all the same
+
+
+async def test_an_answer_that_says_nothing_pays_its_prompt(world: Any) -> None:
+    finished = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    here = world(Scripted(finished), stream=True)
+
+    events = await here.events()
+
+    assert events[-1] == b"data: [DONE]\n\n"
+    assert here.settled() == (1, Usage(5, 0))
+
+
+async def test_an_answer_that_cannot_be_given_is_not_charged(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*_: Any) -> Json:
+        raise TypeError
+
+    monkeypatch.setattr(completions, "public_completion", stumble)
+    here = world(Scripted({"choices": [{"message": {"content": "Hi"}}], "usage": REPORTED}))
+
+    with pytest.raises(TypeError):
+        await here.plain()
+
+    assert here.settled() == (0, Usage(0, 0))
 
 
 async def test_a_failed_answer_is_free(world: Any) -> None:
