@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+import orjson
 import pytest
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
@@ -192,6 +193,59 @@ async def test_garbage_is_the_upstreams_fault(
     assert caught.value.code == code
 
 
+def event(text: str, *, index: int = 0, finish: str | None = None) -> bytes:
+    choice = {"index": index, "delta": {"content": text}, "finish_reason": finish}
+    return b"data: " + orjson.dumps({"choices": [choice]}) + b"\n\n"
+
+
+async def test_an_end_without_done_is_an_end_once_every_choice_is_finished(
+    upstream: FakeUpstream,
+) -> None:
+    both = [event("a"), event("b", index=1), event("", finish="stop")]
+
+    with pytest.raises(UpstreamError, match="before it was complete"):
+        await streamed(upstream, Reply.sse(both))
+
+    assert await streamed(upstream, Reply.sse([*both, event("", index=1, finish="stop")]))
+
+
+async def test_a_connection_that_breaks_behind_the_end_mark_breaks_nothing(
+    upstream: FakeUpstream,
+) -> None:
+    events = [event("a", finish="stop"), b"data: [DONE]\n\n"]
+
+    assert len(await streamed(upstream, Reply.sse(events, cut=True))) == 1
+
+
+@pytest.mark.parametrize("reason", ["error", "abort", "insufficient_system_resource"])
+async def test_an_answer_that_failed_half_way_never_looks_whole(
+    reason: str, upstream: FakeUpstream
+) -> None:
+    with pytest.raises(UpstreamError, match="before it was complete"):
+        await streamed(upstream, Reply.sse([event("a", finish=reason), b"data: [DONE]\n\n"]))
+
+    upstream.replies = [Reply.json({"choices": [{"message": {}, "finish_reason": reason}]})]
+    with pytest.raises(UpstreamError, match="before it was complete"):
+        await provider(upstream).complete(CALL)
+
+
+@pytest.mark.parametrize(
+    ("message", "status"),
+    [("API key not valid. Please pass a valid API key.", 503), ("Unknown name: x", 400)],
+)
+async def test_geminis_errors_stand_in_a_list_and_a_bad_key_is_a_400(
+    message: str, status: int, upstream: FakeUpstream
+) -> None:
+    error = {"code": 400, "message": message, "status": "INVALID_ARGUMENT"}
+    upstream.replies = [Reply.json([{"error": error}], status=400)]
+
+    with pytest.raises(LosiError) as caught:
+        await provider(upstream, "gemini").complete(CALL)
+
+    assert caught.value.status == status
+    assert (message in caught.value.message) == (status == 400)
+
+
 @pytest.mark.parametrize(
     "reply",
     [
@@ -260,6 +314,12 @@ def test_what_another_vendor_answered_and_this_one_refuses_is_not_sent_back_to_i
         {"role": "assistant", "content": "Hi", "refusal": None}
     ]
     assert request_body(vendors()["vllm"], body)["messages"] == [answered]
+
+
+def test_names_of_participants_are_not_sent_to_groq_which_refuses_them() -> None:
+    body = {"messages": [{"role": "user", "content": "Hi", "name": "ann"}]}
+
+    assert request_body(vendors()["groq"], body)["messages"] == [{"role": "user", "content": "Hi"}]
 
 
 async def test_azure_gets_its_key_in_its_own_header(upstream: FakeUpstream) -> None:

@@ -99,8 +99,11 @@ def encode(body: Json) -> bytes:
 
 
 async def finish(chunks: AsyncIterator[bytes]) -> None:
-    """Read what follows the end mark of a stream, so that the connection can be used again."""
-    with suppress(TimeoutError):
+    """Read what follows the end mark of a stream, so that the connection can be used again.
+
+    A connection that breaks here breaks nothing: the answer is whole.
+    """
+    with suppress(TimeoutError, httpx.TransportError):
         async with asyncio.timeout(1):
             async for _ in chunks:
                 pass
@@ -117,4 +120,6 @@ async def _read_json(response: httpx.Response) -> Json | None:
         answer = orjson.loads(bytes(body))
     except orjson.JSONDecodeError:
         return None
+    if isinstance(answer, list) and len(answer) == 1:  # how Gemini's endpoint wraps its errors
+        answer = answer[0]
     return answer if isinstance(answer, dict) else None

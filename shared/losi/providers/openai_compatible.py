@@ -3,6 +3,7 @@
 https://platform.openai.com/docs/api-reference/chat; how vendors differ stands in providers.toml.
 """
 
+import re
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
@@ -22,6 +23,12 @@ from losi.providers.http import finish, post_json, post_stream
 from losi.providers.sse import events
 from losi.providers.vendors import Vendor
 
+#: Finish reasons of an answer that failed half-way: https://docs.mistral.ai/api (error), vLLM
+#: (abort), https://api-docs.deepseek.com/api/create-chat-completion (the last).
+_BROKEN_OFF = {"error", "abort", "insufficient_system_resource"}
+#: Gemini refuses our key with a 400: https://ai.google.dev/gemini-api/docs/troubleshooting
+_BAD_KEY = re.compile(r"API key (not valid|not found|expired)", re.IGNORECASE)
+
 
 class OpenAICompatibleProvider:
     def __init__(self, vendor: Vendor, base_url: str, api_key: str | None) -> None:
@@ -39,22 +46,24 @@ class OpenAICompatibleProvider:
             raise self._refusal(200, answer, {})
         if not _is_completion(answer):
             raise malformed(self._vendor.name)
+        self._refuse_broken_off(answer)
         return answer
 
     async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
         body = {**request_body(self._vendor, call.body), "stream": True}
         if self._vendor.stream_options:
             body["stream_options"] = {"include_usage": True}
-        finished = False
+        begun, finished = set[str](), set[str]()
         async with self._open(body, call.route) as chunks:
             async for _, data in events(chunks, self._vendor.name):
                 if data == b"[DONE]":
                     await finish(chunks)
                     return
                 chunk = self._chunk(data)
-                finished = finished or _finishes(chunk)
+                begun |= _indexes(chunk)
+                finished |= _indexes(chunk, finished=True)
                 yield chunk
-        if not finished:
+        if not finished or begun - finished:  # some vendors end without [DONE]
             raise incomplete(self._vendor.name)
 
     def _open(self, body: Json, route: Route) -> Any:
@@ -71,8 +80,14 @@ class OpenAICompatibleProvider:
             raise self._refusal(200, chunk, {})
         if not isinstance(chunk.get("choices"), list):
             raise malformed(self._vendor.name)
+        self._refuse_broken_off(chunk)
         hoist_usage(chunk)
         return chunk
+
+    def _refuse_broken_off(self, answer: Json) -> None:
+        reasons = [choice.get("finish_reason") for choice in _choices(answer)]
+        if any(str(reason) in _BROKEN_OFF for reason in reasons):
+            raise incomplete(self._vendor.name)
 
     def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
         """OpenAI's error object, or the shapes other vendors use for it."""
@@ -81,6 +96,8 @@ class OpenAICompatibleProvider:
             status = _status_of(error)
         if not isinstance(error, dict):
             error = {"message": error}
+        if status == 400 and _BAD_KEY.search(str(error.get("message"))):
+            status = 401
         return upstream_error(
             status,
             self._vendor.name,
@@ -134,8 +151,14 @@ def _is_completion(answer: Json) -> bool:
     )
 
 
-def _finishes(chunk: Json) -> bool:
-    return any(isinstance(c, dict) and c.get("finish_reason") for c in chunk["choices"])
+def _choices(answer: Json) -> list[Json]:
+    return [choice for choice in answer["choices"] if isinstance(choice, dict)]
+
+
+def _indexes(chunk: Json, *, finished: bool = False) -> set[str]:
+    """The choices that the chunk is about, or only those that it finishes."""
+    choices = [c for c in _choices(chunk) if c.get("finish_reason") or not finished]
+    return {str(choice.get("index", 0)) for choice in choices}
 
 
 def _status_of(error: Any) -> int:
