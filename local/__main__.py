@@ -1,5 +1,6 @@
 """`make run`: every endpoint on one uvicorn, an embedded DynamoDB, a demo account, the sandbox."""
 
+import asyncio
 import json
 import logging
 import os
@@ -49,12 +50,16 @@ def main() -> int:
 
     app = create_app(chat_completions.router, models.router, api_keys.router, api_usage.router)
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s %(name)s: %(message)s")
-    logging.getLogger("botocore").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
     print(banner(base_url, key), flush=True)
     _serve(app, listener)
     print("\nStopped.")
     return 0
+
+
+def _is_no_cut_stream(record: logging.LogRecord) -> bool:
+    """Whoever stops the server knows that streams end with it: no traceback for each of them."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def _port() -> int | None:

@@ -19,6 +19,8 @@ class Server:
     api_key: str
     folder: Path
     process: subprocess.Popen[str]
+    #: What it printed after the banner; whole once it has stopped.
+    log: list[str]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -47,8 +49,12 @@ def running_server(folder: Path, port: int, **environment: str) -> Iterator[Serv
         try:
             api_key = _wait_for_banner(output)
             # its log must be read, or it would block once the pipe is full
-            threading.Thread(target=output.read, daemon=True).start()
-            yield Server(f"http://127.0.0.1:{port}/api/v1", api_key, folder, process)
+            log: list[str] = []
+            reader = threading.Thread(target=log.extend, args=(output,), daemon=True)
+            reader.start()
+            yield Server(f"http://127.0.0.1:{port}/api/v1", api_key, folder, process, log)
+            process.terminate()
+            reader.join(timeout=30)
         finally:
             process.terminate()
             process.wait(timeout=30)

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from openai import OpenAI
+import pytest
+from openai import APIConnectionError, OpenAI
 
 from tests.dynamodb_local import free_port
 from tests.e2e.server import ROOT, running_server
@@ -44,6 +45,22 @@ def test_sigterm_stops_it_cleanly(tmp_path: Path) -> None:
         pass
 
     assert server.process.returncode == 0
+
+
+def test_a_stream_that_is_open_ends_with_it_and_without_a_traceback(tmp_path: Path) -> None:
+    with running_server(tmp_path, free_port()) as server:
+        sdk = OpenAI(base_url=server.base_url, api_key=server.api_key)
+        stream = sdk.chat.completions.create(
+            model="gpt-4o",
+            messages=[{"role": "user", "content": "[[sandbox:delay=1s]] [[sandbox:tokens=100]]"}],
+            stream=True,
+        )
+
+    assert server.process.returncode == 0
+    assert "Traceback" not in "".join(server.log)
+    assert server.log[-1] == "Stopped.\n"
+    with sdk, pytest.raises(APIConnectionError):
+        list(stream)
 
 
 def test_a_busy_port_is_said_clearly(tmp_path: Path) -> None:
