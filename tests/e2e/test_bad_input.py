@@ -143,6 +143,13 @@ def test_a_method_that_is_not_allowed(http: httpx.Client) -> None:
     assert response.headers["allow"] == "POST"
 
 
+def test_the_methods_of_a_path_with_several_are_all_named(http: httpx.Client) -> None:
+    response = http.put("/api-keys", json={})
+
+    assert "Use GET, POST, PATCH, DELETE." in refused(response, 405)["message"]
+    assert response.headers["allow"] == "GET, POST, PATCH, DELETE"
+
+
 @pytest.mark.parametrize(
     ("query", "param"),
     [

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from losi import keys
@@ -24,6 +25,12 @@ from losi.web.parsing import invalid
 from losi.web.responses import JsonResponse, render
 
 logger = logging.getLogger("losi.web")
+
+METHODS = ["GET", "POST", "PATCH", "DELETE"]
+
+#: At DEBUG, which Lambda sets for all when the template's LogLevel says so, these write whole
+#: requests, with names, hashes and provider credentials.
+CHATTY_LIBRARIES = ["boto3", "botocore", "httpcore", "httpx"]
 
 #: Response headers that browsers may read (CORS hides all others).
 EXPOSED_HEADERS = [
@@ -50,6 +57,8 @@ def create_app(*routers: APIRouter) -> FastAPI:
     """An app that serves these routers and answers everything else in our error envelope."""
     # Lambda's own runtime leaves the root logger at WARNING; the template's LogLevel is ours
     logging.getLogger("losi").setLevel(os.environ.get("AWS_LAMBDA_LOG_LEVEL", "INFO"))
+    for library in CHATTY_LIBRARIES:
+        logging.getLogger(library).setLevel(logging.WARNING)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     for router in routers:
         app.include_router(router)
@@ -60,7 +69,7 @@ def create_app(*routers: APIRouter) -> FastAPI:
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
-        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_methods=METHODS,
         allow_headers=["*"],
         expose_headers=EXPOSED_HEADERS,
         max_age=86400,
@@ -138,11 +147,21 @@ async def _http_exception(request: Request, error: Any) -> JsonResponse:
             )
         )
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
-        refusal = MethodNotAllowedError(f"Not allowed: {what}. Use {allowed or 'another method'}.")
+        allowed = ", ".join(_allowed_methods(request))
+        refusal = MethodNotAllowedError(f"Not allowed: {what}. Use {allowed}.")
         refusal.headers["allow"] = allowed
         return render(refusal)
     return render(InvalidRequestError(str(error.detail)))
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """All methods of the path; Starlette's refusal names those of its first route alone."""
+    return [
+        method
+        for method in METHODS
+        for scope in [{**request.scope, "method": method}]
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    ]
 
 
 async def _request_validation_error(_: Request, error: Any) -> JsonResponse:

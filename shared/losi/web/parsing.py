@@ -14,6 +14,22 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 #: Deeper nesting than any real request; JSON writers give up at about 250 levels.
 MAX_DEPTH = 128
 
+_RULES = {
+    "string_type": "should be a string",
+    "list_type": "should be an array",
+    "dict_type": "should be an object",
+    "model_type": "should be an object",
+    "bool_type": "should be true or false",
+    "int_type": "should be an integer",
+    "float_type": "should be a number",
+    "datetime_type": "should be a string with an ISO 8601 time",
+    "too_short": "should hold {min_length} or more items",
+    "too_long": "should hold {max_length} or fewer items",
+    "string_too_short": "should have {min_length} or more characters",
+    "string_too_long": "should have {max_length} or fewer characters",
+    "string_pattern_mismatch": "should match {pattern}",
+}
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -70,8 +86,9 @@ def invalid(mistake: ErrorDetails) -> InvalidRequestError:
     if kind == "value_error":  # raised by our own validators, already in plain words
         reason = str(mistake["ctx"]["error"])
     else:
-        text = mistake["msg"].removeprefix("Input ")
-        reason = f"Invalid value for '{param}': it {text}, and is {_shown(mistake['input'])}."
+        reason = (
+            f"Invalid value for '{param}': it {_rule(mistake)}, and is {_shown(mistake['input'])}."
+        )
     wrong_type = kind.endswith("_type") or kind == "is_instance_of"
     return InvalidRequestError(
         reason, param=param, code="invalid_type" if wrong_type else "invalid_value"
@@ -86,6 +103,14 @@ def param_name(location: tuple[int | str, ...]) -> str | None:
             continue
         name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else part
     return name or None
+
+
+def _rule(mistake: ErrorDetails) -> str:
+    """What the value should be, in JSON's words where pydantic speaks of Python's."""
+    rule = _RULES.get(mistake["type"])
+    if rule is None:
+        return mistake["msg"].removeprefix("Input ")
+    return rule.format_map(mistake.get("ctx", {}))
 
 
 async def _read_body(request: Request) -> bytes:
@@ -138,4 +163,6 @@ def _shown(value: Any) -> str:
         return "an object"
     if isinstance(value, str) and len(value) <= 40:
         return f"'{value}'"
+    if value == []:
+        return "an empty array"
     return _json_type(value)

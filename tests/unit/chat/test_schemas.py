@@ -102,6 +102,7 @@ def test_conversations_that_openai_takes_are_taken(messages: list[Any]) -> None:
         ),
         ({"tool_choice": "auto!"}, "tool_choice"),
         ({"tool_choice": "required"}, "tool_choice"),
+        ({"tools": [TOOL], "tool_choice": {"function": "f"}}, "tool_choice"),
         (
             {"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "g"}}},
             "tool_choice",
@@ -138,6 +139,10 @@ def test_what_is_wrong_is_named(fields: dict[str, Any], param: str) -> None:
         ({"role": "assistant"}, "messages[0]"),
         ({"role": "tool", "content": "4"}, "messages[0]"),
         (
+            {"role": "assistant", "content": "x", "thinking_blocks": 5},
+            "messages[0].thinking_blocks",
+        ),
+        (
             {"role": "assistant", "tool_calls": [{"id": "c", "type": "function"}]},
             "messages[0].tool_calls[0]",
         ),
@@ -153,6 +158,25 @@ def test_what_is_wrong_in_a_message_is_named(message: Any, param: str) -> None:
 def test_a_missing_parameter_is_called_missing() -> None:
     with pytest.raises(InvalidRequestError, match="Missing required parameter: 'messages'"):
         parse_chat_request({"model": "gpt-4o"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule"),
+    [
+        ({"model": 5}, "it should be a string, and is 5."),
+        ({"messages": "Hi"}, "it should be an array, and is 'Hi'."),
+        ({"messages": []}, "it should hold 1 or more items, and is an empty array."),
+        ({"messages": [5]}, "it should be an object, and is 5."),
+        ({"stream": 1}, "it should be true or false, and is 1."),
+        ({"temperature": 3}, "it should be less than or equal to 2, and is 3."),
+        ({"model": ""}, "it should have 1 or more characters, and is ''."),
+    ],
+)
+def test_a_refusal_speaks_of_json_not_of_python(fields: dict[str, Any], rule: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        parse_chat_request(body(**fields))
+
+    assert caught.value.message == f"Invalid value for '{caught.value.param}': {rule}"
 
 
 def test_a_refusal_does_not_repeat_a_prompt() -> None:
