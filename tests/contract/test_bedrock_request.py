@@ -8,7 +8,7 @@ import pytest
 
 from losi.errors import InvalidRequestError
 from losi.providers.bedrock_messages import MAX_IMAGE_BYTES, tool_use_id
-from losi.providers.bedrock_request import NO_TOOL
+from losi.providers.bedrock_request import NO_TOOL, left_out
 from losi.providers.vendors import vendors
 from tests.contract.bedrock_requests import CLAUDE, USER, WEATHER, Json, called, result, translated
 
@@ -180,6 +180,10 @@ class TestBadInput:
                 {"tools": [WEATHER], "tool_choice": {"type": "allowed_tools", "allowed_tools": {}}},
                 "tool_choice.allowed_tools",
             ),
+            (
+                {"tools": [WEATHER], "tool_choice": {"type": "allowed_tools", "allowed_tools": 5}},
+                "tool_choice.allowed_tools",
+            ),
         ],
     )
     def test_tools(self, body: Json, param: str) -> None:
@@ -282,6 +286,18 @@ class TestParameters:
     def test_what_the_vendor_row_calls_unsupported_changes_nothing(self) -> None:
         unsupported = vendors()["bedrock"].unsupported_parameters
         assert translated(**{name: "x" for name in unsupported}) == translated()
+
+    @pytest.mark.parametrize(
+        ("body", "told"),
+        [
+            ({"temperature": 0.5, "top_p": 0.5}, {"top_p"}),
+            ({"temperature": 0.5, "reasoning_effort": "high", "max_tokens": 4000}, {"temperature"}),
+            ({"reasoning_effort": "high", "max_tokens": 9}, {"reasoning_effort"}),
+            ({"top_p": 1, "reasoning_effort": "none", "min_p": 0.1}, {"min_p"}),
+        ],
+    )
+    def test_what_is_not_sent_is_told(self, body: Json, told: set[str]) -> None:
+        assert left_out({"model": CLAUDE, **body}, translated(**body)) == told
 
     def test_legacy_functions_are_refused_by_name(self) -> None:
         with pytest.raises(InvalidRequestError) as caught:

@@ -77,6 +77,8 @@ class Message(_Wire):
     name: str | None = None
     tool_calls: list[ToolCall] | None = None
     tool_call_id: str | None = None
+    #: Ours: what Claude thought, signed, sent back with the results of its tool calls.
+    thinking_blocks: list[dict[str, Any]] | None = None
 
     @model_validator(mode="after")
     def _is_whole(self) -> "Message":
@@ -184,6 +186,8 @@ class ChatCompletionRequest(_Wire):
             raise ValueError(
                 "'tool_choice' must be 'none', 'auto', 'required' or an object that names a tool."
             )
+        if isinstance(value, dict) and not isinstance(value.get("type"), str):
+            raise ValueError("A 'tool_choice' object needs a 'type', such as 'function'.")
         return value
 
 

@@ -11,10 +11,15 @@ from typing import Any
 from losi.catalog import Route
 from losi.providers.anthropic_messages import Conversation, with_cache_control
 from losi.providers.base import Json
-from losi.providers.conversation import invalid
+from losi.providers.conversation import allowed_tools, invalid, not_understood
 
 #: Anthropic's own parameters, sent on as they come.
 _NATIVE = ("cache_control", "top_k")
+_SHARED = {"model", "messages", "n", "stop", "temperature", "top_p", "reasoning_effort", "thinking"}
+_LIMITS = {"max_tokens", "max_completion_tokens"}
+_TOOLS = {"tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"}
+_ACCOUNT = {"user", "safety_identifier", "metadata", "service_tier"}
+_UNDERSTOOD = frozenset({"response_format", *_SHARED, *_LIMITS, *_TOOLS, *_ACCOUNT, *_NATIVE})
 
 #: Models that only think by a budget of tokens and know no effort: a closed set, as later ones
 #: think adaptively. https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking
@@ -38,8 +43,8 @@ class AnthropicRequest:
     limit_param: str
     #: Whether the caller uses `functions`, and so expects `function_call` in the answer.
     legacy_functions: bool
-    #: Parameters that others exclude, and so were not sent: thinking excludes sampling parameters,
-    #: a forced tool excludes thinking, newer models refuse temperature and top_p together.
+    #: Parameters that were not sent: Anthropic has no place for them, or others exclude them
+    #: (thinking excludes sampling, a forced tool thinking, temperature top_p on newer models).
     left_out: frozenset[str]
 
 
@@ -74,10 +79,12 @@ def _left_out(body: Json, out: Json) -> frozenset[str]:
         "top_p": "top_p" in out or body.get("top_p") == 1,
         "reasoning_effort": effort_sent or body.get("reasoning_effort") == "none",
         "service_tier": "service_tier" in out,
+        "metadata": not (body.get("metadata") or {}).keys() - {"user_id"},
     }
-    return frozenset(
+    left_out = {
         name for name, is_sent in sent.items() if body.get(name) is not None and not is_sent
-    )
+    }
+    return frozenset(left_out | not_understood(body, _UNDERSTOOD))
 
 
 def _tools(body: Json, conversation: Conversation) -> Json:
@@ -142,16 +149,7 @@ def _tool_choice(choice: Any, parallel: bool | None) -> Json | None:
 
 
 def _allowed(tools: list[Json], choice: Json) -> tuple[list[Json], str]:
-    """OpenAI's `allowed_tools` is a shorter list of tools and a mode."""
-    allowed = choice.get("allowed_tools")
-    entries = allowed.get("tools") if isinstance(allowed, dict) else None
-    mode = allowed.get("mode") if isinstance(allowed, dict) else None
-    if not isinstance(entries, list) or mode not in ("auto", "required"):
-        invalid("tool_choice.allowed_tools", "It needs 'tools' and a 'mode': auto, required.")
-    functions = [entry.get("function") for entry in entries if isinstance(entry, dict)]
-    names = {function.get("name") for function in functions if isinstance(function, dict)}
-    if not names or names - {tool["name"] for tool in tools}:
-        invalid("tool_choice.allowed_tools.tools", "Name functions that are among 'tools'.")
+    names, mode = allowed_tools(choice, {tool["name"] for tool in tools})
     return [tool for tool in tools if tool["name"] in names], mode
 
 
@@ -193,6 +191,8 @@ def _add_thinking(out: Json, body: Json, conversation: Conversation) -> None:
             level = "low" if effort == "minimal" else effort
             out["output_config"] = {**out.get("output_config", {}), "effort": level}
     thinking = body.get("thinking") or thinking
+    if thinking and not isinstance(thinking, dict):
+        invalid("thinking", "Use an object, such as {'type': 'disabled'}, or reasoning_effort.")
     if thinking:
         out["thinking"] = thinking
 

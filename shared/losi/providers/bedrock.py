@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from losi.providers.base import Json, ProviderCall
 from losi.providers.bedrock_errors import translate_error
-from losi.providers.bedrock_request import converse_request
+from losi.providers.bedrock_request import converse_request, left_out
 from losi.providers.bedrock_response import StreamState, completion
 
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ class BedrockProvider:
         self._client = client_factory
 
     async def complete(self, call: ProviderCall) -> Json:
-        request = converse_request(call)
+        request = _translated(call)
         reader = _Reader(lambda: self._client().converse(**request))
         async with aclosing(reader.events()) as answers:
             return completion(await anext(answers), call)
 
     async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
-        request = converse_request(call)
+        request = _translated(call)
         reader = _Reader(lambda: self._client().converse_stream(**request))
         state = StreamState(call)
         async with aclosing(reader.events()) as events:
@@ -67,6 +67,12 @@ class BedrockProvider:
                 for chunk in state.chunks(event):
                     yield chunk
         state.end()
+
+
+def _translated(call: ProviderCall) -> Json:
+    request = converse_request(call)
+    call.left_out.update(left_out(call.body, request))
+    return request
 
 
 class _Reader:

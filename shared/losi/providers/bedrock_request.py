@@ -4,12 +4,11 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.htm
 """
 
 import json
-from typing import Any
 
 from losi.providers.base import Json, ProviderCall
 from losi.providers.bedrock_messages import convert_messages, tool_name
 from losi.providers.bedrock_reasoning import is_claude, reasoning_fields
-from losi.providers.conversation import invalid
+from losi.providers.conversation import allowed_tools, invalid, not_understood
 
 #: Converse demands a tool where the history holds calls, even when none may be called any more.
 NO_TOOL = {
@@ -19,6 +18,9 @@ NO_TOOL = {
         "inputSchema": {"json": {"type": "object", "properties": {}}},
     }
 }
+_SAMPLING = {"max_tokens", "max_completion_tokens", "n", "stop", "temperature", "top_p"}
+_TOOLS = {"tools", "tool_choice", "parallel_tool_calls", "response_format"}
+_UNDERSTOOD = frozenset({"model", "messages", "reasoning_effort", *_SAMPLING, *_TOOLS})
 JSON_OBJECT = (
     "Answer with exactly one JSON object and nothing else: no prose around it, no code fence."
 )
@@ -56,6 +58,21 @@ def converse_request(call: ProviderCall) -> Json:
     return {name: value for name, value in request.items() if value}
 
 
+def left_out(body: Json, request: Json) -> set[str]:
+    """Parameters that Converse has no place for, or that others exclude (thinking, sampling)."""
+    config, extra = request["inferenceConfig"], request.get("additionalModelRequestFields", {})
+    efforts = {"thinking", "reasoningConfig", "reasoning_effort"}
+    sent = {
+        "temperature": "temperature" in config,
+        "top_p": "topP" in config or body.get("top_p") == 1,
+        "reasoning_effort": bool(efforts & extra.keys()) or body.get("reasoning_effort") == "none",
+    }
+    excluded = {
+        name for name, is_sent in sent.items() if body.get(name) is not None and not is_sent
+    }
+    return excluded | not_understood(body, _UNDERSTOOD)
+
+
 def max_tokens(call: ProviderCall) -> int:
     asked = call.body.get("max_completion_tokens") or call.body.get("max_tokens")
     return int(asked or call.route.max_output_tokens)
@@ -91,10 +108,9 @@ def _tool_config(body: Json) -> Json:
     if choice == "required":
         config["toolChoice"] = {"any": {}}
     elif isinstance(choice, dict):
-        name = (choice.get("function") or {}).get("name")
-        if choice.get("type") != "function" or not name:
+        if choice.get("type") != "function":
             invalid("tool_choice", "Name a tool: {'type': 'function', 'function': {'name': ...}}.")
-        config["toolChoice"] = {"tool": {"name": name}}
+        config["toolChoice"] = {"tool": {"name": choice["function"]["name"]}}
     return config
 
 
@@ -119,13 +135,8 @@ def _tool(position: int, tool: Json) -> Json:
 
 
 def _allowed(tools: list[Json], choice: Json) -> tuple[list[Json], str]:
-    """OpenAI's subset of tools for this turn, and how freely to choose among them."""
-    allowed: Any = choice.get("allowed_tools") or {}
-    names = {(tool.get("function") or {}).get("name") for tool in allowed.get("tools") or []}
-    kept = [tool for tool in tools if tool["toolSpec"]["name"] in names]
-    if not kept:
-        invalid("tool_choice.allowed_tools", "None of the allowed tools is among 'tools'.")
-    return kept, "required" if allowed.get("mode") == "required" else "auto"
+    names, mode = allowed_tools(choice, {tool["toolSpec"]["name"] for tool in tools})
+    return [tool for tool in tools if tool["toolSpec"]["name"] in names], mode
 
 
 def _is_forced(tools: Json) -> bool:

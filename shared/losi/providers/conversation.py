@@ -124,6 +124,29 @@ def _unanswered(where: str, pending: set[str]) -> NoReturn:
     )
 
 
+def allowed_tools(choice: Json, known: set[str]) -> tuple[set[str], str]:
+    """OpenAI's `allowed_tools`: the functions that may be called now, and auto or required."""
+    allowed = choice.get("allowed_tools")
+    entries = allowed.get("tools") if isinstance(allowed, dict) else None
+    mode = allowed.get("mode") if isinstance(allowed, dict) else None
+    if not isinstance(entries, list) or mode not in ("auto", "required"):
+        invalid("tool_choice.allowed_tools", "It needs 'tools' and a 'mode': auto, required.")
+    functions = [entry.get("function") for entry in entries if isinstance(entry, dict)]
+    names = {str(function.get("name")) for function in functions if isinstance(function, dict)}
+    if not names or names - known:
+        invalid("tool_choice.allowed_tools.tools", "Name functions that are among 'tools'.")
+    return names, mode
+
+
+def not_understood(body: Json, understood: frozenset[str]) -> set[str]:
+    """Parameters that a translated format has no place for, to be told in a response header:
+    names that can stand in one, and not more of them than there is room for.
+    """
+    unknown = (name for name, value in body.items() if value is not None)
+    named = (n for n in unknown if n not in understood and n.isascii() and n.isidentifier())
+    return set(sorted(n for n in named if len(n) <= 64)[:32])
+
+
 def tool_arguments(where: str, call: Json) -> Json:
     """The arguments of one of `tool_calls` as an object; empty ones mean an empty object."""
     name = f"{where}.function.arguments"

@@ -135,6 +135,7 @@ class TestTools:
             ),
             ({"functions": [{}]}, "functions[0]"),
             ({"functions": [{"name": "f"}], "function_call": {}}, "function_call"),
+            ({"thinking": 5}, "thinking"),
             (
                 {"tools": [TOOL], "tool_choice": {"type": "allowed_tools"}},
                 "tool_choice.allowed_tools",
@@ -274,6 +275,18 @@ class TestReasoning:
 
 
 class TestAccount:
+    def test_what_anthropic_has_no_place_for_is_told(self) -> None:
+        request = translated(min_p=0.1, metadata={"order": "7"}, n=1, top_k=3, seed=None)
+
+        assert request.left_out == {"min_p", "metadata"}
+
+    def test_only_what_can_stand_in_a_header_is_told(self) -> None:
+        odd: Json = {"x\r\nset-cookie: a": 1, "naïve": 1, "a" * 65: 1}
+        many: Json = {f"p{number:03}": 1 for number in range(500)}
+
+        assert translated(**odd).left_out == set()
+        assert len(translated(**many).left_out) == 32
+
     def test_who_the_user_is(self) -> None:
         assert sent(user="u")["metadata"] == {"user_id": "u"}
         assert sent(user="u", safety_identifier="s")["metadata"] == {"user_id": "s"}
