@@ -55,7 +55,8 @@ class EventStreamResponse(Response):
             try:
                 events, headers = await self._opening
             except Exception as error:
-                heartbeat.cancel()
+                async with writer.lock:  # not in the middle of its writing
+                    heartbeat.cancel()
                 if not writer.begun and not isinstance(error, LosiError):
                     raise  # becomes the app's 500
                 failure = error if isinstance(error, LosiError) else _broken()
@@ -87,7 +88,7 @@ class _Writer:
         self.begun = False
         self._send = send
         self._gone = False
-        self._lock = asyncio.Lock()  # the heartbeat writes too
+        self.lock = asyncio.Lock()  # the heartbeat writes too
         self._last_write = asyncio.get_running_loop().time()
 
     async def keep_alive(self, seconds: float) -> None:
@@ -100,7 +101,7 @@ class _Writer:
             await asyncio.sleep(seconds - silent)
 
     async def write(self, data: bytes) -> None:
-        async with self._lock:
+        async with self.lock:
             if not self.begun:
                 self.begun = True
                 raw = [(name.encode(), value.encode()) for name, value in self.headers.items()]

@@ -119,3 +119,29 @@ async def test_a_failure_after_a_comment_is_an_error_event_without_done() -> Non
     assert client.status == 200
     assert client.body[-1].startswith(b'data: {"error":{"message":"OpenAI failed."')
     assert not any(b"[DONE]" in event for event in client.body)
+
+
+async def test_a_failure_while_a_comment_is_being_sent_waits_for_it() -> None:
+    class SlowToBegin(Client):
+        def __init__(self) -> None:
+            super().__init__()
+            self.beginning, self.may_begin = asyncio.Event(), asyncio.Event()
+
+        async def send(self, message: Any) -> None:
+            if message["type"] == "http.response.start":
+                self.beginning.set()
+                await self.may_begin.wait()
+            await super().send(message)
+
+    client = SlowToBegin()
+    failed = Source(failure=UpstreamError("OpenAI failed."))
+    response = asyncio.ensure_future(
+        respond(client, silent_until(client.beginning, failed.open), heartbeat=0.01)
+    )
+    await client.beginning.wait()
+    await asyncio.sleep(0)  # the failure is met
+    client.may_begin.set()
+    await response
+
+    assert client.status == 200
+    assert client.body[0] == HEARTBEAT and b"OpenAI failed." in client.body[-1]
