@@ -119,7 +119,8 @@ async def change_key(http: Request, caller: Writer, key_id: KeyId) -> Any:
     body = parse(ChangeKey, await read_json(http))
     if not body.model_fields_set:
         raise InvalidRequestError(
-            "Nothing to change. Send one or more of: " + ", ".join(ChangeKey.model_fields) + "."
+            "Nothing to change. Send one or more of: " + ", ".join(ChangeKey.model_fields) + ".",
+            code="missing_required_parameter",
         )
 
     def change(key: Key) -> Key:

@@ -56,13 +56,16 @@ def date_range(start_date: str | None, end_date: str | None, today: date) -> tup
         start = max(end, date.min + timedelta(DEFAULT_DAYS)) - timedelta(DEFAULT_DAYS - 1)
     if start > end:
         raise InvalidRequestError(
-            f"'start_date' ({start}) is after 'end_date' ({end}). Swap them.", param="start_date"
+            f"'start_date' ({start}) is after 'end_date' ({end}). Swap them.",
+            param="start_date",
+            code="invalid_value",
         )
     if (end - start).days >= LONGEST_DAYS:
         raise InvalidRequestError(
             f"The range holds {(end - start).days + 1} days; at most {LONGEST_DAYS} are answered "
             "at once. Ask for a shorter range.",
             param="start_date",
+            code="invalid_value",
         )
     return start, end
 
@@ -129,5 +132,7 @@ def _parse_date(param: str, text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise InvalidRequestError(
-            f"'{param}' must be a date as YYYY-MM-DD, for example 2026-06-30.", param=param
+            f"'{param}' must be a date as YYYY-MM-DD, for example 2026-06-30.",
+            param=param,
+            code="invalid_value",
         ) from error
