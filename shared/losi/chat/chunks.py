@@ -74,7 +74,7 @@ class ChunkStream:
     def public(self, chunk: Json) -> Json | None:
         # figures are cumulative wherever a vendor repeats them: the last ones stand
         theirs = chunk.pop("usage", None)
-        if (reported := from_openai(theirs)) is not None:
+        if (reported := _told(theirs)) is not None:
             self._reported, self._theirs = reported, theirs
         choices = [choice for choice in chunk["choices"] if isinstance(choice, dict)]
         if not choices:  # Azure's filter results, say: `chunk.choices[0]` is what people write
@@ -177,11 +177,17 @@ def _only_openais_words(answer: Json, choices: list[Json]) -> None:
 
 def completion_usage(answer: Json, input_tokens: int) -> Usage:
     """The provider's own figures, or the estimate where it gave none."""
-    reported = from_openai(answer.get("usage"))
+    reported = _told(answer.get("usage"))
     if reported is not None:
         return reported
     characters = sum(produced_characters(choice["message"]) for choice in answer["choices"])
     return Usage(input_tokens, estimate_tokens(characters), estimated=True)
+
+
+def _told(theirs: Any) -> Usage | None:
+    """No request uses nothing: a vendor that says zero has not counted."""
+    reported = from_openai(theirs)
+    return reported if reported and reported.total_tokens else None
 
 
 def openai_usage(theirs: Any, usage: Usage) -> Json:

@@ -96,6 +96,16 @@ def test_without_figures_the_usage_is_an_estimate_and_says_so() -> None:
     assert relay.usage == Usage(7, 2, estimated=True)
 
 
+def test_figures_of_zero_are_no_figures() -> None:
+    zero = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    relay = stream()
+    relay.public({**chunk({"content": "12345678"}), "usage": zero})
+
+    assert relay.usage == Usage(7, 2, estimated=True)
+    answer = {"choices": [{"message": {"content": "12345678"}}], "usage": zero}
+    assert completion_usage(answer, 7) == Usage(7, 2, estimated=True)
+
+
 def test_nothing_is_owed_before_something_was_produced() -> None:
     relay = stream()
     relay.public(chunk({"role": "assistant", "content": ""}))
