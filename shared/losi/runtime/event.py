@@ -98,5 +98,6 @@ def request_body(event: Mapping[str, Any]) -> bytes:
         return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):
         raise InvalidRequestError(
-            "The request body is marked as base64 but cannot be decoded. Send the JSON as it is."
+            "The request body is marked as base64 but cannot be decoded. Send the JSON as it is.",
+            code="invalid_json",
         ) from None

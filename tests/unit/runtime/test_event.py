@@ -124,8 +124,10 @@ class TestBody:
 
     @pytest.mark.parametrize("body", ["%", "YQ", "ä", "Y Q=="])
     def test_that_is_not_the_base64_it_claims_is_the_callers_mistake(self, body: str) -> None:
-        with pytest.raises(InvalidRequestError, match="base64"):
+        with pytest.raises(InvalidRequestError, match="base64") as refused:
             request_body(an_event(body=body, isBase64Encoded=True))
+
+        assert refused.value.code == "invalid_json"
 
     def test_with_a_lone_surrogate_is_left_to_the_app(self) -> None:
         assert request_body(an_event(body="\ud800")) == b"\xed\xa0\x80"
