@@ -7,9 +7,9 @@ crashes, two calls under one index are merged, a chunk behind the usage chunk lo
 
 from typing import Any
 
-from losi.chat.estimate import produced_characters
+from losi.chat.estimate import estimated, produced_characters
 from losi.keys import random_id
-from losi.usage import Usage, estimate_tokens, from_openai
+from losi.usage import MAX_TOKENS, Usage, from_openai
 
 Json = dict[str, Any]
 
@@ -45,6 +45,7 @@ class ChunkStream:
         *,
         include_usage: bool,
         input_tokens: int,
+        most_output: int = MAX_TOKENS,
     ) -> None:
         self._identity = {
             "id": completion_id,
@@ -54,6 +55,7 @@ class ChunkStream:
         }
         self._include_usage = include_usage
         self._input_tokens = input_tokens
+        self._most_output = most_output
         self._characters = 0
         self._reported: Usage | None = None
         self._theirs: Any = None
@@ -69,7 +71,7 @@ class ChunkStream:
         """The provider's own figures when it gave any; else the estimate, marked as one."""
         if self._reported is not None:
             return self._reported
-        return Usage(self._input_tokens, estimate_tokens(self._characters), estimated=True)
+        return estimated(self._input_tokens, self._characters, self._most_output)
 
     def public(self, chunk: Json) -> Json | None:
         # figures are cumulative wherever a vendor repeats them: the last ones stand
@@ -175,13 +177,13 @@ def _only_openais_words(answer: Json, choices: list[Json]) -> None:
             choice["finish_reason"] = _FOREIGN_FINISH_REASONS.get(str(reason).lower(), "stop")
 
 
-def completion_usage(answer: Json, input_tokens: int) -> Usage:
+def completion_usage(answer: Json, input_tokens: int, most_output: int = MAX_TOKENS) -> Usage:
     """The provider's own figures, or the estimate where it gave none."""
     reported = _told(answer.get("usage"))
     if reported is not None:
         return reported
     characters = sum(produced_characters(choice["message"]) for choice in answer["choices"])
-    return Usage(input_tokens, estimate_tokens(characters), estimated=True)
+    return estimated(input_tokens, characters, most_output)
 
 
 def _told(theirs: Any) -> Usage | None:

@@ -79,6 +79,11 @@ class _Admitted:
     def hold(self) -> Hold:
         return self.admission.hold
 
+    @property
+    def most_output(self) -> int:
+        """Output tokens that providers were told to stop at."""
+        return self.job.request.n * output_limit(self.job.request, self.model)
+
     def estimate(self, answered: Answered) -> int:
         """Input tokens that are paid where the provider tells no figure."""
         return self.input_tokens * prompts(answered.route, self.job.request.n)
@@ -116,7 +121,7 @@ class ChatCompletions:
         usage: Usage | None = None
         try:
             answer, answered = await self._router.complete(admitted.job)
-            counted = completion_usage(answer, admitted.estimate(answered))
+            counted = completion_usage(answer, admitted.estimate(answered), admitted.most_output)
             body = public_completion(answer, _completion_id(), self._now(), admitted.model.id)
             body["usage"] = openai_usage(answer.get("usage"), counted)
             usage = counted  # only now: what cannot be given is not charged
@@ -147,6 +152,7 @@ class ChatCompletions:
             admitted.model.id,
             include_usage=call.request.include_usage,
             input_tokens=admitted.estimate(answered),
+            most_output=admitted.most_output,
         )
         events = self._events(call, admitted, answered, chunks, relay)
         return EventStream(events, _headers(admitted, answered, self._today()))

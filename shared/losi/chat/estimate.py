@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from losi.usage import estimate_tokens
+from losi.usage import Usage, estimate_tokens
 
 #: What an inline image, sound or file is counted as: its base64 text is no measure of its tokens.
 MEDIA_TOKENS = 1_000
@@ -24,6 +24,13 @@ def input_tokens(body: dict[str, Any]) -> int:
             characters += len(orjson.dumps(body[name]))
     framing = MESSAGE_TOKENS * len(body["messages"])
     return estimate_tokens(characters) + media * MEDIA_TOKENS + framing
+
+
+def estimated(input_tokens: int, characters: int, most_output: int) -> Usage:
+    """Usage where the provider tells none; never more output than it was allowed, whatever it
+    sent: a provider that does not stop is not the caller's to pay.
+    """
+    return Usage(input_tokens, min(estimate_tokens(characters), most_output), estimated=True)
 
 
 def produced_characters(part: dict[str, Any]) -> int:

@@ -176,6 +176,14 @@ async def test_a_provider_that_is_asked_n_times_holds_the_prompt_n_times(world: 
     assert here.settled() == (1, Usage(15, 1))  # no figures: each prompt was read all the same
 
 
+async def test_a_provider_that_does_not_stop_is_not_the_callers_to_pay(world: Any) -> None:
+    here = world(Scripted(chunk("x" * 4_000)), stream=True, max_tokens=100)
+
+    await here.events()
+
+    assert here.settled() == (1, Usage(5, 100))
+
+
 async def test_an_answer_that_says_nothing_pays_its_prompt(world: Any) -> None:
     finished = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
     here = world(Scripted(finished), stream=True)
