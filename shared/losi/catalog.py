@@ -56,9 +56,11 @@ class Route(_Row):
     #: Most that this upstream gives in one answer, where that is less than the model's limit.
     max_output_tokens: int = 128_000
     #: Seconds: to connect, to a stream's first chunk, between its chunks, for a plain answer.
+    #: Claude says nothing while it writes a long tool argument (80 s for 8,000 tokens, seen), nor
+    #: does OpenAI while a model reasons: less patience would cut off healthy answers.
     connect_timeout: float = 5.0
     first_chunk_timeout: float = 120.0
-    chunk_timeout: float = 60.0
+    chunk_timeout: float = 300.0
     answer_timeout: float = 600.0
 
 
