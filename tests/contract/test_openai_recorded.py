@@ -1,6 +1,8 @@
 """What vendors of OpenAI's format really sent, through our provider, into OpenAI's own types."""
 
+import asyncio
 import copy
+import gc
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -290,6 +292,52 @@ async def test_the_callers_own_mistake_keeps_the_vendors_words(upstream: FakeUps
         await provider(upstream).complete(CALL)
 
     assert (caught.value.message, caught.value.param) == ("too hot", "temperature")
+
+
+async def test_a_code_that_is_a_number_and_none_written_out_are_not_passed_on(
+    upstream: FakeUpstream,
+) -> None:
+    error = {"message": "no", "param": None, "code": 400, "type": "x"}
+    upstream.replies = [Reply.json({"error": error}, status=400)]
+
+    with pytest.raises(InvalidRequestError) as caught:
+        await provider(upstream).complete(CALL)
+
+    assert caught.value.envelope()["error"] == {
+        "message": "no",
+        "type": "invalid_request_error",
+        "param": None,
+        "code": None,
+    }
+
+
+async def test_closing_the_stream_hangs_up_on_the_vendor(upstream: FakeUpstream) -> None:
+    async def silent_after_one() -> AsyncIterator[bytes]:
+        yield event("a")
+        await asyncio.Event().wait()
+
+    upstream.replies = [Reply.sse(silent_after_one())]
+    chunks = provider(upstream).stream(CALL)
+    await anext(chunks)
+    await chunks.aclose()
+
+    async with asyncio.timeout(10):
+        await upstream.abandoned.wait()
+
+
+async def test_nothing_grows_from_request_to_request(upstream: FakeUpstream) -> None:
+    async def objects_after(requests: int) -> int:
+        for _ in range(requests):
+            stream = relay()
+            for chunk in await streamed(upstream, STREAMS[0].reply()):
+                stream.public(chunk)
+            upstream.requests.clear()
+        gc.collect()
+        return len(gc.get_objects())
+
+    before = await objects_after(10)
+
+    assert await objects_after(50) - before < 50  # less than one for each request
 
 
 def test_each_vendor_gets_the_output_limit_under_the_name_it_knows() -> None:
