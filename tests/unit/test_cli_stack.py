@@ -1,16 +1,19 @@
-"""`losi --stack`, against CloudFormation and DynamoDB on moto."""
+"""`losi --stack`: the table is found by the stack's outputs, and worked on in its Region."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from local.table import create_table
 from losi.accounts import Accounts
+from losi.cli import connection
 from losi.ledger import Ledger
 from tests.dynamodb_local import free_port
 from tests.unit.command_line import data, error
@@ -20,35 +23,34 @@ pytestmark = pytest.mark.usefixtures("elsewhere")
 
 class TestADeployedStack:
     REGION = "eu-west-1"
-    TEMPLATE = json.dumps(
-        {
-            "Resources": {
-                "Table": {
-                    "Type": "AWS::DynamoDB::Table",
-                    "Properties": {
-                        "TableName": "losi-deployed",
-                        "BillingMode": "PAY_PER_REQUEST",
-                        "AttributeDefinitions": [
-                            {"AttributeName": "pk", "AttributeType": "S"},
-                            {"AttributeName": "sk", "AttributeType": "S"},
-                        ],
-                        "KeySchema": [
-                            {"AttributeName": "pk", "KeyType": "HASH"},
-                            {"AttributeName": "sk", "KeyType": "RANGE"},
-                        ],
-                    },
-                }
-            },
-            "Outputs": {"TableName": {"Value": {"Ref": "Table"}}},
-        }
-    )
+    #: What CloudFormation would describe: stack -> outputs.
+    STACKS: ClassVar = {"losi-prod": {"TableName": "losi-deployed"}, "other": {"Url": "https://x"}}
 
     @pytest.fixture
-    def stack(self) -> Iterator[str]:
+    def stack(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         with mock_aws():
-            cloudformation = boto3.client("cloudformation", region_name=self.REGION)
-            cloudformation.create_stack(StackName="losi-prod", TemplateBody=self.TEMPLATE)
+            create_table(boto3.client("dynamodb", region_name=self.REGION), "losi-deployed")
+            make = connection._client
+
+            def client(service: str, **where: Any) -> Any:
+                made = make(service, **where)
+                if service == "cloudformation":
+                    made.meta.events.register("before-call.cloudformation", self.describe)
+                return made
+
+            monkeypatch.setattr(connection, "_client", client)
             yield "losi-prod"
+
+    def describe(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
+        """DescribeStacks' answer, given in place of a call: the status, and the parsed body."""
+        name = params["body"]["StackName"]
+        if name not in self.STACKS:
+            message = f"Stack with id {name} does not exist"
+            return SimpleNamespace(status_code=400), {
+                "Error": {"Code": "ValidationError", "Message": message}
+            }
+        outputs = [{"OutputKey": k, "OutputValue": v} for k, v in self.STACKS[name].items()]
+        return SimpleNamespace(status_code=200), {"Stacks": [{"Outputs": outputs}]}
 
     def test_its_table_is_found_by_its_outputs(
         self, stack: str, monkeypatch: pytest.MonkeyPatch
@@ -81,13 +83,6 @@ class TestADeployedStack:
         assert "does not exist" in said
 
     def test_a_stack_of_something_else(self, stack: str) -> None:
-        template = json.loads(self.TEMPLATE)
-        del template["Outputs"]
-        template["Resources"]["Table"]["Properties"]["TableName"] = "other"
-        boto3.client("cloudformation", region_name=self.REGION).create_stack(
-            StackName="other", TemplateBody=json.dumps(template)
-        )
-
         said = error("account", "list", "--stack", "other", "--region", self.REGION)
 
         assert said == "The stack other in eu-west-1 has no output TableName."
