@@ -40,7 +40,7 @@ _STATUS_OF_TYPE = {
 
 #: 400s that speak of the operator's account with Anthropic, not of the request.
 _ACCOUNT_MESSAGE = re.compile(
-    r"credit balance|usage limits?\b|organization|workspace", re.IGNORECASE
+    r"credit balance|usage limits?\b|(organization|workspace) (has|is|does)\b", re.IGNORECASE
 )
 
 #: How Anthropic's refusals name what is wrong: a dotted path of its own form of the request.

@@ -1,9 +1,11 @@
 """POST /api/v1/chat/completions."""
 
 import time
+from collections.abc import AsyncGenerator
 from functools import cache
 from typing import Any
 
+import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 
@@ -15,8 +17,8 @@ from losi.errors import InvalidRequestError
 from losi.principal import Principal
 from losi.web.dependencies import authenticator, ledger, request_id
 from losi.web.parsing import parse, read_json
-from losi.web.responses import JsonResponse, render
-from losi.web.sse import EventStreamResponse, Opened
+from losi.web.relay import EVENT_STREAM, PLAIN, Opened, RelayResponse
+from losi.web.responses import render
 
 router = APIRouter(prefix="/api/v1")
 
@@ -41,14 +43,22 @@ async def create_chat_completion(http: Request) -> Any:
     seconds = _seconds_left(http) - (time.monotonic() - began)
     call = Call(authorization, request, request_id(http), seconds)
     if request.params.stream:
-        return EventStreamResponse(_open(chat, call, principal), render)
-    completion = await chat.complete(call, principal)
-    return JsonResponse(completion.body, headers=completion.headers)
+        return RelayResponse(_open_stream(chat, call, principal), render, EVENT_STREAM)
+    return RelayResponse(_open_plain(chat, call, principal), render, PLAIN)
 
 
-async def _open(chat: ChatCompletions, call: Call, principal: Principal) -> Opened:
+async def _open_stream(chat: ChatCompletions, call: Call, principal: Principal) -> Opened:
     stream = await chat.stream(call, principal)
     return stream.events, stream.headers
+
+
+async def _open_plain(chat: ChatCompletions, call: Call, principal: Principal) -> Opened:
+    completion = await chat.complete(call, principal)
+
+    async def body() -> AsyncGenerator[bytes]:
+        yield orjson.dumps(completion.body)
+
+    return body(), completion.headers
 
 
 def parse_chat_request(body: dict[str, Any]) -> ChatRequest:

@@ -1,12 +1,14 @@
-"""The streamed response: what is sent when, and that the relay is read to its end whatever."""
+"""The relayed response: what is sent when, and that the relay is read to its end whatever."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from losi.errors import LosiError, ModelNotFoundError, UpstreamError
+from losi.web.relay import EVENT_STREAM, PLAIN, Form, Opened, RelayResponse
 from losi.web.responses import render
-from losi.web.sse import HEARTBEAT, EventStreamResponse, Opened
 
 SCOPE: dict[str, Any] = {"type": "http", "method": "POST", "headers": []}
 
@@ -38,8 +40,14 @@ class Client:
         return {"type": "http.disconnect"}
 
 
-async def respond(client: Client, opening: Awaitable[Opened], heartbeat: float = 60) -> None:
-    response = EventStreamResponse(opening, render, heartbeat)  # type: ignore[arg-type]
+async def respond(
+    client: Client,
+    opening: Awaitable[Opened],
+    heartbeat: float = 60,
+    form: Form = EVENT_STREAM,
+) -> None:
+    form = replace(form, heartbeat_seconds=heartbeat)
+    response = RelayResponse(opening, render, form)  # type: ignore[arg-type]
     await response(SCOPE, client.receive, client.send)
 
 
@@ -104,7 +112,7 @@ async def test_while_the_provider_is_silent_comments_keep_the_connection_open() 
         client, silent_until(client.received, Source(b"data: 1\n\n").open), heartbeat=0.01
     )
 
-    assert client.body[0] == HEARTBEAT
+    assert client.body[0] == EVENT_STREAM.heartbeat
     assert client.body[-1] == b"data: 1\n\n"
 
 
@@ -144,4 +152,25 @@ async def test_a_failure_while_a_comment_is_being_sent_waits_for_it() -> None:
     await response
 
     assert client.status == 200
-    assert client.body[0] == HEARTBEAT and b"OpenAI failed." in client.body[-1]
+    assert client.body[0] == EVENT_STREAM.heartbeat and b"OpenAI failed." in client.body[-1]
+
+
+async def test_a_plain_answer_that_takes_long_begins_with_spaces_and_is_still_json() -> None:
+    client = Client()
+    answer = silent_until(client.received, Source(b'{"choices": []}').open)
+
+    await respond(client, answer, heartbeat=0.01, form=PLAIN)
+
+    assert client.body[0] == b" "
+    assert json.loads(b"".join(client.body)) == {"choices": []}
+    assert client.headers["content-type"] == "application/json"
+
+
+async def test_a_plain_answer_that_fails_late_is_the_error_object() -> None:
+    client = Client()
+    failed = Source(failure=UpstreamError("OpenAI failed."))
+
+    await respond(client, silent_until(client.received, failed.open), heartbeat=0.01, form=PLAIN)
+
+    assert client.status == 200  # it was sent with the first space
+    assert json.loads(b"".join(client.body))["error"]["message"] == "OpenAI failed."

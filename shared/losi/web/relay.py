@@ -1,13 +1,14 @@
-"""The response of a streamed completion, written so that nothing that was produced goes unmetered.
+"""The response of a completion, written so that nothing that was produced goes unmetered.
 
 A client that disconnects does not stop the relay: the events are read to their end (which settles
-what the provider produced) and no longer sent. While the provider is silent, comments keep
-proxies and browsers from closing the connection; SDKs skip them.
+what the provider produced) and no longer sent. While the provider is silent, something that means
+nothing (a comment, in JSON a space) keeps whatever lies between from closing the connection.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -16,41 +17,72 @@ from starlette.types import Message, Receive, Scope, Send
 
 from losi.errors import LosiError, ServerError, error_event
 
-HEARTBEAT_SECONDS = 15.0
-HEARTBEAT = b": keep-alive\n\n"
-HEADERS = {
-    "content-type": "text/event-stream; charset=utf-8",
-    "cache-control": "no-cache, no-transform",
-    "x-accel-buffering": "no",
-}
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How an answer is written: as events, or as one JSON object."""
+
+    headers: Mapping[str, str]
+    #: What may stand in between and means nothing, sent after so many seconds of silence.
+    heartbeat: bytes
+    heartbeat_seconds: float
+    error: Callable[[LosiError], bytes]
+
+
+def _error_event(error: LosiError) -> bytes:
+    return b"data: " + orjson.dumps(error_event(error)) + b"\n\n"
+
+
+def _error_object(error: LosiError) -> bytes:
+    return orjson.dumps(error.envelope())
+
+
+EVENT_STREAM = Form(
+    {
+        "content-type": "text/event-stream; charset=utf-8",
+        "cache-control": "no-cache, no-transform",
+        "x-accel-buffering": "no",
+    },
+    heartbeat=b": keep-alive\n\n",
+    heartbeat_seconds=15.0,
+    error=_error_event,
+)
+#: JSON may begin with white space. As late as API Gateway allows (it closes what is silent for five
+#: minutes): once it was sent, the status is 200 whatever follows.
+PLAIN = Form(
+    {"content-type": "application/json"},
+    heartbeat=b" ",
+    heartbeat_seconds=240.0,
+    error=_error_object,
+)
 
 Opened = tuple[AsyncGenerator[bytes], Mapping[str, str]]
 Render = Callable[[LosiError], Callable[[Scope, Receive, Send], Awaitable[None]]]
 
 
-class EventStreamResponse(Response):
+class RelayResponse(Response):
     """A response of its own kind (FastAPI insists on the class; nothing else of it is used).
 
     `opening` gives the events and their headers, or raises a LosiError.
 
-    An error before anything was sent is rendered with its status; once the stream has begun
-    (the first event, or a heartbeat while the provider was silent) it becomes an error event.
+    An error before anything was sent is rendered with its status; once the answer has begun
+    (the first event, or a heartbeat while the provider was silent) it is written in the form.
     """
 
     def __init__(
         self,
         opening: Coroutine[Any, Any, Opened],
         render: Render,
-        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        form: Form,
     ) -> None:
         self.background = None
         self._opening = opening
         self._render = render
-        self._heartbeat_seconds = heartbeat_seconds
+        self._form = form
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        writer = _Writer(send)
-        heartbeat = asyncio.create_task(writer.keep_alive(self._heartbeat_seconds))
+        writer = _Writer(send, self._form)
+        heartbeat = asyncio.create_task(writer.keep_alive())
         try:
             try:
                 events, headers = await self._opening
@@ -63,7 +95,7 @@ class EventStreamResponse(Response):
                 if not writer.begun:
                     await self._render(failure)(scope, receive, send)
                     return
-                await writer.write(b"data: " + orjson.dumps(error_event(failure)) + b"\n\n")
+                await writer.write(self._form.error(failure))
             else:
                 async with aclosing(events):
                     writer.headers.update(headers)
@@ -83,20 +115,22 @@ def _broken() -> ServerError:
 class _Writer:
     """Sends until the client is gone, and from then on only pretends to."""
 
-    def __init__(self, send: Send) -> None:
-        self.headers = dict(HEADERS)
+    def __init__(self, send: Send, form: Form) -> None:
+        self.headers = dict(form.headers)
+        self._form = form
         self.begun = False
         self._send = send
         self._gone = False
         self.lock = asyncio.Lock()  # the heartbeat writes too
         self._last_write = asyncio.get_running_loop().time()
 
-    async def keep_alive(self, seconds: float) -> None:
+    async def keep_alive(self) -> None:
+        seconds = self._form.heartbeat_seconds
         loop = asyncio.get_running_loop()
         while True:
             silent = loop.time() - self._last_write
             if silent >= seconds:
-                await self.write(HEARTBEAT)
+                await self.write(self._form.heartbeat)
                 silent = 0.0
             await asyncio.sleep(seconds - silent)
 
