@@ -21,75 +21,69 @@ from tests.unit.command_line import data, error
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
 
-REGION = "eu-west-1"
-TABLE = "losi-deployed"
-
-
-class FakeCloudFormation:
-    """Answers DescribeStacks in place of AWS. moto's would take 25 more packages."""
-
-    def __init__(self) -> None:
-        self.outputs = {"losi-prod": [{"OutputKey": "TableName", "OutputValue": TABLE}]}
-
-    def describe_stacks(self, params: dict[str, Any], **_: Any) -> tuple[AWSResponse, Any]:
-        name = params["body"]["StackName"]
-        if name not in self.outputs:
-            refusal = {"Code": "ValidationError", "Message": f"Stack with id {name} does not exist"}
-            return AWSResponse(params["url"], 400, {}, None), {"Error": refusal}
-        stack = {"StackName": name, "Outputs": self.outputs[name]}
-        return AWSResponse(params["url"], 200, {}, None), {"Stacks": [stack]}
-
-
-@pytest.fixture
-def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCloudFormation]:
-    """With a deployed stack, losi-prod, and its empty table."""
-    fake = FakeCloudFormation()
-    with mock_aws():
-        session = boto3.Session()
-        session.events.register("before-call.cloudformation.DescribeStacks", fake.describe_stacks)
-        monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
-        create_table(boto3.client("dynamodb", region_name=REGION), TABLE)
-        yield fake
-
-
-@pytest.fixture
-def stack(cloudformation: FakeCloudFormation) -> str:
-    return "losi-prod"
-
-
 class TestADeployedStack:
+    REGION = "eu-west-1"
+    #: What CloudFormation would describe: stack -> outputs.
+    STACKS: ClassVar = {"losi-prod": {"TableName": "losi-deployed"}, "other": {"Url": "https://x"}}
+
+    @pytest.fixture
+    def stack(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+        with mock_aws():
+            create_table(boto3.client("dynamodb", region_name=self.REGION), "losi-deployed")
+            make = connection._client
+
+            def client(service: str, **where: Any) -> Any:
+                made = make(service, **where)
+                if service == "cloudformation":
+                    made.meta.events.register("before-call.cloudformation", self.describe)
+                return made
+
+            monkeypatch.setattr(connection, "_client", client)
+            yield "losi-prod"
+
+    def describe(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
+        """DescribeStacks' answer, given in place of a call: the status, and the parsed body."""
+        name = params["body"]["StackName"]
+        if name not in self.STACKS:
+            message = f"Stack with id {name} does not exist"
+            return SimpleNamespace(status_code=400), {
+                "Error": {"Code": "ValidationError", "Message": message}
+            }
+        outputs = [{"OutputKey": k, "OutputValue": v} for k, v in self.STACKS[name].items()]
+        return SimpleNamespace(status_code=200), {"Stacks": [{"Outputs": outputs}]}
+
     def test_its_table_is_found_by_its_outputs(
         self, stack: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # a local one that is configured as well must not be touched
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{free_port()}")
-        where = ("--stack", stack, "--region", REGION)
+        where = ("--stack", stack, "--region", self.REGION)
 
         made = data("account", "create", "--name", "Ada", *where)
 
         client = boto3.client(
-            "dynamodb", region_name=REGION, endpoint_url=f"https://dynamodb.{REGION}.amazonaws.com"
+            "dynamodb",
+            region_name=self.REGION,
+            endpoint_url="https://dynamodb.eu-west-1.amazonaws.com",
         )
-        ledger = Ledger(client, TABLE)
-        stored = Accounts(client, TABLE, ledger).list_accounts()
+        ledger = Ledger(client, "losi-deployed")
+        stored = Accounts(client, "losi-deployed", ledger).list_accounts()
         assert [f"acct_{account.id}" for account in stored] == [made["id"]]
 
     def test_the_environment_can_name_it(self, stack: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LOSI_STACK", stack)
-        monkeypatch.setenv("AWS_REGION", REGION)
+        monkeypatch.setenv("AWS_REGION", self.REGION)
 
         assert data("account", "list") == []
 
     def test_an_unknown_stack(self, stack: str) -> None:
-        said = error("account", "list", "--stack", "losi-dev", "--region", REGION)
+        said = error("account", "list", "--stack", "losi-dev", "--region", self.REGION)
 
         assert said.startswith("AWS refused: ")
         assert "does not exist" in said
 
-    def test_a_stack_of_something_else(self, cloudformation: FakeCloudFormation) -> None:
-        cloudformation.outputs["other"] = []
-
-        said = error("account", "list", "--stack", "other", "--region", REGION)
+    def test_a_stack_of_something_else(self, stack: str) -> None:
+        said = error("account", "list", "--stack", "other", "--region", self.REGION)
 
         assert said == "The stack other in eu-west-1 has no output TableName."
 
@@ -106,6 +100,6 @@ class TestADeployedStack:
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
-        said = error("account", "list", "--stack", "losi-prod", "--region", REGION)
+        said = error("account", "list", "--stack", "losi-prod", "--region", self.REGION)
 
         assert said.startswith("No AWS credentials were found.")
