@@ -71,11 +71,13 @@ def _port() -> int | None:
 
 
 def _listen(port: int) -> socket.socket | None:
-    """Bind first, so that a busy port is said before anything else is set up."""
+    """Listen first: a busy port is said before anything else is set up, and whoever calls once
+    the banner is there finds the door open."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
+        listener.listen()
     except OSError as error:
         print(
             f"Port {port} cannot be used: {error.strerror}. Stop what runs there, or choose "
