@@ -37,7 +37,7 @@ BACKOFF_SECONDS = 0.25
 #: A provider that asks for a longer pause than this is left for the next route.
 LONGEST_BACKOFF_SECONDS = 5.0
 #: Failures that another attempt on the same route cannot mend.
-_PERMANENT = {"upstream_credentials", "upstream_model_not_found"}
+_PERMANENT = {"upstream_not_configured", "upstream_model_not_found"}
 
 T = TypeVar("T")
 #: Its directives may ask for silences of up to a minute.
@@ -194,6 +194,9 @@ class Router:
             route.model,
             error.code,
         )
+        if error.code == "upstream_credentials":
+            vendor = vendors()[route.provider]
+            logger.error("%s refuses our credentials: check %s", vendor.name, vendor.key_variable)
         if error.retryable:
             self._health.failed(route)
 

@@ -23,7 +23,7 @@ class Registry:
     def provider(self, name: str, *, refresh: bool = False) -> Provider:
         """Blocks when it fetches credentials: call it in a worker thread.
 
-        Raises UpstreamUnavailableError (503, `upstream_credentials`) when there are none: the
+        Raises UpstreamUnavailableError (503, `upstream_not_configured`) when there are none: the
         log tells the operator which variable is missing, the caller learns nothing secret.
         """
         vendor = vendors()[name]
@@ -36,7 +36,7 @@ class Registry:
             )
             raise UpstreamUnavailableError(
                 "This model is not available right now. The operator has been told why.",
-                code="upstream_credentials",
+                code="upstream_not_configured",
             )
         known = self._made.get(name)
         if known is None or known[0] != (base_url, key):

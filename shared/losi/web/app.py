@@ -65,7 +65,8 @@ def create_app(*routers: APIRouter) -> FastAPI:
     app.add_exception_handler(LosiError, _losi_error)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(RequestValidationError, _request_validation_error)
-    app.add_middleware(RequestContext)
+    # from the inside out: a crash is rendered, gets its CORS headers, then those of every response
+    app.add_middleware(LastResort)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
@@ -74,15 +75,12 @@ def create_app(*routers: APIRouter) -> FastAPI:
         expose_headers=EXPOSED_HEADERS,
         max_age=86400,
     )
+    app.add_middleware(RequestContext)
     return app
 
 
 class RequestContext:
-    """Gives every request its id and every response the headers that all of them carry.
-
-    Also the last line: what no handler caught becomes a 500 in our envelope, and a log line
-    with the place of the failure but none of the request's content.
-    """
+    """Gives every request its id and every response the headers that all of them carry."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -93,12 +91,10 @@ class RequestContext:
             return
         request_id = f"req_{keys.random_id(16)}"
         scope.setdefault("state", {})["request_id"] = request_id
-        started, began = False, time.monotonic()
+        began = time.monotonic()
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 elapsed = round((time.monotonic() - began) * 1000)
                 message["headers"] = [
                     *message.get("headers", []),
@@ -108,12 +104,35 @@ class RequestContext:
                 ]
             await send(message)
 
+        await self.app(scope, receive, send_with_headers)
+
+
+class LastResort:
+    """What no handler caught becomes a 500 in our envelope, and a log line with the place of the
+    failure but none of the request's content.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
         try:
-            await self.app(scope, receive, send_with_headers)
+            await self.app(scope, receive, watched_send)
         except Exception as error:
+            request_id = scope["state"]["request_id"]
             log_failure(error, request_id)
             if not started:
-                await render(internal_error(request_id))(scope, receive, send_with_headers)
+                await render(internal_error(request_id))(scope, receive, send)
 
 
 def log_failure(error: BaseException, request_id: str) -> None:

@@ -195,6 +195,27 @@ async def test_when_every_route_fails_the_last_failure_is_told() -> None:
         await Router(providers, sleep=Naps()).stream(job(route("openai"), route("anthropic")))
 
 
+async def test_a_provider_without_credentials_is_left_at_once_and_no_secret_read_for_it() -> None:
+    missing = UpstreamUnavailableError("not set up", code="upstream_not_configured")
+    registry = FakeRegistry(openai=FakeProvider(missing), anthropic=FakeProvider(ANSWER))
+
+    _, answered = await Router(registry).stream(job(route("openai"), route("anthropic")))
+
+    assert (answered.route.provider, answered.attempts) == ("anthropic", 2)
+    assert registry.refreshed == []
+
+
+async def test_the_operator_is_told_which_credentials_a_provider_refused(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    registry = FakeRegistry(openai=FakeProvider(upstream_error(401, "OpenAI")))
+
+    with pytest.raises(UpstreamUnavailableError):
+        await Router(registry).stream(job(route("openai")))
+
+    assert "OpenAI refuses our credentials: check LOSI_OPENAI_API_KEY" in caplog.text
+
+
 async def test_credentials_that_a_provider_refuses_are_read_again_once() -> None:
     registry = FakeRegistry(openai=FakeProvider(upstream_error(401, "OpenAI"), ANSWER))
     naps = Naps()

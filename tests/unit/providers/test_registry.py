@@ -64,7 +64,7 @@ def test_without_credentials_the_operator_is_told_and_the_caller_nothing(
         Registry().provider("openai")
 
     assert "LOSI_OPENAI_API_KEY" in caplog.text
-    assert (caught.value.status, caught.value.code) == (503, "upstream_credentials")
+    assert (caught.value.status, caught.value.code) == (503, "upstream_not_configured")
     assert "LOSI_" not in caught.value.message and "OpenAI" not in caught.value.message
 
 
