@@ -5,6 +5,7 @@ It lives in a virtual environment of its own, because its pins conflict with our
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 import signal
@@ -80,7 +81,7 @@ def local_template(built: Path, variables: Mapping[str, str]) -> Path:
     functions should not declare those of a local run. The provider secret is left out: there is
     none here, and without it credentials come from the environment.
     """
-    template = load_template(built)
+    template = copy.deepcopy(load_template(built))
     template["Globals"]["Function"]["Environment"]["Variables"].update(variables)
     for resource in template["Resources"].values():
         declared = resource.get("Properties", {}).get("Environment", {}).get("Variables", {})

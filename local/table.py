@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +35,9 @@ def _intrinsic(loader: _TemplateLoader, suffix: str, node: yaml.Node) -> dict[st
 yaml.add_multi_constructor("!", _intrinsic, Loader=_TemplateLoader)
 
 
+@cache
 def load_template(template: Path = TEMPLATE) -> dict[str, Any]:
-    """The template as plain data, intrinsic functions in their long form."""
+    """The template as plain data, intrinsic functions in their long form. Not to be changed."""
     loaded: dict[str, Any] = yaml.load(template.read_text(), Loader=_TemplateLoader)
     return loaded
 

@@ -18,14 +18,20 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.dynamodb_local", "tests.deployment"]
 
 
+@pytest.fixture(scope="module")
+def moto_client() -> Iterator[DynamoDBClient]:
+    """One a module: making a client takes longer than a hundred requests."""
+    with pytest.MonkeyPatch.context() as environment, mock_aws():
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        yield boto3.client("dynamodb")
+
+
 @pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[DynamoDBClient, str]]:
+def table(moto_client: DynamoDBClient) -> Iterator[tuple[DynamoDBClient, str]]:
     """A client for a new, empty table within this process, and the table's name.
 
     Fast, and enough for one request after another; for concurrency take `losi_table`.
     """
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
-        client = boto3.client("dynamodb")
-        create_table(client, "losi")
-        yield client, "losi"
+    create_table(moto_client, "losi")
+    yield moto_client, "losi"
+    moto_client.delete_table(TableName="losi")  # moto's transactions copy all that there is

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
-from moto import mock_aws
 
-from local.table import create_table
 from losi.accounts import Accounts
 from losi.auth import Authenticator
 from losi.ledger import Ledger
@@ -19,7 +15,7 @@ from tests.ledger_world import Clock
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-TABLE = "losi-unit"
+TABLE = "losi"
 
 
 @pytest.fixture
@@ -27,20 +23,15 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(scope="module")
-def client() -> Iterator[DynamoDBClient]:
-    """A DynamoDB client with the table `TABLE`; also what the environment leads to.
-
-    One for all tests of a module, for speed: each test has accounts of its own.
-    """
-    with pytest.MonkeyPatch.context() as environment, mock_aws():
-        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        environment.setenv("LOSI_TABLE", TABLE)
-        for name in ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_REGION", "AWS_PROFILE", "LOSI_STACK"):
-            environment.delenv(name, raising=False)
-        client = boto3.client("dynamodb")
-        create_table(client, TABLE)
-        yield client
+@pytest.fixture
+def client(table: tuple[DynamoDBClient, str], monkeypatch: pytest.MonkeyPatch) -> DynamoDBClient:
+    """A DynamoDB client with the empty table `TABLE`; also what the environment leads to."""
+    client, name = table
+    assert name == TABLE
+    monkeypatch.setenv("LOSI_TABLE", TABLE)
+    for variable in ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_REGION", "AWS_PROFILE", "LOSI_STACK"):
+        monkeypatch.delenv(variable, raising=False)
+    return client
 
 
 @pytest.fixture

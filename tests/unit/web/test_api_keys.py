@@ -40,10 +40,11 @@ FIELDS = [
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
-@pytest.fixture(scope="module")
-def accounts(client: DynamoDBClient) -> Iterator[Accounts]:
-    """The app's own, as the app makes it from the environment."""
-    made = (store.client, dependencies.ledger, dependencies.accounts, dependencies.authenticator)
+@pytest.fixture
+def accounts(client: DynamoDBClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Accounts]:
+    """The app's own, on this test's table."""
+    monkeypatch.setattr(store, "client", lambda: client)
+    made = (dependencies.ledger, dependencies.accounts, dependencies.authenticator)
     for function in made:
         function.cache_clear()
     yield dependencies.accounts()
