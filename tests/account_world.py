@@ -1,0 +1,43 @@
+"""What tests of accounts and keys need around them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from losi import keys
+from losi.accounts import NewKey
+from losi.auth import Authenticator
+from losi.ledger import Ledger
+from losi.principal import Principal
+from losi.records import Key
+from losi.table import Table
+from losi.usage import Usage
+from tests.unit.conftest import TABLE
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+CHAT = frozenset({"chat.completions"})
+A_KEY = NewKey("a key", CHAT)
+
+
+def items(client: DynamoDBClient, account_id: str) -> dict[str, Any]:
+    return {item["sk"]["S"]: item for item in Table(client, TABLE).query(account_id)}
+
+
+def disabled(key: Key) -> Key:
+    return replace(key, is_enabled=False)
+
+
+class Caller:
+    """A warm process that has the key's authentication cached, and keeps calling."""
+
+    def __init__(self, authenticator: Authenticator, ledger: Ledger, secret: keys.ApiKey) -> None:
+        self._ledger = ledger
+        self.principal: Principal = authenticator.authenticate(f"Bearer {secret.text}")
+
+    def call(self) -> None:
+        request_id = f"req_{keys.random_id(8)}"
+        admission = self._ledger.admit(self.principal, "4o", request_id, 1, 2, 4e9)
+        self._ledger.settle(admission.hold, Usage(3, 4))

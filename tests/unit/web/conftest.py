@@ -1,0 +1,48 @@
+"""The API of `losi.web` on this test's table, and a key with every permission."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from losi import keys, store
+from losi.accounts import Accounts, NewKey
+from losi.web import api_keys, dependencies, models
+from losi.web.app import create_app
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+from tests.unit.web.api_keys_world import ALL, Api
+
+
+@pytest.fixture
+def accounts(client: DynamoDBClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Accounts]:
+    """The app's own, on this test's table."""
+    monkeypatch.setattr(store, "client", lambda: client)
+    made = (dependencies.ledger, dependencies.accounts, dependencies.authenticator)
+    for function in made:
+        function.cache_clear()
+    yield dependencies.accounts()
+    for function in made:
+        function.cache_clear()
+
+
+@pytest.fixture
+def account_id(accounts: Accounts) -> str:
+    return accounts.create_account("ultra").id
+
+
+@pytest.fixture
+def secret(accounts: Accounts, account_id: str) -> keys.ApiKey:
+    return accounts.create_key(account_id, NewKey("admin", ALL))[1]
+
+
+@pytest.fixture
+async def api(secret: keys.ApiKey) -> AsyncIterator[Api]:
+    transport = httpx.ASGITransport(app=create_app(api_keys.router, models.router))
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as http:
+        yield Api(http, secret)
