@@ -11,7 +11,7 @@ from typing import Any
 from losi.catalog import Route
 from losi.providers.anthropic_messages import Conversation, with_cache_control
 from losi.providers.base import Json
-from losi.providers.conversation import allowed_tools, invalid, not_understood
+from losi.providers.conversation import allowed_tools, invalid, not_understood, thinking_budget
 
 #: Anthropic's own parameters, sent on as they come.
 _NATIVE = ("cache_control", "top_k")
@@ -24,10 +24,6 @@ _UNDERSTOOD = frozenset({"response_format", *_SHARED, *_LIMITS, *_TOOLS, *_ACCOU
 #: Models that only think by a budget of tokens and know no effort: a closed set, as later ones
 #: think adaptively. https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking
 _BUDGET_MODELS = re.compile(r"claude-(3|(opus|sonnet|haiku)-4(-[015]\b|-20\d{6}|$))")
-
-#: What share of the output limit may be thought away, where effort must be said as a budget.
-_BUDGET_SHARES = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.9, "max": 0.95}
-_MIN_BUDGET = 1024
 
 _JSON_INSTRUCTION = (
     "Answer with one valid JSON object and nothing else: no text around it, no code fence."
@@ -198,13 +194,10 @@ def _add_thinking(out: Json, body: Json, conversation: Conversation) -> None:
 
 
 def _budget(effort: Any, max_tokens: int, conversation: Conversation) -> Json | None:
-    """Thinking tokens count towards `max_tokens`; with no room left to answer, none are asked."""
     if effort in (None, "none") or not conversation.takes_thinking:
         return None
-    if effort not in _BUDGET_SHARES:
-        invalid("reasoning_effort", f"Use 'none' or one of {', '.join(_BUDGET_SHARES)}.")
-    budget = max(_MIN_BUDGET, int(max_tokens * _BUDGET_SHARES[effort]))
-    return {"type": "enabled", "budget_tokens": budget} if budget < max_tokens else None
+    budget = thinking_budget(effort, max_tokens)
+    return None if budget is None else {"type": "enabled", "budget_tokens": budget}
 
 
 def _add_sampling(out: Json, body: Json) -> None:

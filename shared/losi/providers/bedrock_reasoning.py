@@ -6,15 +6,13 @@ Converse has no field for it that every family takes, so it goes into the model'
 import re
 
 from losi.providers.base import Json
+from losi.providers.conversation import thinking_budget
 
 #: Claude before 4.6 thinks within a budget of tokens; later ones decide themselves how much.
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-adaptive-thinking.html
 _BUDGETED_CLAUDE = re.compile(
     r"claude-3-7|claude-(?:opus|sonnet|haiku)-4(?:-[015])?(?:-\d{8}|-v|$)"
 )
-#: Share of the output limit to think with; the answer needs the rest.
-_BUDGET_SHARES = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.9, "max": 0.95}
-_SMALLEST_BUDGET = 1024
 
 
 def reasoning_fields(
@@ -28,9 +26,9 @@ def reasoning_fields(
     if forced_tool or _answer_has_begun(messages):
         return {}  # Claude refuses to think then
     if _BUDGETED_CLAUDE.search(model):
-        budget = max(_SMALLEST_BUDGET, int(max_tokens * _BUDGET_SHARES.get(effort, 0.5)))
-        if budget >= max_tokens:
-            return {}  # no room to think and to answer
+        budget = thinking_budget(effort, max_tokens)
+        if budget is None:
+            return {}
         return {"thinking": {"type": "enabled", "budget_tokens": budget}}
     level = "low" if effort == "minimal" else effort
     return {"thinking": {"type": "adaptive"}, "output_config": {"effort": level}}

@@ -21,6 +21,10 @@ Named = tuple[str, Json]
 
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[^;,]*)*;base64,", re.ASCII | re.I)
 
+#: What share of the output limit may be thought away, where effort must be said as a budget.
+_BUDGET_SHARES = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.9, "max": 0.95}
+_SMALLEST_BUDGET = 1024
+
 
 @dataclass(frozen=True, slots=True)
 class DataUri:
@@ -182,3 +186,11 @@ def parse_data_uri(where: str, url: str) -> DataUri:
     if not data:
         invalid(where, "The data URI holds no data.")
     return DataUri((match[1] or "text/plain").lower(), text, data)
+
+
+def thinking_budget(effort: Any, max_tokens: int) -> int | None:
+    """Tokens to think with, which count towards `max_tokens`; None without room left to answer."""
+    if effort not in _BUDGET_SHARES:
+        invalid("reasoning_effort", f"Use 'none' or one of {', '.join(_BUDGET_SHARES)}.")
+    budget = max(_SMALLEST_BUDGET, int(max_tokens * _BUDGET_SHARES[effort]))
+    return budget if budget < max_tokens else None
