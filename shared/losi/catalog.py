@@ -118,7 +118,7 @@ class Catalog:
     def find(self, model_id: str, plan: Plan) -> Model:
         """Raises ModelNotFoundError (404), or ModelNotInPlanError (403) naming plans with it."""
         model = self._by_id.get(model_id)
-        if model is None:
+        if model is None or not model.plans:  # no plan has it: retired, kept for past usage
             known = ", ".join(model.id for model in self.of_plan(plan))
             raise ModelNotFoundError(
                 f"The model '{model_id[:64]}' does not exist. Your plan has: {known}.",

@@ -1,9 +1,13 @@
 """The catalogue as a price list and as a promise of patience with its upstreams."""
 
+from importlib.resources import files
+
 import pytest
 from pydantic import ValidationError
 
 from losi.catalog import Prices, catalog, parse_catalog
+from losi.errors import ModelNotFoundError
+from losi.plans import plans
 from losi.usage import Usage
 
 #: As an operator would add one (docs/models.md), with nothing that may be left out.
@@ -50,3 +54,14 @@ def test_upstreams_that_are_silent_for_minutes_are_waited_for() -> None:
             # ten milliseconds a token: what Claude took for a tool argument without a word
             assert route.chunk_timeout >= model.max_output_tokens * 0.010
             assert route.first_chunk_timeout >= (300 if "reasoning" in model.features else 120)
+
+
+def test_a_retired_model_is_gone_for_callers_and_kept_for_the_usage_of_the_past() -> None:
+    shipped = files("losi").joinpath("models.toml").read_text("utf-8")
+    everywhere = 'plans = ["free", "plus", "pro", "ultra"]'
+    retired = parse_catalog(shipped.replace(everywhere, "plans = []"))
+
+    with pytest.raises(ModelNotFoundError):
+        retired.find("gpt-4o-mini", plans()["ultra"])
+    kept = retired.by_code("4om")
+    assert kept is not None and kept.prices.output > 0
