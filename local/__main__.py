@@ -36,7 +36,7 @@ def main() -> int:
     os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
 
     # only now: these read the environment
-    from losi import store
+    from losi.store import client as store
     from losi.web import api_keys, api_usage, chat_completions, dependencies, models
     from losi.web.app import create_app
 

@@ -1,8 +1,8 @@
 """What `make run` prints: where it is, the key, and two things to paste."""
 
-from losi.catalog import catalog
-from losi.providers.registry import configured
-from losi.providers.vendors import vendors
+from losi.catalogue.models import catalog
+from losi.catalogue.providers import vendors
+from losi.upstream.registry import configured
 
 
 def banner(base_url: str, key: str) -> str:

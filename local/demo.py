@@ -4,17 +4,17 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from losi import keys
-from losi.accounts import Accounts, NewKey
 from losi.errors import NotFoundError
-from losi.principal import PERMISSIONS
+from losi.identity.principal import PERMISSIONS
+from losi.identity.secret import Secret, mint, new_account_id, parse
+from losi.management.accounts import Accounts, NewKey
 
 KEY_NAME = "Demo key"
 
 
 def ensure_demo_key(accounts: Accounts, demo_env: Path) -> str:
     """The key of the last start, made valid in this table; a new one at the first start."""
-    key = _remembered(demo_env) or keys.mint(keys.new_account_id())
+    key = _remembered(demo_env) or mint(new_account_id())
     if not _exists(lambda: accounts.account(key.account_id)):
         accounts.create_account("ultra", name="Demo", account_id=key.account_id)
     if not _exists(lambda: accounts.key(key.account_id, key.key_id)):
@@ -40,11 +40,11 @@ def write_demo_env(demo_env: Path, base_url: str, key: str) -> None:
         file.write(text)
 
 
-def _remembered(demo_env: Path) -> keys.ApiKey | None:
+def _remembered(demo_env: Path) -> Secret | None:
     if not demo_env.is_file():
         return None
     for line in demo_env.read_text().splitlines():
         name, _, value = line.partition("=")
         if name == "OPENAI_API_KEY":
-            return keys.parse(value.strip())
+            return parse(value.strip())
     return None

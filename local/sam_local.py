@@ -76,7 +76,7 @@ def start(port: int) -> None:
 
 def demo_key(base_url: str, endpoint: str) -> str:
     # only now: these read the environment
-    from losi import store
+    from losi.store import client as store
     from losi.web import dependencies
 
     create_table(store.client(), store.table_name())

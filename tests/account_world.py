@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from losi import keys
-from losi.accounts import NewKey
-from losi.auth import Authenticator
-from losi.ledger import Ledger
-from losi.principal import Principal
-from losi.records import Key
-from losi.table import Table
-from losi.usage import Usage
+from losi.identity.authenticator import Authenticator
+from losi.identity.key import Key
+from losi.identity.principal import Principal
+from losi.identity.secret import Secret
+from losi.ids import random_id
+from losi.management.accounts import NewKey
+from losi.metering.ledger import Ledger
+from losi.metering.usage import Usage
+from losi.store.table import Table
 from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
@@ -33,11 +34,11 @@ def disabled(key: Key) -> Key:
 class Caller:
     """A warm process that has the key's authentication cached, and keeps calling."""
 
-    def __init__(self, authenticator: Authenticator, ledger: Ledger, secret: keys.ApiKey) -> None:
+    def __init__(self, authenticator: Authenticator, ledger: Ledger, secret: Secret) -> None:
         self._ledger = ledger
         self.principal: Principal = authenticator.authenticate(f"Bearer {secret.text}")
 
     def call(self) -> None:
-        request_id = f"req_{keys.random_id(8)}"
+        request_id = f"req_{random_id(8)}"
         admission = self._ledger.admit(self.principal, "4o", request_id, 1, 2, 4e9)
         self._ledger.settle(admission.hold, Usage(3, 4))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from losi.day_item import REQUESTS, USAGE_COUNTERS, DayItem
+from losi.metering.day_item import REQUESTS, USAGE_COUNTERS, DayItem
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from losi.catalogue.plans import Plan
 from losi.errors import LosiError
-from losi.ledger import Admission, Ledger
-from losi.plans import Plan
-from losi.principal import Principal
-from losi.usage import Usage
+from losi.identity.principal import Principal
+from losi.metering.ledger import Admission, Ledger
+from losi.metering.usage import Usage
 from tests.dynamodb_local import connect
 
 if TYPE_CHECKING:

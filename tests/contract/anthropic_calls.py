@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from losi.catalog import Route
-from losi.providers.anthropic import AnthropicProvider
-from losi.providers.base import ProviderCall
+from losi.catalogue.models import Route
+from losi.upstream.anthropic.client import AnthropicProvider
+from losi.upstream.provider import ProviderCall
 from tests.contract.cassettes import Cassette, load
 from tests.fake_upstream import FakeUpstream
 

@@ -5,9 +5,9 @@ from typing import Any
 import boto3
 from botocore.validate import ParamValidator
 
-from losi.catalog import Route
-from losi.providers.base import ProviderCall
-from losi.providers.bedrock_request import converse_request
+from losi.catalogue.models import Route
+from losi.upstream.bedrock.request import converse_request
+from losi.upstream.provider import ProviderCall
 
 Json = dict[str, Any]
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"

@@ -7,12 +7,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from losi.catalog import Route
-from losi.providers.anthropic_request import translate
-from losi.providers.anthropic_response import completion
-from losi.providers.anthropic_stream import StreamState
-from losi.providers.base import Json
-from losi.providers.sse import SseParser
+from losi.catalogue.models import Route
+from losi.upstream.anthropic.request import translate
+from losi.upstream.anthropic.response import completion
+from losi.upstream.anthropic.stream import StreamState
+from losi.upstream.provider import Json
+from losi.upstream.sse import SseParser
 from tests.contract.anthropic_types import accumulate, check_request, comparable
 from tests.contract.cassettes import Cassette, load
 

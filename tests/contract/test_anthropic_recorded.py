@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from anthropic.lib.streaming._messages import accumulate_event
 
-from losi.providers.anthropic_response import completion
-from losi.providers.base import Json
+from losi.upstream.anthropic.response import completion
+from losi.upstream.provider import Json
 from tests.contract.anthropic_calls import call, cassette, provider
 from tests.contract.anthropic_types import (
     accumulate,

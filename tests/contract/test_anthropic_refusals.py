@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from losi.errors import InvalidRequestError, LosiError, UpstreamError, UpstreamUnavailableError
-from losi.providers.anthropic import AnthropicProvider
+from losi.upstream.anthropic.client import AnthropicProvider
 from tests.contract.anthropic_calls import call, cassette, provider
 from tests.fake_upstream import FakeUpstream, Reply
 

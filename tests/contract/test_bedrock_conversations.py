@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from losi.providers.bedrock_messages import tool_use_id
+from losi.upstream.bedrock.messages import tool_use_id
 from tests.contract.bedrock_requests import WEATHER, Json, result, translated
 
 words = st.text(min_size=1, max_size=12).filter(str.strip)

@@ -17,11 +17,11 @@ from botocore.exceptions import (
 from botocore.stub import Stubber
 from openai.types.chat import ChatCompletion
 
-from losi.catalog import Route
+from losi.catalogue.models import Route
 from losi.errors import InvalidRequestError, UpstreamError
-from losi.providers.base import ProviderCall
-from losi.providers.bedrock import BedrockProvider, bedrock_client
-from losi.providers.bedrock_errors import translate_error
+from losi.upstream.bedrock.client import BedrockProvider, bedrock_client
+from losi.upstream.bedrock.errors import translate_error
+from losi.upstream.provider import ProviderCall
 from tests.contract import bedrock_server
 from tests.contract.bedrock_server import BedrockServer
 

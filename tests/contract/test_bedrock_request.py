@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from losi.catalogue.providers import vendors
 from losi.errors import InvalidRequestError
-from losi.providers.bedrock_messages import MAX_IMAGE_BYTES, tool_use_id
-from losi.providers.bedrock_request import NO_TOOL, left_out
-from losi.providers.vendors import vendors
+from losi.upstream.bedrock.messages import MAX_IMAGE_BYTES, tool_use_id
+from losi.upstream.bedrock.request import NO_TOOL, left_out
 from tests.contract.bedrock_requests import CLAUDE, USER, WEATHER, Json, called, result, translated
 
 ADAPTIVE = "us.anthropic.claude-opus-4-6-v1"

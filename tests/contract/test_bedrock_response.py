@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from losi.catalog import Route
+from losi.catalogue.models import Route
 from losi.errors import UpstreamError
-from losi.providers.base import ProviderCall
-from losi.providers.bedrock_response import StreamState, completion, usage
+from losi.upstream.bedrock.response import StreamState, completion, usage
+from losi.upstream.provider import ProviderCall
 
 Json = dict[str, Any]
 CALL = ProviderCall({"model": "m", "messages": []}, Route(provider="bedrock", model="m"), "r1")

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from openai.types.chat import ChatCompletionChunk
 
-from losi.catalog import Route
+from losi.catalogue.models import Route
 from losi.errors import InvalidRequestError, UpstreamError
-from losi.providers.base import ProviderCall
-from losi.providers.bedrock import READ_AHEAD, BedrockProvider
+from losi.upstream.bedrock.client import READ_AHEAD, BedrockProvider
+from losi.upstream.provider import ProviderCall
 from tests.contract.bedrock_server import BedrockServer, event_frame, exception_frame
 
 Json = dict[str, Any]

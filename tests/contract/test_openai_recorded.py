@@ -12,12 +12,12 @@ import pytest
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from losi.catalog import Route
+from losi.catalogue.models import Route
+from losi.catalogue.providers import vendors
 from losi.chat.chunks import ChunkStream, completion_usage, public_completion
 from losi.errors import InvalidRequestError, LosiError, UpstreamError
-from losi.providers.base import Json, ProviderCall
-from losi.providers.openai_compatible import OpenAICompatibleProvider, request_body
-from losi.providers.vendors import vendors
+from losi.upstream.openai.chat import OpenAICompatibleProvider, request_body
+from losi.upstream.provider import Json, ProviderCall
 from losi.web.chat_completions import parse_chat_request
 from tests.contract.cassettes import Cassette, load
 from tests.fake_upstream import FakeUpstream, Reply

@@ -10,10 +10,10 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionToolParam
 
-from losi.accounts import Accounts, NewKey
-from losi.ledger import Ledger
-from losi.store import partition, primary_key
-from losi.usage import Usage
+from losi.management.accounts import Accounts, NewKey
+from losi.metering.ledger import Ledger
+from losi.metering.usage import Usage
+from losi.store.client import partition, primary_key
 from tests.contract.cassettes import load
 from tests.dynamodb_local import dynamodb_environment
 from tests.e2e.world import MESSAGES, REPORTED, WORDS, World, open_world, word

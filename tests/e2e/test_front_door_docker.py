@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from local.docker import MACHINE
-from losi.usage import Usage
+from losi.metering.usage import Usage
 from tests.deployment import Build
 from tests.e2e.world import MESSAGES, REPORTED, WORDS, World, open_world, word
 from tests.fake_upstream import Reply

@@ -18,8 +18,8 @@ from local.demo import ensure_demo_key
 from local.docker import MACHINE
 from local.sam import function_environment, start_api
 from local.table import create_table
-from losi.accounts import Accounts
-from losi.ledger import Ledger
+from losi.management.accounts import Accounts
+from losi.metering.ledger import Ledger
 from tests.deployment import Build
 from tests.dynamodb_local import free_port
 

@@ -15,10 +15,10 @@ import orjson
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
-from losi.accounts import Accounts, NewKey
-from losi.ledger import DayUsage, Ledger
-from losi.principal import PERMISSIONS
-from losi.usage import Usage
+from losi.identity.principal import PERMISSIONS
+from losi.management.accounts import Accounts, NewKey
+from losi.metering.ledger import DayUsage, Ledger
+from losi.metering.usage import Usage
 from tests.dynamodb_local import dynamodb_environment
 from tests.fake_upstream import FakeUpstream, Reply
 from tests.front_door import FrontDoor, Function

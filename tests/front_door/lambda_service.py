@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.front_door.sandbox import Invocation, Sandbox
 
-EXEC_WRAPPER = Path(__file__).parents[2] / "shared/losi/runtime/exec-wrapper"
+EXEC_WRAPPER = Path(__file__).parents[2] / "shared/losi/aws/runtime/exec-wrapper"
 #: Of the tests' own environment a function sees no more than this.
 INHERITED = ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START")
 LAMBDA_ENVIRONMENT = {

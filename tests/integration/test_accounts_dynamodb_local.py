@@ -21,14 +21,14 @@ import httpx
 import pytest
 
 from local.table import create_table
-from losi import store
-from losi.accounts import Accounts, NewKey
 from losi.errors import LosiError
-from losi.keys import ApiKey
-from losi.ledger import Ledger
-from losi.principal import PERMISSIONS
-from losi.records import Key
-from losi.table import Table
+from losi.identity.key import Key
+from losi.identity.principal import PERMISSIONS
+from losi.identity.secret import Secret
+from losi.management.accounts import Accounts, NewKey
+from losi.metering.ledger import Ledger
+from losi.store import client as store
+from losi.store.table import Table
 from tests.dynamodb_local import dynamodb_environment
 
 if TYPE_CHECKING:
@@ -215,13 +215,13 @@ class TestConcurrentCreates:
         assert stored_keys(dynamodb, losi_table, account.id) == []
 
 
-def change(**changes: Any) -> Callable[[Accounts, ApiKey], object]:
+def change(**changes: Any) -> Callable[[Accounts, Secret], object]:
     return lambda accounts, key: accounts.change_key(
         key.account_id, key.key_id, lambda stored: replace(stored, **changes)
     )
 
 
-def rotate_at_once(accounts: Accounts, key: ApiKey) -> object:
+def rotate_at_once(accounts: Accounts, key: Secret) -> object:
     def allow(stored: Key) -> None:
         """Nothing to check."""
 
@@ -272,7 +272,7 @@ class TestAWarmProcess:
         self,
         accounts: Accounts,
         warm: ProcessPoolExecutor,
-        make: Callable[[Accounts, ApiKey], object],
+        make: Callable[[Accounts, Secret], object],
         expected: tuple[int, str],
     ) -> None:
         _, key = accounts.create_key(accounts.create_account("ultra").id, A_KEY)

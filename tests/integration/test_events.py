@@ -18,7 +18,7 @@ from moto import mock_aws
 
 from local.demo import ensure_demo_key
 from local.table import create_table, load_template
-from losi import store
+from losi.store import client as store
 from losi.web import dependencies
 from losi.web.chat_completions import chat_completions
 

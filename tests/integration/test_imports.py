@@ -106,4 +106,4 @@ def test_only_the_packages_of_every_request_are_loaded(imported: dict[str, Any])
 
 
 def test_no_program_of_the_operator_is_loaded(imported: dict[str, Any]) -> None:
-    assert not {"losi.cli", "losi.runtime"} & set(imported["modules"])
+    assert not {"losi.cli", "losi.aws.runtime"} & set(imported["modules"])

@@ -15,8 +15,8 @@ from botocore.config import Config
 from botocore.httpsession import URLLib3Session
 
 from losi.errors import StaleAuthentication, StoreUnavailableError
-from losi.ledger import Ledger
-from losi.usage import Usage
+from losi.metering.ledger import Ledger
+from losi.metering.usage import Usage
 from tests.ledger_invariants import check_invariants
 from tests.ledger_world import (
     ACCOUNT,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from losi.ledger import Hold, Ledger
-from losi.usage import Usage
+from losi.metering.ledger import Hold, Ledger
+from losi.metering.usage import Usage
 from tests.dynamodb_local import connect
 from tests.ledger_world import ACCOUNT, Clock, Meter, admit, caller, item_bytes, metered
 

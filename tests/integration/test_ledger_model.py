@@ -22,7 +22,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from losi.day_item import (
+from losi.errors import QuotaExceededError, RateLimitError, StaleAuthentication
+from losi.identity.principal import Principal
+from losi.metering.day_item import (
     DayItem,
     minute_of_day,
     requests_window,
@@ -30,10 +32,8 @@ from losi.day_item import (
     utc_day,
     valid_version,
 )
-from losi.errors import QuotaExceededError, RateLimitError, StaleAuthentication
-from losi.ledger import Hold, Ledger
-from losi.principal import Principal
-from losi.usage import MAX_TOKENS, Usage
+from losi.metering.ledger import Hold, Ledger
+from losi.metering.usage import MAX_TOKENS, Usage
 from tests.ledger_invariants import check_day_item
 from tests.ledger_world import Clock, caller, make_plan
 

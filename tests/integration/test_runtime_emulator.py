@@ -18,12 +18,12 @@ import httpx
 import pytest
 
 from local.listening import wait_until_listening
-from losi.runtime.response_stream import DELIMITER
+from losi.aws.runtime.response_stream import DELIMITER
 from tests.dynamodb_local import free_port
 from tests.obtain import skip_or_fail
 
 ROOT = Path(__file__).parents[2]
-WRAPPER = ROOT / "shared/losi/runtime/exec-wrapper"
+WRAPPER = ROOT / "shared/losi/aws/runtime/exec-wrapper"
 HANDLERS = ROOT / "tests/front_door/handlers"
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
 TIMEOUT_SECONDS = 2

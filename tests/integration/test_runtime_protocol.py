@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from losi.runtime.exchange import serve
-from losi.runtime.response_stream import ResponseStream
-from losi.runtime.runtime_api import LambdaContext, RuntimeApi, RuntimeApiError
+from losi.aws.runtime.exchange import serve
+from losi.aws.runtime.response_stream import ResponseStream
+from losi.aws.runtime.runtime_api import LambdaContext, RuntimeApi, RuntimeApiError
 from tests.front_door.http_server import port_of
 
 Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]

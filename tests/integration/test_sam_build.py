@@ -113,7 +113,7 @@ class TestLayer:
         assert [name for name in ("pytest", "pip", "bin") if (layer / name).exists()] == []
 
     def test_the_exec_wrapper_can_be_executed(self, layer: Path) -> None:
-        assert os.access(layer / "losi" / "runtime" / "exec-wrapper", os.X_OK)
+        assert os.access(layer / "losi" / "aws" / "runtime" / "exec-wrapper", os.X_OK)
 
 
 class TestFunctions:
@@ -163,4 +163,4 @@ for module in pkgutil.walk_packages(losi.__path__, "losi."):
 """
         imported = run_in_lambda_s_python(script, native / "LosiLayer" / "python", tmp_path).split()
 
-        assert {"losi.web.chat_completions", "losi.runtime.loop"} <= set(imported)
+        assert {"losi.web.chat_completions", "losi.aws.runtime.loop"} <= set(imported)

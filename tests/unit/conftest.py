@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from losi.accounts import Accounts
-from losi.auth import Authenticator
-from losi.ledger import Ledger
+from losi.identity.authenticator import Authenticator
+from losi.management.accounts import Accounts
+from losi.metering.ledger import Ledger
 from tests.ledger_world import Clock
 
 if TYPE_CHECKING:

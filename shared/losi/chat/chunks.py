@@ -7,9 +7,9 @@ crashes, two calls under one index are merged, a chunk behind the usage chunk lo
 
 from typing import Any
 
-from losi.chat.estimate import estimated, produced_characters
-from losi.keys import random_id
-from losi.usage import MAX_TOKENS, Usage, from_openai
+from losi.ids import random_id
+from losi.metering.estimate import estimated, produced_characters
+from losi.metering.usage import MAX_TOKENS, Usage, from_openai
 
 Json = dict[str, Any]
 

@@ -13,13 +13,10 @@ import anyio
 import anyio.to_thread
 import orjson
 
-from losi.auth import Authenticator
-from losi.catalog import Catalog, Model
-from losi.chat import estimate
+from losi.catalogue.models import Catalog, Model
 from losi.chat.chunks import ChunkStream, completion_usage, openai_usage, public_completion
 from losi.chat.prepare import output_limit
-from losi.chat.routing import Answered, Job, Router, answered_headers, candidates, prompts
-from losi.chat.schemas import ChatRequest
+from losi.chat.request import ChatRequest
 from losi.errors import (
     LosiError,
     ModelNotInPlanError,
@@ -28,10 +25,13 @@ from losi.errors import (
     StoreUnavailableError,
     error_event,
 )
-from losi.keys import random_id
-from losi.ledger import Admission, Hold, Ledger
-from losi.principal import Principal
-from losi.usage import Usage
+from losi.identity.authenticator import Authenticator
+from losi.identity.principal import Principal
+from losi.ids import random_id
+from losi.metering import estimate
+from losi.metering.ledger import Admission, Hold, Ledger
+from losi.metering.usage import Usage
+from losi.upstream.routing import Answered, Job, Router, answered_headers, candidates, prompts
 
 logger = logging.getLogger("losi.chat")
 

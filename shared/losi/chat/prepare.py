@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from losi.catalog import Model, Route
-from losi.chat.schemas import ChatRequest
+from losi.catalogue.models import Model, Route
+from losi.catalogue.providers import vendors
+from losi.chat.request import ChatRequest
 from losi.errors import InvalidRequestError
-from losi.providers.vendors import vendors
 
 Json = dict[str, Any]
 

@@ -7,10 +7,11 @@ import typer
 
 from losi.cli.output import minute, print_fields, print_json, print_table
 from losi.cli.session import Session, account_id, command, group
-from losi.records import Account, InvalidValue, valid_name
+from losi.identity.account import Account
+from losi.identity.values import InvalidValueError, valid_name
 
 if TYPE_CHECKING:
-    from losi.ledger import DayUsage
+    from losi.metering.ledger import DayUsage
 
 app = group("Create, show, change and delete accounts.")
 
@@ -124,7 +125,7 @@ def api_access(
       losi account api-access acct_Xy12Ab34Cd off
     """
     if switch not in ("on", "off"):
-        raise InvalidValue(f"'{switch}' is neither on nor off.")
+        raise InvalidValueError(f"'{switch}' is neither on nor off.")
     _show(session, session.accounts.set_api_access(account_id(account), switch == "on"))
 
 
@@ -169,7 +170,7 @@ def export(session: Session, account: AccountId) -> None:
     Example:
       losi account export acct_Xy12Ab34Cd > ada.json
     """
-    from losi.export import export_account
+    from losi.management.export import export_account
 
     today = datetime.now(UTC).date()
     print_json(export_account(session.accounts, session.ledger, account_id(account), today))
@@ -209,7 +210,7 @@ def _valid_email(email: str) -> str:
     user, _, host = email.partition("@")
     well_formed = user and host and email.isprintable() and " " not in email and len(email) <= 254
     if email and not well_formed:
-        raise InvalidValue(
+        raise InvalidValueError(
             "Invalid value for 'email': it is not an address such as ada@example.com."
         )
     return email

@@ -9,8 +9,9 @@ import typer
 from losi.cli.account import AccountId
 from losi.cli.output import minute, print_fields, print_json, print_table
 from losi.cli.session import Session, account_id, command, group, key_id
-from losi.principal import PERMISSIONS
-from losi.records import Key, valid_expiry, valid_name, valid_permission
+from losi.identity.key import Key
+from losi.identity.principal import PERMISSIONS
+from losi.identity.values import valid_expiry, valid_name, valid_permission
 
 app = group("Create, list and revoke API keys.")
 
@@ -41,7 +42,7 @@ def create(
       losi key create acct_Xy12Ab34Cd --name ci --test \\
           --permission chat.completions --expires-at 2030-01-31T00:00:00Z
     """
-    from losi.accounts import NewKey
+    from losi.management.accounts import NewKey
 
     new = NewKey(
         valid_name(name),

@@ -10,11 +10,13 @@ import typer
 
 from losi.cli.connection import CannotConnect, Connection, connect
 from losi.errors import LosiError, StoreUnavailableError
-from losi.records import InvalidValue, account_id_from, key_id_from
+from losi.identity.account import account_id_from
+from losi.identity.key import key_id_from
+from losi.identity.values import InvalidValueError
 
 if TYPE_CHECKING:
-    from losi.accounts import Accounts
-    from losi.ledger import Ledger
+    from losi.management.accounts import Accounts
+    from losi.metering.ledger import Ledger
 
 Stack = Annotated[
     str | None,
@@ -51,13 +53,13 @@ class Session:
 
     @cached_property
     def ledger(self) -> "Ledger":
-        from losi.ledger import Ledger
+        from losi.metering.ledger import Ledger
 
         return Ledger(self.connection.client, self.connection.table)
 
     @cached_property
     def accounts(self) -> "Accounts":
-        from losi.accounts import Accounts
+        from losi.management.accounts import Accounts
 
         return Accounts(self.connection.client, self.connection.table, self.ledger)
 
@@ -69,7 +71,7 @@ class Session:
             fail(self._why_unavailable(error.__cause__))
         except LosiError as error:
             fail(error.message)
-        except (InvalidValue, CannotConnect) as error:
+        except (InvalidValueError, CannotConnect) as error:
             fail(str(error))
 
     def _why_unavailable(self, cause: BaseException | None) -> str:
@@ -113,14 +115,14 @@ def group(help: str) -> typer.Typer:
 def account_id(text: str) -> str:
     found = account_id_from(text)
     if found is None:
-        raise InvalidValue(f"'{text}' is not an account id: they look like acct_Xy12Ab34Cd.")
+        raise InvalidValueError(f"'{text}' is not an account id: they look like acct_Xy12Ab34Cd.")
     return found
 
 
 def key_id(text: str) -> str:
     found = key_id_from(text)
     if found is None:
-        raise InvalidValue(f"'{text}' is not a key id: they look like key_Xy12Ab34.")
+        raise InvalidValueError(f"'{text}' is not a key id: they look like key_Xy12Ab34.")
     return found
 
 

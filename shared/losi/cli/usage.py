@@ -8,11 +8,12 @@ import typer
 from losi.cli.account import AccountId
 from losi.cli.output import print_json, print_table
 from losi.cli.session import Session, account_id, command
-from losi.records import InvalidValue
-from losi.usage import Usage
+from losi.identity.values import InvalidValueError
+from losi.metering.cost import cost as dollars
+from losi.metering.usage import Usage
 
 if TYPE_CHECKING:
-    from losi.ledger import DayUsage
+    from losi.metering.ledger import DayUsage
 
 DEFAULT_DAYS = 30
 
@@ -41,12 +42,12 @@ def usage(
     last = _day("--to", end) if end else datetime.now(UTC).date()
     first = _day("--from", start) if start else last - timedelta(DEFAULT_DAYS - 1)
     if first > last:
-        raise InvalidValue(f"--from {first} is after --to {last}. Swap them.")
+        raise InvalidValueError(f"--from {first} is after --to {last}. Swap them.")
     id = account_id(account)
     session.accounts.account(id)  # an account that does not exist is an error, not no usage
     days = session.ledger.usage(id, first, last)
     if session.as_json:
-        from losi.export import usage_json
+        from losi.management.export import usage_json
 
         print_json([usage_json(day) for day in days])
     else:
@@ -70,14 +71,14 @@ def _row(label: str, requests: int, used: Usage, cost: float) -> tuple[str, ...]
 
 def _cost(day: "DayUsage") -> float:
     """What the providers' list prices make of the day."""
-    from losi.catalog import catalog
+    from losi.catalogue.models import catalog
 
     models = [(catalog().by_code(code), used) for (_, code), (_, used) in day.by_key_model.items()]
-    return sum(model.prices.cost(used) for model, used in models if model)
+    return sum(dollars(model.prices, used) for model, used in models if model)
 
 
 def _day(option: str, text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise InvalidValue(f"{option} must be a date such as 2026-11-30.") from None
+        raise InvalidValueError(f"{option} must be a date such as 2026-11-30.") from None

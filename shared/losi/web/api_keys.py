@@ -15,10 +15,11 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 
-from losi.accounts import NewKey, no_such_key
 from losi.errors import InvalidRequestError, PermissionDeniedError
-from losi.principal import PERMISSIONS, Principal
-from losi.records import Key, iso, key_id_from, valid_expiry, valid_name, valid_permission
+from losi.identity.key import Key, key_id_from
+from losi.identity.principal import PERMISSIONS, Principal
+from losi.identity.values import iso, valid_expiry, valid_name, valid_permission
+from losi.management.accounts import NewKey, no_such_key
 from losi.web.dependencies import accounts, fresh_principal
 from losi.web.parsing import parse, read_json
 from losi.web.responses import JsonResponse

@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header, Query
 from starlette.responses import Response
 
-from losi.catalog import catalog
+from losi.catalogue.models import catalog
 from losi.errors import InvalidRequestError
-from losi.ledger import DayUsage
-from losi.principal import Principal
-from losi.usage import Usage
+from losi.identity.principal import Principal
+from losi.metering.cost import cost as dollars
+from losi.metering.ledger import DayUsage
+from losi.metering.usage import Usage
 from losi.web.dependencies import fresh_principal, ledger
 from losi.web.responses import JsonResponse
 
@@ -79,7 +80,7 @@ def grouped_rows(days: Iterable[DayUsage], group_by: Literal["model", "key"]) ->
             model = catalog().by_code(code)
             name = f"key_{key_id}" if group_by == "key" else model.id if model else code
             known = groups.get(name, (0, Usage(0, 0), 0.0))
-            cost = model.prices.cost(usage) if model else 0.0
+            cost = dollars(model.prices, usage) if model else 0.0
             groups[name] = (known[0] + requests, known[1] + usage, known[2] + cost)
         for name, (requests, usage, cost) in sorted(groups.items()):
             row = _row(day.day, requests, usage)

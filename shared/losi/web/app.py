@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from losi import keys
 from losi.errors import (
     InvalidRequestError,
     LosiError,
@@ -21,6 +20,7 @@ from losi.errors import (
     NotFoundError,
     ServerError,
 )
+from losi.ids import random_id
 from losi.web.parsing import invalid
 from losi.web.responses import JsonResponse, render
 
@@ -89,7 +89,7 @@ class RequestContext:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = f"req_{keys.random_id(16)}"
+        request_id = f"req_{random_id(16)}"
         scope.setdefault("state", {})["request_id"] = request_id
         began = time.monotonic()
 

@@ -9,13 +9,15 @@ import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 
-from losi.catalog import catalog
+from losi.catalogue.models import catalog
 from losi.chat.completions import Call, ChatCompletions
-from losi.chat.routing import Router
-from losi.chat.schemas import ChatCompletionRequest, ChatRequest, cross_check
+from losi.chat.request import ChatCompletionRequest, ChatRequest, cross_check
 from losi.errors import InvalidRequestError
-from losi.principal import Principal
+from losi.identity.principal import Principal
+from losi.upstream.registry import Registry
+from losi.upstream.routing import Router
 from losi.web.dependencies import authenticator, ledger, request_id
+from losi.web.formats import FORMATS
 from losi.web.parsing import parse, read_json
 from losi.web.relay import EVENT_STREAM, PLAIN, Opened, RelayResponse
 from losi.web.responses import render
@@ -30,7 +32,7 @@ MARGIN_SECONDS = 2.0
 
 @cache
 def chat_completions() -> ChatCompletions:
-    return ChatCompletions(authenticator(), ledger(), catalog(), Router())
+    return ChatCompletions(authenticator(), ledger(), catalog(), Router(Registry(FORMATS)))
 
 
 @router.post("/chat/completions")

@@ -11,11 +11,11 @@ from typing import Annotated
 from fastapi import Header
 from starlette.requests import Request
 
-from losi import store
-from losi.accounts import Accounts
-from losi.auth import Authenticator
-from losi.ledger import Ledger
-from losi.principal import Principal
+from losi.identity.authenticator import Authenticator
+from losi.identity.principal import Principal
+from losi.management.accounts import Accounts
+from losi.metering.ledger import Ledger
+from losi.store import client as store
 
 
 @cache

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
-from losi.catalog import catalog
-from losi.principal import Principal
+from losi.catalogue.models import catalog
+from losi.identity.principal import Principal
 from losi.web.dependencies import fresh_principal
 from losi.web.responses import JsonResponse
 

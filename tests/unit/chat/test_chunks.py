@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from losi.chat.chunks import ChunkStream, completion_usage, public_completion
-from losi.usage import Usage
+from losi.metering.usage import Usage
 
 
 def stream(*, include_usage: bool = False) -> ChunkStream:

@@ -10,22 +10,22 @@ from typing import Any
 import orjson
 import pytest
 
-from losi.accounts import Accounts, NewKey
-from losi.auth import Authenticator
-from losi.catalog import Catalog, Model, catalog
+from losi.catalogue.models import Catalog, Model, catalog
 from losi.chat import completions
 from losi.chat.completions import Call, ChatCompletions
-from losi.chat.routing import Router
 from losi.errors import (
     PermissionDeniedError,
     StoreUnavailableError,
     UpstreamError,
     UpstreamTimeoutError,
 )
-from losi.ledger import Hold, Ledger
-from losi.providers.base import Json, Provider, ProviderCall, malformed
-from losi.providers.registry import Registry
-from losi.usage import Usage
+from losi.identity.authenticator import Authenticator
+from losi.management.accounts import Accounts, NewKey
+from losi.metering.ledger import Hold, Ledger
+from losi.metering.usage import Usage
+from losi.upstream.provider import Json, Provider, ProviderCall, malformed
+from losi.upstream.registry import Registry
+from losi.upstream.routing import Router
 from losi.web.chat_completions import parse_chat_request
 from tests.ledger_invariants import check_invariants
 from tests.ledger_world import Clock

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from losi.catalog import Model, catalog
+from losi.catalogue.models import Model, catalog
+from losi.catalogue.plans import plans
 from losi.chat.prepare import needed_features, prepare, with_system_prompt
 from losi.errors import InvalidRequestError
-from losi.plans import plans
 from losi.web.chat_completions import parse_chat_request
 
 USER = {"role": "user", "content": "Hi"}

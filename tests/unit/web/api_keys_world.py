@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from losi import keys
-from losi.principal import PERMISSIONS
+from losi.identity.principal import PERMISSIONS
+from losi.identity.secret import Secret
 
 if TYPE_CHECKING:
     pass
@@ -36,7 +36,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 class Api:
     """Calls the API with one key."""
 
-    def __init__(self, http: httpx.AsyncClient, secret: keys.ApiKey | str) -> None:
+    def __init__(self, http: httpx.AsyncClient, secret: Secret | str) -> None:
         self._http = http
         self._text = secret if isinstance(secret, str) else secret.text
 
@@ -46,7 +46,7 @@ class Api:
         headers = {"Authorization": f"Bearer {self._text}"}
         return await self._http.request(method, path, json=json, params=params, headers=headers)
 
-    def using(self, secret: keys.ApiKey | str) -> Api:
+    def using(self, secret: Secret | str) -> Api:
         return Api(self._http, secret)
 
     async def create(self, **body: Any) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from losi import keys, store
-from losi.accounts import Accounts, NewKey
+from losi.identity.secret import Secret
+from losi.management.accounts import Accounts, NewKey
+from losi.store import client as store
 from losi.web import api_keys, dependencies, models
 from losi.web.app import create_app
 
@@ -37,12 +38,12 @@ def account_id(accounts: Accounts) -> str:
 
 
 @pytest.fixture
-def secret(accounts: Accounts, account_id: str) -> keys.ApiKey:
+def secret(accounts: Accounts, account_id: str) -> Secret:
     return accounts.create_key(account_id, NewKey("admin", ALL))[1]
 
 
 @pytest.fixture
-async def api(secret: keys.ApiKey) -> AsyncIterator[Api]:
+async def api(secret: Secret) -> AsyncIterator[Api]:
     transport = httpx.ASGITransport(app=create_app(api_keys.router, models.router))
     async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as http:
         yield Api(http, secret)

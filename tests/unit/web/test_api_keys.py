@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from losi import keys
-from losi.accounts import Accounts
+from losi.identity.secret import Secret, parse
+from losi.management.accounts import Accounts
 
 if TYPE_CHECKING:
     pass
@@ -25,7 +25,7 @@ class TestCreate:
         data = response.json()["data"]
         assert list(data) == FIELDS
         assert data["id"].startswith("key_")
-        assert keys.parse(data["key"])
+        assert parse(data["key"])
         assert data["name"] == "My New API Key"
         assert TIME.fullmatch(data["created_at"])
         assert data["last_used_at"] is None
@@ -109,7 +109,7 @@ class TestCreate:
 
 class TestList:
     async def test_keys_are_listed_masked_in_the_documented_form(
-        self, api: Api, secret: keys.ApiKey
+        self, api: Api, secret: Secret
     ) -> None:
         created = await api.create()
 
@@ -178,7 +178,7 @@ class TestChange:
         await api("PATCH", json={"is_enabled": True}, id=created["id"])
         assert (await user("GET", "/api/v1/models")).status_code == 200
 
-    async def test_a_key_may_disable_itself(self, api: Api, secret: keys.ApiKey) -> None:
+    async def test_a_key_may_disable_itself(self, api: Api, secret: Secret) -> None:
         await api("PATCH", json={"is_enabled": False}, id=f"key_{secret.key_id}")
 
         assert (await api.refused("GET"))["code"] == "key_disabled"
@@ -221,7 +221,7 @@ class TestRotate:
         data = response.json()["data"]
         assert list(data) == [*FIELDS, "old_key_expires_at"]
         assert data["id"] == created["id"]
-        assert keys.parse(data["key"])
+        assert parse(data["key"])
         assert data["key"] != created["key"]
         ends = datetime.fromisoformat(data["old_key_expires_at"])
         assert timedelta(hours=23) < ends - datetime.now(UTC) <= timedelta(hours=24)
@@ -273,7 +273,7 @@ class TestDelete:
 
         assert (await api.refused("DELETE", id=created["id"]))["status"] == 404
 
-    async def test_a_key_may_delete_itself(self, api: Api, secret: keys.ApiKey) -> None:
+    async def test_a_key_may_delete_itself(self, api: Api, secret: Secret) -> None:
         response = await api("DELETE", id=f"key_{secret.key_id}")
 
         assert response.json() == {"success": True}

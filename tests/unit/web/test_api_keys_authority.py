@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from losi import keys
-from losi.accounts import Accounts, NewKey
+from losi.identity.secret import Secret, parse
+from losi.management.accounts import Accounts, NewKey
 from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class TestPermissions:
         ],
     )
     async def test_every_endpoint_needs_its_own(
-        self, api: Api, secret: keys.ApiKey, method: str, path: str, permission: str
+        self, api: Api, secret: Secret, method: str, path: str, permission: str
     ) -> None:
         weak = api.using((await api.create(permissions=sorted(ALL - {permission})))["key"])
 
@@ -128,7 +128,7 @@ class TestAuthority:
         assert (await weak.refused("POST", json=BODY))["code"] == "missing_permission"
 
     async def test_it_may_not_change_a_stronger_key_even_to_less(
-        self, weak: Api, secret: keys.ApiKey
+        self, weak: Api, secret: Secret
     ) -> None:
         id = f"key_{secret.key_id}"
 
@@ -136,18 +136,18 @@ class TestAuthority:
             assert (await weak.refused("PATCH", json=change, id=id))["status"] == 403
 
     async def test_it_does_not_get_a_stronger_key_by_rotation(
-        self, api: Api, weak: Api, secret: keys.ApiKey
+        self, api: Api, weak: Api, secret: Secret
     ) -> None:
         error = await weak.refused("POST", ROTATE, json={}, id=f"key_{secret.key_id}")
 
         assert error["status"] == 403
         assert (await api("GET")).status_code == 200
 
-    async def test_it_may_delete_a_stronger_key(self, weak: Api, secret: keys.ApiKey) -> None:
+    async def test_it_may_delete_a_stronger_key(self, weak: Api, secret: Secret) -> None:
         assert (await weak("DELETE", id=f"key_{secret.key_id}")).status_code == 200
 
     async def test_a_key_that_expires_gives_nothing_that_lasts_longer(
-        self, api: Api, secret: keys.ApiKey
+        self, api: Api, secret: Secret
     ) -> None:
         permissions = sorted(ALL)
         data = await api.create(permissions=permissions, expires_at=in_days(2))
@@ -167,9 +167,7 @@ class TestAuthority:
         assert (await short.create(expires_at=in_days(1)))["key"]
         assert (await short("PATCH", json={"expires_at": in_days(1)}, id=id)).status_code == 200
 
-    async def test_a_test_key_deals_with_test_keys_only(
-        self, api: Api, secret: keys.ApiKey
-    ) -> None:
+    async def test_a_test_key_deals_with_test_keys_only(self, api: Api, secret: Secret) -> None:
         tester = api.using((await api.create(permissions=sorted(ALL), test=True))["key"])
         live = f"key_{secret.key_id}"
 
@@ -220,7 +218,7 @@ class TestSecrets:
             ]
         )
         for text in (created["key"], rotated["key"]):
-            key = keys.parse(text)
+            key = parse(text)
             assert key is not None
             assert key.secret not in everything
             assert key.hash not in caplog.text, "as boto3 would log it at DEBUG"

@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from losi.catalog import catalog
-from losi.ledger import DayUsage
-from losi.usage import Usage
+from losi.catalogue.models import catalog
+from losi.metering.ledger import DayUsage
+from losi.metering.usage import Usage
 from losi.web.api_usage import date_range, grouped_rows
 
 CLAUDE = Usage(1_000, 100, cached_tokens=800, cache_write_tokens=100)

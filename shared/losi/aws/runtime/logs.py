@@ -1,0 +1,62 @@
+"""Log lines as JSON, one a line: what Lambda's own runtime would set up, minus the content.
+
+A traceback is logged as types and places. Messages of exceptions may quote a prompt or a key.
+"""
+
+import json
+import logging
+import sys
+import traceback
+from typing import Any
+
+logger = logging.getLogger("losi.aws.runtime")
+
+
+class JsonLines(logging.Formatter):
+    request_id: str | None = None
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "timestamp": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if self.request_id:
+            line["requestId"] = self.request_id
+        if record.exc_info and record.exc_info[1]:
+            line |= describe(record.exc_info[1])
+        return json.dumps(line)
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """The types of an exception and its causes, and where it was raised."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    types: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None and len(types) < 5:
+        types.append(error_type(cause))
+        cause = cause.__cause__ or cause.__context__
+    places = [
+        f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_name}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    return {"errorType": types[0], "causes": types[1:], "location": places[-15:]}
+
+
+def error_type(error: BaseException) -> str:
+    return type(error).__name__
+
+
+def configure() -> JsonLines:
+    """Gives the root logger this format, unless the app has set up handlers of its own."""
+    formatter = JsonLines()
+    root = logging.getLogger()
+    if not root.handlers:
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(formatter)
+        root.addHandler(handler)
+    # of libraries only warnings: httpx and botocore would write a line for every call
+    logging.getLogger("losi").setLevel(logging.INFO)
+    return formatter

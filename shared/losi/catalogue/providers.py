@@ -1,0 +1,40 @@
+"""Vendors: rows of providers.toml, with their credentials from the environment or the secret."""
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Vendor(BaseModel):
+    """One provider as data; the fields are explained in providers.toml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    name: str
+    format: Literal["openai", "anthropic", "bedrock", "sandbox"]
+    base_url: str | None = None
+    base_url_variable: str | None = None
+    key_variable: str | None = None
+    key_header: Literal["authorization", "api-key", "x-api-key"] = "authorization"
+    key_optional: bool = False
+    max_tokens_parameter: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    stream_options: bool = True
+    developer_role: bool = False
+    native_n: bool = True
+    refused_message_fields: frozenset[str] = frozenset()
+    unsupported_parameters: frozenset[str] = frozenset()
+
+
+def parse_vendors(text: str) -> dict[str, Vendor]:
+    rows: dict[str, dict[str, Any]] = tomllib.loads(text)
+    return {name: Vendor.model_validate({"id": name, **row}) for name, row in rows.items()}
+
+
+@cache
+def vendors() -> dict[str, Vendor]:
+    """All vendors by the name that routes in models.toml use."""
+    return parse_vendors(files("losi.catalogue").joinpath("providers.toml").read_text("utf-8"))

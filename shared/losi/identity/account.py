@@ -1,0 +1,87 @@
+"""An account as stored: one profile item of the table."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from losi.catalogue.plans import Plan, plans
+from losi.errors import ServerError
+from losi.identity.secret import ACCOUNT_LENGTH
+from losi.identity.values import iso, public_id, time_of
+from losi.store.client import PROFILE, Item, primary_key
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    id: str
+    plan_name: str
+    name: str
+    email: str
+    created_at: datetime
+    api_access: bool = True
+    disabled: bool = False
+    #: Goes up with every change that authentication must see. Starts at the time of creation, so
+    #: that no mark of a record that once had the same id (the demo's) outdates a new one.
+    version: int = 1
+    key_count: int = 0
+    #: Keys created on the last day on which any was.
+    keys_made: int = 0
+    keys_made_on: str = ""
+
+    @classmethod
+    def from_item(cls, item: Item) -> "Account":
+        return cls(
+            id=item["pk"]["S"].partition("#")[2],
+            plan_name=item["plan"]["S"],
+            name=item["name"]["S"],
+            email=item["email"]["S"],
+            created_at=time_of(item["created_at"]),
+            api_access=item["api_access"]["BOOL"],
+            disabled=item["disabled"]["BOOL"],
+            version=int(item["version"]["N"]),
+            key_count=int(item["key_count"]["N"]),
+            keys_made=int(item["keys_made"]["N"]),
+            keys_made_on=item["keys_made_on"]["S"],
+        )
+
+    def to_item(self) -> Item:
+        return {
+            **primary_key(self.id, PROFILE),
+            "plan": {"S": self.plan_name},
+            "name": {"S": self.name},
+            "email": {"S": self.email},
+            "created_at": {"S": iso(self.created_at)},
+            "api_access": {"BOOL": self.api_access},
+            "disabled": {"BOOL": self.disabled},
+            "version": {"N": str(self.version)},
+            "key_count": {"N": str(self.key_count)},
+            "keys_made": {"N": str(self.keys_made)},
+            "keys_made_on": {"S": self.keys_made_on},
+        }
+
+    @property
+    def plan(self) -> Plan:
+        try:
+            return plans()[self.plan_name]
+        except KeyError:
+            raise ServerError(
+                f"This account's plan '{self.plan_name}' does not exist any more. "
+                "Contact support, so that the account is given another one."
+            ) from None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": f"acct_{self.id}",
+            "name": self.name,
+            "email": self.email,
+            "plan": self.plan_name,
+            "api_access": self.api_access,
+            "disabled": self.disabled,
+            "created_at": iso(self.created_at),
+            "key_count": self.key_count,
+        }
+
+
+def account_id_from(text: str) -> str | None:
+    """`acct_<id>` without its prefix, or None when no account can have that id."""
+    return public_id(text, "acct_", ACCOUNT_LENGTH)

@@ -1,0 +1,194 @@
+"""From the Authorization header to a Principal: one read when the key is new here, none after."""
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from losi.errors import AuthenticationError, PermissionDeniedError
+from losi.identity.account import Account
+from losi.identity.key import Key
+from losi.identity.principal import Principal
+from losi.identity.secret import PREFIX, Secret, parse, same_hash
+from losi.identity.values import iso
+from losi.store.client import PROFILE, key_sort
+from losi.store.table import Table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+CACHE_SECONDS = 300
+CACHE_SIZE = 1024
+DAY_SECONDS = 86_400
+
+
+class Authenticator:
+    """Safe to share between threads.
+
+    A cached principal may be out of date; the ledger refuses it then (`StaleAuthentication`),
+    by the versions it carries. Those marks stand in the day's item, so no entry outlives the day.
+    """
+
+    def __init__(
+        self, client: "DynamoDBClient", table: str, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._table = Table(client, table)
+        self._clock = clock
+        #: SHA-256 of the presented key -> when the entry ends, and the principal.
+        self._cache: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def authenticate(self, authorization: str | None, *, fresh: bool = False) -> Principal:
+        """Raises AuthenticationError (401), or PermissionDeniedError (403) without API access.
+
+        With `fresh` the records are read whatever the cache holds.
+        """
+        key = read_header(authorization)
+        digest = hashlib.sha256(key.text.encode()).digest()
+        if not fresh and (cached := self._cached(digest)) is not None:
+            return cached
+        with self._lock:
+            self._cache.pop(digest, None)  # should the key be refused now
+        now = self._clock()
+        principal, valid_until = verify(key, *self._read(key), now)
+        midnight = (now // DAY_SECONDS + 1) * DAY_SECONDS
+        self._remember(digest, min(now + CACHE_SECONDS, midnight, valid_until), principal)
+        return principal
+
+    def _cached(self, digest: bytes) -> Principal | None:
+        with self._lock:
+            ends, principal = self._cache.get(digest, (0.0, None))
+            if principal is None or self._clock() >= ends:
+                return None
+            self._cache.move_to_end(digest)
+            return principal
+
+    def _remember(self, digest: bytes, ends: float, principal: Principal) -> None:
+        with self._lock:
+            self._cache[digest] = (ends, principal)
+            self._cache.move_to_end(digest)
+            while len(self._cache) > CACHE_SIZE:
+                self._cache.popitem(last=False)
+
+    def _read(self, key: Secret) -> tuple[Account | None, Key | None]:
+        sort = key_sort(key.key_id)
+        found = self._table.get_all(key.account_id, (PROFILE, sort))
+        profile, record = found.get(PROFILE), found.get(sort)
+        return (
+            None if profile is None else Account.from_item(profile),
+            None if record is None else Key.from_item(record),
+        )
+
+
+def verify(
+    key: Secret, account: Account | None, record: Key | None, now: float
+) -> tuple[Principal, float]:
+    """The principal of a genuine key that may be used now, and how long that holds as it stands.
+
+    What is wrong with a key is told only to who has its secret.
+    """
+    if account is None or record is None or record.test != key.test:
+        raise _unknown_key()
+    ends = [record.expires_at]
+    if not same_hash(record.hash, key):
+        ends.append(_end_of_old_secret(record, key, now))
+    _check_usable(account, record, now)
+    principal = Principal(
+        account_id=account.id,
+        key_id=record.id,
+        permissions=record.permissions,
+        plan=account.plan,
+        test=record.test,
+        key_version=record.version,
+        profile_version=account.version,
+        key_expires_at=record.expires_at.timestamp() if record.expires_at else None,
+    )
+    return principal, min((end.timestamp() for end in ends if end), default=float("inf"))
+
+
+def read_header(authorization: str | None) -> Secret:
+    """The key of an Authorization header. No message repeats any of it: it may hold a secret."""
+    words = (authorization or "").split()
+    if not words:
+        raise _refused(
+            "You did not provide an API key. Send it in the Authorization header: "
+            "'Authorization: Bearer losi-...'."
+        )
+    if words[0].lower() != "bearer":
+        if words[0].startswith(PREFIX):
+            raise _refused("Invalid Authorization header: put 'Bearer ' in front of the API key.")
+        raise _refused(
+            "Invalid Authorization header: its scheme must be Bearer, as in "
+            "'Authorization: Bearer losi-...'."
+        )
+    if len(words) == 1:
+        raise _refused(
+            "Invalid Authorization header: no API key follows 'Bearer'. "
+            "If it comes from a variable, check that the variable is set."
+        )
+    if len(words) > 2:
+        raise _refused("Invalid Authorization header: after 'Bearer' comes the API key alone.")
+    return _parse(words[1])
+
+
+def _parse(token: str) -> Secret:
+    if not token.startswith(PREFIX):
+        raise _refused(
+            "Invalid API key: keys of this API start with 'losi-'. "
+            "Is this the key of another service, or has the variable not been filled in?"
+        )
+    key = parse(token)
+    if key is None:
+        raise _refused(
+            "Invalid API key: it is incomplete or mistyped (its checksum does not fit). "
+            "Copy all of it again, without quotes."
+        )
+    return key
+
+
+def _end_of_old_secret(record: Key, key: Secret, now: float) -> datetime:
+    """Until when this secret, which a rotation replaced, is good."""
+    for old_hash, until in record.old_hashes.items():
+        if same_hash(old_hash, key):
+            if now < until.timestamp():
+                return until
+            raise _refused(
+                "This API key was rotated, and its old secret has ended. Use the new secret.",
+                code="key_expired",
+            )
+    raise _unknown_key()
+
+
+def _check_usable(account: Account, record: Key, now: float) -> None:
+    if not record.is_enabled:
+        raise _refused(
+            "This API key is disabled. Enable it again, or use another key.", code="key_disabled"
+        )
+    if record.expires_at is not None and now >= record.expires_at.timestamp():
+        raise _refused(
+            f"This API key expired at {iso(record.expires_at)}. Create a new key, or give this "
+            "one a later expires_at.",
+            code="key_expired",
+        )
+    if account.disabled:
+        raise PermissionDeniedError(
+            "This account is disabled. Contact support.", code="api_access_disabled"
+        )
+    if not account.api_access:
+        raise PermissionDeniedError(
+            "API access is switched off for this account. Switch it on in the profile settings.",
+            code="api_access_disabled",
+        )
+
+
+def _unknown_key() -> AuthenticationError:
+    return _refused(
+        "Invalid API key: it does not exist or was deleted. Check it, or create a new one."
+    )
+
+
+def _refused(message: str, code: str | None = None) -> AuthenticationError:
+    return AuthenticationError(message, code=code, headers={"www-authenticate": "Bearer"})

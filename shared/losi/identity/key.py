@@ -1,0 +1,111 @@
+"""An API key as stored: one item of the table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from losi.identity.principal import PERMISSIONS
+from losi.identity.secret import KEY_LENGTH
+from losi.identity.values import iso, optional_time, public_id, time_of
+from losi.store.client import Item, key_sort, primary_key
+
+#: Shown wherever a key is shown after its creation: the secret is not stored.
+MASKED_KEY = "••••••••"
+
+#: Replaced secrets that may be good at the same time; beyond, the one that ends first goes.
+OLD_SECRETS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key as stored: of its secret only the hash."""
+
+    id: str
+    name: str
+    permissions: frozenset[str]
+    created_at: datetime
+    hash: str = field(repr=False)
+    expires_at: datetime | None = None
+    is_enabled: bool = True
+    test: bool = False
+    version: int = 1
+    #: Last use of a management endpoint, to the minute; chat's last use stands in the day items.
+    last_used_at: datetime | None = None
+    #: Hashes of the secrets that rotations replaced, and until when each is still good.
+    old_hashes: Mapping[str, datetime] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_item(cls, item: Item) -> "Key":
+        return cls(
+            id=item["sk"]["S"].partition("#")[2],
+            name=item["name"]["S"],
+            permissions=frozenset(item["permissions"]["SS"]),
+            created_at=time_of(item["created_at"]),
+            hash=item["hash"]["S"],
+            expires_at=optional_time(item.get("expires_at")),
+            is_enabled=item["is_enabled"]["BOOL"],
+            test=item["test"]["BOOL"],
+            version=int(item["version"]["N"]),
+            last_used_at=optional_time(item.get("last_used_at")),
+            old_hashes={
+                hash: datetime.fromtimestamp(int(until["N"]), UTC)
+                for hash, until in item["old_hashes"]["M"].items()
+            },
+        )
+
+    def to_item(self, account_id: str) -> Item:
+        return {**primary_key(account_id, key_sort(self.id)), **self.attributes()}
+
+    def attributes(self) -> Item:
+        """All attributes but the primary key; absent ones are left out."""
+        item: Item = {
+            "name": {"S": self.name},
+            "permissions": {"SS": sorted(self.permissions)},
+            "created_at": {"S": iso(self.created_at)},
+            "hash": {"S": self.hash},
+            "is_enabled": {"BOOL": self.is_enabled},
+            "test": {"BOOL": self.test},
+            "version": {"N": str(self.version)},
+            "old_hashes": {
+                "M": {
+                    hash: {"N": str(int(until.timestamp()))}
+                    for hash, until in self.old_hashes.items()
+                }
+            },
+        }
+        for name, time in (("expires_at", self.expires_at), ("last_used_at", self.last_used_at)):
+            if time is not None:
+                item[name] = {"S": iso(time)}
+        return item
+
+    def rotated(self, hash: str, now: datetime, until: datetime) -> "Key":
+        """The key with a new secret; the replaced one stays good until `until`, no older longer."""
+        old = {known: min(end, until) for known, end in self.old_hashes.items() if end > now}
+        old[self.hash] = until
+        kept = sorted(old, key=lambda known: old[known])[-OLD_SECRETS:]
+        return replace(self, hash=hash, old_hashes={known: old[known] for known in kept})
+
+    def used_at(self, time: datetime | None) -> "Key":
+        """The key with its last use not before `time`."""
+        times = [known for known in (self.last_used_at, time) if known is not None]
+        return replace(self, last_used_at=max(times, default=None))
+
+    def as_json(self, key: str = MASKED_KEY) -> dict[str, Any]:
+        """The specification's key object; `test` is ours, and only on test keys."""
+        shown = {
+            "id": f"key_{self.id}",
+            "key": key,
+            "name": self.name,
+            "created_at": iso(self.created_at),
+            "last_used_at": iso(self.last_used_at) if self.last_used_at else None,
+            "permissions": [name for name in PERMISSIONS if name in self.permissions],
+            "expires_at": iso(self.expires_at) if self.expires_at else None,
+            "is_enabled": self.is_enabled,
+        }
+        return {**shown, "test": True} if self.test else shown
+
+
+def key_id_from(text: str) -> str | None:
+    """`key_<id>` without its prefix, or None when no key can have that id."""
+    return public_id(text, "key_", KEY_LENGTH)

@@ -1,0 +1,22 @@
+"""What usage costs at a model's prices."""
+
+from typing import TYPE_CHECKING
+
+from losi.metering.usage import Usage
+
+if TYPE_CHECKING:  # the command line counts costs without loading pydantic for its help
+    from losi.catalogue.models import Prices
+
+
+def cost(prices: "Prices", usage: Usage) -> float:
+    """Dollars for the usage; cached and cache-write tokens are part of its input tokens."""
+    cached = prices.input if prices.cached_input is None else prices.cached_input
+    written = prices.input if prices.cache_write is None else prices.cache_write
+    plain = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens
+    dollars = (
+        plain * prices.input
+        + usage.cached_tokens * cached
+        + usage.cache_write_tokens * written
+        + usage.output_tokens * prices.output
+    )
+    return dollars / 1_000_000

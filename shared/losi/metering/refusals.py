@@ -1,0 +1,169 @@
+"""What a plan's limits say to the caller: rate limit headers, and the refusals of the ledger."""
+
+from dataclasses import dataclass
+
+from losi.catalogue.plans import Plan, plans
+from losi.errors import (
+    LosiError,
+    QuotaExceededError,
+    RateLimitError,
+    ServerError,
+    StaleAuthentication,
+    StoreUnavailableError,
+)
+from losi.identity.principal import Principal
+from losi.metering.day_item import (
+    DAY_SECONDS,
+    MINUTE_SECONDS,
+    DayItem,
+    Hold,
+    minute_of_day,
+    requests_window,
+    tokens_window,
+    valid_version,
+)
+
+#: When to come back where a running request has to end first.
+BUSY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """Where the account stands in the current minute; both windows end together."""
+
+    limit_requests: int
+    remaining_requests: int
+    limit_tokens: int
+    remaining_tokens: int
+    reset_seconds: float
+
+    def headers(self) -> dict[str, str]:
+        """OpenAI's `x-ratelimit-*` headers; resets are durations such as `8s` and `1m0s`."""
+        reset = _duration(self.reset_seconds)
+        return {
+            "x-ratelimit-limit-requests": str(self.limit_requests),
+            "x-ratelimit-remaining-requests": str(self.remaining_requests),
+            "x-ratelimit-reset-requests": reset,
+            "x-ratelimit-limit-tokens": str(self.limit_tokens),
+            "x-ratelimit-remaining-tokens": str(self.remaining_tokens),
+            "x-ratelimit-reset-tokens": reset,
+        }
+
+
+def rate_limits(item: DayItem, plan: Plan, now: float) -> RateLimits:
+    minute = minute_of_day(item.day, now)
+    requests = item.number(requests_window(minute))
+    tokens = item.number(tokens_window(minute))
+    return RateLimits(
+        limit_requests=plan.requests_per_minute,
+        remaining_requests=max(0, plan.requests_per_minute - requests),
+        limit_tokens=plan.tokens_per_minute,
+        remaining_tokens=min(plan.tokens_per_minute, max(0, plan.tokens_per_minute - tokens)),
+        reset_seconds=_seconds_left(now, MINUTE_SECONDS),
+    )
+
+
+def refusal(item: DayItem, hold: Hold, principal: Principal, now: float) -> Exception:
+    """Why the day item, as it stood when it refused, had no room for the hold."""
+    if _is_stale(item, principal):
+        return StaleAuthentication()
+    if not item.is_open:  # removed while it was being opened, as when its account is deleted
+        return StoreUnavailableError()
+    if hold.request_id in item.holds():
+        return ServerError("Another request with this request id is running. Send it again.")
+    error = _oversized(hold, principal.plan) or _limit_reached(item, hold, principal.plan, now)
+    error.headers.update(rate_limits(item, principal.plan, now).headers())
+    return error
+
+
+def _is_stale(item: DayItem, principal: Principal) -> bool:
+    return (
+        item.number(valid_version(principal.key_id)) > principal.key_version
+        or item.number(valid_version("p")) > principal.profile_version
+    )
+
+
+def _oversized(hold: Hold, plan: Plan) -> LosiError | None:
+    """For a request that no waiting lets through.
+
+    `insufficient_quota` although it may be a rate that it breaks: SDKs retry `rate_limit_error`,
+    and only another plan or a smaller request helps here.
+    """
+    for limit, unit in (("tokens_per_minute", "minute"), ("tokens_per_day", "day")):
+        allowed = getattr(plan, limit)
+        if hold.tokens > allowed:
+            return QuotaExceededError(
+                f"Request too large: it needs up to {hold.tokens:,} tokens (input and answer), and "
+                f"the plan '{plan.name}' allows {allowed:,} per {unit}. Shorten the messages, or "
+                f"lower max_tokens or n.{_larger_plan(plan, limit, hold.tokens)}",
+                code="request_exceeds_limit",
+            )
+    return None
+
+
+def _limit_reached(item: DayItem, hold: Hold, plan: Plan, now: float) -> LosiError:
+    limits = rate_limits(item, plan, now)
+    if item.settled + hold.tokens > plan.tokens_per_day:
+        return _quota_exceeded(item, hold, plan, now)
+    if not limits.remaining_requests:
+        return RateLimitError(
+            f"Rate limit reached: the plan '{plan.name}' allows {plan.requests_per_minute:,} "
+            f"requests per minute. {_try_again(limits.reset_seconds)}"
+            f"{_larger_plan(plan, 'requests_per_minute')}",
+            retry_after=limits.reset_seconds,
+        )
+    tokens = item.number(tokens_window(minute_of_day(item.day, now)))
+    if tokens + hold.tokens > plan.tokens_per_minute:
+        return RateLimitError(
+            f"Rate limit reached: the plan '{plan.name}' allows {plan.tokens_per_minute:,} tokens "
+            f"per minute, {limits.remaining_tokens:,} are left in this one, and the request needs "
+            f"up to {hold.tokens:,}. {_try_again(limits.reset_seconds)}"
+            f"{_larger_plan(plan, 'tokens_per_minute')}",
+            retry_after=limits.reset_seconds,
+        )
+    if item.committed + hold.tokens > plan.tokens_per_day:
+        return RateLimitError(
+            f"The rest of today's quota of {plan.tokens_per_day:,} tokens is held for requests "
+            f"that are still running; what they leave is free when they end. "
+            f"{_try_again(BUSY_SECONDS)}{_larger_plan(plan, 'tokens_per_day')}",
+            retry_after=BUSY_SECONDS,
+        )
+    return RateLimitError(
+        f"Too many requests at the same time: the plan '{plan.name}' allows {plan.in_flight:,}. "
+        f"Try again when one of them has ended.{_larger_plan(plan, 'in_flight')}",
+        retry_after=BUSY_SECONDS,
+    )
+
+
+def _quota_exceeded(item: DayItem, hold: Hold, plan: Plan, now: float) -> QuotaExceededError:
+    left = max(0, plan.tokens_per_day - item.settled)
+    minutes = int(-(-_seconds_left(now, DAY_SECONDS) // MINUTE_SECONDS))
+    smaller = " Send a shorter request, lower max_tokens, or wait." if left else ""
+    return QuotaExceededError(
+        f"Daily quota reached: the plan '{plan.name}' allows {plan.tokens_per_day:,} tokens per "
+        f"day (UTC), {left:,} are left, and the request needs up to {hold.tokens:,}.{smaller} The "
+        f"quota resets at 00:00 UTC, in {minutes // 60} h {minutes % 60} min."
+        f"{_larger_plan(plan, 'tokens_per_day')}"
+    )
+
+
+def _larger_plan(plan: Plan, limit: str, needed: int = 0) -> str:
+    """A sentence that names the cheapest plan with more, or nothing when none has enough."""
+    for other in plans().values():
+        if getattr(other, limit) >= max(needed, getattr(plan, limit) + 1):
+            return f" The plan '{other.name}' allows {getattr(other, limit):,}."
+    return ""
+
+
+def _try_again(seconds: float) -> str:
+    return f"Try again in {_duration(seconds)}."
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(-(-seconds // 1)), 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
+def _seconds_left(now: float, period: int) -> float:
+    """UTC days and minutes begin at multiples of their length in epoch time."""
+    return period - now % period

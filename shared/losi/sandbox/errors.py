@@ -1,0 +1,69 @@
+"""Every error that the API documents, for the directive `[[sandbox:error=...]]`.
+
+None of them is to be retried or answered by another route on the way: the caller asked for it.
+"""
+
+from collections.abc import Callable
+
+from losi.errors import (
+    AuthenticationError,
+    InvalidRequestError,
+    LosiError,
+    ModelNotFoundError,
+    ModelNotInPlanError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    RateLimitError,
+    RequestTooLargeError,
+    ServerError,
+    StoreUnavailableError,
+    UpstreamError,
+)
+from losi.upstream.provider import incomplete, upstream_error
+
+VENDOR = "The sandbox"
+_ASKED = "The sandbox gives this error because a directive in the last user message asks for it."
+
+
+def directed_error(name: str, retry_after: float) -> LosiError:
+    """The error of that name; `retry_after` (seconds) is for those that pass by themselves."""
+    error = ERRORS[name](retry_after)
+    if isinstance(error, UpstreamError):
+        error.retryable = False
+    return error
+
+
+def broken_stream() -> UpstreamError:
+    error = incomplete(VENDOR)
+    error.retryable = False
+    return error
+
+
+def _upstream(status: int) -> Callable[[float], LosiError]:
+    return lambda retry_after: upstream_error(status, VENDOR, retry_after=retry_after)
+
+
+#: Documented statuses by number, and by name those that share one.
+ERRORS: dict[str, Callable[[float], LosiError]] = {
+    "400": lambda _: InvalidRequestError(_ASKED, param="messages", code="invalid_value"),
+    "401": lambda _: AuthenticationError(_ASKED),
+    "403": lambda _: PermissionDeniedError(_ASKED),
+    "404": lambda _: ModelNotFoundError(_ASKED, param="model"),
+    "408": _upstream(408),
+    "409": _upstream(409),
+    "413": lambda _: RequestTooLargeError(_ASKED),
+    "429": lambda retry_after: RateLimitError(_ASKED, retry_after=retry_after),
+    "500": lambda _: ServerError(_ASKED),
+    "502": _upstream(502),
+    "503": _upstream(503),
+    "504": _upstream(504),
+    "529": _upstream(529),
+    "key_expired": lambda _: AuthenticationError(_ASKED, code="key_expired"),
+    "key_disabled": lambda _: AuthenticationError(_ASKED, code="key_disabled"),
+    "model_not_in_plan": lambda _: ModelNotInPlanError(_ASKED, param="model"),
+    "quota": lambda _: QuotaExceededError(_ASKED),
+    "rate_limit": lambda retry_after: RateLimitError(_ASKED, retry_after=retry_after),
+    "overloaded": _upstream(529),
+    "timeout": _upstream(504),
+    "store_unavailable": lambda _: StoreUnavailableError(_ASKED),
+}

@@ -1,0 +1,30 @@
+"""Made-up but plausible log probabilities, one for every word-size piece of the answer."""
+
+import hashlib
+from typing import Any
+
+from losi.upstream.provider import Json
+
+_ALTERNATIVES = ("the", "a", "of", "and", "to", "in", "is", "it", "you", "that")
+
+
+def logprobs(body: Json, pieces: list[str]) -> Json | None:
+    """OpenAI's `logprobs` object, or None unless the request asks for it."""
+    if body.get("logprobs") is not True:
+        return None
+    wanted = body.get("top_logprobs")
+    number = min(wanted, 20) if isinstance(wanted, int) else 0
+    return {"content": [_token(piece, number) for piece in pieces], "refusal": None}
+
+
+def _token(piece: str, number: int) -> Json:
+    # a hash of the piece: `hash()` differs from one process to the next
+    chance = -hashlib.sha256(piece.encode()).digest()[0] / 512
+    others = [f"{word}{place // 10 or ''}" for place, word in enumerate(_ALTERNATIVES * 2)]
+    top = [_odds(piece, chance)] if number else []
+    top += [_odds(word, -1.0 - place) for place, word in enumerate(others[: max(0, number - 1)])]
+    return {**_odds(piece, chance), "top_logprobs": top}
+
+
+def _odds(token: str, chance: float) -> dict[str, Any]:
+    return {"token": token, "logprob": chance, "bytes": list(token.encode())}

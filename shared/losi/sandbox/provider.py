@@ -1,0 +1,159 @@
+"""The sandbox: the product's test mode, a deterministic model for callers' own tests.
+
+It streams, calls tools, keeps to schemas and limits, and fails on demand, all without a model
+behind it and without a state. docs/sandbox.md describes it for callers.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from itertools import chain, islice, zip_longest
+from typing import Any
+
+from losi.sandbox.answers import Answer, Choice, answer, last_user_text
+from losi.sandbox.directives import Directives, read
+from losi.sandbox.errors import broken_stream, directed_error
+from losi.sandbox.logprobs import logprobs
+from losi.sandbox.tools import ToolCall
+from losi.upstream.provider import Json, ProviderCall
+
+#: The first second of 2026: a time of the answer's own would make every answer different.
+_CREATED = 1_767_225_600
+_WORDS = re.compile(r"\S+\s*|\s+")
+_FRAGMENT = 12
+
+_Choice = dict[str, Any]
+
+
+class SandboxProvider:
+    """Answers from the request alone; `sleep` is what delay directives wait with."""
+
+    native_n = True
+
+    def __init__(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._sleep = sleep
+
+    async def complete(self, call: ProviderCall) -> Json:
+        directives = read(last_user_text(call.body))
+        await self._sleep(directives.first_chunk_delay + directives.delay)
+        if directives.break_after is not None:
+            raise broken_stream()
+        if directives.error is not None or directives.error_after is not None:
+            raise _directed(directives)
+        made = answer(call.body, directives)
+        return {
+            **_envelope(call, made, "chat.completion"),
+            "choices": [
+                _whole_choice(call.body, made, index) for index in range(len(made.choices))
+            ],
+            **({"usage": made.usage.to_openai()} if made.usage else {}),
+        }
+
+    async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+        directives = read(last_user_text(call.body))
+        await self._sleep(directives.first_chunk_delay)
+        if directives.error is not None and directives.error_after is None:
+            raise _directed(directives)
+        made = answer(call.body, directives)
+        envelope = _envelope(call, made, "chat.completion.chunk")
+        usage = {"usage": None} if made.usage else {}
+        for number, choice in enumerate(_deltas(call.body, made)):
+            await self._sleep(directives.delay)
+            finished = choice["finish_reason"] is not None
+            if _is_due(directives.break_after, number, finished):
+                raise broken_stream()
+            if _is_due(directives.error_after, number, finished):
+                raise _directed(directives)
+            yield {**envelope, "choices": [choice], **usage}
+        if made.usage:
+            yield {**envelope, "choices": [], "usage": made.usage.to_openai()}
+
+
+def _is_due(after: int | None, number: int, finished: bool) -> bool:
+    """Whether the stream fails here: after so many chunks, but always before it is complete."""
+    return after is not None and (number >= after or finished)
+
+
+def _directed(directives: Directives) -> Exception:
+    return directed_error(directives.error or "502", directives.retry_after)
+
+
+def _envelope(call: ProviderCall, made: Answer, kind: str) -> Json:
+    return {
+        "id": f"chatcmpl-{made.seed[:24]}",
+        "object": kind,
+        "created": _CREATED,
+        "model": call.route.model,
+        "system_fingerprint": "fp_sandbox",
+    }
+
+
+def _whole_choice(body: Json, made: Answer, index: int) -> _Choice:
+    choice = made.choices[index]
+    message: Json = {"role": "assistant", "content": choice.content, "refusal": choice.refusal}
+    if choice.calls and made.legacy:
+        message["function_call"] = {"name": choice.calls[0].name, "arguments": choice.calls[0].text}
+    elif choice.calls:
+        message["tool_calls"] = [
+            {"id": call.id, "type": call.kind, call.kind: _call_content(call, call.text)}
+            for call in choice.calls
+        ]
+    return {
+        "index": index,
+        "message": message,
+        "logprobs": logprobs(body, _WORDS.findall(choice.content or "")),
+        "finish_reason": choice.finish_reason,
+    }
+
+
+def _deltas(body: Json, made: Answer) -> Iterator[_Choice]:
+    """The choices' chunks in turn: roles first, then one piece of each, until all have ended."""
+    streams = [_choice_deltas(body, made, index) for index in range(len(made.choices))]
+    turns = zip_longest(*streams)
+    return (choice for choice in chain.from_iterable(turns) if choice is not None)
+
+
+def _choice_deltas(body: Json, made: Answer, index: int) -> Iterator[_Choice]:
+    choice = made.choices[index]
+    spoken = choice.content is not None
+    opening = {"role": "assistant", "content": "" if spoken else None, "refusal": None}
+    yield _delta(index, opening)
+    for piece in _WORDS.findall(choice.content or ""):
+        yield _delta(index, {"content": piece}, logprobs(body, [piece]))
+    for piece in _WORDS.findall(choice.refusal or ""):
+        yield _delta(index, {"refusal": piece})
+    called = _legacy_deltas(choice) if made.legacy else _tool_deltas(choice)
+    for delta in called:
+        yield _delta(index, delta)
+    yield _delta(index, {}, finish_reason=choice.finish_reason)
+
+
+def _tool_deltas(choice: Choice) -> Iterator[Json]:
+    for place, call in enumerate(choice.calls):
+        begun = {"id": call.id, "type": call.kind, call.kind: _call_content(call, "")}
+        yield {"tool_calls": [{"index": place, **begun}]}
+        for fragment in _fragments(call.text):
+            # the id, the type and the name come once: SDKs append what comes again
+            added = {"input" if call.kind == "custom" else "arguments": fragment}
+            yield {"tool_calls": [{"index": place, call.kind: added}]}
+
+
+def _legacy_deltas(choice: Choice) -> Iterator[Json]:
+    for call in islice(choice.calls, 1):
+        yield {"function_call": {"name": call.name, "arguments": ""}}
+        for fragment in _fragments(call.text):
+            yield {"function_call": {"arguments": fragment}}
+
+
+def _fragments(text: str) -> Iterator[str]:
+    return (text[start : start + _FRAGMENT] for start in range(0, len(text), _FRAGMENT))
+
+
+def _call_content(call: ToolCall, text: str) -> Json:
+    return {"name": call.name, "input" if call.kind == "custom" else "arguments": text}
+
+
+def _delta(
+    index: int, delta: Json, odds: Json | None = None, finish_reason: str | None = None
+) -> _Choice:
+    return {"index": index, "delta": delta, "logprobs": odds, "finish_reason": finish_reason}

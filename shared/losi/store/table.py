@@ -1,0 +1,172 @@
+"""The table's operations beyond one plain call: batches, pages, and writes that meet another."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from losi.errors import StoreUnavailableError
+from losi.store.client import Item, partition, primary_key, store_errors
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+EXISTS = "attribute_exists(pk)"
+ABSENT = "attribute_not_exists(pk)"
+
+ATTEMPTS = 10
+#: What BatchWriteItem takes at most.
+BATCH = 25
+_FAILED_CONDITION = {"ConditionalCheckFailedException", "ConditionalCheckFailed"}
+#: Another write holds the item, or it is a busy moment: what botocore does not retry by itself.
+_PASSING = {
+    "TransactionConflictException",
+    "TransactionConflict",
+    "ThrottlingError",
+    "ProvisionedThroughputExceeded",
+}
+
+
+class Table:
+    """Reads are consistent. A write whose condition fails says so; it raises nothing."""
+
+    def __init__(self, client: "DynamoDBClient", name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def get(self, account_id: str, sort: str) -> Item | None:
+        with store_errors():
+            response = self._client.get_item(
+                TableName=self._name, Key=primary_key(account_id, sort), ConsistentRead=True
+            )
+        return response.get("Item")
+
+    def get_all(self, account_id: str, sorts: Iterable[str]) -> dict[str, Item]:
+        """Those of the account's items that exist, by sort key, in one round trip."""
+        wanted: list[Any] = [primary_key(account_id, sort) for sort in sorts]
+        found: dict[str, Item] = {}
+        for _ in _attempts():
+            with store_errors():
+                response = self._client.batch_get_item(
+                    RequestItems={self._name: {"Keys": wanted, "ConsistentRead": True}}
+                )
+            items = response["Responses"].get(self._name, [])
+            found |= {item["sk"]["S"]: item for item in items}
+            if not (left := response.get("UnprocessedKeys", {})):
+                return found
+            wanted = list(left[self._name]["Keys"])
+        raise StoreUnavailableError
+
+    def query(self, account_id: str, sort_prefix: str = "") -> Iterator[Item]:
+        """All items of the account whose sort key starts so."""
+        condition, values = "pk = :pk", {":pk": {"S": partition(account_id)}}
+        if sort_prefix:  # begins_with refuses an empty prefix
+            condition += " AND begins_with(sk, :sk)"
+            values[":sk"] = {"S": sort_prefix}
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._name,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            ConsistentRead=True,
+        )
+        return _items(pages)
+
+    def scan(self, sort: str) -> Iterator[Item]:
+        """The items of all accounts under one sort key. Reads the whole table."""
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._name,
+            FilterExpression="sk = :sk",
+            ExpressionAttributeValues={":sk": {"S": sort}},
+        )
+        return _items(pages)
+
+    def put(self, item: Item) -> bool:
+        """Store a new item; False when it exists."""
+        return self._conditional(
+            lambda: self._client.put_item(
+                TableName=self._name, Item=item, ConditionExpression=ABSENT
+            )
+        )
+
+    def update(
+        self,
+        account_id: str,
+        sort: str,
+        attributes: Mapping[str, Any],
+        *,
+        remove: Iterable[str] = (),
+        condition: str = EXISTS,
+        values: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Set and remove attributes of an item; False when the condition fails."""
+        remove = list(remove)
+        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in attributes)
+        if remove:
+            expression += " REMOVE " + ", ".join(f"#{name}" for name in remove)
+        names = {f"#{name}": name for name in (*attributes, *remove)}
+        given = {f":{name}": value for name, value in attributes.items()}
+        return self._conditional(
+            lambda: self._client.update_item(
+                TableName=self._name,
+                Key=primary_key(account_id, sort),
+                UpdateExpression=expression,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues={**given, **(values or {})},
+            )
+        )
+
+    def transact(self, *writes: tuple[str, dict[str, Any]]) -> bool:
+        """All of the writes, such as `("Put", {...})`, or none: False when a condition fails."""
+        items: list[Any] = [{kind: {"TableName": self._name, **w}} for kind, w in writes]
+        return self._conditional(lambda: self._client.transact_write_items(TransactItems=items))
+
+    def write_all(self, requests: list[Any]) -> None:
+        """Put and delete requests of BatchWriteItem, in their order but not all at once."""
+        for start in range(0, len(requests), BATCH):
+            left: Any = {self._name: requests[start : start + BATCH]}
+            for _ in _attempts():
+                with store_errors():
+                    response = self._client.batch_write_item(RequestItems=left)
+                if not (left := response.get("UnprocessedItems", {})):
+                    break
+            else:
+                raise StoreUnavailableError
+
+    def _conditional(self, write: Callable[[], object]) -> bool:
+        """Do the write, again while another one holds its items: True unless a condition failed."""
+        from botocore.exceptions import ClientError
+
+        for _ in _attempts():
+            with store_errors():
+                try:
+                    write()
+                except ClientError as error:
+                    reasons = _reasons(error)
+                    if reasons & _FAILED_CONDITION:
+                        return False
+                    if not reasons & _PASSING:
+                        raise
+                else:
+                    return True
+        raise StoreUnavailableError
+
+
+def _reasons(error: Any) -> set[str]:
+    """Why DynamoDB refused a write; of a cancelled transaction, each item's reason."""
+    cancelled = error.response.get("CancellationReasons", [])
+    return {error.response["Error"]["Code"], *(reason["Code"] for reason in cancelled)}
+
+
+def _attempts() -> Iterator[int]:
+    """A few turns, with random and growing pauses between them: writers must not keep step."""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(random.uniform(0, min(1.0, 0.02 * 2**attempt)))
+        yield attempt
+
+
+def _items(pages: Iterable[Any]) -> Iterator[Item]:
+    with store_errors():
+        for page in pages:
+            yield from page["Items"]

@@ -1,0 +1,224 @@
+"""OpenAI's chat completion request as Anthropic's. Pure: no I/O.
+
+https://platform.claude.com/docs/en/api/messages; what maps to what and why is told in
+docs/decisions/0003-anthropic-translation.md.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from losi.catalogue.models import Route
+from losi.upstream.anthropic.messages import Conversation, with_cache_control
+from losi.upstream.conversation import allowed_tools, invalid, not_understood, thinking_budget
+from losi.upstream.provider import Json
+
+#: Anthropic's own parameters, sent on as they come.
+_NATIVE = ("cache_control", "top_k")
+_SHARED = {"model", "messages", "n", "stop", "temperature", "top_p", "reasoning_effort", "thinking"}
+_LIMITS = {"max_tokens", "max_completion_tokens"}
+_TOOLS = {"tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"}
+_ACCOUNT = {"user", "safety_identifier", "metadata", "service_tier"}
+_UNDERSTOOD = frozenset({"response_format", *_SHARED, *_LIMITS, *_TOOLS, *_ACCOUNT, *_NATIVE})
+
+#: Models that only think by a budget of tokens and know no effort: a closed set, as later ones
+#: think adaptively. https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking
+_BUDGET_MODELS = re.compile(r"claude-(3|(opus|sonnet|haiku)-4(-[015]\b|-20\d{6}|$))")
+
+_JSON_INSTRUCTION = (
+    "Answer with one valid JSON object and nothing else: no text around it, no code fence."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AnthropicRequest:
+    body: Json
+    #: The caller's parameter behind each content block of each message (Conversation.origins).
+    origins: list[list[str]]
+    #: What the caller called the output limit.
+    limit_param: str
+    #: Whether the caller uses `functions`, and so expects `function_call` in the answer.
+    legacy_functions: bool
+    #: Parameters that were not sent: Anthropic has no place for them, or others exclude them
+    #: (thinking excludes sampling, a forced tool thinking, temperature top_p on newer models).
+    left_out: frozenset[str]
+
+
+def translate(body: Json, route: Route) -> AnthropicRequest:
+    """Raises InvalidRequestError for what cannot be said to Anthropic."""
+    conversation = Conversation(body["messages"])
+    limit_param = "max_completion_tokens" if body.get("max_completion_tokens") else "max_tokens"
+    max_tokens = body.get(limit_param) or route.max_output_tokens
+    out: Json = {
+        "model": body["model"],
+        "max_tokens": max_tokens,
+        "messages": conversation.messages,
+        **_tools(body, conversation),
+        **{name: body[name] for name in _NATIVE if body.get(name) is not None},
+    }
+    _add_output_config(out, body)
+    _add_thinking(out, body, conversation)
+    _add_sampling(out, body)
+    _add_account(out, body)
+    system = conversation.system + _format_instruction(body)
+    if system:
+        out["system"] = system
+    legacy = bool(body.get("functions")) and not body.get("tools")
+    return AnthropicRequest(out, conversation.origins, limit_param, legacy, _left_out(body, out))
+
+
+def _left_out(body: Json, out: Json) -> frozenset[str]:
+    thinking, config = out.get("thinking", {}), out.get("output_config", {})
+    effort_sent = thinking.get("type") == "enabled" or "effort" in config
+    sent = {
+        "temperature": "temperature" in out,
+        "top_p": "top_p" in out or body.get("top_p") == 1,
+        "reasoning_effort": effort_sent or body.get("reasoning_effort") == "none",
+        "service_tier": "service_tier" in out,
+        "metadata": not (body.get("metadata") or {}).keys() - {"user_id"},
+    }
+    left_out = {
+        name for name, is_sent in sent.items() if body.get(name) is not None and not is_sent
+    }
+    return frozenset(left_out | not_understood(body, _UNDERSTOOD))
+
+
+def _tools(body: Json, conversation: Conversation) -> Json:
+    tools = [_tool(tool, f"tools[{i}]") for i, tool in enumerate(body.get("tools") or ())]
+    choice, parallel = body.get("tool_choice"), body.get("parallel_tool_calls")
+    if not tools and (functions := body.get("functions")):
+        tools = [_function_tool(f, f"functions[{i}]") for i, f in enumerate(functions)]
+        choice, parallel = _legacy_choice(body.get("function_call")), False
+    if not tools:
+        return _tools_of_history(conversation)
+    if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
+        tools, choice = _allowed(tools, choice)
+    answer: Json = {"tools": tools}
+    if (mapped := _tool_choice(choice, parallel)) is not None:
+        answer["tool_choice"] = mapped
+    return answer
+
+
+def _tools_of_history(conversation: Conversation) -> Json:
+    """Anthropic wants tools declared that a conversation has used, even where none may be now."""
+    if not conversation.tool_names:
+        return {}
+    tools = [{"name": name, "input_schema": {"type": "object"}} for name in conversation.tool_names]
+    return {"tools": tools, "tool_choice": {"type": "none"}}
+
+
+def _tool(tool: Json, where: str) -> Json:
+    if tool["type"] != "function":
+        invalid(
+            f"{where}.type",
+            f"This model does not take tools of type '{tool['type']}'. Use 'function'.",
+        )
+    return with_cache_control(_function_tool(tool["function"], f"{where}.function"), tool)
+
+
+def _function_tool(function: Any, where: str) -> Json:
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        invalid(where, "A function needs a 'name'.")
+    tool: Json = {
+        "name": function["name"],
+        # the schema whole, with every keyword; only the type Anthropic insists on is added
+        "input_schema": {"type": "object", **(function.get("parameters") or {})},
+    }
+    for name in ("description", "strict"):
+        if function.get(name) is not None:
+            tool[name] = function[name]
+    return tool
+
+
+def _tool_choice(choice: Any, parallel: bool | None) -> Json | None:
+    mapped: Json | None = None
+    if isinstance(choice, dict):
+        if choice.get("type") != "function":
+            invalid("tool_choice", "This model takes a tool choice of type 'function' only.")
+        mapped = {"type": "tool", "name": choice["function"]["name"]}
+    elif choice is not None:
+        mapped = {"type": {"required": "any"}.get(choice, choice)}
+    if parallel is False and (mapped is None or mapped["type"] != "none"):
+        # Anthropic says it inside the choice: without one, auto, which never forces a call
+        mapped = {**(mapped or {"type": "auto"}), "disable_parallel_tool_use": True}
+    return mapped
+
+
+def _allowed(tools: list[Json], choice: Json) -> tuple[list[Json], str]:
+    names, mode = allowed_tools(choice, {tool["name"] for tool in tools})
+    return [tool for tool in tools if tool["name"] in names], mode
+
+
+def _legacy_choice(choice: Any) -> Any:
+    if not isinstance(choice, dict):
+        return choice
+    if not isinstance(choice.get("name"), str):
+        invalid("function_call", "Use 'none', 'auto' or {'name': '...'}.")
+    return {"type": "function", "function": choice}
+
+
+def _add_output_config(out: Json, body: Json) -> None:
+    response_format = body.get("response_format") or {}
+    if response_format.get("type") == "json_schema":
+        schema = response_format["json_schema"].get("schema") or {"type": "object"}
+        out["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+
+
+def _format_instruction(body: Json) -> list[Json]:
+    """Anthropic's structured output needs every property named, so "any object" has to be asked
+    for in words: https://platform.claude.com/docs/en/build-with-claude/structured-outputs
+    """
+    if (body.get("response_format") or {}).get("type") != "json_object":
+        return []
+    return [{"type": "text", "text": _JSON_INSTRUCTION}]
+
+
+def _add_thinking(out: Json, body: Json, conversation: Conversation) -> None:
+    effort = body.get("reasoning_effort")
+    forced = out.get("tool_choice", {}).get("type") in ("any", "tool")
+    if _BUDGET_MODELS.search(body["model"]):
+        thinking = None if forced else _budget(effort, out["max_tokens"], conversation)
+    elif forced or effort == "none":
+        # said aloud, as some models think by default, and none may with a forced tool
+        thinking = {"type": "disabled"}
+    else:
+        thinking = None if effort is None else {"type": "adaptive", "display": "summarized"}
+        if effort is not None:
+            level = "low" if effort == "minimal" else effort
+            out["output_config"] = {**out.get("output_config", {}), "effort": level}
+    thinking = body.get("thinking") or thinking
+    if thinking and not isinstance(thinking, dict):
+        invalid("thinking", "Use an object, such as {'type': 'disabled'}, or reasoning_effort.")
+    if thinking:
+        out["thinking"] = thinking
+
+
+def _budget(effort: Any, max_tokens: int, conversation: Conversation) -> Json | None:
+    if effort in (None, "none") or not conversation.takes_thinking:
+        return None
+    budget = thinking_budget(effort, max_tokens)
+    return None if budget is None else {"type": "enabled", "budget_tokens": budget}
+
+
+def _add_sampling(out: Json, body: Json) -> None:
+    if stop := body.get("stop"):
+        out["stop_sequences"] = [stop] if isinstance(stop, str) else stop
+    if not all(sequence.strip() for sequence in out.get("stop_sequences", ())):
+        invalid("stop", "This model cannot stop at white space alone. Use a visible text.")
+    if out.get("thinking", {}).get("type") in ("enabled", "adaptive"):
+        return  # refused together with thinking
+    temperature, top_p = body.get("temperature"), body.get("top_p")
+    if temperature is not None:
+        out["temperature"] = min(temperature, 1)  # OpenAI's range ends at 2, Anthropic's at 1
+    elif top_p is not None and top_p != 1:  # 1 cuts nothing off
+        out["top_p"] = top_p
+
+
+def _add_account(out: Json, body: Json) -> None:
+    metadata = body.get("metadata") or {}
+    user = body.get("safety_identifier") or body.get("user") or metadata.get("user_id")
+    if isinstance(user, str):
+        out["metadata"] = {"user_id": user}
+    tiers = {"auto": "auto", "priority": "auto", "default": "standard_only"}
+    if (tier := tiers.get(str(body.get("service_tier")))) is not None:
+        out["service_tier"] = tier

@@ -1,0 +1,249 @@
+"""What Anthropic answers, message or refusal, in OpenAI's terms. Pure: no I/O.
+
+https://platform.claude.com/docs/en/api/messages, https://platform.claude.com/docs/en/api/errors
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from losi.errors import LosiError
+from losi.metering.usage import MAX_TOKENS, Usage
+from losi.upstream.anthropic.request import AnthropicRequest
+from losi.upstream.provider import Json, retry_after_seconds, upstream_error
+
+#: Anything else (end_turn, stop_sequence, what is yet to come) is a normal stop.
+_FINISH_REASONS = {
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    # a server tool took long and the answer would have to be asked for further: it is not whole
+    "pause_turn": "length",
+    "tool_use": "tool_calls",
+    "refusal": "content_filter",
+}
+
+#: Statuses of the errors that are told inside a stream, where HTTP has said 200 already.
+_STATUS_OF_TYPE = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+
+#: 400s that speak of the operator's account with Anthropic, not of the request.
+_ACCOUNT_MESSAGE = re.compile(
+    r"credit balance|usage limits?\b|(organization|workspace) (has|is|does)\b", re.IGNORECASE
+)
+
+#: How Anthropic's refusals name what is wrong: a dotted path of its own form of the request.
+_PATH = re.compile(r"([a-z_]+(?:\.[\w-]+)*): (.+)", re.DOTALL)
+
+_PARAMETERS = {
+    "stop_sequences": "stop",
+    "thinking": "reasoning_effort",
+    "output_config.effort": "reasoning_effort",
+    "output_config": "response_format",
+    "metadata": "user",
+    "system": "messages",
+}
+
+
+def completion(message: Json, *, created: int, legacy_functions: bool = False) -> Json:
+    """Anthropic's message as a chat completion.
+
+    Raises KeyError, TypeError or ValueError when it is not a message of Anthropic's.
+    """
+    parts = Parts()
+    for block in message["content"]:
+        parts.add(block)
+    answer: Json = {"role": "assistant", "content": parts.content, "refusal": None}
+    answer.update(parts.extras())
+    answer["refusal"] = refusal(message)
+    reason = finish_reason(message["stop_reason"])
+    if parts.tool_calls:
+        answer["tool_calls"] = parts.tool_calls
+    if parts.tool_calls and legacy_functions:
+        answer["function_call"] = answer.pop("tool_calls")[0]["function"]
+    if reason == "tool_calls" and legacy_functions:
+        reason = "function_call"
+    choice = {"index": 0, "message": answer, "logprobs": None, "finish_reason": reason}
+    completed: Json = {
+        "id": text(message["id"]),
+        "object": "chat.completion",
+        "created": created,
+        "model": text(message["model"]),
+        "choices": [choice],
+    }
+    if counted := usage(message.get("usage")):
+        completed["usage"] = counted.to_openai()
+    return completed
+
+
+class Parts:
+    """The content blocks of an answer, sorted into what OpenAI has a place for.
+
+    Blocks of Anthropic's own server tools have none; the text around them is kept.
+    """
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.length = 0
+        self.tool_calls: list[Json] = []
+        self.thinking_blocks: list[Json] = []
+        self.annotations: list[Json] = []
+
+    @property
+    def content(self) -> str | None:
+        joined = "".join(self.texts)
+        return joined or (None if self.tool_calls else "")
+
+    def add(self, block: Json) -> None:
+        kind = block["type"]
+        if kind == "text":
+            self.add_text(text(block["text"]), block.get("citations") or ())
+        elif kind == "thinking":
+            self.add_thinking(text(block["thinking"]), text(block["signature"]))
+        elif kind == "redacted_thinking":
+            self.thinking_blocks.append({"type": kind, "data": text(block["data"])})
+        elif kind == "tool_use":
+            function = {"name": text(block["name"]), "arguments": arguments(block["input"])}
+            call = {"id": text(block["id"]), "type": "function", "function": function}
+            self.tool_calls.append(call)
+
+    def add_text(self, piece: str, citations: Any) -> None:
+        start, self.length = self.length, self.length + len(piece)
+        self.texts.append(piece)
+        for citation in citations:
+            # only citations of web pages have a counterpart
+            if isinstance(citation, dict) and isinstance(url := citation.get("url"), str):
+                cited = {"start_index": start, "end_index": self.length, "url": url}
+                cited["title"] = citation.get("title") or url
+                self.annotations.append({"type": "url_citation", "url_citation": cited})
+
+    def add_thinking(self, thought: str, signature: str) -> None:
+        block = {"type": "thinking", "thinking": thought, "signature": signature}
+        self.thinking_blocks.append(block)
+
+    def extras(self) -> Json:
+        """Fields beyond OpenAI's own, each only when there is something in it.
+
+        `thinking_blocks` is what Anthropic wants back, signed, with the results of tool calls;
+        `reasoning_content` is the same for people to read.
+        """
+        extras: Json = {}
+        if thought := "".join(block.get("thinking", "") for block in self.thinking_blocks):
+            extras["reasoning_content"] = thought
+        if self.thinking_blocks:
+            extras["thinking_blocks"] = self.thinking_blocks
+        if self.annotations:
+            extras["annotations"] = self.annotations
+        return extras
+
+
+def arguments(value: Any) -> str:
+    if not isinstance(value, dict):
+        raise TypeError("a tool's input is not an object")
+    return orjson.dumps(value).decode()
+
+
+def finish_reason(stop_reason: Any) -> str:
+    return _FINISH_REASONS.get(text(stop_reason), "stop")
+
+
+def refusal(stop: Json) -> str | None:
+    """Why the model refused, of a message or a message_delta's delta, when it says so."""
+    details = stop.get("stop_details")
+    explanation = details.get("explanation") if isinstance(details, dict) else None
+    return explanation if isinstance(explanation, str) and explanation else None
+
+
+def usage(reported: Any) -> Usage | None:
+    """Anthropic counts input in three parts that do not overlap; OpenAI's total holds them all."""
+    if not isinstance(reported, dict) or "output_tokens" not in reported:
+        return None
+    cached = _count(reported.get("cache_read_input_tokens"))
+    written = _count(reported.get("cache_creation_input_tokens"))
+    details = reported.get("output_tokens_details")
+    thought = details.get("thinking_tokens") if isinstance(details, dict) else None
+    output = _count(reported["output_tokens"])
+    return Usage(
+        input_tokens=_count(reported.get("input_tokens")) + cached + written,
+        output_tokens=output,
+        cached_tokens=cached,
+        cache_write_tokens=written,
+        reasoning_tokens=min(output, _count(thought)),
+    )
+
+
+def error(
+    status: int,
+    body: Json | None,
+    headers: Mapping[str, str],
+    vendor: str,
+    request: AnthropicRequest,
+) -> LosiError:
+    """A refusal as ours; where HTTP said 200 already, the error itself tells its status."""
+    fault = body.get("error") if body else None
+    fault = fault if isinstance(fault, dict) else {}
+    message = fault["message"] if isinstance(fault.get("message"), str) else None
+    if status < 400:
+        status = _STATUS_OF_TYPE.get(str(fault.get("type")), 500)
+    if status == 402 or (status == 400 and _ACCOUNT_MESSAGE.search(message or "")):
+        status = 403  # the operator's matter, as wrong credentials are
+    param, code = None, None
+    if status in (400, 413, 422) and message:
+        param, code, message = _explain(message[:1000], request)
+    return upstream_error(
+        status,
+        vendor,
+        message=message,
+        param=param,
+        code=code,
+        retry_after=retry_after_seconds(headers),
+    )
+
+
+def _explain(message: str, request: AnthropicRequest) -> tuple[str | None, str | None, str]:
+    """Anthropic's words with the caller's parameter in place of the path it names."""
+    if message.startswith("prompt is too long") or "exceed context limit" in message:
+        return "messages", "context_length_exceeded", message
+    if (match := _PATH.fullmatch(message)) is None:
+        return None, "invalid_value", message
+    param = _parameter(match[1].split("."), request)
+    return param, "invalid_value", f"{param}: {match[2]}"
+
+
+def _parameter(path: list[str], request: AnthropicRequest) -> str:
+    numbers = [int(part) for part in path if part.isdecimal()]
+    if path[0] == "messages" and numbers:
+        origins = dict(enumerate(request.origins)).get(numbers[0], [])
+        block = numbers[1] if len(numbers) > 1 else 0
+        return origins[block] if block < len(origins) else "messages"
+    if path[0] == "tools" and numbers:
+        of = "functions" if request.legacy_functions else "tools"
+        field = {"input_schema": ".function.parameters", "name": ".function.name"}
+        fields = [field[part] for part in path if part in field]
+        return f"{of}[{numbers[0]}]{fields[0] if fields else ''}"
+    if path[0] == "max_tokens":
+        return request.limit_param
+    return _PARAMETERS.get(".".join(path[:2]), _PARAMETERS.get(path[0], path[0]))
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return 0
+    return min(max(value, 0), MAX_TOKENS)

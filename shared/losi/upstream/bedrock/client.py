@@ -1,0 +1,155 @@
+"""Bedrock's Converse and ConverseStream, signed with the function's own IAM role.
+
+boto3 blocks, so each call has one thread of its own and the event loop none of the waiting.
+docs/decisions/0004-bedrock-converse.md tells what maps to what and why.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import aclosing, closing, suppress
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from losi.upstream.bedrock.errors import translate_error
+from losi.upstream.bedrock.request import converse_request, left_out
+from losi.upstream.bedrock.response import StreamState, completion
+from losi.upstream.provider import Json, ProviderCall
+
+if TYPE_CHECKING:
+    from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
+
+#: Events read ahead of the caller; beyond it the thread waits, and TCP slows Bedrock down.
+READ_AHEAD = 64
+
+
+@cache
+def bedrock_client(region: str | None = None) -> "BedrockRuntimeClient":
+    """Created on first use; without a region, boto3 takes the function's own.
+
+    Routes have timeouts and retries of their own, so botocore's only end what nobody waits for.
+    """
+    import boto3
+    from botocore.config import Config
+
+    # a session of its own: boto3's default one is not safe for the threads this is called in
+    return boto3.session.Session().client(
+        "bedrock-runtime",
+        region_name=region,
+        config=Config(
+            retries={"mode": "standard", "total_max_attempts": 1},
+            connect_timeout=5,
+            read_timeout=900,
+            max_pool_connections=100,
+            tcp_keepalive=True,
+        ),
+    )
+
+
+class BedrockProvider:
+    native_n = False
+
+    def __init__(self, client_factory: Callable[[], "BedrockRuntimeClient"]) -> None:
+        self._client = client_factory
+
+    async def complete(self, call: ProviderCall) -> Json:
+        request = _translated(call)
+        reader = _Reader(lambda: self._client().converse(**request))
+        async with aclosing(reader.events()) as answers:
+            return completion(await anext(answers), call)
+
+    async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+        request = _translated(call)
+        reader = _Reader(lambda: self._client().converse_stream(**request))
+        state = StreamState(call)
+        async with aclosing(reader.events()) as events:
+            async for event in events:
+                for chunk in state.chunks(event):
+                    yield chunk
+        state.end()
+
+
+def _translated(call: ProviderCall) -> Json:
+    request = converse_request(call)
+    call.left_out.update(left_out(call.body, request))
+    return request
+
+
+class _Reader:
+    """One blocking call of boto3 in a thread; what it gives arrives as an async generator.
+
+    Closing the generator, or cancelling who reads it, returns at once and hangs up on Bedrock:
+    the loop only wakes the thread, because closing a socket that is being read waits for it.
+    """
+
+    _END = object()
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._call = call
+        self._loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[Any] = asyncio.Queue()
+        self._room = threading.Semaphore(READ_AHEAD)
+        self._closed = threading.Event()
+        self._lock = threading.Lock()
+        self._stream: Any = None
+
+    async def events(self) -> AsyncGenerator[Json]:
+        threading.Thread(target=self._run, name="bedrock", daemon=True).start()
+        try:
+            while (item := await self._queue.get()) is not self._END:
+                if isinstance(item, Exception):
+                    raise translate_error(item) from item
+                self._room.release()
+                yield item
+        finally:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        self._closed.set()
+        self._room.release()
+        with self._lock:
+            if self._stream is not None:
+                interrupt(self._stream)
+
+    def _run(self) -> None:
+        try:
+            with closing(self._items()) as items:
+                for item in items:
+                    self._room.acquire()
+                    if self._closed.is_set():
+                        return
+                    self._deliver(item)
+            self._deliver(self._END)
+        except Exception as error:
+            self._deliver(error)
+
+    def _items(self) -> Generator[Json]:
+        answer = self._call()
+        stream = answer.get("stream")
+        if stream is None:
+            yield answer
+            return
+        with closing(stream):
+            with self._lock:
+                self._stream = stream
+            try:
+                if not self._closed.is_set():  # hung up while Bedrock was being called
+                    yield from stream
+            finally:
+                with self._lock:
+                    self._stream = None
+
+    def _deliver(self, item: Any) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits for this any more
+            self._loop.call_soon_threadsafe(self._queue.put_nowait, item)
+
+
+def interrupt(stream: Any) -> None:
+    """Wake a thread that waits for this event stream's next bytes; it finds the stream ended.
+
+    botocore offers only close(), which would wait for that thread. A stream that cannot be
+    woken (an older urllib3, or one that just ended) is closed after its next event.
+    """
+    raw = getattr(stream, "_raw_stream", None)
+    with suppress(AttributeError, ValueError, RuntimeError, OSError):
+        raw.shutdown()  # type: ignore[union-attr]

@@ -1,0 +1,103 @@
+"""What botocore raises, as our errors. Pure, but for the import of botocore on first use."""
+
+import re
+from typing import Any
+
+from losi.errors import (
+    InvalidRequestError,
+    LosiError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
+)
+from losi.upstream.provider import incomplete, malformed, upstream_error
+
+VENDOR = "Bedrock"
+
+#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_Errors
+#: 424 and Bedrock's 429 for a model that still loads would not be retried as what they are.
+_STATUS = {
+    "ThrottlingException": 429,
+    "TooManyRequestsException": 429,
+    "ServiceQuotaExceededException": 429,
+    "ServiceUnavailableException": 503,
+    "ModelNotReadyException": 503,
+    "ModelTimeoutException": 408,
+    "ModelErrorException": 500,
+    "ModelStreamErrorException": 500,
+    "InternalServerException": 500,
+    "ValidationException": 400,
+    "AccessDeniedException": 403,
+    "UnrecognizedClientException": 403,
+    "ExpiredTokenException": 403,
+    "InvalidSignatureException": 403,
+    "ResourceNotFoundException": 404,
+}
+#: A ValidationException about the route's model, which is the operator's choice, not the caller's.
+_WRONG_MODEL = re.compile(r"model identifier|on-demand throughput|model ID|end of its life", re.I)
+_TOO_LONG = re.compile(r"too long|context (window|length|limit)|too many (input )?tokens", re.I)
+#: ARNs hold the platform's account number.
+_ARN = re.compile(r"arn:aws\S*")
+#: The parameter that the vendor's words are about, by what they name; the first that matches.
+_PARAMS = {
+    "response_format": "output_?config|text_?format|json_?schema",
+    "tool_choice": "tool_?choice",
+    "tools": r"tool_?config|tool_?spec|input_?schema|\btools\.\d",
+    "stop": "stop_?sequence",
+    "max_tokens": "max_?tokens|maximum tokens",
+    "top_p": r"top_?p\b",
+    "temperature": "temperature",
+    "reasoning_effort": "thinking|reasoning|effort",
+    "messages": "message|content|image|document|conversation|tool_?use|tool_?result",
+}
+
+
+def translate_error(error: Exception) -> LosiError:
+    """For whatever calling boto3 or reading its event stream raises."""
+    from botocore import exceptions as boto
+    from urllib3.exceptions import HTTPError
+    from urllib3.exceptions import TimeoutError as PoolTimeoutError
+
+    if isinstance(error, boto.ClientError):  # exception events of a stream too
+        return _refusal(error.response)
+    if isinstance(error, boto.ParamValidationError):
+        return InvalidRequestError(f"This model does not take the request. {error}", param=None)
+    if isinstance(error, _no_credentials()):
+        return upstream_error(401, VENDOR)
+    if isinstance(error, boto.ReadTimeoutError | TimeoutError | PoolTimeoutError):
+        return UpstreamTimeoutError(f"{VENDOR} took too long. Try again.")
+    if isinstance(error, boto.HTTPClientError | boto.ConnectionError | OSError):
+        return UpstreamUnavailableError(f"{VENDOR} cannot be reached right now. Try again.")
+    if isinstance(error, HTTPError):  # a stream that was cut off; botocore wraps all the others
+        return incomplete(VENDOR)
+    return malformed(VENDOR)  # botocore's parsers stumble in many ways over what is no answer
+
+
+def _no_credentials() -> tuple[type[Exception], ...]:
+    from botocore import exceptions as boto
+
+    return (
+        boto.NoCredentialsError,
+        boto.PartialCredentialsError,
+        boto.CredentialRetrievalError,
+        boto.NoRegionError,
+        boto.ProfileNotFound,
+        boto.TokenRetrievalError,
+    )
+
+
+def _refusal(response: Any) -> LosiError:
+    details = response.get("Error") or {}
+    code = str(details.get("Code") or "")
+    code = code[:1].upper() + code[1:]  # streams write throttlingException
+    words = _ARN.sub("(resource)", str(details.get("Message") or ""))[:1000]
+    status = _STATUS.get(code) or response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 500
+    if status in (400, 422):
+        if _WRONG_MODEL.search(words):
+            return upstream_error(404, VENDOR)
+        if _TOO_LONG.search(words):
+            return InvalidRequestError(words, param="messages", code="context_length_exceeded")
+    return upstream_error(status, VENDOR, message=words or None, param=_param(words))
+
+
+def _param(words: str) -> str | None:
+    return next((param for param, said in _PARAMS.items() if re.search(said, words, re.I)), None)

@@ -1,0 +1,223 @@
+"""OpenAI's messages as Converse takes them: alternating turns of typed content blocks. Pure.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from losi.upstream.conversation import (
+    DataUri,
+    Json,
+    Named,
+    check_tool_calls,
+    content_parts,
+    invalid,
+    is_data_uri,
+    parse_data_uri,
+    split_system,
+    tool_arguments,
+)
+
+IMAGE_FORMATS = {
+    "image/png": "png",
+    "image/jpeg": "jpeg",
+    "image/jpg": "jpeg",
+    "image/gif": "gif",
+    "image/webp": "webp",
+}
+DOCUMENT_FORMATS = {
+    "application/pdf": "pdf",
+    "text/csv": "csv",
+    "application/msword": "doc",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/vnd.ms-excel": "xls",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "text/html": "html",
+    "text/plain": "txt",
+    "text/markdown": "md",
+}
+#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html: 3.75 MB.
+MAX_IMAGE_BYTES = 3_932_160
+#: Converse refuses blank text, and a tool may well have nothing to say.
+EMPTY_RESULT = "(no output)"
+
+_TOOL_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+def convert_messages(messages: list[Json], *, thinking: bool) -> tuple[list[Json], list[Json]]:
+    """Converse's `system` and `messages`; raises InvalidRequestError naming what does not fit.
+
+    Earlier reasoning is sent back only when the model thinks again: otherwise it is refused or
+    ignored, but paid for.
+    """
+    system, turns = split_system(messages)
+    check_tool_calls(turns)
+    if turns[0][1]["role"] != "user":
+        invalid(f"{turns[0][0]}.role", "The first message after system messages must be a user's.")
+    documents = _DocumentNames()
+    converted: list[Json] = []
+    for where, message in turns:
+        role = "assistant" if message["role"] == "assistant" else "user"
+        blocks = list(_blocks(where, message, documents, thinking=thinking))
+        if not blocks:
+            continue  # an assistant's empty answer, sent back
+        if converted and converted[-1]["role"] == role:
+            converted[-1]["content"] += blocks
+        else:
+            converted.append({"role": role, "content": blocks})
+    return [{"text": text} for text in system], converted
+
+
+def tool_use_id(call_id: str) -> str:
+    """The caller's id where Converse takes it, else a stand-in that is the same every time."""
+    if _TOOL_ID.fullmatch(call_id):
+        return call_id
+    return f"call_{hashlib.sha256(call_id.encode(errors='surrogatepass')).hexdigest()[:32]}"
+
+
+def tool_name(where: str, name: Any) -> str:
+    if not isinstance(name, str) or not _TOOL_NAME.fullmatch(name):
+        invalid(where, "A tool's name has 1 to 64 letters, digits, underscores and hyphens.")
+    return name
+
+
+class _DocumentNames:
+    """Converse wants every document named, in a narrow alphabet, and no name twice."""
+
+    def __init__(self) -> None:
+        self._given: set[str] = set()
+
+    def name(self, filename: Any) -> str:
+        stem = filename.rsplit(".", 1)[0] if isinstance(filename, str) else ""
+        stem = re.sub(r"[^a-zA-Z0-9()\[\]-]+", " ", stem).strip()[:180] or "document"
+        name, number = stem, 1
+        while name in self._given:
+            number += 1
+            name = f"{stem} ({number})"
+        self._given.add(name)
+        return name
+
+
+def _blocks(
+    where: str, message: Json, documents: _DocumentNames, *, thinking: bool
+) -> Iterator[Json]:
+    role = message["role"]
+    if role == "assistant":
+        yield from _assistant_blocks(where, message, thinking=thinking)
+    elif role == "tool":
+        content = [_block(named, documents) for named in content_parts(where, message)]
+        result = {"toolUseId": tool_use_id(message["tool_call_id"])}
+        yield {"toolResult": {**result, "content": content or [{"text": EMPTY_RESULT}]}}
+    elif role == "user":
+        parts = content_parts(where, message)
+        if not parts:
+            invalid(f"{where}.content", "The message is empty. Give it content, or remove it.")
+        yield from (_block(named, documents) for named in parts)
+    else:
+        invalid(f"{where}.role", f"This model takes no '{role}' messages. Use role 'tool'.")
+
+
+def _assistant_blocks(where: str, message: Json, *, thinking: bool) -> Iterator[Json]:
+    if thinking:
+        yield from _reasoning_blocks(where, message)
+    for name, part in content_parts(where, message):
+        if part["type"] not in ("text", "refusal"):
+            invalid(f"{name}.type", "An assistant message holds text only.")
+        yield {"text": part.get("text") or part.get("refusal")}
+    if isinstance(refusal := message.get("refusal"), str) and refusal.strip():
+        yield {"text": refusal}
+    for position, call in enumerate(message.get("tool_calls") or []):
+        name = f"{where}.tool_calls[{position}]"
+        arguments = tool_arguments(name, call)
+        function = tool_name(f"{name}.function.name", call["function"]["name"])
+        use = {"toolUseId": tool_use_id(call["id"]), "name": function, "input": arguments}
+        yield {"toolUse": use}
+
+
+def _reasoning_blocks(where: str, message: Json) -> Iterator[Json]:
+    for position, block in enumerate(message.get("thinking_blocks") or []):
+        name = f"{where}.thinking_blocks[{position}]"
+        match block:
+            case {"type": "thinking", "thinking": str(text), "signature": str(signature)}:
+                yield {
+                    "reasoningContent": {"reasoningText": {"text": text, "signature": signature}}
+                }
+            case {"type": "redacted_thinking", "data": str(data)}:
+                yield {"reasoningContent": {"redactedContent": _base64(f"{name}.data", data)}}
+            case _:
+                invalid(name, "Send thinking blocks back exactly as they were received.")
+
+
+def _base64(where: str, text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        invalid(where, "This is not valid base64.")
+
+
+def _block(named: Named, documents: _DocumentNames) -> Json:
+    where, part = named
+    match part["type"]:
+        case "text":
+            return {"text": part["text"]}
+        case "image_url":
+            return {"image": _image(f"{where}.image_url.url", part["image_url"]["url"])}
+        case "file":
+            return {"document": _document(f"{where}.file", part.get("file"), documents)}
+        case other:
+            invalid(
+                f"{where}.type",
+                f"This model does not take content of type '{other}'. "
+                "Send text, image_url or file.",
+            )
+
+
+def _image(where: str, url: str) -> Json:
+    if not is_data_uri(url):
+        invalid(
+            where,
+            "This model takes no image addresses. Send the image itself as a data URI: "
+            "'data:image/png;base64,...'.",
+        )
+    image = parse_data_uri(where, url)
+    if image.media_type not in IMAGE_FORMATS:
+        invalid(
+            where,
+            f"This model takes no images of type '{image.media_type}'. "
+            "Send PNG, JPEG, GIF or WebP.",
+        )
+    if len(image.data) > MAX_IMAGE_BYTES:
+        invalid(where, "The image is too large: this model takes images of up to 3.75 MB.")
+    return {"format": IMAGE_FORMATS[image.media_type], "source": {"bytes": image.data}}
+
+
+def _document(where: str, file: Any, documents: _DocumentNames) -> Json:
+    if not isinstance(file, dict) or not isinstance(file.get("file_data"), str):
+        invalid(where, "Send the file itself as a data URI in 'file_data'; ids are not known here.")
+    document = parse_data_uri(f"{where}.file_data", file["file_data"])
+    filename = file.get("filename")
+    return {
+        "format": _document_format(f"{where}.file_data", document, filename),
+        "name": documents.name(filename),
+        "source": {"bytes": document.data},
+    }
+
+
+def _document_format(where: str, document: DataUri, filename: Any) -> str:
+    if document.media_type in DOCUMENT_FORMATS:
+        return DOCUMENT_FORMATS[document.media_type]
+    # browsers and SDKs that do not know a type say octet-stream: the file's name knows better
+    extension = filename.rsplit(".", 1)[-1].lower() if isinstance(filename, str) else ""
+    if extension not in DOCUMENT_FORMATS.values():
+        invalid(
+            where,
+            f"This model takes no files of type '{document.media_type}'. Send "
+            f"{', '.join(sorted(DOCUMENT_FORMATS.values()))}.",
+        )
+    return extension

@@ -1,0 +1,164 @@
+"""OpenAI's chat completion request as Bedrock's Converse takes it. Pure.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+"""
+
+import json
+
+from losi.upstream.bedrock.messages import convert_messages, tool_name
+from losi.upstream.bedrock.reasoning import is_claude, reasoning_fields
+from losi.upstream.conversation import allowed_tools, invalid, not_understood
+from losi.upstream.provider import Json, ProviderCall
+
+#: Converse demands a tool where the history holds calls, even when none may be called any more.
+NO_TOOL = {
+    "toolSpec": {
+        "name": "no_tool_available",
+        "description": "Placeholder. No tool can be called now: answer with text.",
+        "inputSchema": {"json": {"type": "object", "properties": {}}},
+    }
+}
+_SAMPLING = {"max_tokens", "max_completion_tokens", "n", "stop", "temperature", "top_p"}
+_TOOLS = {"tools", "tool_choice", "parallel_tool_calls", "response_format"}
+_UNDERSTOOD = frozenset({"model", "messages", "reasoning_effort", *_SAMPLING, *_TOOLS})
+JSON_OBJECT = (
+    "Answer with exactly one JSON object and nothing else: no prose around it, no code fence."
+)
+
+
+def converse_request(call: ProviderCall) -> Json:
+    """Arguments of `converse` and `converse_stream` alike; raises InvalidRequestError."""
+    body = call.body
+    if body.get("functions"):
+        invalid("functions", "This model takes 'tools', not the older 'functions'.")
+    limit = max_tokens(call)
+    tools = _tool_config(body)
+    extra = reasoning_fields(
+        body["model"],
+        body.get("reasoning_effort"),
+        limit,
+        body["messages"],
+        forced_tool=_is_forced(tools),
+    )
+    system, messages = convert_messages(body["messages"], thinking="thinking" in extra)
+    response_format = body.get("response_format") or {}
+    if response_format.get("type") == "json_object":
+        system.append({"text": JSON_OBJECT})
+    if body.get("parallel_tool_calls") is False and tools and is_claude(body["model"]):
+        extra["tool_choice"] = _one_call_at_a_time(tools)
+    request = {
+        "modelId": body["model"],
+        "messages": messages,
+        "system": system,
+        "inferenceConfig": _inference_config(body, limit, thinking="thinking" in extra),
+        "toolConfig": tools or _stub_for_history(messages),
+        "outputConfig": _output_config(response_format),
+        "additionalModelRequestFields": extra,
+    }
+    return {name: value for name, value in request.items() if value}
+
+
+def left_out(body: Json, request: Json) -> set[str]:
+    """Parameters that Converse has no place for, or that others exclude (thinking, sampling)."""
+    config, extra = request["inferenceConfig"], request.get("additionalModelRequestFields", {})
+    efforts = {"thinking", "reasoningConfig", "reasoning_effort"}
+    sent = {
+        "temperature": "temperature" in config,
+        "top_p": "topP" in config or body.get("top_p") == 1,
+        "reasoning_effort": bool(efforts & extra.keys()) or body.get("reasoning_effort") == "none",
+    }
+    excluded = {
+        name for name, is_sent in sent.items() if body.get(name) is not None and not is_sent
+    }
+    return excluded | not_understood(body, _UNDERSTOOD)
+
+
+def max_tokens(call: ProviderCall) -> int:
+    asked = call.body.get("max_completion_tokens") or call.body.get("max_tokens")
+    return int(asked or call.route.max_output_tokens)
+
+
+def _inference_config(body: Json, limit: int, *, thinking: bool) -> Json:
+    config: Json = {"maxTokens": limit}
+    if stop := body.get("stop"):
+        config["stopSequences"] = [stop] if isinstance(stop, str) else list(stop)
+    if thinking:
+        return config  # Claude refuses to sample any other way while it thinks
+    temperature, top_p = body.get("temperature"), body.get("top_p")
+    if temperature is not None:
+        config["temperature"] = min(float(temperature), 1.0)  # OpenAI's scale ends at 2
+    if (
+        top_p is not None
+        and top_p < 1
+        and not (temperature is not None and is_claude(body["model"]))
+    ):
+        config["topP"] = float(top_p)  # Claude takes one of the two
+    return config
+
+
+def _tool_config(body: Json) -> Json:
+    """`toolConfig`, empty when no tool may be called: Converse has no choice "none"."""
+    choice = body.get("tool_choice") or "auto"
+    tools = [_tool(i, tool) for i, tool in enumerate(body.get("tools") or [])]
+    if not tools or choice == "none":
+        return {}
+    if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
+        tools, choice = _allowed(tools, choice)
+    config: Json = {"tools": tools}
+    if choice == "required":
+        config["toolChoice"] = {"any": {}}
+    elif isinstance(choice, dict):
+        if choice.get("type") != "function":
+            invalid("tool_choice", "Name a tool: {'type': 'function', 'function': {'name': ...}}.")
+        config["toolChoice"] = {"tool": {"name": choice["function"]["name"]}}
+    return config
+
+
+def _tool(position: int, tool: Json) -> Json:
+    where = f"tools[{position}]"
+    if tool["type"] != "function":
+        invalid(f"{where}.type", "This model takes tools of type 'function' only.")
+    function = tool["function"]
+    schema = function.get("parameters") or {}
+    if schema.get("type", "object") != "object":
+        invalid(f"{where}.function.parameters", "A tool's parameters must be of type 'object'.")
+    spec: Json = {
+        "name": tool_name(f"{where}.function.name", function["name"]),
+        # the vendor wants the type said; all else of the schema goes as it came
+        "inputSchema": {"json": {"type": "object", "properties": {}, **schema}},
+    }
+    if description := function.get("description"):
+        spec["description"] = description
+    if function.get("strict"):
+        spec["strict"] = True
+    return {"toolSpec": spec}
+
+
+def _allowed(tools: list[Json], choice: Json) -> tuple[list[Json], str]:
+    names, mode = allowed_tools(choice, {tool["toolSpec"]["name"] for tool in tools})
+    return [tool for tool in tools if tool["toolSpec"]["name"] in names], mode
+
+
+def _is_forced(tools: Json) -> bool:
+    return "toolChoice" in tools
+
+
+def _one_call_at_a_time(tools: Json) -> Json:
+    """Claude's own field beside Converse's choice; alone it needs the choice's type as well."""
+    choice: Json = {"disable_parallel_tool_use": True}
+    return choice if _is_forced(tools) else {"type": "auto", **choice}
+
+
+def _stub_for_history(messages: list[Json]) -> Json:
+    blocks = (block for message in messages for block in message["content"])
+    return {"tools": [NO_TOOL]} if any("toolUse" in block for block in blocks) else {}
+
+
+def _output_config(response_format: Json) -> Json:
+    if response_format.get("type") != "json_schema":
+        return {}
+    wanted = response_format["json_schema"]
+    definition = {"schema": json.dumps(wanted.get("schema") or {}), "name": wanted["name"]}
+    if description := wanted.get("description"):
+        definition["description"] = description
+    return {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": definition}}}

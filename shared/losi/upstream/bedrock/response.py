@@ -1,0 +1,224 @@
+"""Converse's answers and stream events as OpenAI's completions and chunks. Pure.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
+"""
+
+import base64
+import json
+import time
+from typing import Any
+
+from losi.metering.usage import from_openai
+from losi.upstream.provider import Json, ProviderCall, incomplete, malformed
+
+VENDOR = "Bedrock"
+
+FINISH_REASONS = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "tool_use": "tool_calls",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "guardrail_intervened": "content_filter",
+    "content_filtered": "content_filter",
+}
+#: The model broke off in the middle of its own format: not an answer anyone can use.
+_BROKEN = frozenset({"malformed_model_output", "malformed_tool_use"})
+
+
+def completion(answer: Json, call: ProviderCall) -> Json:
+    """A whole completion; raises UpstreamError when the answer is not one."""
+    try:
+        reason = answer["stopReason"]
+        message = _message(answer["output"]["message"]["content"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise malformed(VENDOR) from error
+    if reason in _BROKEN:
+        raise malformed(VENDOR)
+    choice = {
+        "index": 0,
+        "message": message,
+        "finish_reason": FINISH_REASONS.get(reason, "stop"),
+        "logprobs": None,
+    }
+    result = {**_identity(call, "chat.completion"), "choices": [choice]}
+    if used := usage(answer.get("usage")):
+        result["usage"] = used
+    return result
+
+
+def usage(raw: Any) -> Json | None:
+    """OpenAI's usage: what was read from or written to the cache is part of the prompt."""
+    if not isinstance(raw, dict) or "inputTokens" not in raw:
+        return None
+    read, written = raw.get("cacheReadInputTokens") or 0, raw.get("cacheWriteInputTokens") or 0
+    known = from_openai(
+        {
+            "prompt_tokens": raw["inputTokens"] + read + written,
+            "completion_tokens": raw.get("outputTokens"),
+            "prompt_tokens_details": {"cached_tokens": read, "cache_write_tokens": written},
+        }
+    )
+    return known.to_openai() if known else None
+
+
+def _message(blocks: list[Json]) -> Json:
+    texts, thinking, calls = [], [], []
+    for block in blocks:
+        if "text" in block:
+            texts.append(block["text"])
+        elif "citationsContent" in block:
+            texts += [part.get("text", "") for part in block["citationsContent"].get("content", [])]
+        elif "reasoningContent" in block:
+            thinking.append(_thinking_block(block["reasoningContent"]))
+        elif "toolUse" in block:
+            calls.append(_tool_call(block["toolUse"]))
+    message: Json = {"role": "assistant", "content": "".join(texts) or None, "refusal": None}
+    if thinking:
+        message["reasoning_content"] = "".join(block.get("thinking", "") for block in thinking)
+        message["thinking_blocks"] = thinking
+    if calls:
+        message["tool_calls"] = calls
+    elif message["content"] is None:
+        message["content"] = ""
+    return message
+
+
+def _thinking_block(content: Json) -> Json:
+    """As Anthropic writes it, signed: to be sent back unchanged when tools were called."""
+    if "redactedContent" in content:
+        data = base64.b64encode(content["redactedContent"]).decode()
+        return {"type": "redacted_thinking", "data": data}
+    text = content["reasoningText"]
+    return {
+        "type": "thinking",
+        "thinking": text["text"],
+        "signature": text.get("signature") or "",
+    }
+
+
+def _tool_call(use: Json) -> Json:
+    arguments = json.dumps(use["input"] or {}, ensure_ascii=False, separators=(",", ":"))
+    function = {"name": use["name"], "arguments": arguments}
+    return {"id": use["toolUseId"], "type": "function", "function": function}
+
+
+def _identity(call: ProviderCall, kind: str) -> Json:
+    return {
+        "id": f"chatcmpl-{call.request_id}",
+        "object": kind,
+        "created": int(time.time()),
+        "model": call.body["model"],
+    }
+
+
+class StreamState:
+    """Turns one stream's events into chunks: `chunks(event)` for each, then `end()`.
+
+    Nothing is said before the model said something, so that an overload in between still falls
+    over to another route.
+    """
+
+    def __init__(self, call: ProviderCall) -> None:
+        self._identity = _identity(call, "chat.completion.chunk")
+        self._role_sent = False
+        self._stop_reason: str | None = None
+        self._tools: dict[int, _Tool] = {}  # by content block index, which counts texts as well
+        self._thinking: dict[int, Json] = {}
+
+    def chunks(self, event: Json) -> list[Json]:
+        try:
+            return self._chunks(event)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise malformed(VENDOR) from error
+
+    def end(self) -> None:
+        """Raises UpstreamError unless the stream was whole and its content sound."""
+        if self._stop_reason is None:
+            raise incomplete(VENDOR)
+        if self._stop_reason in _BROKEN:
+            raise malformed(VENDOR)
+
+    def _chunks(self, event: Json) -> list[Json]:
+        if "contentBlockStart" in event:
+            return self._block_start(event["contentBlockStart"])
+        if "contentBlockDelta" in event:
+            return self._block_delta(event["contentBlockDelta"])
+        if "contentBlockStop" in event:
+            return self._block_stop(event["contentBlockStop"]["contentBlockIndex"])
+        if "messageStop" in event:
+            return self._message_stop(event["messageStop"]["stopReason"])
+        if "metadata" in event and (used := usage(event["metadata"].get("usage"))):
+            return [{**self._identity, "choices": [], "usage": used}]
+        return []
+
+    def _block_start(self, block: Json) -> list[Json]:
+        use = block["start"].get("toolUse")
+        if use is None:
+            return []
+        tool = self._tools[block["contentBlockIndex"]] = _Tool(len(self._tools))
+        function = {"name": use["name"], "arguments": ""}
+        opening = {"id": use["toolUseId"], "type": "function", "function": function}
+        return [self._delta({"tool_calls": [{"index": tool.index, **opening}]})]
+
+    def _block_delta(self, block: Json) -> list[Json]:
+        index, delta = block["contentBlockIndex"], block["delta"]
+        if delta.get("text"):
+            return [self._delta({"content": delta["text"]})]
+        if "toolUse" in delta:
+            return self._arguments(self._tools[index], delta["toolUse"]["input"])
+        if "reasoningContent" in delta:
+            return self._reasoning(index, delta["reasoningContent"])
+        return []
+
+    def _arguments(self, tool: "_Tool", text: str) -> list[Json]:
+        if not text:
+            return []
+        tool.has_arguments = True
+        return [self._delta({"tool_calls": [tool.arguments(text)]})]
+
+    def _reasoning(self, index: int, content: Json) -> list[Json]:
+        if "redactedContent" in content:
+            data = base64.b64encode(content["redactedContent"]).decode()
+            self._thinking[index] = {"type": "redacted_thinking", "data": data}
+            return []
+        empty = {"type": "thinking", "thinking": "", "signature": ""}
+        block = self._thinking.setdefault(index, empty)
+        block["signature"] += content.get("signature", "")
+        text = content.get("text", "")
+        block["thinking"] += text
+        return [self._delta({"reasoning_content": text})] if text else []
+
+    def _block_stop(self, index: int) -> list[Json]:
+        tool = self._tools.get(index)
+        if tool is not None and not tool.has_arguments:
+            return self._arguments(tool, "{}")
+        return []
+
+    def _message_stop(self, reason: str) -> list[Json]:
+        self._stop_reason = reason
+        if reason in _BROKEN:
+            return []  # said by end(): the usage is still to come
+        # whole and at once: SDKs cannot add up the parts of a list whose items have no index
+        thinking = {"thinking_blocks": list(self._thinking.values())} if self._thinking else {}
+        chunk = self._delta(thinking)
+        chunk["choices"][0]["finish_reason"] = FINISH_REASONS.get(reason, "stop")
+        return [chunk]
+
+    def _delta(self, delta: Json) -> Json:
+        if not self._role_sent:
+            delta = {"role": "assistant", **delta}
+            self._role_sent = True
+        choice = {"index": 0, "delta": delta, "finish_reason": None, "logprobs": None}
+        return {**self._identity, "choices": [choice]}
+
+
+class _Tool:
+    """One tool call under OpenAI's own count: 0, 1, 2."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.has_arguments = False
+
+    def arguments(self, text: str) -> Json:
+        return {"index": self.index, "function": {"arguments": text}}

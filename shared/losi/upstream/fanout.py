@@ -1,0 +1,93 @@
+"""`n` > 1 for providers that give one completion at a time: n calls side by side, merged."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+from losi.metering.usage import Usage, from_openai
+from losi.upstream.provider import Provider, ProviderCall
+
+Json = dict[str, Any]
+
+
+class FanOut:
+    """A provider that asks another n times. When one call fails, so do all: the first error.
+
+    Usage is the sum of the calls', prompt included: that is what the provider bills.
+    """
+
+    native_n = True
+
+    def __init__(self, provider: Provider, n: int) -> None:
+        self._provider = provider
+        self._n = n
+
+    async def complete(self, call: ProviderCall) -> Json:
+        single = _single(call)
+        tasks = [asyncio.ensure_future(self._provider.complete(single)) for _ in range(self._n)]
+        try:
+            answers = await asyncio.gather(*tasks)
+        finally:
+            await _cancel(tasks)
+        merged = dict(answers[0])
+        merged["choices"] = [
+            {**choice, "index": index}
+            for index, answer in enumerate(answers)
+            for choice in answer["choices"][:1]
+        ]
+        merged["usage"] = _sum([answer.get("usage") for answer in answers])
+        return merged
+
+    async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+        # room for a few chunks of each: a slow reader holds back the providers, not our memory
+        queue: asyncio.Queue[Json | BaseException | None] = asyncio.Queue(maxsize=4 * self._n)
+        usages: list[Json | None] = [None] * self._n
+
+        async def pump(index: int) -> None:
+            try:
+                async with aclosing(self._provider.stream(_single(call))) as chunks:
+                    async for chunk in chunks:
+                        usages[index] = chunk.pop("usage", None) or usages[index]
+                        for choice in chunk["choices"]:
+                            choice["index"] = index
+                        if chunk["choices"]:
+                            await queue.put(chunk)
+                await queue.put(None)
+            except Exception as error:
+                await queue.put(error)
+
+        tasks = [asyncio.create_task(pump(index)) for index in range(self._n)]
+        running = self._n
+        try:
+            while running:
+                item = await queue.get()
+                if isinstance(item, BaseException):
+                    raise item
+                if item is None:
+                    running -= 1
+                else:
+                    yield item
+            if (total := _sum(usages)) is not None:
+                yield {"choices": [], "usage": total}
+        finally:
+            await _cancel(tasks)
+
+
+def _single(call: ProviderCall) -> ProviderCall:
+    return replace(call, body={name: v for name, v in call.body.items() if name != "n"})
+
+
+def _sum(usages: list[Json | None]) -> Json | None:
+    """Summed usage, or None (to be estimated) unless every call told its own."""
+    known = [usage for reported in usages if (usage := from_openai(reported)) is not None]
+    if len(known) < len(usages):
+        return None
+    return sum(known, Usage(0, 0)).to_openai()
+
+
+async def _cancel(tasks: list[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

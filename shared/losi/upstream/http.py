@@ -1,0 +1,125 @@
+"""HTTP to providers: one pooled client, and every transport failure as a LosiError."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from weakref import WeakKeyDictionary
+
+import httpx
+import orjson
+
+from losi.catalogue.models import Route
+from losi.errors import LosiError, UpstreamError, UpstreamTimeoutError, UpstreamUnavailableError
+from losi.upstream.provider import Json, incomplete, malformed
+
+#: A vendor's refusal (status, parsed body or None, headers) as ours.
+Refusal = Callable[[int, Json | None, Mapping[str, str]], LosiError]
+
+MAX_JSON_BYTES = 64 * 1024 * 1024
+
+# One client a loop: a process has one loop but for tests, and a client must not outlive its loop.
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
+
+
+def http_client() -> httpx.AsyncClient:
+    """The running loop's client, made on first use: its SSL context costs 40 ms of CPU."""
+    loop = asyncio.get_running_loop()
+    client = _clients.get(loop)
+    if client is None:
+        client = _clients[loop] = httpx.AsyncClient(
+            limits=httpx.Limits(max_connections=1000, max_keepalive_connections=20),
+            # compression would make the upstream's proxy hold back chunks
+            headers={"accept-encoding": "identity", "user-agent": "losi-api"},
+            follow_redirects=False,
+        )
+    return client
+
+
+async def post_json(
+    url: str, headers: Mapping[str, str], body: Json, route: Route, vendor: str, refusal: Refusal
+) -> Json:
+    """POST and read a JSON object. Raises a LosiError for whatever goes wrong."""
+    async with _post(url, headers, body, route, vendor, refusal) as response:
+        answer = await _read_json(response)
+    if answer is None:
+        raise malformed(vendor)
+    return answer
+
+
+@asynccontextmanager
+async def post_stream(
+    url: str, headers: Mapping[str, str], body: Json, route: Route, vendor: str, refusal: Refusal
+) -> AsyncIterator[AsyncIterator[bytes]]:
+    """POST and give the body's bytes as they arrive; refuses what is not an event stream.
+
+    Failures inside the `async with` block are the stream's own: they surface as LosiErrors too.
+    """
+    async with _post(url, headers, body, route, vendor, refusal) as response:
+        if not response.headers.get("content-type", "").startswith("text/event-stream"):
+            answer = await _read_json(response)
+            if answer is not None and answer.get("error"):  # some vendors refuse with status 200
+                raise refusal(200, answer, response.headers)
+            raise malformed(vendor)
+        yield response.aiter_raw()
+
+
+@asynccontextmanager
+async def _post(
+    url: str, headers: Mapping[str, str], body: Json, route: Route, vendor: str, refusal: Refusal
+) -> AsyncIterator[httpx.Response]:
+    # only connecting is limited here: how long to wait for what comes then, the router decides
+    timeout = httpx.Timeout(None, connect=route.connect_timeout, pool=route.connect_timeout)
+    request_headers = {"content-type": "application/json", **headers}
+    try:
+        async with http_client().stream(
+            "POST", url, content=encode(body), headers=request_headers, timeout=timeout
+        ) as response:
+            if not response.is_success:
+                raise refusal(response.status_code, await _read_json(response), response.headers)
+            yield response
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        raise UpstreamUnavailableError(
+            f"{vendor} cannot be reached. Try again in a moment.", code="upstream_unreachable"
+        ) from error
+    except httpx.TimeoutException as error:
+        raise UpstreamTimeoutError(f"{vendor} took too long. Try again.") from error
+    except httpx.TransportError as error:
+        raise incomplete(vendor) from error
+    except (httpx.InvalidURL, httpx.HTTPError) as error:
+        raise UpstreamError(f"{vendor} cannot be called.", code="upstream_unreachable") from error
+
+
+def encode(body: Json) -> bytes:
+    """JSON; what orjson has no form for (integers beyond 64 bits, lone surrogates), json has."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        return json.dumps(body).encode()
+
+
+async def finish(chunks: AsyncIterator[bytes]) -> None:
+    """Read what follows the end mark of a stream, so that the connection can be used again.
+
+    A connection that breaks here breaks nothing: the answer is whole.
+    """
+    with suppress(TimeoutError, httpx.TransportError):
+        async with asyncio.timeout(1):
+            async for _ in chunks:
+                pass
+
+
+async def _read_json(response: httpx.Response) -> Json | None:
+    """The body as a JSON object, or None when it is something else or far too long."""
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > MAX_JSON_BYTES:
+            return None
+    try:
+        answer = orjson.loads(bytes(body))
+    except orjson.JSONDecodeError:
+        return None
+    if isinstance(answer, list) and len(answer) == 1:  # how Gemini's endpoint wraps its errors
+        answer = answer[0]
+    return answer if isinstance(answer, dict) else None

@@ -1,0 +1,176 @@
+"""Vendors that speak OpenAI's chat completions: what they answer passes through untouched.
+
+https://platform.openai.com/docs/api-reference/chat; how vendors differ stands in providers.toml.
+"""
+
+import re
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+import orjson
+
+from losi.catalogue.models import Route
+from losi.catalogue.providers import Vendor
+from losi.errors import LosiError
+from losi.upstream.http import finish, post_json, post_stream
+from losi.upstream.provider import (
+    Json,
+    ProviderCall,
+    incomplete,
+    malformed,
+    retry_after_seconds,
+    upstream_error,
+)
+from losi.upstream.sse import events
+
+#: Finish reasons of an answer that failed half-way: https://docs.mistral.ai/api (error), vLLM
+#: (abort), https://api-docs.deepseek.com/api/create-chat-completion (the last).
+_BROKEN_OFF = {"error", "abort", "insufficient_system_resource"}
+#: Gemini refuses our key with a 400: https://ai.google.dev/gemini-api/docs/troubleshooting
+_BAD_KEY = re.compile(r"API key (not valid|not found|expired)", re.IGNORECASE)
+
+
+class OpenAICompatibleProvider:
+    def __init__(self, vendor: Vendor, base_url: str, api_key: str | None) -> None:
+        self.native_n = vendor.native_n
+        self._vendor = vendor
+        self._url = f"{base_url.rstrip('/')}/chat/completions"
+        self._headers = _auth_headers(vendor, api_key)
+
+    async def complete(self, call: ProviderCall) -> Json:
+        body = request_body(self._vendor, call.body)
+        answer = await post_json(
+            self._url, self._headers, body, call.route, self._vendor.name, self._refusal
+        )
+        if answer.get("error"):
+            raise self._refusal(200, answer, {})
+        if not _is_completion(answer):
+            raise malformed(self._vendor.name)
+        self._refuse_broken_off(answer)
+        return answer
+
+    async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+        body = {**request_body(self._vendor, call.body), "stream": True}
+        if self._vendor.stream_options:
+            body["stream_options"] = {"include_usage": True}
+        begun, finished = set[str](), set[str]()
+        async with self._open(body, call.route) as chunks:
+            async for _, data in events(chunks, self._vendor.name):
+                if data == b"[DONE]":
+                    await finish(chunks)
+                    return
+                chunk = self._chunk(data)
+                begun |= _indexes(chunk)
+                finished |= _indexes(chunk, finished=True)
+                yield chunk
+        if not finished or begun - finished:  # some vendors end without [DONE]
+            raise incomplete(self._vendor.name)
+
+    def _open(self, body: Json, route: Route) -> Any:
+        return post_stream(self._url, self._headers, body, route, self._vendor.name, self._refusal)
+
+    def _chunk(self, data: bytes) -> Json:
+        try:
+            chunk = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise malformed(self._vendor.name) from error
+        if not isinstance(chunk, dict):
+            raise malformed(self._vendor.name)
+        if chunk.get("error"):
+            raise self._refusal(200, chunk, {})
+        if not isinstance(chunk.get("choices"), list):
+            raise malformed(self._vendor.name)
+        self._refuse_broken_off(chunk)
+        hoist_usage(chunk)
+        return chunk
+
+    def _refuse_broken_off(self, answer: Json) -> None:
+        reasons = [choice.get("finish_reason") for choice in _choices(answer)]
+        if any(str(reason) in _BROKEN_OFF for reason in reasons):
+            raise incomplete(self._vendor.name)
+
+    def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
+        """OpenAI's error object, or the shapes other vendors use for it."""
+        error: Any = (body or {}).get("error", body) or {}
+        if status < 400:
+            status = _status_of(error)
+        if not isinstance(error, dict):
+            error = {"message": error}
+        if status == 400 and _BAD_KEY.search(str(error.get("message"))):
+            status = 401
+        return upstream_error(
+            status,
+            self._vendor.name,
+            message=_text(error.get("message")),
+            param=_text(error.get("param")),
+            code=_text(error.get("code")),
+            retry_after=retry_after_seconds(headers),
+        )
+
+
+def request_body(vendor: Vendor, body: Json) -> Json:
+    """The request as this vendor takes it; fields it is not known to refuse pass through."""
+    out = dict(body)
+    limit = out.pop("max_completion_tokens", None) or out.pop("max_tokens", None)
+    out.pop("max_tokens", None)
+    if limit is not None:
+        out[vendor.max_tokens_parameter] = limit
+    out["messages"] = [_message(vendor, message) for message in out["messages"]]
+    return out
+
+
+def _message(vendor: Vendor, message: Json) -> Json:
+    foreign = vendor.refused_message_fields & message.keys()
+    if foreign:
+        message = {name: value for name, value in message.items() if name not in foreign}
+    if message["role"] == "developer" and not vendor.developer_role:
+        message = {**message, "role": "system"}
+    return message
+
+
+def hoist_usage(chunk: Json) -> None:
+    """Put usage where OpenAI has it. Groq: https://console.groq.com/docs/api-reference#chat-create"""
+    if not chunk.get("usage") and isinstance(extra := chunk.get("x_groq"), dict):
+        chunk["usage"] = extra.get("usage")
+
+
+def _auth_headers(vendor: Vendor, api_key: str | None) -> dict[str, str]:
+    if not api_key:
+        return {}
+    if vendor.key_header == "authorization":
+        return {"authorization": f"Bearer {api_key}"}
+    return {vendor.key_header: api_key}
+
+
+def _is_completion(answer: Json) -> bool:
+    choices = answer.get("choices")
+    return (
+        isinstance(choices, list)
+        and bool(choices)
+        and all(isinstance(c, dict) and isinstance(c.get("message"), dict) for c in choices)
+    )
+
+
+def _choices(answer: Json) -> list[Json]:
+    return [choice for choice in answer["choices"] if isinstance(choice, dict)]
+
+
+def _indexes(chunk: Json, *, finished: bool = False) -> set[str]:
+    """The choices that the chunk is about, or only those that it finishes."""
+    choices = [c for c in _choices(chunk) if c.get("finish_reason") or not finished]
+    return {str(choice.get("index", 0)) for choice in choices}
+
+
+def _status_of(error: Any) -> int:
+    """The status that an error behind a 200 names in `status` or `code`; 500 when it names none."""
+    for name in ("status", "code"):
+        value = error.get(name) if isinstance(error, dict) else None
+        if isinstance(value, str) and value.isdecimal():
+            value = int(value)
+        if isinstance(value, int) and 400 <= value < 600:
+            return value
+    return 500
+
+
+def _text(value: Any) -> str | None:
+    return value[:1000] if isinstance(value, str) and value else None

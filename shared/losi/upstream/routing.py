@@ -1,0 +1,264 @@
+"""A model's routes: which are taken for a request, in which order, and when to move on.
+
+Before the first chunk a failure is retried (with jittered backoff) and then falls over to the
+next route; after it, the stream is the caller's and a failure is theirs to see.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import anyio.to_thread
+
+from losi.catalogue.models import Model, Route
+from losi.catalogue.providers import vendors
+from losi.chat.prepare import needed_features, prepare
+from losi.chat.request import ChatRequest
+from losi.errors import (
+    InvalidRequestError,
+    LosiError,
+    UpstreamError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
+)
+from losi.upstream.fanout import FanOut
+from losi.upstream.health import RouteHealth
+from losi.upstream.provider import Json, Provider, ProviderCall, incomplete
+from losi.upstream.registry import SANDBOX, Registry, configured, sandbox_answers_for_all
+
+logger = logging.getLogger("losi.routes")
+
+ATTEMPTS_PER_ROUTE = 2
+BACKOFF_SECONDS = 0.25
+#: A provider that asks for a longer pause than this is left for the next route.
+LONGEST_BACKOFF_SECONDS = 5.0
+#: Failures that another attempt on the same route cannot mend.
+_PERMANENT = {"upstream_not_configured", "upstream_model_not_found"}
+
+T = TypeVar("T")
+#: Its directives may ask for silences of up to a minute.
+SANDBOX_ROUTE = Route(
+    provider=SANDBOX, model="losi-sandbox", first_chunk_timeout=150, chunk_timeout=90
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request on its way to a provider; `deadline` in the loop's time."""
+
+    request: ChatRequest
+    model: Model
+    routes: list[Route]
+    request_id: str
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long to wait for an upstream: its route's limit, but never beyond the deadline."""
+
+    seconds: float
+    what: str
+    route: Route
+    deadline: float
+
+    async def for_(self, answer: Awaitable[T]) -> T:
+        now = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout_at(min(now + self.seconds, self.deadline)):
+                return await answer
+        except TimeoutError as error:
+            if now + self.seconds >= self.deadline:
+                raise UpstreamTimeoutError(
+                    "The completion took longer than one request may. Ask for fewer tokens.",
+                    code="deadline_exceeded",
+                    retryable=False,
+                    headers={"x-should-retry": "false"},  # SDKs would spend as long again, twice
+                ) from error
+            raise UpstreamTimeoutError(
+                f"{_vendor_name(self.route)} took longer than {self.seconds:g} s for {self.what}. "
+                "Try again."
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What answered: for the response headers, the log and the meter."""
+
+    route: Route
+    attempts: int
+    dropped: tuple[str, ...]
+
+
+class Router:
+    def __init__(
+        self,
+        registry: Registry,
+        health: RouteHealth | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._registry = registry
+        self._health = health or RouteHealth()
+        self._sleep = sleep
+
+    async def complete(self, job: Job) -> tuple[Json, Answered]:
+        """A whole completion, or the last route's LosiError."""
+
+        async def call(provider: Provider, call: ProviderCall) -> Json:
+            wait = Wait(call.route.answer_timeout, "its answer", call.route, job.deadline)
+            return await wait.for_(provider.complete(call))
+
+        return await self._first_success(job, call)
+
+    async def stream(self, job: Job) -> tuple[AsyncGenerator[Json], Answered]:
+        """A stream whose first chunk has arrived, or the last route's LosiError."""
+
+        async def call(provider: Provider, call: ProviderCall) -> AsyncGenerator[Json]:
+            route = call.route
+            chunks = provider.stream(call)
+            wait = Wait(route.first_chunk_timeout, "its first chunk", route, job.deadline)
+            try:
+                first = await wait.for_(anext(chunks, None))
+            except BaseException:
+                await chunks.aclose()
+                raise
+            if first is None:
+                raise incomplete(_vendor_name(route))
+            return _timed(
+                first, chunks, Wait(route.chunk_timeout, "its next chunk", route, job.deadline)
+            )
+
+        return await self._first_success(job, call)
+
+    async def _first_success(
+        self, job: Job, call: Callable[[Provider, ProviderCall], Awaitable[T]]
+    ) -> tuple[T, Answered]:
+        healthy = [route for route in job.routes if self._health.is_healthy(route)]
+        attempts, failure = 0, None
+        for route in healthy or job.routes:  # when all are ill, trying beats refusing
+            prepared = prepare(job.request, job.model, route)
+            upstream_call = ProviderCall(prepared.body, route, job.request_id)
+            for attempt in range(ATTEMPTS_PER_ROUTE):
+                attempts += 1
+                try:
+                    provider = await self._provider(route, job.request.n, failure)
+                    answer = await call(provider, upstream_call)
+                except UpstreamError as error:
+                    failure = error
+                    self._note(route, error, job.request_id, attempts)
+                    if not error.retryable:
+                        raise
+                    if not await self._worth_another(error, attempt):
+                        break
+                else:
+                    self._health.succeeded(route)
+                    left_out = upstream_call.left_out & job.request.body.keys()
+                    dropped = tuple(sorted({*prepared.dropped, *left_out}))
+                    return answer, Answered(route, attempts, dropped)
+        raise failure or _no_route(job.model)
+
+    async def _provider(self, route: Route, n: int, failure: UpstreamError | None) -> Provider:
+        """The route's provider; its credentials are read again when it just refused ours."""
+        refresh = failure is not None and failure.code == "upstream_credentials"
+        provider = await anyio.to_thread.run_sync(
+            lambda: self._registry.provider(route.provider, refresh=refresh)
+        )
+        return provider if n == 1 or provider.native_n else FanOut(provider, n)
+
+    async def _worth_another(self, error: UpstreamError, attempt: int) -> bool:
+        """Whether to try the same route again; waits the backoff first."""
+        if attempt + 1 == ATTEMPTS_PER_ROUTE:
+            return False
+        if error.code == "upstream_credentials":
+            return True  # once more, with credentials read anew
+        if error.code in _PERMANENT:
+            return False
+        pause = error.retry_after
+        if pause is None:
+            pause = BACKOFF_SECONDS * 2**attempt * random.uniform(0.5, 1.5)
+        if pause > LONGEST_BACKOFF_SECONDS:
+            return False
+        await self._sleep(pause)
+        return True
+
+    def _note(self, route: Route, error: UpstreamError, request_id: str, attempts: int) -> None:
+        logger.warning(
+            "%s attempt %d on %s/%s failed: %s",
+            request_id,
+            attempts,
+            route.provider,
+            route.model,
+            error.code,
+        )
+        if error.code == "upstream_credentials":
+            vendor = vendors()[route.provider]
+            logger.error("%s refuses our credentials: check %s", vendor.name, vendor.key_variable)
+        if error.retryable:
+            self._health.failed(route)
+
+
+def prompts(route: Route, n: int) -> int:
+    """How often the prompt of a request for `n` choices is sent on this route, and so paid."""
+    return 1 if vendors()[route.provider].native_n else n
+
+
+def candidates(
+    request: ChatRequest, model: Model, input_tokens: int, *, test_key: bool
+) -> list[Route]:
+    """The routes that can answer this request, in the catalogue's order.
+
+    Test keys reach only the sandbox. Raises InvalidRequestError when no route of the model can
+    do what the request needs.
+    """
+    if test_key:
+        return [SANDBOX_ROUTE]
+    needed = needed_features(request)
+    routes = [
+        route
+        for route in model.routes
+        if (route.features is None or needed <= route.features)
+        and (route.max_input_tokens is None or input_tokens <= route.max_input_tokens)
+    ]
+    if not routes:
+        raise InvalidRequestError(
+            f"The model '{model.id}' cannot answer this request: nothing behind it takes "
+            f"{input_tokens} input tokens with {', '.join(sorted(needed)) or 'plain text'}. "
+            "Use another model, or shorten the request.",
+            param="messages",
+            code="unsupported_request",
+        )
+    if sandbox_answers_for_all():
+        routes = [route for route in routes if configured(route.provider)] or [SANDBOX_ROUTE]
+    return routes
+
+
+async def _timed(first: Json, chunks: AsyncGenerator[Json], wait: Wait) -> AsyncGenerator[Json]:
+    async with aclosing(chunks):
+        chunk: Json | None = first
+        while chunk is not None:
+            yield chunk
+            chunk = await wait.for_(anext(chunks, None))
+
+
+def _vendor_name(route: Route) -> str:
+    return vendors()[route.provider].name
+
+
+def _no_route(model: Model) -> LosiError:
+    return UpstreamUnavailableError(f"The model '{model.id}' is not available right now.")
+
+
+def answered_headers(answered: Answered) -> dict[str, Any]:
+    """`x-losi-*`: what answered, after how many attempts, and what of the request it ignored."""
+    headers = {
+        "x-losi-provider": answered.route.provider,
+        "x-losi-model": answered.route.model,
+        "x-losi-attempts": str(answered.attempts),
+    }
+    if answered.dropped:
+        headers["x-losi-dropped-params"] = ", ".join(answered.dropped)
+    return headers

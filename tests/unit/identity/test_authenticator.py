@@ -1,0 +1,407 @@
+"""From the Authorization header to a Principal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from losi.errors import AuthenticationError, LosiError, PermissionDeniedError
+from losi.identity.authenticator import CACHE_SECONDS, CACHE_SIZE, Authenticator, read_header
+from losi.identity.key import Key
+from losi.identity.secret import Secret, mint
+from losi.management.accounts import Accounts, NewKey
+from tests.ledger_world import Clock
+from tests.unit.conftest import TABLE
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+CHAT = frozenset({"chat.completions"})
+STRANGER = Secret("Account123", "Key45678", "0123456789abcdefghijklmnopqr")
+
+
+@pytest.fixture
+def account_id(accounts: Accounts) -> str:
+    return accounts.create_account("pro").id
+
+
+@pytest.fixture
+def secret(accounts: Accounts, account_id: str) -> Secret:
+    return accounts.create_key(account_id, NewKey("a key", CHAT))[1]
+
+
+def bearer(key: Secret) -> str:
+    return f"Bearer {key.text}"
+
+
+def at(now: float) -> datetime:
+    return datetime.fromtimestamp(now, UTC)
+
+
+def refusal(authenticator: Authenticator, key: Secret, *, fresh: bool = True) -> LosiError:
+    with pytest.raises(LosiError) as caught:
+        authenticator.authenticate(bearer(key), fresh=fresh)
+    assert key.secret not in caught.value.message
+    return caught.value
+
+
+class Reads:
+    """Counts the round trips to the table."""
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        self.count = 0
+        client.meta.events.register("before-call.dynamodb", self._seen)
+
+    def _seen(self, **_: Any) -> None:
+        self.count += 1
+
+
+class TestGenuineKeys:
+    def test_a_key_speaks_for_its_account(
+        self, authenticator: Authenticator, accounts: Accounts, account_id: str
+    ) -> None:
+        key, secret = accounts.create_key(account_id, NewKey("a key", CHAT))
+
+        principal = authenticator.authenticate(bearer(secret))
+
+        assert (principal.account_id, principal.key_id) == (account_id, key.id)
+        assert principal.permissions == CHAT
+        assert principal.plan.name == "pro"
+        assert not principal.test
+
+    def test_the_scheme_s_case_and_spaces_do_not_matter(
+        self, authenticator: Authenticator, secret: Secret
+    ) -> None:
+        assert authenticator.authenticate(f" bearer   {secret.text} ")
+
+    def test_a_new_key_costs_one_read_and_a_known_one_none(
+        self, client: DynamoDBClient, authenticator: Authenticator, secret: Secret
+    ) -> None:
+        reads = Reads(client)
+
+        first = authenticator.authenticate(bearer(secret))
+        second = authenticator.authenticate(bearer(secret))
+
+        assert first == second
+        assert reads.count == 1
+
+    def test_a_test_key_is_marked_as_such(
+        self, authenticator: Authenticator, accounts: Accounts, account_id: str
+    ) -> None:
+        _, secret = accounts.create_key(account_id, NewKey("ci", CHAT, test=True))
+
+        assert secret.text.startswith("losi-test-")
+        assert authenticator.authenticate(bearer(secret)).test
+
+    def test_items_that_dynamodb_leaves_out_at_first_are_asked_for_again(
+        self,
+        client: DynamoDBClient,
+        authenticator: Authenticator,
+        secret: Secret,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        batch_get_item, answers = client.batch_get_item, []
+
+        def one_at_a_time(RequestItems: Any) -> Any:
+            first, *rest = RequestItems[TABLE]["Keys"]
+            one: Any = {TABLE: {**RequestItems[TABLE], "Keys": [first]}}
+            left: Any = {TABLE: {**RequestItems[TABLE], "Keys": rest}} if rest else {}
+            response = batch_get_item(RequestItems=one)
+            answers.append(response)
+            return {**response, "UnprocessedKeys": left}
+
+        monkeypatch.setattr(client, "batch_get_item", one_at_a_time)
+
+        assert authenticator.authenticate(bearer(secret)).plan.name == "pro"
+        assert len(answers) == 2
+
+
+class TestRefusedKeys:
+    @pytest.mark.parametrize(
+        ("header", "says"),
+        [
+            (None, "did not provide an API key"),
+            ("", "did not provide an API key"),
+            ("   ", "did not provide an API key"),
+            ("Bearer", "no API key follows"),
+            ("Bearer ", "no API key follows"),
+            (f"{STRANGER.text}", "put 'Bearer ' in front"),
+            (f"Basic {STRANGER.text}", "scheme must be Bearer"),
+            (f"Bearer {STRANGER.text} {STRANGER.text}", "the API key alone"),
+            (f"Bearer Bearer {STRANGER.text}", "the API key alone"),
+            ("Bearer sk-proj-abcdef", "start with 'losi-'"),
+            ("Bearer $OPENAI_API_KEY", "start with 'losi-'"),
+            (f'Bearer "{STRANGER.text}"', "start with 'losi-'"),
+            ("Bearer losi-your-api-key", "incomplete or mistyped"),
+            (f"Bearer {STRANGER.text[:-1]}", "incomplete or mistyped"),
+            (f"Bearer {STRANGER.text}x", "incomplete or mistyped"),
+            ("Bearer losi-" + "ключ" * 13, "incomplete or mistyped"),
+            ("Bearer losi-" + "\u0661" * 52, "incomplete or mistyped"),
+            ("Bearer " + "x" * 1_000_000, "start with 'losi-'"),
+        ],
+    )
+    def test_bad_headers_say_what_to_do_without_a_read(
+        self, client: DynamoDBClient, authenticator: Authenticator, header: str | None, says: str
+    ) -> None:
+        reads = Reads(client)
+
+        with pytest.raises(AuthenticationError, match=says) as caught:
+            authenticator.authenticate(header)
+
+        assert caught.value.code == "invalid_api_key"
+        assert caught.value.headers == {"www-authenticate": "Bearer"}
+        assert STRANGER.secret not in caught.value.message
+        assert reads.count == 0
+
+    @given(st.text())
+    def test_no_header_does_more_harm_than_a_401(self, header: str) -> None:
+        with pytest.raises(AuthenticationError):
+            read_header(header)
+
+    @given(st.text())
+    def test_no_token_does_more_harm_than_a_401(self, token: str) -> None:
+        with pytest.raises(AuthenticationError):
+            read_header(f"Bearer losi-{token}")
+
+    def test_unknown_accounts_unknown_keys_and_wrong_secrets_look_the_same(
+        self, authenticator: Authenticator, account_id: str, secret: Secret
+    ) -> None:
+        impostors = [
+            STRANGER,
+            mint(account_id),
+            mint(account_id, secret.key_id),
+            replace(secret, test=True),  # the secret is right, the kind is made up
+        ]
+
+        refusals = [refusal(authenticator, impostor) for impostor in impostors]
+
+        assert {error.status for error in refusals} == {401}
+        assert {error.code for error in refusals} == {"invalid_api_key"}
+        assert len({error.message for error in refusals}) == 1
+
+    def test_a_disabled_key(
+        self, authenticator: Authenticator, accounts: Accounts, account_id: str, secret: Secret
+    ) -> None:
+        accounts.change_key(account_id, secret.key_id, lambda key: replace(key, is_enabled=False))
+
+        error = refusal(authenticator, secret)
+
+        assert (error.status, error.code) == (401, "key_disabled")
+
+    def test_an_expired_key_whose_entry_was_cached(
+        self, authenticator: Authenticator, accounts: Accounts, account_id: str, clock: Clock
+    ) -> None:
+        new = NewKey("short", CHAT, at(clock.now + 100))
+        _, secret = accounts.create_key(account_id, new)
+        clock.advance(99)
+        assert authenticator.authenticate(bearer(secret)).key_expires_at == clock.now + 1
+
+        clock.advance(1)
+        error = refusal(authenticator, secret, fresh=False)
+
+        assert (error.status, error.code) == (401, "key_expired")
+
+    def test_a_deleted_key(
+        self, authenticator: Authenticator, accounts: Accounts, account_id: str, secret: Secret
+    ) -> None:
+        authenticator.authenticate(bearer(secret))
+        accounts.delete_key(account_id, secret.key_id)
+
+        error = refusal(authenticator, secret)
+
+        assert (error.status, error.code) == (401, "invalid_api_key")
+        # and what was cached of it is gone
+        assert refusal(authenticator, secret, fresh=False).status == 401
+
+    def test_a_disabled_account(
+        self, authenticator: Authenticator, accounts: Accounts, account_id: str, secret: Secret
+    ) -> None:
+        accounts.set_disabled(account_id, True)
+
+        error = refusal(authenticator, secret)
+
+        assert isinstance(error, PermissionDeniedError)
+        assert error.code == "api_access_disabled"
+        assert "account is disabled" in error.message
+
+    def test_an_account_without_api_access(
+        self, authenticator: Authenticator, accounts: Accounts, account_id: str, secret: Secret
+    ) -> None:
+        accounts.set_api_access(account_id, False)
+
+        error = refusal(authenticator, secret)
+
+        assert (error.status, error.code) == (403, "api_access_disabled")
+        assert "switched off" in error.message
+
+    def test_the_state_of_a_key_is_told_only_to_who_has_its_secret(
+        self, authenticator: Authenticator, accounts: Accounts, account_id: str, secret: Secret
+    ) -> None:
+        accounts.change_key(account_id, secret.key_id, lambda key: replace(key, is_enabled=False))
+
+        error = refusal(authenticator, mint(account_id, secret.key_id))
+
+        assert error.code == "invalid_api_key"
+
+    def test_a_plan_that_was_taken_away_is_our_fault(
+        self, authenticator: Authenticator, accounts: Accounts, secret: Secret, client: Any
+    ) -> None:
+        client.update_item(
+            TableName=TABLE,
+            Key={"pk": {"S": f"ACCOUNT#{secret.account_id}"}, "sk": {"S": "PROFILE"}},
+            UpdateExpression="SET #plan = :plan",
+            ExpressionAttributeNames={"#plan": "plan"},
+            ExpressionAttributeValues={":plan": {"S": "gold"}},
+        )
+
+        error = refusal(authenticator, secret)
+
+        assert (error.status, error.type) == (500, "server_error")
+        assert "'gold'" in error.message
+
+
+class TestTheCache:
+    def reads_after(self, client: DynamoDBClient, authenticator: Authenticator, key: Secret) -> int:
+        reads = Reads(client)
+        authenticator.authenticate(bearer(key))
+        return reads.count
+
+    def test_an_entry_lasts_five_minutes(
+        self, client: DynamoDBClient, authenticator: Authenticator, secret: Secret, clock: Clock
+    ) -> None:
+        authenticator.authenticate(bearer(secret))
+
+        clock.advance(CACHE_SECONDS - 1)
+        assert self.reads_after(client, authenticator, secret) == 0
+        clock.advance(1)
+        assert self.reads_after(client, authenticator, secret) == 1
+
+    def test_no_entry_lasts_over_midnight(
+        self, client: DynamoDBClient, authenticator: Authenticator, secret: Secret, clock: Clock
+    ) -> None:
+        clock.now = clock.now // 86_400 * 86_400 + 86_399
+        authenticator.authenticate(bearer(secret))
+        assert self.reads_after(client, authenticator, secret) == 0
+
+        clock.advance(1)
+
+        assert self.reads_after(client, authenticator, secret) == 1
+
+    def test_fresh_reads_and_renews_the_entry(
+        self,
+        client: DynamoDBClient,
+        authenticator: Authenticator,
+        accounts: Accounts,
+        account_id: str,
+        secret: Secret,
+    ) -> None:
+        authenticator.authenticate(bearer(secret))
+        accounts.set_plan(account_id, "ultra")
+        assert authenticator.authenticate(bearer(secret)).plan.name == "pro"
+
+        assert authenticator.authenticate(bearer(secret), fresh=True).plan.name == "ultra"
+
+        assert self.reads_after(client, authenticator, secret) == 0
+        assert authenticator.authenticate(bearer(secret)).plan.name == "ultra"
+
+    def test_the_entry_used_longest_ago_makes_room(
+        self,
+        client: DynamoDBClient,
+        authenticator: Authenticator,
+        accounts: Accounts,
+        account_id: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("losi.identity.authenticator.CACHE_SIZE", 2)
+        first, second, third = (
+            accounts.create_key(account_id, NewKey(f"{n}", CHAT))[1] for n in range(3)
+        )
+        for key in (first, second, first, third):
+            authenticator.authenticate(bearer(key))
+
+        assert self.reads_after(client, authenticator, first) == 0
+        assert self.reads_after(client, authenticator, third) == 0
+        assert self.reads_after(client, authenticator, second) == 1
+        assert CACHE_SIZE == 1024
+
+    def test_it_holds_no_key(self, authenticator: Authenticator, secret: Secret) -> None:
+        authenticator.authenticate(bearer(secret))
+
+        assert secret.secret not in repr(vars(authenticator))
+
+
+class TestRotation:
+    DAY = timedelta(days=1)
+
+    def rotate(self, accounts: Accounts, key: Secret, overlap: timedelta) -> Secret:
+        def allow(key: Key) -> None:
+            """Nothing to check."""
+
+        return accounts.rotate_key(key.account_id, key.key_id, overlap, allow).secret
+
+    def test_both_secrets_are_good_until_the_overlap_ends(
+        self, authenticator: Authenticator, accounts: Accounts, secret: Secret, clock: Clock
+    ) -> None:
+        new = self.rotate(accounts, secret, timedelta(seconds=100))
+        assert new.key_id == secret.key_id
+
+        clock.advance(99)
+        assert authenticator.authenticate(bearer(secret))
+        assert authenticator.authenticate(bearer(new))
+
+        clock.advance(1)
+        error = refusal(authenticator, secret, fresh=False)
+        assert error.code == "key_expired"
+        assert "rotated" in error.message
+        assert authenticator.authenticate(bearer(new))
+
+    def test_without_an_overlap_the_old_secret_ends_at_once(
+        self, authenticator: Authenticator, accounts: Accounts, secret: Secret
+    ) -> None:
+        self.rotate(accounts, secret, timedelta(0))
+
+        assert refusal(authenticator, secret).code == "key_expired"
+
+    def test_a_rotation_whose_answer_was_lost_can_be_made_again(
+        self, authenticator: Authenticator, accounts: Accounts, secret: Secret
+    ) -> None:
+        self.rotate(accounts, secret, self.DAY)
+        new = self.rotate(accounts, secret, self.DAY)
+
+        assert authenticator.authenticate(bearer(secret))
+        assert authenticator.authenticate(bearer(new))
+
+    def test_a_later_rotation_without_overlap_ends_all_older_secrets(
+        self, authenticator: Authenticator, accounts: Accounts, secret: Secret
+    ) -> None:
+        second = self.rotate(accounts, secret, self.DAY)
+        third = self.rotate(accounts, second, timedelta(0))
+
+        assert refusal(authenticator, secret).code == "key_expired"
+        assert refusal(authenticator, second).code == "key_expired"
+        assert authenticator.authenticate(bearer(third))
+
+    def test_old_secrets_do_not_pile_up(
+        self, accounts: Accounts, account_id: str, secret: Secret, clock: Clock
+    ) -> None:
+        for _ in range(10):
+            clock.advance(1)
+            self.rotate(accounts, secret, self.DAY)
+
+        assert len(accounts.key(account_id, secret.key_id).old_hashes) == 5
+
+    def test_an_expired_key_stays_expired(
+        self, authenticator: Authenticator, accounts: Accounts, account_id: str, clock: Clock
+    ) -> None:
+        new = NewKey("short", CHAT, at(clock.now + 10))
+        _, secret = accounts.create_key(account_id, new)
+        rotated = self.rotate(accounts, secret, self.DAY)
+        clock.advance(10)
+
+        assert refusal(authenticator, rotated).code == "key_expired"
+        assert refusal(authenticator, secret).code == "key_expired"

@@ -1,0 +1,360 @@
+"""Accounts and keys in the table. What concurrency does to them: tests/integration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from losi.catalogue.plans import plans
+from losi.errors import (
+    InvalidRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaExceededError,
+)
+from losi.identity.authenticator import Authenticator
+from losi.identity.key import Key
+from losi.identity.secret import Secret, mint, new_account_id, new_key_id
+from losi.management.accounts import KEYS_PER_DAY, Accounts, NewKey
+from losi.metering.ledger import Ledger
+from tests.ledger_world import Clock
+from tests.unit.conftest import TABLE
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+from tests.account_world import A_KEY, CHAT, Caller, disabled, items
+
+
+class TestAccounts:
+    def test_an_account_is_what_was_asked_for(self, accounts: Accounts, clock: Clock) -> None:
+        made = accounts.create_account("plus", name="Ada", email="ada@example.com")
+
+        account = accounts.account(made.id)
+
+        assert account == made
+        assert (account.plan_name, account.name, account.email) == (
+            "plus",
+            "Ada",
+            "ada@example.com",
+        )
+        assert account.created_at == datetime.fromtimestamp(clock.now, UTC)
+        assert account.api_access
+        assert not account.disabled
+
+    def test_an_id_is_given_once(self, accounts: Accounts) -> None:
+        account = accounts.create_account("free")
+
+        with pytest.raises(InvalidRequestError, match="exists already"):
+            accounts.create_account("ultra", account_id=account.id)
+
+        assert accounts.account(account.id).plan_name == "free"
+
+    def test_all_accounts_are_listed_oldest_first(self, accounts: Accounts, clock: Clock) -> None:
+        first = accounts.create_account("free")
+        clock.advance(1)
+        second = accounts.create_account("pro")
+
+        listed = [account.id for account in accounts.list_accounts()]
+
+        assert listed.index(first.id) < listed.index(second.id)
+
+    @pytest.mark.parametrize("plan", ["gold", "", "FREE"])
+    def test_unknown_plans_are_refused(self, accounts: Accounts, plan: str) -> None:
+        account = accounts.create_account("free")
+
+        with pytest.raises(InvalidRequestError, match="free, plus, pro, ultra"):
+            accounts.set_plan(account.id, plan)
+        with pytest.raises(InvalidRequestError, match="free, plus, pro, ultra"):
+            accounts.create_account(plan)
+
+    def test_what_is_not_there_is_not_found(self, accounts: Accounts) -> None:
+        nobody = new_account_id()
+        calls: list[Callable[[], object]] = [
+            lambda: accounts.account(nobody),
+            lambda: accounts.set_plan(nobody, "pro"),
+            lambda: accounts.set_disabled(nobody, True),
+            lambda: accounts.set_api_access(nobody, False),
+            lambda: accounts.delete_account(nobody),
+            lambda: accounts.create_key(nobody, A_KEY),
+            lambda: accounts.key(nobody, new_key_id()),
+            lambda: accounts.change_key(nobody, new_key_id(), disabled),
+            lambda: accounts.delete_key(nobody, new_key_id()),
+        ]
+
+        for call in calls:
+            with pytest.raises(NotFoundError):
+                call()
+
+
+class TestKeyLimits:
+    @pytest.mark.parametrize(("plan", "limit"), [("free", 1), ("plus", 2), ("pro", 5)])
+    def test_a_plan_has_its_number_of_keys(self, accounts: Accounts, plan: str, limit: int) -> None:
+        account = accounts.create_account(plan)
+        for _ in range(limit):
+            accounts.create_key(account.id, A_KEY)
+
+        with pytest.raises(
+            PermissionDeniedError, match=f"{plan} plan allows {limit} API"
+        ) as caught:
+            accounts.create_key(account.id, A_KEY)
+
+        assert caught.value.code == "key_limit_reached"
+        assert "upgrade" in caught.value.message
+        assert len(accounts.keys(account.id)) == limit
+
+    def test_the_largest_plan_has_ten_and_nothing_to_upgrade_to(self, accounts: Accounts) -> None:
+        account = accounts.create_account("ultra")
+        for _ in range(10):
+            accounts.create_key(account.id, A_KEY)
+
+        with pytest.raises(PermissionDeniedError, match=r"Delete one first\.$"):
+            accounts.create_key(account.id, A_KEY)
+
+    def test_deleting_makes_room(self, accounts: Accounts) -> None:
+        account = accounts.create_account("free")
+        key, _ = accounts.create_key(account.id, A_KEY)
+        accounts.delete_key(account.id, key.id)
+
+        accounts.create_key(account.id, A_KEY)
+
+        assert accounts.account(account.id).key_count == 1
+
+    def test_a_smaller_plan_keeps_the_keys_but_gives_no_more(self, accounts: Accounts) -> None:
+        account = accounts.create_account("plus")
+        for _ in range(2):
+            accounts.create_key(account.id, A_KEY)
+
+        accounts.set_plan(account.id, "free")
+
+        assert len(accounts.keys(account.id)) == 2
+        with pytest.raises(PermissionDeniedError, match="this account has 2"):
+            accounts.create_key(account.id, A_KEY)
+
+    def test_keys_made_and_deleted_all_day_long_meet_a_limit(
+        self, accounts: Accounts, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("losi.management.accounts.KEYS_PER_DAY", 3)
+        account = accounts.create_account("free")
+
+        def make_and_delete() -> None:
+            key, _ = accounts.create_key(account.id, A_KEY)
+            accounts.delete_key(account.id, key.id)
+
+        for _ in range(3):
+            make_and_delete()
+        with pytest.raises(QuotaExceededError, match="midnight UTC"):
+            make_and_delete()
+
+        clock.advance(86_400)
+        make_and_delete()
+        assert KEYS_PER_DAY == 100
+
+    def test_a_disabled_account_gets_no_key(self, accounts: Accounts) -> None:
+        account = accounts.create_account("free")
+        accounts.set_disabled(account.id, True)
+
+        with pytest.raises(PermissionDeniedError, match="disabled"):
+            accounts.create_key(account.id, A_KEY)
+
+    def test_a_plan_that_changes_meanwhile_decides(
+        self, client: DynamoDBClient, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        account = accounts.create_account("plus")
+        accounts.create_key(account.id, A_KEY)
+        transact, shrunk = client.transact_write_items, False
+
+        def after_a_downgrade(**request: Any) -> Any:
+            nonlocal shrunk
+            if not shrunk:
+                shrunk = True
+                accounts.set_plan(account.id, "free")
+            return transact(**request)
+
+        monkeypatch.setattr(client, "transact_write_items", after_a_downgrade)
+
+        with pytest.raises(PermissionDeniedError, match="free plan allows 1"):
+            accounts.create_key(account.id, A_KEY)
+
+
+class TestKeys:
+    @pytest.fixture
+    def account_id(self, accounts: Accounts) -> str:
+        return accounts.create_account("pro").id
+
+    def test_a_key_is_stored_as_made(
+        self, accounts: Accounts, account_id: str, clock: Clock
+    ) -> None:
+        expires = datetime.fromtimestamp(clock.now + 60, UTC)
+        made, secret = accounts.create_key(account_id, NewKey("ci", CHAT, expires, test=True))
+
+        [listed] = accounts.keys(account_id)
+
+        assert listed == made == accounts.key(account_id, made.id)
+        assert (listed.name, listed.permissions, listed.test) == ("ci", CHAT, True)
+        assert listed.expires_at == expires
+        assert listed.last_used_at is None
+        assert listed.hash == secret.hash
+
+    def test_the_secret_is_nowhere_in_the_table(
+        self, client: DynamoDBClient, accounts: Accounts, account_id: str
+    ) -> None:
+        _, secret = accounts.create_key(account_id, A_KEY)
+
+        stored = repr(items(client, account_id))
+
+        assert secret.secret not in stored
+        assert secret.text not in stored
+
+    def test_a_change_keeps_the_rest(self, accounts: Accounts, account_id: str) -> None:
+        key, _ = accounts.create_key(account_id, A_KEY)
+
+        changed = accounts.change_key(account_id, key.id, lambda k: replace(k, name="renamed"))
+
+        assert changed == replace(key, name="renamed", version=key.version + 1)
+        assert accounts.key(account_id, key.id) == changed
+
+    def test_an_expiry_can_be_taken_away(
+        self, accounts: Accounts, account_id: str, clock: Clock
+    ) -> None:
+        expires = datetime.fromtimestamp(clock.now + 60, UTC)
+        key, _ = accounts.create_key(account_id, NewKey("short", CHAT, expires))
+
+        accounts.change_key(account_id, key.id, lambda k: replace(k, expires_at=None))
+
+        assert accounts.key(account_id, key.id).expires_at is None
+
+    def test_changes_of_two_at_once_both_land(self, accounts: Accounts, account_id: str) -> None:
+        key, _ = accounts.create_key(account_id, A_KEY)
+        seen: list[Key] = []
+
+        def rename_while_another_disables(read: Key) -> Key:
+            if not seen:
+                accounts.change_key(account_id, key.id, disabled)
+            seen.append(read)
+            return replace(read, name="renamed")
+
+        changed = accounts.change_key(account_id, key.id, rename_while_another_disables)
+
+        assert [read.is_enabled for read in seen] == [True, False]
+        assert (changed.name, changed.is_enabled) == ("renamed", False)
+
+    def test_the_second_delete_finds_nothing(self, accounts: Accounts, account_id: str) -> None:
+        key, _ = accounts.create_key(account_id, A_KEY)
+        accounts.delete_key(account_id, key.id)
+
+        with pytest.raises(NotFoundError):
+            accounts.delete_key(account_id, key.id)
+
+        assert accounts.account(account_id).key_count == 0
+
+    def test_another_account_s_key_is_not_found(self, accounts: Accounts, account_id: str) -> None:
+        stranger = accounts.create_account("free")
+        key, _ = accounts.create_key(stranger.id, A_KEY)
+
+        for call in (accounts.key, accounts.delete_key):
+            with pytest.raises(NotFoundError):
+                call(account_id, key.id)
+
+    def test_a_given_secret_is_used(self, accounts: Accounts, account_id: str) -> None:
+        mine = mint(account_id)
+
+        key, secret = accounts.create_key(account_id, A_KEY, mine)
+
+        assert secret == mine
+        assert key.id == mine.key_id
+
+
+class TestLastUse:
+    @pytest.fixture
+    def secret(self, accounts: Accounts) -> Secret:
+        return accounts.create_key(accounts.create_account("pro").id, A_KEY)[1]
+
+    def last_used(self, accounts: Accounts, secret: Secret) -> datetime | None:
+        return accounts.key(secret.account_id, secret.key_id).last_used_at
+
+    def test_management_endpoints_touch_a_key_once_a_minute(
+        self,
+        client: DynamoDBClient,
+        accounts: Accounts,
+        authenticator: Authenticator,
+        secret: Secret,
+        clock: Clock,
+    ) -> None:
+        principal = authenticator.authenticate(f"Bearer {secret.text}")
+        writes: list[Any] = []
+        client.meta.events.register(
+            "before-call.dynamodb.UpdateItem", lambda **request: writes.append(request)
+        )
+
+        clock.set("2026-11-23T12:34:56")
+        accounts.touch(principal)
+        accounts.touch(principal)
+        assert len(writes) == 1
+        assert self.last_used(accounts, secret) == datetime(2026, 11, 23, 12, 34, tzinfo=UTC)
+
+        clock.set("2026-11-23T12:35:00")
+        accounts.touch(principal)
+        assert len(writes) == 2
+        assert self.last_used(accounts, secret) == datetime(2026, 11, 23, 12, 35, tzinfo=UTC)
+
+    def test_a_slower_clock_does_not_turn_it_back(
+        self,
+        client: DynamoDBClient,
+        ledger: Ledger,
+        accounts: Accounts,
+        authenticator: Authenticator,
+        secret: Secret,
+        clock: Clock,
+    ) -> None:
+        principal = authenticator.authenticate(f"Bearer {secret.text}")
+        accounts.touch(principal)
+        before = self.last_used(accounts, secret)
+
+        Accounts(client, TABLE, ledger, Clock("2026-11-23T11:00:00")).touch(principal)
+
+        assert self.last_used(accounts, secret) == before
+
+    def test_a_key_that_was_deleted_meanwhile_does_not_come_back(
+        self,
+        client: DynamoDBClient,
+        accounts: Accounts,
+        authenticator: Authenticator,
+        secret: Secret,
+    ) -> None:
+        principal = authenticator.authenticate(f"Bearer {secret.text}")
+        accounts.delete_key(secret.account_id, secret.key_id)
+
+        accounts.touch(principal)
+
+        assert f"KEY#{secret.key_id}" not in items(client, secret.account_id)
+
+    def test_chat_s_last_use_is_known_from_the_ledger(
+        self,
+        accounts: Accounts,
+        authenticator: Authenticator,
+        ledger: Ledger,
+        secret: Secret,
+        clock: Clock,
+    ) -> None:
+        accounts.touch(authenticator.authenticate(f"Bearer {secret.text}"))
+        clock.set("2026-11-23T13:14:15")
+
+        Caller(authenticator, ledger, secret).call()
+
+        expected = datetime(2026, 11, 23, 13, 14, tzinfo=UTC)
+        assert self.last_used(accounts, secret) == expected
+        [listed] = accounts.keys(secret.account_id)
+        assert listed.last_used_at == expected
+
+
+def test_the_plans_have_the_documented_numbers_of_keys() -> None:
+    assert {plan.name: plan.keys for plan in plans().values()} == {
+        "free": 1,
+        "plus": 2,
+        "pro": 5,
+        "ultra": 10,
+    }

@@ -1,0 +1,100 @@
+"""Patterns are matched and spelled without backtracking."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from losi.sandbox.example.limits import Budget, SchemaError
+from losi.sandbox.example.regex import Pattern, spell
+
+PATTERNS = [
+    "",
+    "abc",
+    "^$|^x",
+    r"^\d{3}-\d{4}$",
+    r"^[A-Z]{2,5}$",
+    r"^(foo|bar)+$",
+    r"^[^@\s]+@[^@\s]+\.[a-z]{2,}$",
+    r"^#?([a-f0-9]{6}|[a-f0-9]{3})$",
+    r"^(?<year>[12]\d{3})-(?:0[1-9]|1[0-2])$",
+    r"^[\w.-]+$",
+    r"^[^\W\d]+$",
+    r"^\+[1-9]\d{1,14}$",
+    r"^v\d+(\.\d+){2}(-[0-9A-Za-z-.]+)?$",
+    r"^[\u0430-\u044f]+\x21$",
+    r"^.{5,}?$",
+    r"\$\{[a-z]+\}",
+]
+
+
+def spelled(source: str, low: int = 0, high: int = 60) -> str | None:
+    budget = Budget()
+    return next(spell([Pattern(source, budget)], low, high, budget), None)
+
+
+@pytest.mark.parametrize("source", PATTERNS)
+def test_what_is_spelled_matches(source: str) -> None:
+    text = spelled(source)
+
+    assert text is not None
+    assert re.search(source.replace("(?<", "(?P<"), text)
+
+
+@pytest.mark.parametrize("source", PATTERNS)
+@given(text=st.text(alphabet="abcfoxr0123456789-.@#x!$ AZ_\n", max_size=12))
+def test_searching_agrees_with_the_standard_library(source: str, text: str) -> None:
+    expected = re.search(
+        source.replace("(?<", "(?P<").replace("$", r"\Z").replace(r"\\Z", r"\$"), text, re.ASCII
+    )
+
+    assert Pattern(source, Budget()).search(text) is bool(expected)
+
+
+def test_a_length_is_kept_where_the_pattern_leaves_room() -> None:
+    assert spelled("^(ab)+$", low=5) == "ababab"
+    assert spelled("^a$", low=2) is None
+
+
+def test_several_patterns_are_spelled_together() -> None:
+    budget = Budget()
+    both = [Pattern("^[a-z]+$", budget), Pattern("xyz", budget)]
+
+    assert next(spell(both, 4, 10, budget)) == "axyz"
+
+
+def test_a_pattern_that_makes_backtracking_explode_is_searched_in_bounded_steps() -> None:
+    budget = Budget()
+    pattern = Pattern("^(a+)+$", budget)
+
+    # 2^60 attempts for a backtracking engine, within the budget here
+    assert not pattern.search("a" * 60 + "!")
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["(", ")", "[a", "*", "a(?=b)", "(?!x)", "(?<=x)y", r"\b", r"(a)\1", r"\p{L}", "[z-a]", "\\",
+     r"\xzz", "a{2,1}", "a{9999}", "(" * 100, "a" * 2000, "((a{100}){100}){100}", "(?i)a", "(?<n"],
+)  # fmt: skip
+def test_a_pattern_that_is_not_understood_is_refused_in_plain_words(source: str) -> None:
+    with pytest.raises(SchemaError, match="the sandbox cannot use"):
+        Pattern(source, Budget())
+
+
+def test_a_search_that_would_take_too_long_is_refused() -> None:
+    budget = Budget()
+    pattern = Pattern("(a|b)*a(a|b){18}$", budget)
+
+    with pytest.raises(SchemaError, match="too many steps"):
+        pattern.search("ab" * 100_000)
+
+
+@given(st.text(alphabet="ab01(){}[]|*+?^$\\.,-:<=!dwsx", max_size=25))
+def test_any_text_is_a_pattern_or_refused(source: str) -> None:
+    try:
+        text = spelled(source, high=20)
+    except SchemaError:
+        return
+    if text is not None:
+        assert Pattern(source, Budget()).search(text)

@@ -1,0 +1,281 @@
+"""The sandbox as a caller's own tests meet it: deterministic, streaming, obeying parameters."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openai.lib.streaming.chat import ChatCompletionStreamState
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+from losi.errors import InvalidRequestError
+from losi.metering.usage import from_openai
+from losi.sandbox.provider import SandboxProvider
+from losi.upstream.provider import Json
+from tests.unit.sandbox.sandbox_calls import call, completed, instantly, request, streamed
+
+
+async def text_of(body: Json) -> str:
+    return str((await completed(body))["choices"][0]["message"]["content"])
+
+
+async def test_it_says_what_it_is_and_what_it_was_told() -> None:
+    answer = await completed(request("Tell me a story"))
+
+    message = answer["choices"][0]["message"]
+    assert message["role"] == "assistant"
+    assert "Losi sandbox" in message["content"]
+    assert 'You said: "Tell me a story".' in message["content"]
+    assert answer["choices"][0]["finish_reason"] == "stop"
+
+
+async def test_the_same_request_gets_the_same_answer() -> None:
+    assert await completed(request("Hi", n=2)) == await completed(request("Hi", n=2))
+    assert await text_of(request("Hi")) != await text_of(request("Hello"))
+
+
+async def test_each_of_n_choices_has_a_text_of_its_own() -> None:
+    choices = (await completed(request(n=5)))["choices"]
+
+    assert [choice["index"] for choice in choices] == [0, 1, 2, 3, 4]
+    assert len({choice["message"]["content"] for choice in choices}) == 5
+
+
+async def test_usage_counts_four_characters_a_token() -> None:
+    body = request("x" * 40, n=2)
+
+    answer = await completed(body)
+
+    texts = [choice["message"]["content"] for choice in answer["choices"]]
+    spoken = sum(-(-len(text) // 4) for text in texts)
+    assert answer["usage"]["prompt_tokens"] == 10
+    assert answer["usage"]["completion_tokens"] == spoken
+    assert answer["usage"]["total_tokens"] == 10 + spoken
+
+
+async def test_tools_and_earlier_calls_count_as_prompt() -> None:
+    plain = (await completed(request()))["usage"]["prompt_tokens"]
+    tools = [{"type": "function", "function": {"name": "f", "description": "d" * 400}}]
+
+    with_tools = (await completed(request(tools=tools)))["usage"]["prompt_tokens"]
+
+    assert with_tools > plain + 100
+
+
+async def test_images_count_a_fixed_number_of_tokens_and_are_mentioned() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 4000}}
+    thumbnail = {"type": "image_url", "image_url": {"url": "https://a.example/b", "detail": "low"}}
+    body = request([{"type": "text", "text": "Look"}, image, thumbnail])
+
+    answer = await completed(body)
+
+    assert answer["usage"]["prompt_tokens"] == 1 + 765 + 85
+    assert "You sent 2 images." in answer["choices"][0]["message"]["content"]
+
+
+@pytest.mark.parametrize("parameter", ["max_tokens", "max_completion_tokens"])
+async def test_a_token_limit_cuts_the_text(parameter: str) -> None:
+    whole = await text_of(request())
+
+    answer = await completed(request(**{parameter: 5}))
+
+    assert len(answer["choices"][0]["message"]["content"]) == 20
+    assert whole.startswith(answer["choices"][0]["message"]["content"])
+    assert answer["choices"][0]["finish_reason"] == "length"
+    assert answer["usage"]["completion_tokens"] == 5
+
+
+@pytest.mark.parametrize("stop", ["STOP", ["nowhere", "STOP", "later"]])
+async def test_a_stop_sequence_ends_the_text_before_it(stop: Any) -> None:
+    body = request("[[sandbox:say=Before STOP and later]]", stop=stop)
+
+    choice = (await completed(body))["choices"][0]
+
+    assert (choice["message"]["content"], choice["finish_reason"]) == ("Before ", "stop")
+
+
+async def test_reasoning_is_part_of_the_output_tokens_and_of_their_limit() -> None:
+    usage = (await completed(request("Hi", reasoning_effort="low")))["usage"]
+    limited = (await completed(request("Hi", reasoning_effort="low", max_tokens=70)))["usage"]
+
+    assert usage["completion_tokens_details"]["reasoning_tokens"] == 64
+    assert usage["completion_tokens"] > 64
+    assert limited["completion_tokens"] == 70
+
+
+async def test_json_mode_gives_a_json_object() -> None:
+    text = await text_of(request('Say "hi"', response_format={"type": "json_object"}))
+
+    assert 'You said: "Say "hi""' in json.loads(text)["message"]
+
+
+async def test_structured_output_fits_the_schema() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "steps": {"type": "array", "items": {"type": "string"}},
+            "answer": {"type": ["integer", "null"]},
+        },
+        "required": ["steps", "answer"],
+        "additionalProperties": False,
+    }
+    form = {"type": "json_schema", "json_schema": {"name": "a", "strict": True, "schema": schema}}
+
+    text = await text_of(request(response_format=form))
+
+    assert json.loads(text) == {"steps": ["sandbox"], "answer": 1}
+
+
+async def test_a_schema_that_cannot_be_met_is_the_callers_mistake() -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"$ref": "#/nope"}}}
+
+    with pytest.raises(InvalidRequestError, match="leads nowhere") as refused:
+        await completed(request(response_format=form))
+
+    assert refused.value.param == "response_format.json_schema.schema"
+
+
+async def test_log_probabilities_are_given_when_asked_for() -> None:
+    choice = (await completed(request(logprobs=True, top_logprobs=3)))["choices"][0]
+
+    tokens = choice["logprobs"]["content"]
+    assert "".join(token["token"] for token in tokens) == choice["message"]["content"]
+    assert all(len(token["top_logprobs"]) == 3 and token["logprob"] <= 0 for token in tokens)
+    assert (await completed(request()))["choices"][0]["logprobs"] is None
+
+
+async def test_an_answer_that_would_be_enormous_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="at most 100000 tokens"):
+        await completed(request("[[sandbox:tokens=50000]]", n=3))
+    with pytest.raises(InvalidRequestError, match="at most 100000 tokens"):
+        await completed(request("[[sandbox:tokens=50000]]", logprobs=True, top_logprobs=20))
+
+
+async def test_a_stream_has_the_shape_of_openais() -> None:
+    chunks = await streamed(request("[[sandbox:say=one two]]"))
+
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks[:-1]]
+    reasons = [chunk["choices"][0]["finish_reason"] for chunk in chunks[:-1]]
+    assert deltas == [
+        {"role": "assistant", "content": "", "refusal": None},
+        {"content": "one "},
+        {"content": "two"},
+        {},
+    ]
+    assert reasons == [None, None, None, "stop"]
+    assert chunks[-1]["choices"] == []
+    assert chunks[-1]["usage"]["completion_tokens"] == 2
+    assert all(chunk["usage"] is None for chunk in chunks[:-1])
+    assert len({(chunk["id"], chunk["created"]) for chunk in chunks}) == 1
+
+
+async def test_several_choices_are_streamed_in_turn() -> None:
+    chunks = await streamed(request("[[sandbox:say=one two]]", n=2))
+
+    assert [chunk["choices"][0]["index"] for chunk in chunks[:-1]] == [0, 1] * 4
+
+
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}, "unit": {"enum": ["c", "f"]}},
+            "required": ["city", "unit"],
+        },
+    },
+}
+BODIES = {
+    "text": request(),
+    "choices": request(n=3, stop=["sandbox"]),
+    "cut": request(max_tokens=3),
+    "nothing left": request(max_tokens=0),
+    "empty": request("[[sandbox:empty]]"),
+    "refusal": request("[[sandbox:refusal]]"),
+    "logprobs": request(logprobs=True, top_logprobs=2),
+    "tool": request(tools=[WEATHER]),
+    "tools": request("[[sandbox:parallel=3]]", tools=[WEATHER], n=2),
+    "cut tool": request(tools=[WEATHER], max_tokens=5),
+    "tool cut away": request(tools=[WEATHER], max_tokens=1),
+    "legacy": request(functions=[WEATHER["function"]]),
+    "json": request(response_format={"type": "json_object"}),
+    "unicode": request("[[sandbox:say= Grüße,\n\tこんにちは 👋🏽 ]]"),
+    "filtered": request("[[sandbox:finish=content_filter]]"),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+async def test_a_stream_put_together_again_is_the_whole_answer(name: str) -> None:
+    whole = ChatCompletion.model_validate(await completed(BODIES[name]))
+
+    state = ChatCompletionStreamState()
+    for chunk in await streamed(BODIES[name]):
+        state.handle_chunk(ChatCompletionChunk.model_validate(chunk))
+
+    assert essence(state.current_completion_snapshot) == essence(whole)
+
+
+def essence(completion: Any) -> Any:
+    """What a caller reads, without the fields that only the accumulator adds."""
+    return (
+        completion.id,
+        completion.created,
+        completion.model,
+        from_openai(completion.usage.model_dump()),
+        [
+            (
+                choice.index,
+                choice.finish_reason,
+                choice.message.role,
+                choice.message.content,
+                choice.message.refusal,
+                [
+                    (made.id, made.type, made.function.name, made.function.arguments)
+                    for made in choice.message.tool_calls or ()
+                ],
+                choice.message.function_call and choice.message.function_call.arguments,
+                choice.logprobs and [token.model_dump() for token in choice.logprobs.content],
+            )
+            for choice in completion.choices
+        ],
+    )
+
+
+async def test_only_deltas_carry_what_is_new() -> None:
+    chunks = await streamed(request(tools=[WEATHER]))
+
+    calls = [
+        delta["tool_calls"][0]
+        for chunk in chunks[:-1]
+        if "tool_calls" in (delta := chunk["choices"][0]["delta"])
+    ]
+    assert calls[0]["function"] == {"name": "get_weather", "arguments": ""}
+    assert [set(made) for made in calls[1:]] == [{"index", "function"}] * (len(calls) - 1)
+    assert all(set(made["function"]) == {"arguments"} for made in calls[1:])
+
+
+GARBAGE = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 300) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(["type", "role", "content", "text", "function", "name", "parameters",
+                         "custom", "format", "json_schema", "schema", "allowed_tools", "tools"]),
+        inner,
+        max_size=4,
+    ),
+    max_leaves=10,
+)  # fmt: skip
+PARAMETERS = ["messages", "tools", "tool_choice", "functions", "function_call", "response_format",
+              "n", "stop", "max_tokens", "logprobs", "top_logprobs", "reasoning_effort",
+              "parallel_tool_calls"]  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from(PARAMETERS), GARBAGE, max_size=6))
+async def test_nonsense_gets_an_answer_or_a_refusal_never_a_crash(body: Json) -> None:
+    try:
+        await SandboxProvider(instantly).complete(call(body))
+    except InvalidRequestError as error:
+        assert error.param

@@ -1,0 +1,230 @@
+"""When the sandbox calls tools, which ones, and with what arguments."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from jsonschema import Draft202012Validator
+
+from losi.errors import InvalidRequestError
+from losi.upstream.provider import Json
+from tests.unit.sandbox.example.json_schemas import SATISFIABLE
+from tests.unit.sandbox.sandbox_calls import completed, request, streamed
+
+
+def function(name: str, parameters: Any = None) -> Json:
+    return {"type": "function", "function": {"name": name, "parameters": parameters or {}}}
+
+
+WEATHER = function(
+    "get_weather",
+    {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+)
+TIME = function("get_time")
+TOOLS = [WEATHER, TIME]
+
+
+async def choice_for(body: Json) -> Any:
+    return (await completed(body))["choices"][0]
+
+
+async def called(body: Json) -> list[str]:
+    calls = (await choice_for(body))["message"].get("tool_calls", [])
+    return [call["function"]["name"] for call in calls]
+
+
+async def test_a_tool_is_called_with_arguments_that_fit_its_schema() -> None:
+    choice = await choice_for(request("What's the weather in London?", tools=TOOLS))
+
+    (call,) = choice["message"]["tool_calls"]
+    assert call["type"] == "function"
+    assert call["function"] == {"name": "get_weather", "arguments": '{"city":"sandbox"}'}
+    assert choice["message"]["content"] is None
+    assert choice["finish_reason"] == "tool_calls"
+
+
+async def test_the_tools_result_is_answered_with_text_that_quotes_it() -> None:
+    body = request("What's the weather?", tools=TOOLS)
+    message = (await choice_for(body))["message"]
+    result = {
+        "role": "tool",
+        "tool_call_id": message["tool_calls"][0]["id"],
+        "content": "18 °C, light rain",
+    }
+
+    choice = await choice_for({**body, "messages": [*body["messages"], message, result]})
+
+    assert 'The tool answered: "18 °C, light rain".' in choice["message"]["content"]
+    assert choice["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize(
+    ("tool_choice", "expected"),
+    [
+        ("none", []),
+        ("auto", ["get_weather"]),
+        ("required", ["get_weather"]),
+        ({"type": "function", "function": {"name": "get_time"}}, ["get_time"]),
+        (
+            {
+                "type": "allowed_tools",
+                "allowed_tools": {"mode": "auto", "tools": [function("get_time")]},
+            },
+            ["get_time"],
+        ),
+    ],
+)
+async def test_tool_choice_is_obeyed(tool_choice: Any, expected: list[str]) -> None:
+    assert await called(request(tools=TOOLS, tool_choice=tool_choice)) == expected
+
+
+@pytest.mark.parametrize(
+    "tool_choice",
+    [
+        "required",
+        {"type": "function", "function": {"name": "get_weather"}},
+        {
+            "type": "allowed_tools",
+            "allowed_tools": {"mode": "required", "tools": [function("get_weather")]},
+        },
+    ],
+)
+async def test_a_demanded_call_is_made_even_after_a_result(tool_choice: Any) -> None:
+    body = request("[[sandbox:say=no]]", tools=TOOLS, tool_choice=tool_choice)
+    body["messages"].append({"role": "tool", "tool_call_id": "call_1", "content": "done"})
+
+    assert await called(body) == ["get_weather"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "param"),
+    [
+        ({"tools": TOOLS, "tool_choice": {"type": "function", "function": {"name": "x"}}},
+         "tool_choice"),
+        ({"tools": TOOLS, "tool_choice": {"type": "function"}}, "tool_choice.name"),
+        ({"tools": TOOLS, "tool_choice": {"type": "allowed_tools"}}, "tool_choice"),
+        ({"tools": TOOLS, "tool_choice": []}, None),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"tools": "get_weather"}, "tools"),
+        ({"tools": ["get_weather"]}, "tools[0]"),
+        ({"tools": [TIME, {"type": "function"}]}, "tools[1].function"),
+        ({"tools": [{"type": "function", "function": {}}]}, "tools[0].function.name"),
+        ({"tools": [function("f", {"type": "string"})]}, "tools[0].function.parameters"),
+        ({"tools": [function("f", [])]}, None),
+        ({"tools": [function("f", "text")]}, "tools[0].function.parameters"),
+        ({"functions": [{"name": "f", "parameters": {"type": "x"}}]}, "functions[0].parameters"),
+    ],
+)  # fmt: skip
+async def test_tools_that_make_no_sense_are_refused_by_name(
+    parameters: Json, param: str | None
+) -> None:
+    if param is None:  # as good as not given
+        await completed(request(**parameters))
+        return
+    with pytest.raises(InvalidRequestError) as refused:
+        await completed(request(**parameters))
+
+    assert refused.value.param == param
+
+
+async def test_several_calls_can_be_asked_for() -> None:
+    body = request("[[sandbox:parallel=3]]", tools=TOOLS)
+
+    message = (await choice_for(body))["message"]
+
+    assert await called(body) == ["get_weather", "get_time", "get_weather"]
+    assert len({call["id"] for call in message["tool_calls"]}) == 3
+    assert await called({**body, "parallel_tool_calls": False}) == ["get_weather"]
+
+
+async def test_a_tool_and_its_arguments_can_be_dictated() -> None:
+    text = '[[sandbox:call=get_time]] [[sandbox:arguments={"zone": "UTC"}]]'
+
+    choice = await choice_for(request(text, tools=TOOLS))
+
+    (call,) = choice["message"]["tool_calls"]
+    assert call["function"] == {"name": "get_time", "arguments": '{"zone": "UTC"}'}
+
+
+async def test_dictating_an_unknown_tool_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match=r"get_weather, get_time"):
+        await completed(request("[[sandbox:call=get_tide]]", tools=TOOLS))
+
+
+@pytest.mark.parametrize("directive", ["say=Hi", "tokens=20", "refusal", "empty"])
+async def test_a_dictated_text_comes_before_a_call_that_is_not_demanded(directive: str) -> None:
+    choice = await choice_for(request(f"[[sandbox:{directive}]]", tools=TOOLS))
+
+    assert "tool_calls" not in choice["message"]
+    assert choice["finish_reason"] == "stop"
+
+
+async def test_calls_of_different_choices_have_different_ids() -> None:
+    choices = (await completed(request(tools=TOOLS, n=3)))["choices"]
+
+    assert len({choice["message"]["tool_calls"][0]["id"] for choice in choices}) == 3
+
+
+async def test_functions_of_the_older_api_are_called() -> None:
+    body = request(functions=[WEATHER["function"]])
+
+    choice = await choice_for(body)
+
+    assert choice["message"]["function_call"] == {
+        "name": "get_weather",
+        "arguments": '{"city":"sandbox"}',
+    }
+    assert choice["finish_reason"] == "function_call"
+    assert "function_call" not in (await choice_for({**body, "function_call": "none"}))["message"]
+
+    body["messages"].append({"role": "function", "name": "get_weather", "content": "rain"})
+    assert "rain" in (await choice_for(body))["message"]["content"]
+
+
+GRAMMAR = {"type": "grammar", "grammar": {"syntax": "regex", "definition": "[0-9]{3}-x"}}
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"), [(None, "Input from the Losi sandbox."), (GRAMMAR, "111-x")]
+)
+async def test_custom_tools_are_called_with_text(form: Any, expected: str) -> None:
+    tool = {"type": "custom", "custom": {"name": "run", **({"format": form} if form else {})}}
+    named = {"type": "custom", "custom": {"name": "run"}}
+
+    choice = await choice_for(request(tools=[tool], tool_choice=named))
+
+    (call,) = choice["message"]["tool_calls"]
+    assert (call["type"], call["custom"]) == ("custom", {"name": "run", "input": expected})
+
+
+async def test_a_grammar_that_the_sandbox_cannot_follow_is_refused() -> None:
+    form = {"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: NUMBER"}}
+
+    with pytest.raises(InvalidRequestError, match="arguments=") as refused:
+        await completed(
+            request(tools=[{"type": "custom", "custom": {"name": "r", "format": form}}])
+        )
+
+    assert refused.value.param == "tools[0].custom.format"
+
+
+async def test_streamed_calls_number_themselves_from_zero() -> None:
+    chunks = await streamed(request("[[sandbox:parallel=2]]", tools=TOOLS))
+
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks[:-1]]
+    indexes = [delta["tool_calls"][0]["index"] for delta in deltas if "tool_calls" in delta]
+    assert deltas[0] == {"role": "assistant", "content": None, "refusal": None}
+    assert sorted(set(indexes)) == [0, 1]
+    assert indexes == sorted(indexes)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SATISFIABLE)
+async def test_arguments_fit_any_schema_of_an_object(inner: Any) -> None:
+    parameters = {"type": "object", "properties": {"value": inner}, "required": ["value"]}
+
+    choice = await choice_for(request(tools=[function("f", parameters)]))
+
+    arguments = json.loads(choice["message"]["tool_calls"][0]["function"]["arguments"])
+    Draft202012Validator(parameters).validate(arguments)

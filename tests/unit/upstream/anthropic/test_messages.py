@@ -1,0 +1,222 @@
+"""What Anthropic takes and refuses in a conversation."""
+
+import base64
+
+import pytest
+
+from losi.errors import InvalidRequestError
+from losi.upstream.anthropic.messages import Conversation
+from losi.upstream.provider import Json
+
+PDF = "data:application/pdf;base64,JVBERi0xLjQ="
+
+
+def user(content: object) -> Json:
+    return {"role": "user", "content": content}
+
+
+def calling(*ids: str) -> Json:
+    calls = [
+        {"id": i, "type": "function", "function": {"name": "f", "arguments": "{}"}} for i in ids
+    ]
+    return {"role": "assistant", "content": None, "tool_calls": calls}
+
+
+def result(call_id: str, content: object = "ok") -> Json:
+    return {"role": "tool", "tool_call_id": call_id, "content": content}
+
+
+def refusal_of(*messages: Json) -> InvalidRequestError:
+    with pytest.raises(InvalidRequestError) as caught:
+        Conversation(list(messages))
+    return caught.value
+
+
+class TestTurns:
+    def test_every_system_and_developer_message_counts(self) -> None:
+        told = Conversation(
+            [
+                {"role": "system", "content": "One."},
+                {"role": "developer", "content": [{"type": "text", "text": "Two."}]},
+                user("Hi"),
+            ]
+        )
+        assert [block["text"] for block in told.system] == ["One.", "Two."]
+
+    def test_results_of_parallel_calls_are_one_turn(self) -> None:
+        told = Conversation([user("Hi"), calling("a", "b"), result("b"), result("a"), user("So?")])
+
+        assert [turn["role"] for turn in told.messages] == ["user", "assistant", "user"]
+        kinds = [(b["type"], b.get("tool_use_id")) for b in told.messages[2]["content"]]
+        assert kinds == [("tool_result", "b"), ("tool_result", "a"), ("text", None)]
+
+    def test_text_stays_before_the_calls_it_came_with(self) -> None:
+        message = {**calling("a"), "content": "Let me look."}
+
+        told = Conversation([user("Hi"), message, result("a")])
+
+        assert [block["type"] for block in told.messages[1]["content"]] == ["text", "tool_use"]
+
+    def test_empty_texts_are_left_out(self) -> None:
+        """Anthropic refuses them; an assistant's empty answer says nothing."""
+        parts = [{"type": "text", "text": " \n"}, {"type": "text", "text": "Hi"}]
+
+        told = Conversation([user(parts), {"role": "assistant", "content": ""}, user("Well?")])
+
+        assert [block["text"] for block in told.messages[0]["content"]] == ["Hi", "Well?"]
+
+    def test_a_refusal_sent_back_is_what_the_assistant_said(self) -> None:
+        refused = {"role": "assistant", "content": None, "refusal": "No."}
+
+        told = Conversation([user("Hi"), refused, user("Why?")])
+
+        assert told.messages[1]["content"] == [{"type": "text", "text": "No."}]
+
+    def test_a_prefill_stays_last(self) -> None:
+        told = Conversation([user("A colour?"), {"role": "assistant", "content": "Gr"}])
+        assert told.messages[-1] == {
+            "role": "assistant",
+            "content": [{"type": "text", "text": "Gr"}],
+        }
+
+    def test_a_tool_without_output_has_a_result_without_content(self) -> None:
+        told = Conversation([user("Hi"), calling("a"), result("a", "")])
+        assert told.messages[2]["content"] == [{"type": "tool_result", "tool_use_id": "a"}]
+
+    def test_function_calls_of_old_are_tool_calls(self) -> None:
+        told = Conversation(
+            [
+                user("Hi"),
+                {"role": "assistant", "function_call": {"name": "f", "arguments": '{"a": 1}'}},
+                {"role": "function", "name": "f", "content": "2"},
+            ]
+        )
+        call, answer = told.messages[1]["content"][0], told.messages[2]["content"][0]
+        assert (call["name"], call["input"]) == ("f", {"a": 1})
+        assert answer["tool_use_id"] == call["id"]
+
+    def test_cache_marks_stay_where_they_were_put(self) -> None:
+        marked = {"type": "text", "text": "Long.", "cache_control": {"type": "ephemeral"}}
+
+        told = Conversation([{"role": "system", "content": [marked]}, user([marked])])
+
+        assert told.system == [marked]
+        assert told.messages[0]["content"] == [marked]
+
+
+class TestMedia:
+    @pytest.mark.parametrize(
+        ("given", "sent"),
+        [
+            ("image/png", "image/png"),
+            ("image/jpg", "image/jpeg"),
+            ("image/gif", "image/gif"),
+            ("image/webp", "image/webp"),
+        ],
+    )
+    def test_inline_images(self, given: str, sent: str) -> None:
+        part = {"type": "image_url", "image_url": {"url": f"data:{given};base64,AAAA"}}
+
+        told = Conversation([user([part])])
+
+        source = told.messages[0]["content"][0]["source"]
+        assert source == {"type": "base64", "media_type": sent, "data": "AAAA"}
+
+    def test_images_by_address_are_left_to_anthropic_to_fetch(self) -> None:
+        part = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+
+        told = Conversation([user([part])])
+
+        source = told.messages[0]["content"][0]["source"]
+        assert source == {"type": "url", "url": "https://example.com/a.png"}
+
+    def test_images_in_tool_results(self) -> None:
+        part = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+
+        told = Conversation([user("Hi"), calling("a"), result("a", [part])])
+
+        assert told.messages[2]["content"][0]["content"][0]["type"] == "image"
+
+    def test_pdf_and_text_files_are_documents(self) -> None:
+        text = "data:text/plain;base64," + base64.b64encode("Grüße".encode()).decode()
+        files = [{"filename": "a.pdf", "file_data": PDF}, {"file_data": text}]
+
+        told = Conversation([user([{"type": "file", "file": file} for file in files])])
+
+        pdf, plain = told.messages[0]["content"]
+        assert pdf["title"] == "a.pdf"
+        assert pdf["source"]["media_type"] == "application/pdf"
+        assert plain["source"] == {"type": "text", "media_type": "text/plain", "data": "Grüße"}
+
+    @pytest.mark.parametrize(
+        ("part", "param"),
+        [
+            ({"image_url": {"url": "data:image/bmp;base64,AAAA"}}, "image_url"),
+            ({"image_url": {"url": "data:image/png;base64,not base64"}}, "image_url"),
+            ({"image_url": {"url": "file:///etc/passwd"}}, "image_url"),
+            ({"file": {"file_id": "file-1"}}, "file"),
+            ({"file": {"file_data": "data:application/zip;base64,AAAA"}}, "file.file_data"),
+            ({"input_audio": {"data": "AAAA", "format": "wav"}}, "type"),
+        ],
+    )
+    def test_what_anthropic_cannot_see_is_named(self, part: Json, param: str) -> None:
+        part = {"type": next(iter(part)), **part}
+
+        error = refusal_of(user("Hi"), user([{"type": "text", "text": "This:"}, part]))
+
+        assert error.param == f"messages[1].content[1].{param}"
+
+
+class TestRefusals:
+    def test_a_result_without_a_call(self) -> None:
+        error = refusal_of(user("Hi"), result("a"))
+        assert error.param == "messages[1].tool_call_id"
+
+    def test_a_result_sent_twice(self) -> None:
+        error = refusal_of(user("Hi"), calling("a"), result("a"), result("a"))
+        assert error.param == "messages[3].tool_call_id"
+
+    def test_a_call_without_a_result(self) -> None:
+        error = refusal_of(user("Hi"), calling("a", "b"), result("a"), user("So?"))
+        assert error.param == "messages[1].tool_calls"
+
+    def test_an_id_used_twice(self) -> None:
+        error = refusal_of(user("Hi"), calling("a"), result("a"), calling("a"), result("a"))
+        assert error.param == "messages[3].tool_calls[0].id"
+
+    def test_a_system_message_in_the_middle(self) -> None:
+        error = refusal_of(user("Hi"), {"role": "system", "content": "Stop."}, user("So?"))
+        assert error.param == "messages[1].role"
+
+    def test_a_user_message_that_says_nothing(self) -> None:
+        assert refusal_of(user("Hi"), user("  ")).param == "messages[1].content"
+
+    def test_no_message_to_answer(self) -> None:
+        assert refusal_of({"role": "system", "content": "Be brief."}).param == "messages"
+        assert refusal_of({"role": "assistant", "content": ""}).param == "messages"
+
+    @pytest.mark.parametrize("role", ["system", "assistant"])
+    def test_images_where_anthropic_takes_text_only(self, role: str) -> None:
+        part = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+        error = refusal_of({"role": role, "content": [part]}, user("So?"))
+        assert error.param == "messages[0].content[0].type"
+
+    def test_a_function_call_without_arguments(self) -> None:
+        message = {"role": "assistant", "function_call": {"name": "f"}}
+        assert refusal_of(user("Hi"), message).param == "messages[1].function_call"
+
+    def test_a_text_file_that_is_no_text(self) -> None:
+        part = {"type": "file", "file": {"file_data": "data:text/plain;base64,/w=="}}
+        assert refusal_of(user([part])).param == "messages[0].content[0].file.file_data"
+
+    @pytest.mark.parametrize("arguments", ["{", "[]", "NaN", '"a"'])
+    def test_arguments_that_are_no_object(self, arguments: str) -> None:
+        call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": arguments}}
+        error = refusal_of(user("Hi"), {"role": "assistant", "tool_calls": [call]}, result("a"))
+        assert error.param == "messages[1].tool_calls[0].function.arguments"
+
+    @pytest.mark.parametrize("block", ["x", {}, {"type": "thinking", "thinking": "unsigned"}])
+    def test_thinking_that_is_not_as_it_was_signed(self, block: object) -> None:
+        message = {"role": "assistant", "content": "Hm.", "thinking_blocks": [block]}
+        error = refusal_of(user("Hi"), message, user("So?"))
+        assert error.param == "messages[1].thinking_blocks[0]"

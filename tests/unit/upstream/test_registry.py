@@ -1,0 +1,119 @@
+"""Where credentials come from, and what happens when there are none."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from aws_lambda_powertools.utilities.parameters import clear_caches
+from moto import mock_aws
+
+from losi.errors import StoreUnavailableError, UpstreamUnavailableError
+from losi.upstream.registry import Registry, configured
+from losi.web.formats import FORMATS
+
+SECRET = "losi/providers"
+
+
+@pytest.fixture(autouse=True)
+def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOSI_OPENAI_API_KEY", "LOSI_ANTHROPIC_API_KEY", "LOSI_PROVIDER_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def secret(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("LOSI_PROVIDER_SECRET", SECRET)
+    clear_caches()  # type: ignore[no-untyped-call]
+    with mock_aws():
+        boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString="{}")
+        yield SECRET
+    clear_caches()  # type: ignore[no-untyped-call]
+
+
+def store(values: object) -> None:
+    text = values if isinstance(values, str) else json.dumps(values)
+    boto3.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=text)
+
+
+def test_the_environment_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOSI_OPENAI_API_KEY", "sk-1")
+
+    assert configured("openai")
+    assert Registry(FORMATS).provider("openai").native_n
+
+
+def test_a_provider_is_made_once_and_again_when_its_key_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    registry = Registry(FORMATS)
+    monkeypatch.setenv("LOSI_OPENAI_API_KEY", "sk-1")
+    first, again = registry.provider("openai"), registry.provider("openai")
+
+    monkeypatch.setenv("LOSI_OPENAI_API_KEY", "sk-2")
+
+    assert first is again
+    assert registry.provider("openai") is not first
+
+
+def test_without_credentials_the_operator_is_told_and_the_caller_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.ERROR), pytest.raises(UpstreamUnavailableError) as caught:
+        Registry(FORMATS).provider("openai")
+
+    assert "LOSI_OPENAI_API_KEY" in caplog.text
+    assert (caught.value.status, caught.value.code) == (503, "upstream_not_configured")
+    assert "LOSI_" not in caught.value.message and "OpenAI" not in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["vllm", "ollama"])
+def test_a_server_of_ones_own_needs_no_key_but_a_url(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not configured(name)
+
+    monkeypatch.setenv(f"LOSI_{name.upper()}_BASE_URL", "http://127.0.0.1:8000/v1")
+
+    assert configured(name)
+
+
+def test_the_sandbox_needs_nothing() -> None:
+    assert configured("sandbox")
+
+
+def test_in_aws_the_secret_is_read(secret: str) -> None:
+    store({"LOSI_OPENAI_API_KEY": "sk-secret"})
+
+    assert configured("openai")
+    assert not configured("anthropic")
+
+
+def test_a_key_that_the_provider_refused_is_read_again_at_once(secret: str) -> None:
+    registry = Registry(FORMATS)
+    store({"LOSI_OPENAI_API_KEY": "sk-old"})
+    old = registry.provider("openai")
+    store({"LOSI_OPENAI_API_KEY": "sk-new"})
+
+    assert registry.provider("openai") is old  # still in its five minutes
+    assert registry.provider("openai", refresh=True) is not old
+
+
+@pytest.mark.parametrize("text", ["not json", "[1]", '{"LOSI_OPENAI_API_KEY": 5}', '"text"'])
+def test_a_secret_of_another_form_holds_no_credentials(secret: str, text: str) -> None:
+    store(text)
+
+    with pytest.raises(UpstreamUnavailableError):
+        Registry(FORMATS).provider("openai")
+
+
+def test_a_secret_that_cannot_be_read_is_a_passing_trouble(
+    secret: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    boto3.client("secretsmanager").delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
+
+    with pytest.raises(StoreUnavailableError):
+        Registry(FORMATS).provider("openai")
+    assert "provider secret cannot be read" in caplog.text

@@ -1,0 +1,329 @@
+"""Routes: what is retried, what falls over to the next route, and what the caller gets to see."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+import pytest
+
+from losi.catalogue.models import Model, Prices, Route
+from losi.errors import (
+    InvalidRequestError,
+    LosiError,
+    UpstreamError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
+)
+from losi.upstream.health import FAILURES, SKIP_SECONDS, RouteHealth
+from losi.upstream.provider import Json, Provider, ProviderCall, upstream_error
+from losi.upstream.registry import Registry
+from losi.upstream.routing import ATTEMPTS_PER_ROUTE, Job, Router, candidates
+from losi.web.chat_completions import parse_chat_request
+
+Step = LosiError | list[Json]
+HELLO = {"index": 0, "delta": {"content": "Hello"}, "finish_reason": "stop"}
+ANSWER: list[Json] = [{"choices": [HELLO]}]
+
+
+class FakeProvider:
+    """Plays one step a call; the last one again and again."""
+
+    native_n = True
+
+    def __init__(self, *steps: Step) -> None:
+        self.steps = list(steps)
+        self.calls: list[ProviderCall] = []
+
+    def _step(self, call: ProviderCall) -> list[Json]:
+        self.calls.append(call)
+        step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
+        if isinstance(step, LosiError):
+            raise step
+        return step
+
+    async def complete(self, call: ProviderCall) -> Json:
+        return self._step(call)[0]
+
+    async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+        for chunk in self._step(call):
+            yield chunk
+
+
+class Silent(FakeProvider):
+    """Never answers."""
+
+    async def complete(self, call: ProviderCall) -> Json:
+        self.calls.append(call)
+        await asyncio.Event().wait()
+        return {}
+
+    async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+        yield await self.complete(call)
+
+
+class FakeRegistry(Registry):
+    def __init__(self, **providers: FakeProvider) -> None:
+        self.providers = providers
+        self.refreshed: list[str] = []
+
+    def provider(self, name: str, *, refresh: bool = False) -> Provider:
+        if refresh:
+            self.refreshed.append(name)
+        return self.providers[name]
+
+
+class Naps:
+    def __init__(self) -> None:
+        self.taken: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.taken.append(seconds)
+
+
+def route(provider: str, **fields: Any) -> Route:
+    return Route(provider=provider, model=f"{provider}-model", **fields)
+
+
+def job(*routes: Route, seconds: float = 60) -> Job:
+    request = parse_chat_request(
+        {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "seed": 1}
+    )
+    model = Model(
+        id="m",
+        code="m",
+        description="",
+        owned_by="test",
+        created=0,
+        features=frozenset(),
+        plans=frozenset(),
+        context_window=1,
+        max_output_tokens=1,
+        prices=Prices(input=0, output=0),
+        routes=routes,
+    )
+    deadline = asyncio.get_running_loop().time() + seconds
+    return Job(request, model, list(routes), "req_1", deadline)
+
+
+async def read(chunks: AsyncGenerator[Json]) -> list[Json]:
+    return [chunk async for chunk in chunks]
+
+
+async def test_the_first_route_answers() -> None:
+    openai, anthropic = FakeProvider(ANSWER), FakeProvider(ANSWER)
+    router = Router(FakeRegistry(openai=openai, anthropic=anthropic))
+
+    chunks, answered = await router.stream(job(route("openai"), route("anthropic")))
+
+    assert await read(chunks) == ANSWER
+    assert (answered.route.provider, answered.attempts) == ("openai", 1)
+    assert not anthropic.calls
+
+
+async def test_what_the_provider_left_out_is_told_if_the_caller_sent_it() -> None:
+    class Choosy(FakeProvider):
+        async def complete(self, call: ProviderCall) -> Json:
+            call.left_out.update({"seed", "temperature"})  # the second is a default of ours
+            return ANSWER[0]
+
+    _, answered = await Router(FakeRegistry(openai=Choosy(ANSWER))).complete(job(route("openai")))
+
+    assert answered.dropped == ("seed",)
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 529])
+async def test_a_passing_failure_is_tried_again_on_the_same_route(status: int) -> None:
+    openai = FakeProvider(upstream_error(status, "OpenAI"), ANSWER)
+    naps = Naps()
+    router = Router(FakeRegistry(openai=openai), sleep=naps)
+
+    _, answered = await router.stream(job(route("openai")))
+
+    assert answered.attempts == 2
+    assert len(naps.taken) == 1
+
+
+async def test_the_backoff_is_what_the_provider_asked_for() -> None:
+    naps = Naps()
+    openai = FakeProvider(upstream_error(429, "OpenAI", retry_after=1.5), ANSWER)
+
+    await Router(FakeRegistry(openai=openai), sleep=naps).stream(job(route("openai")))
+
+    assert naps.taken == [1.5]
+
+
+async def test_a_provider_that_asks_for_a_long_pause_is_left_for_the_next_route() -> None:
+    naps = Naps()
+    openai = FakeProvider(upstream_error(429, "OpenAI", retry_after=60))
+    providers = FakeRegistry(openai=openai, anthropic=FakeProvider(ANSWER))
+
+    _, answered = await Router(providers, sleep=naps).stream(
+        job(route("openai"), route("anthropic"))
+    )
+
+    assert answered.route.provider == "anthropic"
+    assert naps.taken == [] and len(openai.calls) == 1
+
+
+async def test_a_route_that_stays_down_falls_over_to_the_next_also_when_not_streaming() -> None:
+    openai = FakeProvider(upstream_error(529, "OpenAI"))
+    providers = FakeRegistry(openai=openai, anthropic=FakeProvider(ANSWER))
+
+    _, answered = await Router(providers, sleep=Naps()).complete(
+        job(route("openai"), route("anthropic"))
+    )
+
+    assert (answered.route.provider, answered.attempts) == ("anthropic", ATTEMPTS_PER_ROUTE + 1)
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_a_refusal_of_the_request_itself_is_the_callers_at_once(status: int) -> None:
+    anthropic = FakeProvider(ANSWER)
+    providers = FakeRegistry(openai=FakeProvider(upstream_error(status, "X")), anthropic=anthropic)
+
+    with pytest.raises(InvalidRequestError):
+        await Router(providers).stream(job(route("openai"), route("anthropic")))
+
+    assert not anthropic.calls
+
+
+async def test_when_every_route_fails_the_last_failure_is_told() -> None:
+    first, second = upstream_error(500, "First"), upstream_error(503, "Second")
+    providers = FakeRegistry(openai=FakeProvider(first), anthropic=FakeProvider(second))
+
+    with pytest.raises(UpstreamUnavailableError, match="Second"):
+        await Router(providers, sleep=Naps()).stream(job(route("openai"), route("anthropic")))
+
+
+async def test_a_provider_without_credentials_is_left_at_once_and_no_secret_read_for_it() -> None:
+    missing = UpstreamUnavailableError("not set up", code="upstream_not_configured")
+    registry = FakeRegistry(openai=FakeProvider(missing), anthropic=FakeProvider(ANSWER))
+
+    _, answered = await Router(registry).stream(job(route("openai"), route("anthropic")))
+
+    assert (answered.route.provider, answered.attempts) == ("anthropic", 2)
+    assert registry.refreshed == []
+
+
+async def test_the_operator_is_told_which_credentials_a_provider_refused(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    registry = FakeRegistry(openai=FakeProvider(upstream_error(401, "OpenAI")))
+
+    with pytest.raises(UpstreamUnavailableError):
+        await Router(registry).stream(job(route("openai")))
+
+    assert "OpenAI refuses our credentials: check LOSI_OPENAI_API_KEY" in caplog.text
+
+
+async def test_credentials_that_a_provider_refuses_are_read_again_once() -> None:
+    registry = FakeRegistry(openai=FakeProvider(upstream_error(401, "OpenAI"), ANSWER))
+    naps = Naps()
+
+    await Router(registry, sleep=naps).stream(job(route("openai")))
+
+    assert registry.refreshed == ["openai"]
+    assert naps.taken == []
+
+
+async def test_a_failure_after_the_first_chunk_is_not_retried() -> None:
+    class Breaks(FakeProvider):
+        async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+            self.calls.append(call)
+            yield ANSWER[0]
+            raise upstream_error(500, "OpenAI")
+
+    openai = Breaks(ANSWER)
+    chunks, _ = await Router(FakeRegistry(openai=openai)).stream(job(route("openai")))
+
+    with pytest.raises(UpstreamError):
+        await read(chunks)
+    assert len(openai.calls) == 1
+
+
+async def test_an_empty_stream_is_incomplete_and_tried_again() -> None:
+    openai = FakeProvider([], ANSWER)
+
+    _, answered = await Router(FakeRegistry(openai=openai), sleep=Naps()).stream(
+        job(route("openai"))
+    )
+
+    assert answered.attempts == 2
+
+
+async def test_a_silent_provider_times_out_and_the_next_route_answers() -> None:
+    providers = FakeRegistry(openai=Silent(), anthropic=FakeProvider(ANSWER))
+    slow = route("openai", first_chunk_timeout=0.01)
+
+    _, answered = await Router(providers, sleep=Naps()).stream(job(slow, route("anthropic")))
+
+    assert answered.route.provider == "anthropic"
+
+
+async def test_at_the_deadline_nothing_more_is_tried() -> None:
+    anthropic = FakeProvider(ANSWER)
+    router = Router(FakeRegistry(openai=Silent(), anthropic=anthropic))
+
+    with pytest.raises(UpstreamTimeoutError) as caught:
+        await router.stream(job(route("openai"), route("anthropic"), seconds=0.01))
+
+    assert caught.value.code == "deadline_exceeded"
+    assert not anthropic.calls
+
+
+async def test_a_route_that_keeps_failing_is_skipped_for_a_while_and_then_tried_again() -> None:
+    now = [0.0]
+    health = RouteHealth(clock=lambda: now[0])
+    openai = FakeProvider(upstream_error(500, "OpenAI"))
+    router = Router(FakeRegistry(openai=openai, anthropic=FakeProvider(ANSWER)), health, Naps())
+    ask: Callable[[], Any] = lambda: router.stream(job(route("openai"), route("anthropic")))  # noqa: E731
+
+    while len(openai.calls) < FAILURES:
+        await ask()
+    failed = len(openai.calls)
+    _, answered = await ask()
+    assert (answered.route.provider, len(openai.calls)) == ("anthropic", failed)
+
+    now[0] += SKIP_SECONDS
+    openai.steps = [ANSWER]
+    _, answered = await ask()
+    assert answered.route.provider == "openai"
+
+
+async def test_when_all_routes_are_ill_they_are_tried_all_the_same() -> None:
+    health = RouteHealth(clock=lambda: 0.0)
+    for _ in range(FAILURES):
+        health.failed(route("openai"))
+
+    _, answered = await Router(FakeRegistry(openai=FakeProvider(ANSWER)), health).stream(
+        job(route("openai"))
+    )
+
+    assert answered.attempts == 1
+
+
+def request_with_image() -> Any:
+    image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    return parse_chat_request({"model": "m", "messages": [{"role": "user", "content": [image]}]})
+
+
+async def test_routes_are_chosen_by_what_the_request_needs() -> None:
+    blind = route("openai", features=frozenset({"tools"}))
+    short = route("bedrock", max_input_tokens=10)
+    able = route("anthropic", features=frozenset({"vision"}))
+    model = job(blind, short, able).model
+
+    assert candidates(request_with_image(), model, 1000, test_key=False) == [able]
+
+
+async def test_a_request_that_no_route_can_answer_is_refused_with_the_reason() -> None:
+    model = job(route("openai", features=frozenset({"tools"}))).model
+
+    with pytest.raises(InvalidRequestError, match="vision"):
+        candidates(request_with_image(), model, 10, test_key=False)
+
+
+async def test_a_test_key_reaches_only_the_sandbox() -> None:
+    routes = candidates(request_with_image(), job(route("openai")).model, 10, test_key=True)
+
+    assert [route.provider for route in routes] == ["sandbox"]
