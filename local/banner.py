@@ -1,7 +1,7 @@
 """What `make run` prints: where it is, the key, and two things to paste."""
 
 from losi.catalogue.models import catalog
-from losi.catalogue.providers import vendors
+from losi.catalogue.providers import providers
 from losi.upstream.registry import configured
 
 
@@ -42,7 +42,7 @@ Stop with Ctrl-C."""
 def _answers() -> str:
     """Who answers which model; people must not take the sandbox for a model."""
     real = [
-        f"{model.id} ({vendors()[route.provider].name})"
+        f"{model.id} ({providers()[route.provider].name})"
         for model in catalog()
         for route in [next((r for r in model.routes if configured(r.provider)), None)]
         if route is not None

@@ -3,21 +3,21 @@
 from typing import Any
 
 from losi.catalogue.models import Route
-from losi.upstream.anthropic.client import AnthropicProvider
-from losi.upstream.provider import ProviderCall
+from losi.upstream.anthropic.client import AnthropicMessages
+from losi.upstream.format import UpstreamCall
 from tests.contract.cassettes import Cassette, load
 from tests.fake_upstream import FakeUpstream
 
 ROUTE = Route(provider="anthropic", model="claude-sonnet-4-5")
 
 
-def provider(upstream: FakeUpstream) -> AnthropicProvider:
-    return AnthropicProvider("Anthropic", upstream.url, "sk-test")
+def provider(upstream: FakeUpstream) -> AnthropicMessages:
+    return AnthropicMessages("Anthropic", upstream.url, "sk-test")
 
 
-def call(**body: Any) -> ProviderCall:
+def call(**body: Any) -> UpstreamCall:
     request = {"model": ROUTE.model, "messages": [{"role": "user", "content": "Hi"}], **body}
-    return ProviderCall(request, ROUTE, "req_1")
+    return UpstreamCall(request, ROUTE, "req_1")
 
 
 def cassette(name: str) -> Cassette:

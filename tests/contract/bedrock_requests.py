@@ -7,7 +7,7 @@ from botocore.validate import ParamValidator
 
 from losi.catalogue.models import Route
 from losi.upstream.bedrock.request import converse_request
-from losi.upstream.provider import ProviderCall
+from losi.upstream.format import UpstreamCall
 
 Json = dict[str, Any]
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -32,7 +32,7 @@ _SHAPE = _client.meta.service_model.operation_model("ConverseStream").input_shap
 def translated(model: str = CLAUDE, **body: Any) -> Json:
     route = Route(provider="bedrock", model=model, max_output_tokens=4000)
     request = converse_request(
-        ProviderCall({"model": model, "messages": [USER], **body}, route, "r1")
+        UpstreamCall({"model": model, "messages": [USER], **body}, route, "r1")
     )
     assert _SHAPE is not None
     report = ParamValidator().validate(request, _SHAPE)

@@ -11,7 +11,7 @@ from losi.catalogue.models import Route
 from losi.upstream.anthropic.request import translate
 from losi.upstream.anthropic.response import completion
 from losi.upstream.anthropic.stream import StreamState
-from losi.upstream.provider import Json
+from losi.upstream.format import Json
 from losi.upstream.sse import SseParser
 from tests.contract.anthropic_types import accumulate, check_request, comparable
 from tests.contract.cassettes import Cassette, load
@@ -101,7 +101,7 @@ class TestConversations:
 
     @settings(max_examples=40, deadline=None)
     @given(st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=4, unique=True))
-    def test_ids_of_other_vendors_still_belong_together(self, ids: list[str]) -> None:
+    def test_ids_of_other_provider_still_belong_together(self, ids: list[str]) -> None:
         messages: list[Json] = [
             {"role": "user", "content": "Hi"},
             {"role": "assistant", "tool_calls": [call_of(name) for name in ids]},

@@ -9,7 +9,7 @@ import pytest
 from anthropic.lib.streaming._messages import accumulate_event
 
 from losi.upstream.anthropic.response import completion
-from losi.upstream.provider import Json
+from losi.upstream.format import Json
 from tests.contract.anthropic_calls import call, cassette, provider
 from tests.contract.anthropic_types import (
     accumulate,

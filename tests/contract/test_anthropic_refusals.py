@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from losi.errors import InvalidRequestError, LosiError, UpstreamError, UpstreamUnavailableError
-from losi.upstream.anthropic.client import AnthropicProvider
+from losi.upstream.anthropic.client import AnthropicMessages
 from tests.contract.anthropic_calls import call, cassette, provider
 from tests.fake_upstream import FakeUpstream, Reply
 
@@ -161,7 +161,7 @@ class TestRefusals:
         assert error.code == "upstream_malformed"
 
 
-async def failure(provider: AnthropicProvider) -> LosiError:
+async def failure(provider: AnthropicMessages) -> LosiError:
     with pytest.raises(LosiError) as caught:
         async for _ in provider.stream(call()):
             pass

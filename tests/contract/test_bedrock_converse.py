@@ -19,9 +19,9 @@ from openai.types.chat import ChatCompletion
 
 from losi.catalogue.models import Route
 from losi.errors import InvalidRequestError, UpstreamError
-from losi.upstream.bedrock.client import BedrockProvider, bedrock_client
+from losi.upstream.bedrock.client import BedrockConverse, bedrock_client
 from losi.upstream.bedrock.errors import translate_error
-from losi.upstream.provider import ProviderCall
+from losi.upstream.format import UpstreamCall
 from tests.contract import bedrock_server
 from tests.contract.bedrock_server import BedrockServer
 
@@ -29,10 +29,10 @@ Json = dict[str, Any]
 MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 
 
-def call(**body: Any) -> ProviderCall:
+def call(**body: Any) -> UpstreamCall:
     messages = [{"role": "user", "content": "hello"}]
     route = Route(provider="bedrock", model=MODEL, max_output_tokens=8192)
-    return ProviderCall({"model": MODEL, "messages": messages, **body}, route, "r1")
+    return UpstreamCall({"model": MODEL, "messages": messages, **body}, route, "r1")
 
 
 def answer(*content: Json, reason: str = "end_turn", **usage: int) -> Json:
@@ -53,9 +53,9 @@ def stubber() -> Generator[Stubber]:
 
 
 @pytest.fixture
-def provider(stubber: Stubber) -> BedrockProvider:
+def provider(stubber: Stubber) -> BedrockConverse:
     client: Any = stubber.client
-    return BedrockProvider(lambda: client)
+    return BedrockConverse(lambda: client)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ async def bedrock() -> AsyncGenerator[BedrockServer]:
         yield server
 
 
-async def complete(provider: BedrockProvider, stubber: Stubber, response: Json) -> Json:
+async def complete(provider: BedrockConverse, stubber: Stubber, response: Json) -> Json:
     stubber.add_response("converse", response)
     completion = await provider.complete(call())
     ChatCompletion.model_validate(completion, strict=True)
@@ -73,11 +73,11 @@ async def complete(provider: BedrockProvider, stubber: Stubber, response: Json) 
 
 def asked(bedrock: BedrockServer) -> asyncio.Task[Json]:
     """A call that is on its way."""
-    return asyncio.create_task(BedrockProvider(lambda: bedrock.client).complete(call()))
+    return asyncio.create_task(BedrockConverse(lambda: bedrock.client).complete(call()))
 
 
 class TestAnswers:
-    async def test_text(self, provider: BedrockProvider, stubber: Stubber) -> None:
+    async def test_text(self, provider: BedrockConverse, stubber: Stubber) -> None:
         # given: Bedrock expects exactly this
         stubber.add_response(
             "converse",
@@ -106,7 +106,7 @@ class TestAnswers:
         ]
 
     async def test_tool_calls_beside_text(
-        self, provider: BedrockProvider, stubber: Stubber
+        self, provider: BedrockConverse, stubber: Stubber
     ) -> None:
         use = {"toolUseId": "tooluse_a", "name": "weather", "input": {"city": "Köln"}}
         bare = {"toolUseId": "tooluse_b", "name": "now", "input": {}}
@@ -124,7 +124,7 @@ class TestAnswers:
         assert completion["choices"][0]["finish_reason"] == "tool_calls"
 
     async def test_reasoning_is_told_and_comes_back_signed(
-        self, provider: BedrockProvider, stubber: Stubber
+        self, provider: BedrockConverse, stubber: Stubber
     ) -> None:
         # given: an answer with thinking and a tool call
         text = {"reasoningText": {"text": "Hmm.", "signature": "c2ln"}}
@@ -170,7 +170,7 @@ class TestAnswers:
         )
 
     async def test_cached_tokens_are_part_of_the_prompt(
-        self, provider: BedrockProvider, stubber: Stubber
+        self, provider: BedrockConverse, stubber: Stubber
     ) -> None:
         completion = await complete(
             provider,
@@ -197,20 +197,20 @@ class TestAnswers:
         ],
     )
     async def test_stop_reasons(
-        self, provider: BedrockProvider, stubber: Stubber, reason: str, finish: str
+        self, provider: BedrockConverse, stubber: Stubber, reason: str, finish: str
     ) -> None:
         completion = await complete(provider, stubber, answer({"text": "x"}, reason=reason))
         assert completion["choices"][0]["finish_reason"] == finish
 
     async def test_an_empty_answer_is_empty_text(
-        self, provider: BedrockProvider, stubber: Stubber
+        self, provider: BedrockConverse, stubber: Stubber
     ) -> None:
         completion = await complete(provider, stubber, answer())
         assert completion["choices"][0]["message"]["content"] == ""
 
     @pytest.mark.parametrize("reason", ["malformed_model_output", "malformed_tool_use"])
     async def test_a_malformed_answer_is_no_answer(
-        self, provider: BedrockProvider, stubber: Stubber, reason: str
+        self, provider: BedrockConverse, stubber: Stubber, reason: str
     ) -> None:
         with pytest.raises(UpstreamError) as caught:
             await complete(provider, stubber, answer({"text": "{"}, reason=reason))
@@ -261,7 +261,7 @@ class TestRefusals:
         ],
     )
     async def test_a_refusal_of_the_request_names_the_parameter(
-        self, provider: BedrockProvider, stubber: Stubber, message: str, param: str, code: str
+        self, provider: BedrockConverse, stubber: Stubber, message: str, param: str, code: str
     ) -> None:
         stubber.add_client_error("converse", "ValidationException", message, 400)
         with pytest.raises(InvalidRequestError) as caught:
@@ -270,7 +270,7 @@ class TestRefusals:
         assert caught.value.code == code
 
     async def test_account_numbers_are_not_shown(
-        self, provider: BedrockProvider, stubber: Stubber
+        self, provider: BedrockConverse, stubber: Stubber
     ) -> None:
         words = "Bad content for arn:aws:bedrock:us-east-1:123456789012:prompt/ABC"
         stubber.add_client_error("converse", "ValidationException", words, 400)
@@ -279,7 +279,7 @@ class TestRefusals:
         assert caught.value.message == "Bad content for (resource)"
 
     async def test_a_model_id_that_bedrock_refuses_is_the_operators_matter(
-        self, provider: BedrockProvider, stubber: Stubber
+        self, provider: BedrockConverse, stubber: Stubber
     ) -> None:
         words = "The provided model identifier is invalid."
         stubber.add_client_error("converse", "ValidationException", words, 400)
@@ -293,13 +293,13 @@ class TestRefusals:
             raise missing
 
         with pytest.raises(UpstreamError) as caught:
-            await BedrockProvider(client).complete(call())
+            await BedrockConverse(client).complete(call())
         assert (caught.value.status, caught.value.code) == (503, "upstream_credentials")
 
     async def test_an_endpoint_that_does_not_answer(self) -> None:
         client = bedrock_server.client("http://127.0.0.1:1")
         with pytest.raises(UpstreamError) as caught:
-            await BedrockProvider(lambda: client).complete(call())
+            await BedrockConverse(lambda: client).complete(call())
         assert (caught.value.status, caught.value.code) == (503, "upstream_unavailable")
         client.close()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from losi.catalogue.providers import vendors
+from losi.catalogue.providers import providers
 from losi.errors import InvalidRequestError
 from losi.upstream.bedrock.messages import MAX_IMAGE_BYTES, tool_use_id
 from losi.upstream.bedrock.request import NO_TOOL, left_out
@@ -270,7 +270,7 @@ class TestParameters:
         assert translated(stop="a")["inferenceConfig"]["stopSequences"] == ["a"]
         assert translated(stop=["a", "b"])["inferenceConfig"]["stopSequences"] == ["a", "b"]
 
-    def test_json_schema_is_the_vendors_structured_output(self) -> None:
+    def test_json_schema_is_the_providers_structured_output(self) -> None:
         schema = {"type": "object", "properties": {}, "additionalProperties": False}
         wanted = {"name": "answer", "description": "d", "schema": schema, "strict": True}
         request = translated(response_format={"type": "json_schema", "json_schema": wanted})
@@ -283,8 +283,8 @@ class TestParameters:
         assert "JSON object" in request["system"][-1]["text"]
         assert "system" not in translated(response_format={"type": "text"})
 
-    def test_what_the_vendor_row_calls_unsupported_changes_nothing(self) -> None:
-        unsupported = vendors()["bedrock"].unsupported_parameters
+    def test_what_the_provider_row_calls_unsupported_changes_nothing(self) -> None:
+        unsupported = providers()["bedrock"].unsupported_parameters
         assert translated(**{name: "x" for name in unsupported}) == translated()
 
     @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from losi.catalogue.models import Route
 from losi.errors import UpstreamError
 from losi.upstream.bedrock.response import StreamState, completion, usage
-from losi.upstream.provider import ProviderCall
+from losi.upstream.format import UpstreamCall
 
 Json = dict[str, Any]
-CALL = ProviderCall({"model": "m", "messages": []}, Route(provider="bedrock", model="m"), "r1")
+CALL = UpstreamCall({"model": "m", "messages": []}, Route(provider="bedrock", model="m"), "r1")
 USAGE: Json = {"inputTokens": 3, "outputTokens": 4, "totalTokens": 7, "cacheReadInputTokens": 2}
 
 words = st.text(max_size=12)

@@ -12,8 +12,8 @@ from openai.types.chat import ChatCompletionChunk
 
 from losi.catalogue.models import Route
 from losi.errors import InvalidRequestError, UpstreamError
-from losi.upstream.bedrock.client import READ_AHEAD, BedrockProvider
-from losi.upstream.provider import ProviderCall
+from losi.upstream.bedrock.client import READ_AHEAD, BedrockConverse
+from losi.upstream.format import UpstreamCall
 from tests.contract.bedrock_server import BedrockServer, event_frame, exception_frame
 
 Json = dict[str, Any]
@@ -50,10 +50,10 @@ def end(reason: str = "end_turn") -> Json:
     return {"messageStop": {"stopReason": reason}}
 
 
-def call(**body: Any) -> ProviderCall:
+def call(**body: Any) -> UpstreamCall:
     messages = [{"role": "user", "content": "hello"}]
     route = Route(provider="bedrock", model=MODEL)
-    return ProviderCall({"model": MODEL, "messages": messages, **body}, route, "r1")
+    return UpstreamCall({"model": MODEL, "messages": messages, **body}, route, "r1")
 
 
 @pytest.fixture
@@ -63,12 +63,12 @@ async def bedrock() -> AsyncGenerator[BedrockServer]:
 
 
 @pytest.fixture
-def provider(bedrock: BedrockServer) -> BedrockProvider:
-    return BedrockProvider(lambda: bedrock.client)
+def provider(bedrock: BedrockServer) -> BedrockConverse:
+    return BedrockConverse(lambda: bedrock.client)
 
 
 async def collect(
-    provider: BedrockProvider,
+    provider: BedrockConverse,
     bedrock: BedrockServer,
     *events: Json | bytes,
     into: list[Json] | None = None,
@@ -91,7 +91,7 @@ def deltas(chunks: list[Json]) -> list[Json]:
 
 class TestWhatIsStreamed:
     async def test_text_then_finish_then_usage(
-        self, provider: BedrockProvider, bedrock: BedrockServer
+        self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
         chunks = await collect(
             provider, bedrock, START, text("Hel"), text("lo"), stop(0), end(), METADATA
@@ -108,7 +108,7 @@ class TestWhatIsStreamed:
         assert len({(chunk["id"], chunk["created"]) for chunk in chunks}) == 1
 
     async def test_parallel_tools_are_numbered_among_themselves(
-        self, provider: BedrockProvider, bedrock: BedrockServer
+        self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
         # given: text is content block 0, so the tools are blocks 1 and 2
         chunks = await collect(
@@ -140,7 +140,7 @@ class TestWhatIsStreamed:
         assert chunks[-2]["choices"][0]["finish_reason"] == "tool_calls"
 
     async def test_every_event_arrives_before_the_next_is_sent(
-        self, provider: BedrockProvider, bedrock: BedrockServer
+        self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
         async with aclosing(provider.stream(call())) as chunks:
             first = asyncio.ensure_future(anext(chunks))
@@ -158,7 +158,7 @@ class TestWhatIsStreamed:
             assert await anext(chunks, None) is None
 
     async def test_events_split_anywhere_are_put_together(
-        self, provider: BedrockProvider, bedrock: BedrockServer
+        self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
         # given: network chunks that do not end where events end
         data = b"".join(map(event_frame, (START, text("héllo"), end(), METADATA)))
@@ -169,7 +169,7 @@ class TestWhatIsStreamed:
         assert deltas(chunks)[0]["content"] == "héllo"
 
     async def test_more_events_than_are_read_ahead_lose_nothing(
-        self, provider: BedrockProvider, bedrock: BedrockServer
+        self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
         pieces = [str(number) for number in range(READ_AHEAD * 3)]
         chunks = await collect(provider, bedrock, START, *map(text, pieces), end(), METADATA)
@@ -192,13 +192,13 @@ class TestWhatIsStreamed:
         fake: Any = SimpleNamespace(converse_stream=lambda **_: {"stream": Endless()})
 
         # then: however the threads are scheduled, the lead over the reader is bounded
-        async with aclosing(BedrockProvider(lambda: fake).stream(call())) as chunks:
+        async with aclosing(BedrockConverse(lambda: fake).stream(call())) as chunks:
             for seen in range(1, READ_AHEAD * 3):
                 await anext(chunks)
                 assert taken <= seen + READ_AHEAD + 1
 
     async def test_the_request_goes_to_the_model_of_the_route(
-        self, provider: BedrockProvider, bedrock: BedrockServer
+        self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
         playing = asyncio.create_task(bedrock.play(START, text("x"), end(), METADATA))
         async for _ in provider.stream(call(max_tokens=5, stop="END")):
@@ -221,7 +221,7 @@ class TestHowItBreaks:
     )
     async def test_an_exception_event_after_text(
         self,
-        provider: BedrockProvider,
+        provider: BedrockConverse,
         bedrock: BedrockServer,
         kind: str,
         status: int,
@@ -235,7 +235,7 @@ class TestHowItBreaks:
         assert (caught.value.status, caught.value.code) == (status, code)
 
     async def test_an_exception_before_any_text_leaves_no_chunk_behind(
-        self, provider: BedrockProvider, bedrock: BedrockServer
+        self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
         # so that the router may still fall over to another route
         seen: list[Json] = []
@@ -247,7 +247,7 @@ class TestHowItBreaks:
 
     @pytest.mark.parametrize("clean", [True, False], ids=["clean end", "cut off"])
     async def test_a_stream_without_its_end_is_incomplete(
-        self, provider: BedrockProvider, bedrock: BedrockServer, clean: bool
+        self, provider: BedrockConverse, bedrock: BedrockServer, clean: bool
     ) -> None:
         async def play() -> None:
             exchange = await bedrock.exchange()
@@ -267,7 +267,7 @@ class TestHowItBreaks:
 
     @pytest.mark.parametrize("reason", ["malformed_model_output", "malformed_tool_use"])
     async def test_a_malformed_answer_is_an_error_and_its_usage_is_told(
-        self, provider: BedrockProvider, bedrock: BedrockServer, reason: str
+        self, provider: BedrockConverse, bedrock: BedrockServer, reason: str
     ) -> None:
         seen: list[Json] = []
         with pytest.raises(UpstreamError) as caught:
@@ -286,14 +286,14 @@ class TestHowItBreaks:
         ids=["html", "checksum", "arguments of no call"],
     )
     async def test_garbage_is_malformed(
-        self, provider: BedrockProvider, bedrock: BedrockServer, garbage: bytes
+        self, provider: BedrockConverse, bedrock: BedrockServer, garbage: bytes
     ) -> None:
         with pytest.raises(UpstreamError) as caught:
             await collect(provider, bedrock, garbage)
         assert caught.value.code == "upstream_malformed"
 
     async def test_a_bad_request_is_refused_before_anything_is_sent(
-        self, provider: BedrockProvider
+        self, provider: BedrockConverse
     ) -> None:
         with pytest.raises(InvalidRequestError) as caught:
             await anext(provider.stream(call(messages=[{"role": "user", "content": " "}])))
@@ -302,7 +302,7 @@ class TestHowItBreaks:
 
 class TestHangingUp:
     async def test_closing_the_stream_closes_the_connection_of_a_silent_bedrock(
-        self, provider: BedrockProvider, bedrock: BedrockServer
+        self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
         # given: one chunk was read, and Bedrock says nothing more
         chunks = provider.stream(call())
@@ -319,7 +319,7 @@ class TestHangingUp:
         await exchange.hung_up()
 
     async def test_cancelling_a_wait_for_the_first_chunk(
-        self, provider: BedrockProvider, bedrock: BedrockServer
+        self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
         waiting = asyncio.ensure_future(anext(provider.stream(call())))
         exchange = await bedrock.exchange()
@@ -331,7 +331,7 @@ class TestHangingUp:
         await exchange.hung_up()
 
     async def test_hanging_up_while_bedrock_is_still_being_called(
-        self, provider: BedrockProvider, bedrock: BedrockServer
+        self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
         # given: the request is out and no byte of the answer is there
         waiting = asyncio.ensure_future(anext(provider.stream(call())))
@@ -359,7 +359,7 @@ class TestHangingUp:
                 loop.call_soon_threadsafe(closed.set)
 
         fake: Any = SimpleNamespace(converse_stream=lambda **_: {"stream": Deaf()})
-        chunks = BedrockProvider(lambda: fake).stream(call())
+        chunks = BedrockConverse(lambda: fake).stream(call())
         await anext(chunks)
 
         # then: the caller is free at once, and the stream is closed when it moves
@@ -368,7 +368,7 @@ class TestHangingUp:
         await closed.wait()
 
     async def test_a_stream_read_to_its_end_leaves_the_connection_for_the_next(
-        self, provider: BedrockProvider, bedrock: BedrockServer
+        self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
         for _ in range(2):
             chunks = await collect(provider, bedrock, START, text("x"), end(), METADATA)

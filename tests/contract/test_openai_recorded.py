@@ -1,4 +1,4 @@
-"""What vendors of OpenAI's format really sent, through our provider, into OpenAI's own types."""
+"""What providers of OpenAI's format really sent, through our provider, into OpenAI's own types."""
 
 import asyncio
 import copy
@@ -13,11 +13,11 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from losi.catalogue.models import Route
-from losi.catalogue.providers import vendors
+from losi.catalogue.providers import providers
 from losi.chat.chunks import ChunkStream, completion_usage, public_completion
 from losi.errors import InvalidRequestError, LosiError, UpstreamError
-from losi.upstream.openai.chat import OpenAICompatibleProvider, request_body
-from losi.upstream.provider import Json, ProviderCall
+from losi.upstream.format import Json, UpstreamCall
+from losi.upstream.openai.chat import OpenAIChat, request_body
 from losi.web.chat_completions import parse_chat_request
 from tests.contract.cassettes import Cassette, load
 from tests.fake_upstream import FakeUpstream, Reply
@@ -27,7 +27,7 @@ ANSWERS = load("openai", "json-*") + [
     c for c in load("dialects", "*-json-*") if "azure" not in c.name
 ]
 REQUESTS = [c for c in load("openai", "*") if c.request and "error" not in c.name]
-CALL = ProviderCall(
+CALL = UpstreamCall(
     {"model": "m", "messages": [{"role": "user", "content": "Hi"}]},
     Route(provider="openai", model="m"),
     "req_1",
@@ -44,8 +44,8 @@ async def upstream() -> AsyncIterator[FakeUpstream]:
         yield server
 
 
-def provider(upstream: FakeUpstream, vendor: str = "openai") -> OpenAICompatibleProvider:
-    return OpenAICompatibleProvider(vendors()[vendor], upstream.url + "/v1", "sk-upstream")
+def provider(upstream: FakeUpstream, provider: str = "openai") -> OpenAIChat:
+    return OpenAIChat(providers()[provider], upstream.url + "/v1", "sk-upstream")
 
 
 def relay() -> ChunkStream:
@@ -266,7 +266,7 @@ async def test_half_an_answer_is_the_upstreams_fault(reply: Reply, upstream: Fak
 
 
 async def test_a_provider_that_is_not_there_is_unavailable() -> None:
-    nowhere = OpenAICompatibleProvider(vendors()["openai"], "http://127.0.0.1:1/v1", "k")
+    nowhere = OpenAIChat(providers()["openai"], "http://127.0.0.1:1/v1", "k")
 
     with pytest.raises(UpstreamError) as caught:
         await nowhere.complete(CALL)
@@ -284,7 +284,7 @@ async def test_the_wait_that_a_provider_asks_for_is_kept(upstream: FakeUpstream)
     assert caught.value.headers["retry-after"] == "7"
 
 
-async def test_the_callers_own_mistake_keeps_the_vendors_words(upstream: FakeUpstream) -> None:
+async def test_the_callers_own_mistake_keeps_the_providers_words(upstream: FakeUpstream) -> None:
     error = {"message": "too hot", "param": "temperature", "code": "invalid_value", "type": "x"}
     upstream.replies = [Reply.json({"error": error}, status=400)]
 
@@ -311,7 +311,7 @@ async def test_a_code_that_is_a_number_and_none_written_out_are_not_passed_on(
     }
 
 
-async def test_closing_the_stream_hangs_up_on_the_vendor(upstream: FakeUpstream) -> None:
+async def test_closing_the_stream_hangs_up_on_the_provider(upstream: FakeUpstream) -> None:
     async def silent_after_one() -> AsyncIterator[bytes]:
         yield event("a")
         await asyncio.Event().wait()
@@ -340,34 +340,36 @@ async def test_nothing_grows_from_request_to_request(upstream: FakeUpstream) -> 
     assert await objects_after(50) - before < 50  # less than one for each request
 
 
-def test_each_vendor_gets_the_output_limit_under_the_name_it_knows() -> None:
+def test_each_provider_gets_the_output_limit_under_the_name_it_knows() -> None:
     body = {"messages": [], "max_tokens": 5, "max_completion_tokens": 7}
 
-    assert request_body(vendors()["openai"], body)["max_completion_tokens"] == 7
-    assert request_body(vendors()["mistral"], body) == {"messages": [], "max_tokens": 7}
+    assert request_body(providers()["openai"], body)["max_completion_tokens"] == 7
+    assert request_body(providers()["mistral"], body) == {"messages": [], "max_tokens": 7}
 
 
-def test_vendors_that_know_no_developer_get_a_system_message() -> None:
+def test_providers_that_know_no_developer_get_a_system_message() -> None:
     body = {"messages": [{"role": "developer", "content": "x"}]}
 
-    assert request_body(vendors()["mistral"], body)["messages"][0]["role"] == "system"
-    assert request_body(vendors()["openai"], body)["messages"][0]["role"] == "developer"
+    assert request_body(providers()["mistral"], body)["messages"][0]["role"] == "system"
+    assert request_body(providers()["openai"], body)["messages"][0]["role"] == "developer"
 
 
-def test_what_another_vendor_answered_and_this_one_refuses_is_not_sent_back_to_it() -> None:
+def test_what_another_provider_answered_and_this_one_refuses_is_not_sent_back_to_it() -> None:
     answered = {"role": "assistant", "content": "Hi", "reasoning_content": "hm", "refusal": None}
     body = {"messages": [answered]}
 
-    assert request_body(vendors()["openai"], body)["messages"] == [
+    assert request_body(providers()["openai"], body)["messages"] == [
         {"role": "assistant", "content": "Hi", "refusal": None}
     ]
-    assert request_body(vendors()["vllm"], body)["messages"] == [answered]
+    assert request_body(providers()["vllm"], body)["messages"] == [answered]
 
 
 def test_names_of_participants_are_not_sent_to_groq_which_refuses_them() -> None:
     body = {"messages": [{"role": "user", "content": "Hi", "name": "ann"}]}
 
-    assert request_body(vendors()["groq"], body)["messages"] == [{"role": "user", "content": "Hi"}]
+    assert request_body(providers()["groq"], body)["messages"] == [
+        {"role": "user", "content": "Hi"}
+    ]
 
 
 async def test_azure_gets_its_key_in_its_own_header(upstream: FakeUpstream) -> None:

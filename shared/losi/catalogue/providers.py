@@ -1,4 +1,4 @@
-"""Vendors: rows of providers.toml, with their credentials from the environment or the secret."""
+"""Providers: rows of providers.toml, with their credentials from the environment or the secret."""
 
 import tomllib
 from functools import cache
@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 
-class Vendor(BaseModel):
+class Provider(BaseModel):
     """One provider as data; the fields are explained in providers.toml."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,12 +29,12 @@ class Vendor(BaseModel):
     unsupported_parameters: frozenset[str] = frozenset()
 
 
-def parse_vendors(text: str) -> dict[str, Vendor]:
+def parse_providers(text: str) -> dict[str, Provider]:
     rows: dict[str, dict[str, Any]] = tomllib.loads(text)
-    return {name: Vendor.model_validate({"id": name, **row}) for name, row in rows.items()}
+    return {name: Provider.model_validate({"id": name, **row}) for name, row in rows.items()}
 
 
 @cache
-def vendors() -> dict[str, Vendor]:
-    """All vendors by the name that routes in models.toml use."""
-    return parse_vendors(files("losi.catalogue").joinpath("providers.toml").read_text("utf-8"))
+def providers() -> dict[str, Provider]:
+    """All providers by the name that routes in models.toml use."""
+    return parse_providers(files("losi.catalogue").joinpath("providers.toml").read_text("utf-8"))

@@ -1,6 +1,6 @@
 """Upstream answers brought to what OpenAI SDKs rely on; all else passes through untouched.
 
-The faults repaired here are ones real vendors have and real SDKs break on: a repeated role or
+The faults repaired here are ones real providers have and real SDKs break on: a repeated role or
 tool call id is concatenated ("assistantassistant", "c1c1"), a missing or negative tool index
 crashes, two calls under one index are merged, a chunk behind the usage chunk loses the usage.
 """
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 _SERVICE_TIERS = {"auto", "default", "flex", "scale", "priority"}
 _FINISH_REASONS = {"stop", "length", "tool_calls", "content_filter", "function_call"}
-#: Words of vendors for OpenAI's, https://docs.mistral.ai/api; any other unknown one is a stop.
+#: Words of providers for OpenAI's, https://docs.mistral.ai/api; any other unknown one is a stop.
 #: Gemini's endpoint passes on its own, https://ai.google.dev/api/generate-content#FinishReason
 _FOREIGN_FINISH_REASONS = {
     "model_length": "length",
@@ -74,7 +74,7 @@ class ChunkStream:
         return estimated(self._input_tokens, self._characters, self._most_output)
 
     def public(self, chunk: Json) -> Json | None:
-        # figures are cumulative wherever a vendor repeats them: the last ones stand
+        # figures are cumulative wherever a provider repeats them: the last ones stand
         theirs = chunk.pop("usage", None)
         if (reported := _told(theirs)) is not None:
             self._reported, self._theirs = reported, theirs
@@ -137,7 +137,7 @@ class _Choice:
         return call
 
     def _is_another(self, call: Json, known: int) -> bool:
-        """Whether a vendor that does not count calls has begun the next under the same index."""
+        """Whether a provider that does not count calls has begun the next under the same index."""
         if call.get("id"):
             return bool(call["id"] != self._calls[known])
         function = call.get("function")
@@ -187,7 +187,7 @@ def completion_usage(answer: Json, input_tokens: int, most_output: int = MAX_TOK
 
 
 def _told(theirs: Any) -> Usage | None:
-    """No request uses nothing: a vendor that says zero has not counted."""
+    """No request uses nothing: a provider that says zero has not counted."""
     reported = from_openai(theirs)
     return reported if reported and reported.total_tokens else None
 

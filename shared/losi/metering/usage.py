@@ -52,7 +52,7 @@ class Usage:
 def from_openai(usage: Any) -> Usage | None:
     """Read OpenAI's `usage` object, or None when it is missing or makes no sense.
 
-    Negative, absurd or non-integer figures are clamped to 0..MAX_TOKENS; a vendor whose
+    Negative, absurd or non-integer figures are clamped to 0..MAX_TOKENS; a provider whose
     `total_tokens` exceeds its two parts (Gemini's compatible endpoint leaves reasoning out of
     `completion_tokens`) has the difference counted as output, so that it is never given away.
     """

@@ -19,9 +19,9 @@ from losi.errors import (
     StoreUnavailableError,
     UpstreamError,
 )
-from losi.upstream.provider import incomplete, upstream_error
+from losi.upstream.format import incomplete, upstream_error
 
-VENDOR = "The sandbox"
+PROVIDER = "The sandbox"
 _ASKED = "The sandbox gives this error because a directive in the last user message asks for it."
 
 
@@ -34,13 +34,13 @@ def directed_error(name: str, retry_after: float) -> LosiError:
 
 
 def broken_stream() -> UpstreamError:
-    error = incomplete(VENDOR)
+    error = incomplete(PROVIDER)
     error.retryable = False
     return error
 
 
 def _upstream(status: int) -> Callable[[float], LosiError]:
-    return lambda retry_after: upstream_error(status, VENDOR, retry_after=retry_after)
+    return lambda retry_after: upstream_error(status, PROVIDER, retry_after=retry_after)
 
 
 #: Documented statuses by number, and by name those that share one.

@@ -11,7 +11,7 @@ from losi.errors import InvalidRequestError
 from losi.sandbox.directives import Directives
 from losi.sandbox.example.limits import Budget, SchemaError
 from losi.sandbox.example.schema import instance
-from losi.upstream.provider import Json
+from losi.upstream.format import Json
 
 _CUSTOM_INPUT = "Input from the Losi sandbox."
 

@@ -1,1 +1,1 @@
-"""Providers: what answers a chat completion. One module a wire format, one row a vendor."""
+"""Upstreams: what answers a request. One package a wire format; a provider is a row of data."""

@@ -1,8 +1,8 @@
-"""What vendors with a stricter conversation than OpenAI's need checked and taken apart. Pure.
+"""What providers with a stricter conversation than OpenAI's need checked and taken apart. Pure.
 
 Claude's rules, at Anthropic and on Bedrock alike: system text stands apart from the turns, every
 tool call is answered in the turn after it, ids are never used twice, no text is blank. A request
-that breaks one is refused here with the parameter's name instead of by the vendor without it.
+that breaks one is refused here with the parameter's name instead of by the provider without it.
 """
 
 import base64

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from losi.metering.usage import Usage, from_openai
-from losi.upstream.provider import Provider, ProviderCall
+from losi.upstream.format import Format, UpstreamCall
 
 Json = dict[str, Any]
 
@@ -20,13 +20,13 @@ class FanOut:
 
     native_n = True
 
-    def __init__(self, provider: Provider, n: int) -> None:
-        self._provider = provider
+    def __init__(self, upstream: Format, n: int) -> None:
+        self._upstream = upstream
         self._n = n
 
-    async def complete(self, call: ProviderCall) -> Json:
+    async def complete(self, call: UpstreamCall) -> Json:
         single = _single(call)
-        tasks = [asyncio.ensure_future(self._provider.complete(single)) for _ in range(self._n)]
+        tasks = [asyncio.ensure_future(self._upstream.complete(single)) for _ in range(self._n)]
         try:
             answers = await asyncio.gather(*tasks)
         finally:
@@ -40,14 +40,14 @@ class FanOut:
         merged["usage"] = _sum([answer.get("usage") for answer in answers])
         return merged
 
-    async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+    async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
         # room for a few chunks of each: a slow reader holds back the providers, not our memory
         queue: asyncio.Queue[Json | BaseException | None] = asyncio.Queue(maxsize=4 * self._n)
         usages: list[Json | None] = [None] * self._n
 
         async def pump(index: int) -> None:
             try:
-                async with aclosing(self._provider.stream(_single(call))) as chunks:
+                async with aclosing(self._upstream.stream(_single(call))) as chunks:
                     async for chunk in chunks:
                         usages[index] = chunk.pop("usage", None) or usages[index]
                         for choice in chunk["choices"]:
@@ -75,7 +75,7 @@ class FanOut:
             await _cancel(tasks)
 
 
-def _single(call: ProviderCall) -> ProviderCall:
+def _single(call: UpstreamCall) -> UpstreamCall:
     return replace(call, body={name: v for name, v in call.body.items() if name != "n"})
 
 

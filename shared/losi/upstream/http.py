@@ -11,9 +11,9 @@ import orjson
 
 from losi.catalogue.models import Route
 from losi.errors import LosiError, UpstreamError, UpstreamTimeoutError, UpstreamUnavailableError
-from losi.upstream.provider import Json, incomplete, malformed
+from losi.upstream.format import Json, incomplete, malformed
 
-#: A vendor's refusal (status, parsed body or None, headers) as ours.
+#: A provider's refusal (status, parsed body or None, headers) as ours.
 Refusal = Callable[[int, Json | None, Mapping[str, str]], LosiError]
 
 MAX_JSON_BYTES = 64 * 1024 * 1024
@@ -37,36 +37,36 @@ def http_client() -> httpx.AsyncClient:
 
 
 async def post_json(
-    url: str, headers: Mapping[str, str], body: Json, route: Route, vendor: str, refusal: Refusal
+    url: str, headers: Mapping[str, str], body: Json, route: Route, provider: str, refusal: Refusal
 ) -> Json:
     """POST and read a JSON object. Raises a LosiError for whatever goes wrong."""
-    async with _post(url, headers, body, route, vendor, refusal) as response:
+    async with _post(url, headers, body, route, provider, refusal) as response:
         answer = await _read_json(response)
     if answer is None:
-        raise malformed(vendor)
+        raise malformed(provider)
     return answer
 
 
 @asynccontextmanager
 async def post_stream(
-    url: str, headers: Mapping[str, str], body: Json, route: Route, vendor: str, refusal: Refusal
+    url: str, headers: Mapping[str, str], body: Json, route: Route, provider: str, refusal: Refusal
 ) -> AsyncIterator[AsyncIterator[bytes]]:
     """POST and give the body's bytes as they arrive; refuses what is not an event stream.
 
     Failures inside the `async with` block are the stream's own: they surface as LosiErrors too.
     """
-    async with _post(url, headers, body, route, vendor, refusal) as response:
+    async with _post(url, headers, body, route, provider, refusal) as response:
         if not response.headers.get("content-type", "").startswith("text/event-stream"):
             answer = await _read_json(response)
-            if answer is not None and answer.get("error"):  # some vendors refuse with status 200
+            if answer is not None and answer.get("error"):  # some providers refuse with status 200
                 raise refusal(200, answer, response.headers)
-            raise malformed(vendor)
+            raise malformed(provider)
         yield response.aiter_raw()
 
 
 @asynccontextmanager
 async def _post(
-    url: str, headers: Mapping[str, str], body: Json, route: Route, vendor: str, refusal: Refusal
+    url: str, headers: Mapping[str, str], body: Json, route: Route, provider: str, refusal: Refusal
 ) -> AsyncIterator[httpx.Response]:
     # only connecting is limited here: how long to wait for what comes then, the router decides
     timeout = httpx.Timeout(None, connect=route.connect_timeout, pool=route.connect_timeout)
@@ -80,14 +80,14 @@ async def _post(
             yield response
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise UpstreamUnavailableError(
-            f"{vendor} cannot be reached. Try again in a moment.", code="upstream_unreachable"
+            f"{provider} cannot be reached. Try again in a moment.", code="upstream_unreachable"
         ) from error
     except httpx.TimeoutException as error:
-        raise UpstreamTimeoutError(f"{vendor} took too long. Try again.") from error
+        raise UpstreamTimeoutError(f"{provider} took too long. Try again.") from error
     except httpx.TransportError as error:
-        raise incomplete(vendor) from error
+        raise incomplete(provider) from error
     except (httpx.InvalidURL, httpx.HTTPError) as error:
-        raise UpstreamError(f"{vendor} cannot be called.", code="upstream_unreachable") from error
+        raise UpstreamError(f"{provider} cannot be called.", code="upstream_unreachable") from error
 
 
 def encode(body: Json) -> bytes:

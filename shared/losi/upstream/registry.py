@@ -1,43 +1,45 @@
-"""From a route's provider name to the provider that answers: vendor row + credentials + code."""
+"""From a route's provider name to what answers: the provider's row, its credentials, its format."""
 
 import logging
 import os
 from collections.abc import Callable, Mapping
 
-from losi.catalogue.providers import Vendor, vendors
+from losi.catalogue.providers import Provider, providers
 from losi.errors import UpstreamUnavailableError
 from losi.upstream.credentials import credential
-from losi.upstream.provider import Provider
+from losi.upstream.format import Format
 
 logger = logging.getLogger("losi.providers")
 
 SANDBOX = "sandbox"
 
 
-#: Makes the provider that speaks a format, from its row, its base URL and its key.
-Factory = Callable[[Vendor, str | None, str | None], Provider]
+#: Makes the code of a format ready for one provider: its row, its base URL and its key.
+Factory = Callable[[Provider, str | None, str | None], Format]
 
 
 class Registry:
-    """Providers of one process, made on first use and again when their credentials change."""
+    """Upstreams of one process, made on first use and again when their credentials change."""
 
     def __init__(self, formats: Mapping[str, Factory]) -> None:
         self._formats = formats
-        self._made: dict[str, tuple[tuple[str | None, str | None], Provider]] = {}
+        self._made: dict[str, tuple[tuple[str | None, str | None], Format]] = {}
 
-    def provider(self, name: str, *, refresh: bool = False) -> Provider:
+    def upstream(self, name: str, *, refresh: bool = False) -> Format:
         """Blocks when it fetches credentials: call it in a worker thread.
 
         Raises UpstreamUnavailableError (503, `upstream_not_configured`) when there are none: the
         log tells the operator which variable is missing, the caller learns nothing secret.
         """
-        vendor = vendors()[name]
-        base_url, key = settings(vendor, refresh=refresh)
-        if not _usable(vendor, base_url, key):
+        provider = providers()[name]
+        base_url, key = settings(provider, refresh=refresh)
+        if not _usable(provider, base_url, key):
             logger.error(
                 "%s has no credentials: set %s",
-                vendor.name,
-                vendor.base_url_variable if key or vendor.key_optional else vendor.key_variable,
+                provider.name,
+                provider.base_url_variable
+                if key or provider.key_optional
+                else provider.key_variable,
             )
             raise UpstreamUnavailableError(
                 "This model is not available right now. The operator has been told why.",
@@ -47,22 +49,22 @@ class Registry:
         if known is None or known[0] != (base_url, key):
             known = self._made[name] = (
                 (base_url, key),
-                self._formats[vendor.format](vendor, base_url, key),
+                self._formats[provider.format](provider, base_url, key),
             )
         return known[1]
 
 
 def configured(name: str) -> bool:
     """Whether the provider can be called at all: `make run` answers from the sandbox if not."""
-    vendor = vendors()[name]
-    return _usable(vendor, *settings(vendor))
+    provider = providers()[name]
+    return _usable(provider, *settings(provider))
 
 
-def settings(vendor: Vendor, *, refresh: bool = False) -> tuple[str | None, str | None]:
-    """Base URL and key of a vendor, from its row, the environment or the provider secret."""
-    key = credential(vendor.key_variable, refresh=refresh) if vendor.key_variable else None
-    override = credential(vendor.base_url_variable) if vendor.base_url_variable else None
-    return override or vendor.base_url, key
+def settings(provider: Provider, *, refresh: bool = False) -> tuple[str | None, str | None]:
+    """Base URL and key of a provider, from its row, the environment or the provider secret."""
+    key = credential(provider.key_variable, refresh=refresh) if provider.key_variable else None
+    override = credential(provider.base_url_variable) if provider.base_url_variable else None
+    return override or provider.base_url, key
 
 
 def sandbox_answers_for_all() -> bool:
@@ -70,8 +72,8 @@ def sandbox_answers_for_all() -> bool:
     return os.environ.get("LOSI_SANDBOX_FALLBACK") == "1"
 
 
-def _usable(vendor: Vendor, base_url: str | None, key: str | None) -> bool:
-    if vendor.format == "sandbox":
+def _usable(provider: Provider, base_url: str | None, key: str | None) -> bool:
+    if provider.format == "sandbox":
         return True
-    has_key = bool(key) or vendor.key_optional
-    return has_key and (bool(base_url) or vendor.format == "bedrock")
+    has_key = bool(key) or provider.key_optional
+    return has_key and (bool(base_url) or provider.format == "bedrock")

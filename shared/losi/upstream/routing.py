@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import anyio.to_thread
 
 from losi.catalogue.models import Model, Route
-from losi.catalogue.providers import vendors
+from losi.catalogue.providers import providers
 from losi.chat.prepare import needed_features, prepare
 from losi.chat.request import ChatRequest
 from losi.errors import (
@@ -26,8 +26,8 @@ from losi.errors import (
     UpstreamUnavailableError,
 )
 from losi.upstream.fanout import FanOut
+from losi.upstream.format import Format, Json, UpstreamCall, incomplete
 from losi.upstream.health import RouteHealth
-from losi.upstream.provider import Json, Provider, ProviderCall, incomplete
 from losi.upstream.registry import SANDBOX, Registry, configured, sandbox_answers_for_all
 
 logger = logging.getLogger("losi.routes")
@@ -80,8 +80,8 @@ class Wait:
                     headers={"x-should-retry": "false"},  # SDKs would spend as long again, twice
                 ) from error
             raise UpstreamTimeoutError(
-                f"{_vendor_name(self.route)} took longer than {self.seconds:g} s for {self.what}. "
-                "Try again."
+                f"{_provider_name(self.route)} took longer than {self.seconds:g} s "
+                f"for {self.what}. Try again."
             ) from error
 
 
@@ -108,18 +108,18 @@ class Router:
     async def complete(self, job: Job) -> tuple[Json, Answered]:
         """A whole completion, or the last route's LosiError."""
 
-        async def call(provider: Provider, call: ProviderCall) -> Json:
+        async def call(upstream: Format, call: UpstreamCall) -> Json:
             wait = Wait(call.route.answer_timeout, "its answer", call.route, job.deadline)
-            return await wait.for_(provider.complete(call))
+            return await wait.for_(upstream.complete(call))
 
         return await self._first_success(job, call)
 
     async def stream(self, job: Job) -> tuple[AsyncGenerator[Json], Answered]:
         """A stream whose first chunk has arrived, or the last route's LosiError."""
 
-        async def call(provider: Provider, call: ProviderCall) -> AsyncGenerator[Json]:
+        async def call(upstream: Format, call: UpstreamCall) -> AsyncGenerator[Json]:
             route = call.route
-            chunks = provider.stream(call)
+            chunks = upstream.stream(call)
             wait = Wait(route.first_chunk_timeout, "its first chunk", route, job.deadline)
             try:
                 first = await wait.for_(anext(chunks, None))
@@ -127,7 +127,7 @@ class Router:
                 await chunks.aclose()
                 raise
             if first is None:
-                raise incomplete(_vendor_name(route))
+                raise incomplete(_provider_name(route))
             return _timed(
                 first, chunks, Wait(route.chunk_timeout, "its next chunk", route, job.deadline)
             )
@@ -135,18 +135,18 @@ class Router:
         return await self._first_success(job, call)
 
     async def _first_success(
-        self, job: Job, call: Callable[[Provider, ProviderCall], Awaitable[T]]
+        self, job: Job, call: Callable[[Format, UpstreamCall], Awaitable[T]]
     ) -> tuple[T, Answered]:
         healthy = [route for route in job.routes if self._health.is_healthy(route)]
         attempts, failure = 0, None
         for route in healthy or job.routes:  # when all are ill, trying beats refusing
             prepared = prepare(job.request, job.model, route)
-            upstream_call = ProviderCall(prepared.body, route, job.request_id)
+            upstream_call = UpstreamCall(prepared.body, route, job.request_id)
             for attempt in range(ATTEMPTS_PER_ROUTE):
                 attempts += 1
                 try:
-                    provider = await self._provider(route, job.request.n, failure)
-                    answer = await call(provider, upstream_call)
+                    upstream = await self._upstream(route, job.request.n, failure)
+                    answer = await call(upstream, upstream_call)
                 except UpstreamError as error:
                     failure = error
                     self._note(route, error, job.request_id, attempts)
@@ -161,13 +161,13 @@ class Router:
                     return answer, Answered(route, attempts, dropped)
         raise failure or _no_route(job.model)
 
-    async def _provider(self, route: Route, n: int, failure: UpstreamError | None) -> Provider:
+    async def _upstream(self, route: Route, n: int, failure: UpstreamError | None) -> Format:
         """The route's provider; its credentials are read again when it just refused ours."""
         refresh = failure is not None and failure.code == "upstream_credentials"
-        provider = await anyio.to_thread.run_sync(
-            lambda: self._registry.provider(route.provider, refresh=refresh)
+        upstream = await anyio.to_thread.run_sync(
+            lambda: self._registry.upstream(route.provider, refresh=refresh)
         )
-        return provider if n == 1 or provider.native_n else FanOut(provider, n)
+        return upstream if n == 1 or upstream.native_n else FanOut(upstream, n)
 
     async def _worth_another(self, error: UpstreamError, attempt: int) -> bool:
         """Whether to try the same route again; waits the backoff first."""
@@ -195,15 +195,17 @@ class Router:
             error.code,
         )
         if error.code == "upstream_credentials":
-            vendor = vendors()[route.provider]
-            logger.error("%s refuses our credentials: check %s", vendor.name, vendor.key_variable)
+            provider = providers()[route.provider]
+            logger.error(
+                "%s refuses our credentials: check %s", provider.name, provider.key_variable
+            )
         if error.retryable:
             self._health.failed(route)
 
 
 def prompts(route: Route, n: int) -> int:
     """How often the prompt of a request for `n` choices is sent on this route, and so paid."""
-    return 1 if vendors()[route.provider].native_n else n
+    return 1 if providers()[route.provider].native_n else n
 
 
 def candidates(
@@ -244,8 +246,8 @@ async def _timed(first: Json, chunks: AsyncGenerator[Json], wait: Wait) -> Async
             chunk = await wait.for_(anext(chunks, None))
 
 
-def _vendor_name(route: Route) -> str:
-    return vendors()[route.provider].name
+def _provider_name(route: Route) -> str:
+    return providers()[route.provider].name
 
 
 def _no_route(model: Model) -> LosiError:

@@ -16,8 +16,8 @@ MAX_STREAM_BYTES = 128 * 1024 * 1024
 class SseParser:
     """Feed bytes, get complete events: (event name, data). Comments and ids are dropped."""
 
-    def __init__(self, vendor: str) -> None:
-        self._vendor = vendor
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
         self._rest = b""
         self._seen = 0
         self._event = "message"
@@ -30,7 +30,7 @@ class SseParser:
         pending = len(self._rest) + len(chunk) + sum(map(len, self._data))
         if self._seen > MAX_STREAM_BYTES or pending > MAX_EVENT_BYTES:
             raise UpstreamError(
-                f"{self._vendor} sent more than a chat completion can hold.",
+                f"{self._provider} sent more than a chat completion can hold.",
                 code="upstream_too_large",
             )
         second_half = self._after_cr and chunk.startswith(b"\n")  # of a CR LF
@@ -59,9 +59,9 @@ class SseParser:
         return (event, b"\n".join(data)) if data else None
 
 
-async def events(chunks: AsyncIterator[bytes], vendor: str) -> AsyncIterator[tuple[str, bytes]]:
+async def events(chunks: AsyncIterator[bytes], provider: str) -> AsyncIterator[tuple[str, bytes]]:
     """The events of a response body; an unfinished last event is dropped, as the standard says."""
-    parser = SseParser(vendor)
+    parser = SseParser(provider)
     async for chunk in chunks:
         for event in parser.feed(chunk):
             yield event

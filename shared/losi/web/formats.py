@@ -3,33 +3,33 @@
 Imported on first use: a cold start loads the code of the provider it calls and no other.
 """
 
-from losi.catalogue.providers import Vendor
-from losi.upstream.provider import Provider
+from losi.catalogue.providers import Provider
+from losi.upstream.format import Format
 from losi.upstream.registry import Factory
 
 
-def _openai(vendor: Vendor, base_url: str | None, key: str | None) -> Provider:
-    from losi.upstream.openai.chat import OpenAICompatibleProvider
+def _openai(provider: Provider, base_url: str | None, key: str | None) -> Format:
+    from losi.upstream.openai.chat import OpenAIChat
 
-    return OpenAICompatibleProvider(vendor, base_url or "", key)
-
-
-def _anthropic(vendor: Vendor, base_url: str | None, key: str | None) -> Provider:
-    from losi.upstream.anthropic.client import AnthropicProvider
-
-    return AnthropicProvider(vendor.name, base_url or "", key or "")
+    return OpenAIChat(provider, base_url or "", key)
 
 
-def _bedrock(vendor: Vendor, base_url: str | None, key: str | None) -> Provider:
-    from losi.upstream.bedrock.client import BedrockProvider, bedrock_client
+def _anthropic(provider: Provider, base_url: str | None, key: str | None) -> Format:
+    from losi.upstream.anthropic.client import AnthropicMessages
 
-    return BedrockProvider(lambda: bedrock_client(key))
+    return AnthropicMessages(provider.name, base_url or "", key or "")
 
 
-def _sandbox(vendor: Vendor, base_url: str | None, key: str | None) -> Provider:
-    from losi.sandbox.provider import SandboxProvider
+def _bedrock(provider: Provider, base_url: str | None, key: str | None) -> Format:
+    from losi.upstream.bedrock.client import BedrockConverse, bedrock_client
 
-    return SandboxProvider()
+    return BedrockConverse(lambda: bedrock_client(key))
+
+
+def _sandbox(provider: Provider, base_url: str | None, key: str | None) -> Format:
+    from losi.sandbox.format import Sandbox
+
+    return Sandbox()
 
 
 FORMATS: dict[str, Factory] = {

@@ -1,4 +1,4 @@
-"""docs/models.md shows how to add a model and a vendor: its examples work as written."""
+"""docs/models.md shows how to add a model and a provider: its examples work as written."""
 
 import re
 from collections.abc import AsyncIterator
@@ -9,16 +9,16 @@ import pytest
 
 from losi.catalogue.models import parse_catalog
 from losi.catalogue.plans import plans
-from losi.catalogue.providers import parse_vendors, vendors
+from losi.catalogue.providers import parse_providers, providers
 from losi.chat.prepare import prepare
-from losi.upstream.provider import ProviderCall
+from losi.upstream.format import UpstreamCall
 from losi.upstream.registry import Registry
 from losi.web.chat_completions import parse_chat_request
 from losi.web.formats import FORMATS
 from tests.fake_upstream import FakeUpstream, Reply
 
 PAGE = (Path(__file__).parents[3] / "docs" / "models.md").read_text()
-MODEL_EXAMPLE, VENDOR_EXAMPLE = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+MODEL_EXAMPLE, PROVIDER_EXAMPLE = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 ANSWER = {"choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}]}
 
 
@@ -46,8 +46,8 @@ async def test_the_models_example_answers(
     prepared = prepare(request, model, model.routes[0])
     answer = (
         await Registry(FORMATS)
-        .provider("groq")
-        .complete(ProviderCall(prepared.body, model.routes[0], "req_1"))
+        .upstream("groq")
+        .complete(UpstreamCall(prepared.body, model.routes[0], "req_1"))
     )
 
     assert answer == ANSWER
@@ -56,12 +56,12 @@ async def test_the_models_example_answers(
     assert upstream.requests[0].headers["authorization"] == "Bearer gsk-key"
 
 
-def test_the_vendor_example_is_a_vendor() -> None:
-    table = parse_vendors(shipped("providers.toml") + VENDOR_EXAMPLE)
+def test_the_provider_example_is_one() -> None:
+    table = parse_providers(shipped("providers.toml") + PROVIDER_EXAMPLE)
 
     assert table["fireworks"].format == "openai"
     assert table["fireworks"].key_variable == "LOSI_FIREWORKS_API_KEY"
-    assert table.keys() - vendors().keys() == {"fireworks"}
+    assert table.keys() - providers().keys() == {"fireworks"}
 
 
 def test_every_documented_model_is_there_with_the_documented_features() -> None:
@@ -78,7 +78,7 @@ def test_every_documented_model_is_there_with_the_documented_features() -> None:
         model = catalog.find(name, plans()["ultra"])
         assert features <= model.features
         assert model.prices.input > 0 and model.prices.output > 0
-        assert all(route.provider in vendors() for route in model.routes)
+        assert all(route.provider in providers() for route in model.routes)
 
 
 def test_two_models_may_not_share_a_ledger_code() -> None:

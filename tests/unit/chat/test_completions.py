@@ -23,7 +23,7 @@ from losi.identity.authenticator import Authenticator
 from losi.management.accounts import Accounts, NewKey
 from losi.metering.ledger import Hold, Ledger
 from losi.metering.usage import Usage
-from losi.upstream.provider import Json, Provider, ProviderCall, malformed
+from losi.upstream.format import Format, Json, UpstreamCall, malformed
 from losi.upstream.registry import Registry
 from losi.upstream.routing import Router
 from losi.web.chat_completions import parse_chat_request
@@ -47,12 +47,12 @@ class Scripted:
         self.items = items
         self.closed = False
 
-    async def complete(self, call: ProviderCall) -> Json:
+    async def complete(self, call: UpstreamCall) -> Json:
         if isinstance(self.items[0], Exception):
             raise self.items[0]
         return dict(self.items[0])
 
-    async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+    async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
         try:
             for item in self.items:
                 if isinstance(item, Exception):
@@ -63,10 +63,10 @@ class Scripted:
 
 
 class OneProvider(Registry):
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, provider: Format) -> None:
         self.one = provider
 
-    def provider(self, name: str, *, refresh: bool = False) -> Provider:
+    def upstream(self, name: str, *, refresh: bool = False) -> Format:
         return self.one
 
 
@@ -110,7 +110,7 @@ def world(
     """Makes a world around one provider; at the end, the ledger's invariants hold."""
 
     def make(
-        provider: Provider,
+        provider: Format,
         *,
         its_ledger: Ledger = ledger,
         its_catalog: Catalog | None = None,
@@ -296,7 +296,7 @@ async def test_a_key_without_the_permission_is_told_which(world: Any) -> None:
 
 async def test_at_the_deadline_a_silent_stream_ends_with_an_error(world: Any) -> None:
     class Stalls(Scripted):
-        async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+        async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
             yield chunk("12345678")
             await asyncio.Event().wait()
 
@@ -311,7 +311,7 @@ async def test_at_the_deadline_a_silent_stream_ends_with_an_error(world: Any) ->
 
 async def test_before_the_first_chunk_the_deadline_is_a_504(world: Any) -> None:
     class Silent(Scripted):
-        async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+        async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
             await asyncio.Event().wait()
             yield {}
 

@@ -8,8 +8,8 @@ from jsonschema import Draft202012Validator
 from openai.types.chat import ChatCompletionChunk
 
 from losi.catalogue.models import Route
-from losi.sandbox.provider import SandboxProvider
-from losi.upstream.provider import Json, Provider, ProviderCall
+from losi.sandbox.format import Sandbox
+from losi.upstream.format import Format, Json, UpstreamCall
 
 _DATA = Path(__file__).parents[3] / "tests" / "data"
 SCHEMAS = json.loads((_DATA / "openai-schemas.json").read_text("utf-8"))
@@ -19,8 +19,8 @@ async def instantly(_: float) -> None:
     """Stands in for sleeping."""
 
 
-def call(body: Json) -> ProviderCall:
-    return ProviderCall(body, Route(provider="sandbox", model="sandbox-1"), "req_1")
+def call(body: Json) -> UpstreamCall:
+    return UpstreamCall(body, Route(provider="sandbox", model="sandbox-1"), "req_1")
 
 
 def request(content: Any = "Hello, world!", **parameters: Any) -> Json:
@@ -32,14 +32,14 @@ def request(content: Any = "Hello, world!", **parameters: Any) -> Json:
 
 
 async def completed(body: Json) -> Json:
-    provider: Provider = SandboxProvider(instantly)
+    provider: Format = Sandbox(instantly)
     answer = await provider.complete(call(body))
     assert_conforms("CreateChatCompletionResponse", answer)
     return answer
 
 
 async def streamed(body: Json) -> list[Json]:
-    chunks = [chunk async for chunk in SandboxProvider(instantly).stream(call(body))]
+    chunks = [chunk async for chunk in Sandbox(instantly).stream(call(body))]
     for chunk in chunks:
         ChatCompletionChunk.model_validate(chunk)
         assert_conforms("CreateChatCompletionStreamResponse", chunk)

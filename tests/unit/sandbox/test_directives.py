@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from losi.errors import InvalidRequestError, LosiError, UpstreamError
 from losi.sandbox.directives import DIRECTIVES, read
 from losi.sandbox.errors import ERRORS
-from losi.sandbox.provider import SandboxProvider
-from losi.upstream.provider import Json
+from losi.sandbox.format import Sandbox
+from losi.upstream.format import Json
 from tests.unit.sandbox.sandbox_calls import call, completed, instantly, request, streamed
 
 
@@ -97,7 +97,7 @@ DELAYS = "[[sandbox:first_chunk_delay=2s]][[sandbox:delay=200ms]][[sandbox:say=a
 async def test_delays_before_the_first_chunk_and_before_every_chunk() -> None:
     clock = Clock()
 
-    chunks = [c async for c in SandboxProvider(clock.sleep).stream(call(request(DELAYS)))]
+    chunks = [c async for c in Sandbox(clock.sleep).stream(call(request(DELAYS)))]
 
     assert clock.slept == [2.0, *[0.2] * 4]
     assert len(chunks) == 5
@@ -106,7 +106,7 @@ async def test_delays_before_the_first_chunk_and_before_every_chunk() -> None:
 async def test_delays_of_an_answer_that_is_not_streamed_are_waited_once() -> None:
     clock = Clock()
 
-    await SandboxProvider(clock.sleep).complete(call(request(DELAYS)))
+    await Sandbox(clock.sleep).complete(call(request(DELAYS)))
 
     assert clock.slept == [2.2]
 
@@ -169,7 +169,7 @@ async def test_errors_that_pass_say_when_and_a_used_up_quota_says_do_not_retry()
 async def chunks_until_failure(directives: str) -> tuple[list[Json], LosiError]:
     received = []
     with pytest.raises(LosiError) as raised:
-        async for chunk in SandboxProvider(instantly).stream(call(request(directives))):
+        async for chunk in Sandbox(instantly).stream(call(request(directives))):
             received.append(chunk)
     return received, raised.value
 

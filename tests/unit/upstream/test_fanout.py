@@ -11,7 +11,7 @@ from losi.chat.chunks import ChunkStream
 from losi.errors import UpstreamError
 from losi.metering.usage import Usage
 from losi.upstream.fanout import FanOut
-from losi.upstream.provider import Json, ProviderCall
+from losi.upstream.format import Json, UpstreamCall
 
 USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
 
@@ -27,11 +27,11 @@ class OneAtATime:
         self._broken = broken
         self._usage = usage
 
-    def _number(self, call: ProviderCall) -> int:
+    def _number(self, call: UpstreamCall) -> int:
         self.bodies.append(call.body)
         return len(self.bodies) - 1
 
-    async def complete(self, call: ProviderCall) -> Json:
+    async def complete(self, call: UpstreamCall) -> Json:
         number = self._number(call)
         if number == self._broken:
             raise UpstreamError("broken")
@@ -44,7 +44,7 @@ class OneAtATime:
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         return {"choices": [choice], "usage": USAGE if self._usage else None}
 
-    async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+    async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
         number = self._number(call)
         for piece in ("answer ", str(number)):
             yield {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
@@ -56,8 +56,8 @@ class OneAtATime:
             yield {"choices": [], "usage": USAGE}
 
 
-def call(n: int = 3) -> ProviderCall:
-    return ProviderCall({"messages": [], "n": n}, Route(provider="anthropic", model="m"), "req_1")
+def call(n: int = 3) -> UpstreamCall:
+    return UpstreamCall({"messages": [], "n": n}, Route(provider="anthropic", model="m"), "req_1")
 
 
 async def test_plain_answers_are_merged() -> None:

@@ -42,7 +42,7 @@ def test_the_environment_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOSI_OPENAI_API_KEY", "sk-1")
 
     assert configured("openai")
-    assert Registry(FORMATS).provider("openai").native_n
+    assert Registry(FORMATS).upstream("openai").native_n
 
 
 def test_a_provider_is_made_once_and_again_when_its_key_changes(
@@ -50,19 +50,19 @@ def test_a_provider_is_made_once_and_again_when_its_key_changes(
 ) -> None:
     registry = Registry(FORMATS)
     monkeypatch.setenv("LOSI_OPENAI_API_KEY", "sk-1")
-    first, again = registry.provider("openai"), registry.provider("openai")
+    first, again = registry.upstream("openai"), registry.upstream("openai")
 
     monkeypatch.setenv("LOSI_OPENAI_API_KEY", "sk-2")
 
     assert first is again
-    assert registry.provider("openai") is not first
+    assert registry.upstream("openai") is not first
 
 
 def test_without_credentials_the_operator_is_told_and_the_caller_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.ERROR), pytest.raises(UpstreamUnavailableError) as caught:
-        Registry(FORMATS).provider("openai")
+        Registry(FORMATS).upstream("openai")
 
     assert "LOSI_OPENAI_API_KEY" in caplog.text
     assert (caught.value.status, caught.value.code) == (503, "upstream_not_configured")
@@ -94,11 +94,11 @@ def test_in_aws_the_secret_is_read(secret: str) -> None:
 def test_a_key_that_the_provider_refused_is_read_again_at_once(secret: str) -> None:
     registry = Registry(FORMATS)
     store({"LOSI_OPENAI_API_KEY": "sk-old"})
-    old = registry.provider("openai")
+    old = registry.upstream("openai")
     store({"LOSI_OPENAI_API_KEY": "sk-new"})
 
-    assert registry.provider("openai") is old  # still in its five minutes
-    assert registry.provider("openai", refresh=True) is not old
+    assert registry.upstream("openai") is old  # still in its five minutes
+    assert registry.upstream("openai", refresh=True) is not old
 
 
 @pytest.mark.parametrize("text", ["not json", "[1]", '{"LOSI_OPENAI_API_KEY": 5}', '"text"'])
@@ -106,7 +106,7 @@ def test_a_secret_of_another_form_holds_no_credentials(secret: str, text: str) -
     store(text)
 
     with pytest.raises(UpstreamUnavailableError):
-        Registry(FORMATS).provider("openai")
+        Registry(FORMATS).upstream("openai")
 
 
 def test_a_secret_that_cannot_be_read_is_a_passing_trouble(
@@ -115,5 +115,5 @@ def test_a_secret_that_cannot_be_read_is_a_passing_trouble(
     boto3.client("secretsmanager").delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
 
     with pytest.raises(StoreUnavailableError):
-        Registry(FORMATS).provider("openai")
+        Registry(FORMATS).upstream("openai")
     assert "provider secret cannot be read" in caplog.text

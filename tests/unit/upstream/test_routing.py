@@ -14,8 +14,8 @@ from losi.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
+from losi.upstream.format import Format, Json, UpstreamCall, upstream_error
 from losi.upstream.health import FAILURES, SKIP_SECONDS, RouteHealth
-from losi.upstream.provider import Json, Provider, ProviderCall, upstream_error
 from losi.upstream.registry import Registry
 from losi.upstream.routing import ATTEMPTS_PER_ROUTE, Job, Router, candidates
 from losi.web.chat_completions import parse_chat_request
@@ -25,48 +25,48 @@ HELLO = {"index": 0, "delta": {"content": "Hello"}, "finish_reason": "stop"}
 ANSWER: list[Json] = [{"choices": [HELLO]}]
 
 
-class FakeProvider:
+class FakeFormat:
     """Plays one step a call; the last one again and again."""
 
     native_n = True
 
     def __init__(self, *steps: Step) -> None:
         self.steps = list(steps)
-        self.calls: list[ProviderCall] = []
+        self.calls: list[UpstreamCall] = []
 
-    def _step(self, call: ProviderCall) -> list[Json]:
+    def _step(self, call: UpstreamCall) -> list[Json]:
         self.calls.append(call)
         step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
         if isinstance(step, LosiError):
             raise step
         return step
 
-    async def complete(self, call: ProviderCall) -> Json:
+    async def complete(self, call: UpstreamCall) -> Json:
         return self._step(call)[0]
 
-    async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+    async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
         for chunk in self._step(call):
             yield chunk
 
 
-class Silent(FakeProvider):
+class Silent(FakeFormat):
     """Never answers."""
 
-    async def complete(self, call: ProviderCall) -> Json:
+    async def complete(self, call: UpstreamCall) -> Json:
         self.calls.append(call)
         await asyncio.Event().wait()
         return {}
 
-    async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+    async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
         yield await self.complete(call)
 
 
 class FakeRegistry(Registry):
-    def __init__(self, **providers: FakeProvider) -> None:
+    def __init__(self, **providers: FakeFormat) -> None:
         self.providers = providers
         self.refreshed: list[str] = []
 
-    def provider(self, name: str, *, refresh: bool = False) -> Provider:
+    def upstream(self, name: str, *, refresh: bool = False) -> Format:
         if refresh:
             self.refreshed.append(name)
         return self.providers[name]
@@ -110,7 +110,7 @@ async def read(chunks: AsyncGenerator[Json]) -> list[Json]:
 
 
 async def test_the_first_route_answers() -> None:
-    openai, anthropic = FakeProvider(ANSWER), FakeProvider(ANSWER)
+    openai, anthropic = FakeFormat(ANSWER), FakeFormat(ANSWER)
     router = Router(FakeRegistry(openai=openai, anthropic=anthropic))
 
     chunks, answered = await router.stream(job(route("openai"), route("anthropic")))
@@ -121,8 +121,8 @@ async def test_the_first_route_answers() -> None:
 
 
 async def test_what_the_provider_left_out_is_told_if_the_caller_sent_it() -> None:
-    class Choosy(FakeProvider):
-        async def complete(self, call: ProviderCall) -> Json:
+    class Choosy(FakeFormat):
+        async def complete(self, call: UpstreamCall) -> Json:
             call.left_out.update({"seed", "temperature"})  # the second is a default of ours
             return ANSWER[0]
 
@@ -133,7 +133,7 @@ async def test_what_the_provider_left_out_is_told_if_the_caller_sent_it() -> Non
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 529])
 async def test_a_passing_failure_is_tried_again_on_the_same_route(status: int) -> None:
-    openai = FakeProvider(upstream_error(status, "OpenAI"), ANSWER)
+    openai = FakeFormat(upstream_error(status, "OpenAI"), ANSWER)
     naps = Naps()
     router = Router(FakeRegistry(openai=openai), sleep=naps)
 
@@ -145,7 +145,7 @@ async def test_a_passing_failure_is_tried_again_on_the_same_route(status: int) -
 
 async def test_the_backoff_is_what_the_provider_asked_for() -> None:
     naps = Naps()
-    openai = FakeProvider(upstream_error(429, "OpenAI", retry_after=1.5), ANSWER)
+    openai = FakeFormat(upstream_error(429, "OpenAI", retry_after=1.5), ANSWER)
 
     await Router(FakeRegistry(openai=openai), sleep=naps).stream(job(route("openai")))
 
@@ -154,8 +154,8 @@ async def test_the_backoff_is_what_the_provider_asked_for() -> None:
 
 async def test_a_provider_that_asks_for_a_long_pause_is_left_for_the_next_route() -> None:
     naps = Naps()
-    openai = FakeProvider(upstream_error(429, "OpenAI", retry_after=60))
-    providers = FakeRegistry(openai=openai, anthropic=FakeProvider(ANSWER))
+    openai = FakeFormat(upstream_error(429, "OpenAI", retry_after=60))
+    providers = FakeRegistry(openai=openai, anthropic=FakeFormat(ANSWER))
 
     _, answered = await Router(providers, sleep=naps).stream(
         job(route("openai"), route("anthropic"))
@@ -166,8 +166,8 @@ async def test_a_provider_that_asks_for_a_long_pause_is_left_for_the_next_route(
 
 
 async def test_a_route_that_stays_down_falls_over_to_the_next_also_when_not_streaming() -> None:
-    openai = FakeProvider(upstream_error(529, "OpenAI"))
-    providers = FakeRegistry(openai=openai, anthropic=FakeProvider(ANSWER))
+    openai = FakeFormat(upstream_error(529, "OpenAI"))
+    providers = FakeRegistry(openai=openai, anthropic=FakeFormat(ANSWER))
 
     _, answered = await Router(providers, sleep=Naps()).complete(
         job(route("openai"), route("anthropic"))
@@ -178,8 +178,8 @@ async def test_a_route_that_stays_down_falls_over_to_the_next_also_when_not_stre
 
 @pytest.mark.parametrize("status", [400, 413, 422])
 async def test_a_refusal_of_the_request_itself_is_the_callers_at_once(status: int) -> None:
-    anthropic = FakeProvider(ANSWER)
-    providers = FakeRegistry(openai=FakeProvider(upstream_error(status, "X")), anthropic=anthropic)
+    anthropic = FakeFormat(ANSWER)
+    providers = FakeRegistry(openai=FakeFormat(upstream_error(status, "X")), anthropic=anthropic)
 
     with pytest.raises(InvalidRequestError):
         await Router(providers).stream(job(route("openai"), route("anthropic")))
@@ -189,7 +189,7 @@ async def test_a_refusal_of_the_request_itself_is_the_callers_at_once(status: in
 
 async def test_when_every_route_fails_the_last_failure_is_told() -> None:
     first, second = upstream_error(500, "First"), upstream_error(503, "Second")
-    providers = FakeRegistry(openai=FakeProvider(first), anthropic=FakeProvider(second))
+    providers = FakeRegistry(openai=FakeFormat(first), anthropic=FakeFormat(second))
 
     with pytest.raises(UpstreamUnavailableError, match="Second"):
         await Router(providers, sleep=Naps()).stream(job(route("openai"), route("anthropic")))
@@ -197,7 +197,7 @@ async def test_when_every_route_fails_the_last_failure_is_told() -> None:
 
 async def test_a_provider_without_credentials_is_left_at_once_and_no_secret_read_for_it() -> None:
     missing = UpstreamUnavailableError("not set up", code="upstream_not_configured")
-    registry = FakeRegistry(openai=FakeProvider(missing), anthropic=FakeProvider(ANSWER))
+    registry = FakeRegistry(openai=FakeFormat(missing), anthropic=FakeFormat(ANSWER))
 
     _, answered = await Router(registry).stream(job(route("openai"), route("anthropic")))
 
@@ -208,7 +208,7 @@ async def test_a_provider_without_credentials_is_left_at_once_and_no_secret_read
 async def test_the_operator_is_told_which_credentials_a_provider_refused(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    registry = FakeRegistry(openai=FakeProvider(upstream_error(401, "OpenAI")))
+    registry = FakeRegistry(openai=FakeFormat(upstream_error(401, "OpenAI")))
 
     with pytest.raises(UpstreamUnavailableError):
         await Router(registry).stream(job(route("openai")))
@@ -217,7 +217,7 @@ async def test_the_operator_is_told_which_credentials_a_provider_refused(
 
 
 async def test_credentials_that_a_provider_refuses_are_read_again_once() -> None:
-    registry = FakeRegistry(openai=FakeProvider(upstream_error(401, "OpenAI"), ANSWER))
+    registry = FakeRegistry(openai=FakeFormat(upstream_error(401, "OpenAI"), ANSWER))
     naps = Naps()
 
     await Router(registry, sleep=naps).stream(job(route("openai")))
@@ -227,8 +227,8 @@ async def test_credentials_that_a_provider_refuses_are_read_again_once() -> None
 
 
 async def test_a_failure_after_the_first_chunk_is_not_retried() -> None:
-    class Breaks(FakeProvider):
-        async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+    class Breaks(FakeFormat):
+        async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
             self.calls.append(call)
             yield ANSWER[0]
             raise upstream_error(500, "OpenAI")
@@ -242,7 +242,7 @@ async def test_a_failure_after_the_first_chunk_is_not_retried() -> None:
 
 
 async def test_an_empty_stream_is_incomplete_and_tried_again() -> None:
-    openai = FakeProvider([], ANSWER)
+    openai = FakeFormat([], ANSWER)
 
     _, answered = await Router(FakeRegistry(openai=openai), sleep=Naps()).stream(
         job(route("openai"))
@@ -252,7 +252,7 @@ async def test_an_empty_stream_is_incomplete_and_tried_again() -> None:
 
 
 async def test_a_silent_provider_times_out_and_the_next_route_answers() -> None:
-    providers = FakeRegistry(openai=Silent(), anthropic=FakeProvider(ANSWER))
+    providers = FakeRegistry(openai=Silent(), anthropic=FakeFormat(ANSWER))
     slow = route("openai", first_chunk_timeout=0.01)
 
     _, answered = await Router(providers, sleep=Naps()).stream(job(slow, route("anthropic")))
@@ -261,7 +261,7 @@ async def test_a_silent_provider_times_out_and_the_next_route_answers() -> None:
 
 
 async def test_at_the_deadline_nothing_more_is_tried() -> None:
-    anthropic = FakeProvider(ANSWER)
+    anthropic = FakeFormat(ANSWER)
     router = Router(FakeRegistry(openai=Silent(), anthropic=anthropic))
 
     with pytest.raises(UpstreamTimeoutError) as caught:
@@ -274,8 +274,8 @@ async def test_at_the_deadline_nothing_more_is_tried() -> None:
 async def test_a_route_that_keeps_failing_is_skipped_for_a_while_and_then_tried_again() -> None:
     now = [0.0]
     health = RouteHealth(clock=lambda: now[0])
-    openai = FakeProvider(upstream_error(500, "OpenAI"))
-    router = Router(FakeRegistry(openai=openai, anthropic=FakeProvider(ANSWER)), health, Naps())
+    openai = FakeFormat(upstream_error(500, "OpenAI"))
+    router = Router(FakeRegistry(openai=openai, anthropic=FakeFormat(ANSWER)), health, Naps())
     ask: Callable[[], Any] = lambda: router.stream(job(route("openai"), route("anthropic")))  # noqa: E731
 
     while len(openai.calls) < FAILURES:
@@ -295,7 +295,7 @@ async def test_when_all_routes_are_ill_they_are_tried_all_the_same() -> None:
     for _ in range(FAILURES):
         health.failed(route("openai"))
 
-    _, answered = await Router(FakeRegistry(openai=FakeProvider(ANSWER)), health).stream(
+    _, answered = await Router(FakeRegistry(openai=FakeFormat(ANSWER)), health).stream(
         job(route("openai"))
     )
 

@@ -1,4 +1,4 @@
-"""Server-sent events, however the network cuts them and vendors end their lines."""
+"""Server-sent events, however the network cuts them and providers end their lines."""
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ lines = st.sampled_from(["data: a", "data:b", "event: e", ": comment", "id: 1", 
 
 
 def parsed(*pieces: bytes) -> list[tuple[str, bytes]]:
-    parser = SseParser("Vendor")
+    parser = SseParser("Provider")
     return [event for piece in pieces for event in parser.feed(piece)]
 
 

@@ -20,7 +20,7 @@ from losi.upstream.conversation import (
     split_system,
     tool_arguments,
 )
-from losi.upstream.provider import Json
+from losi.upstream.format import Json
 
 #: The caller's parameter that a content block was made from, and the block.
 Block = tuple[str, Json]
@@ -155,7 +155,7 @@ def _tool_result(where: str, message: Json) -> Json:
 
 def _tool_use_id(call_id: str) -> str:
     """The caller's id where Anthropic takes it, else a stand-in that is the same every time: a
-    conversation may have begun with another vendor's model.
+    conversation may have begun with another provider's model.
     """
     if _TOOL_ID.fullmatch(call_id):
         return call_id

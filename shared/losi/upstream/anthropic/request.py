@@ -11,7 +11,7 @@ from typing import Any
 from losi.catalogue.models import Route
 from losi.upstream.anthropic.messages import Conversation, with_cache_control
 from losi.upstream.conversation import allowed_tools, invalid, not_understood, thinking_budget
-from losi.upstream.provider import Json
+from losi.upstream.format import Json
 
 #: Anthropic's own parameters, sent on as they come.
 _NATIVE = ("cache_control", "top_k")

@@ -12,7 +12,7 @@ import orjson
 from losi.errors import LosiError
 from losi.metering.usage import MAX_TOKENS, Usage
 from losi.upstream.anthropic.request import AnthropicRequest
-from losi.upstream.provider import Json, retry_after_seconds, upstream_error
+from losi.upstream.format import Json, retry_after_seconds, upstream_error
 
 #: Anything else (end_turn, stop_sequence, what is yet to come) is a normal stop.
 _FINISH_REASONS = {
@@ -187,7 +187,7 @@ def error(
     status: int,
     body: Json | None,
     headers: Mapping[str, str],
-    vendor: str,
+    provider: str,
     request: AnthropicRequest,
 ) -> LosiError:
     """A refusal as ours; where HTTP said 200 already, the error itself tells its status."""
@@ -203,7 +203,7 @@ def error(
         param, code, message = _explain(message[:1000], request)
     return upstream_error(
         status,
-        vendor,
+        provider,
         message=message,
         param=param,
         code=code,

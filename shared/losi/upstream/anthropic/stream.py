@@ -14,7 +14,7 @@ from losi.upstream.anthropic.response import (
     text,
     usage,
 )
-from losi.upstream.provider import Json
+from losi.upstream.format import Json
 
 
 @dataclass(slots=True)

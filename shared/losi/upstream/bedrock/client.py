@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from losi.upstream.bedrock.errors import translate_error
 from losi.upstream.bedrock.request import converse_request, left_out
 from losi.upstream.bedrock.response import StreamState, completion
-from losi.upstream.provider import Json, ProviderCall
+from losi.upstream.format import Json, UpstreamCall
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
@@ -46,19 +46,19 @@ def bedrock_client(region: str | None = None) -> "BedrockRuntimeClient":
     )
 
 
-class BedrockProvider:
+class BedrockConverse:
     native_n = False
 
     def __init__(self, client_factory: Callable[[], "BedrockRuntimeClient"]) -> None:
         self._client = client_factory
 
-    async def complete(self, call: ProviderCall) -> Json:
+    async def complete(self, call: UpstreamCall) -> Json:
         request = _translated(call)
         reader = _Reader(lambda: self._client().converse(**request))
         async with aclosing(reader.events()) as answers:
             return completion(await anext(answers), call)
 
-    async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+    async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
         request = _translated(call)
         reader = _Reader(lambda: self._client().converse_stream(**request))
         state = StreamState(call)
@@ -69,7 +69,7 @@ class BedrockProvider:
         state.end()
 
 
-def _translated(call: ProviderCall) -> Json:
+def _translated(call: UpstreamCall) -> Json:
     request = converse_request(call)
     call.left_out.update(left_out(call.body, request))
     return request

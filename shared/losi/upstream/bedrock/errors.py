@@ -9,9 +9,9 @@ from losi.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from losi.upstream.provider import incomplete, malformed, upstream_error
+from losi.upstream.format import incomplete, malformed, upstream_error
 
-VENDOR = "Bedrock"
+PROVIDER = "Bedrock"
 
 #: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_Errors
 #: 424 and Bedrock's 429 for a model that still loads would not be retried as what they are.
@@ -37,7 +37,7 @@ _WRONG_MODEL = re.compile(r"model identifier|on-demand throughput|model ID|end o
 _TOO_LONG = re.compile(r"too long|context (window|length|limit)|too many (input )?tokens", re.I)
 #: ARNs hold the platform's account number.
 _ARN = re.compile(r"arn:aws\S*")
-#: The parameter that the vendor's words are about, by what they name; the first that matches.
+#: The parameter that the provider's words are about, by what they name; the first that matches.
 _PARAMS = {
     "response_format": "output_?config|text_?format|json_?schema",
     "tool_choice": "tool_?choice",
@@ -62,14 +62,14 @@ def translate_error(error: Exception) -> LosiError:
     if isinstance(error, boto.ParamValidationError):
         return InvalidRequestError(f"This model does not take the request. {error}", param=None)
     if isinstance(error, _no_credentials()):
-        return upstream_error(401, VENDOR)
+        return upstream_error(401, PROVIDER)
     if isinstance(error, boto.ReadTimeoutError | TimeoutError | PoolTimeoutError):
-        return UpstreamTimeoutError(f"{VENDOR} took too long. Try again.")
+        return UpstreamTimeoutError(f"{PROVIDER} took too long. Try again.")
     if isinstance(error, boto.HTTPClientError | boto.ConnectionError | OSError):
-        return UpstreamUnavailableError(f"{VENDOR} cannot be reached right now. Try again.")
+        return UpstreamUnavailableError(f"{PROVIDER} cannot be reached right now. Try again.")
     if isinstance(error, HTTPError):  # a stream that was cut off; botocore wraps all the others
-        return incomplete(VENDOR)
-    return malformed(VENDOR)  # botocore's parsers stumble in many ways over what is no answer
+        return incomplete(PROVIDER)
+    return malformed(PROVIDER)  # botocore's parsers stumble in many ways over what is no answer
 
 
 def _no_credentials() -> tuple[type[Exception], ...]:
@@ -93,10 +93,10 @@ def _refusal(response: Any) -> LosiError:
     status = _STATUS.get(code) or response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 500
     if status in (400, 422):
         if _WRONG_MODEL.search(words):
-            return upstream_error(404, VENDOR)
+            return upstream_error(404, PROVIDER)
         if _TOO_LONG.search(words):
             return InvalidRequestError(words, param="messages", code="context_length_exceeded")
-    return upstream_error(status, VENDOR, message=words or None, param=_param(words))
+    return upstream_error(status, PROVIDER, message=words or None, param=_param(words))
 
 
 def _param(words: str) -> str | None:

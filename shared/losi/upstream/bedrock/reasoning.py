@@ -6,7 +6,7 @@ Converse has no field for it that every family takes, so it goes into the model'
 import re
 
 from losi.upstream.conversation import thinking_budget
-from losi.upstream.provider import Json
+from losi.upstream.format import Json
 
 #: Claude before 4.6 thinks within a budget of tokens; later ones decide themselves how much.
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-adaptive-thinking.html

@@ -8,7 +8,7 @@ import json
 from losi.upstream.bedrock.messages import convert_messages, tool_name
 from losi.upstream.bedrock.reasoning import is_claude, reasoning_fields
 from losi.upstream.conversation import allowed_tools, invalid, not_understood
-from losi.upstream.provider import Json, ProviderCall
+from losi.upstream.format import Json, UpstreamCall
 
 #: Converse demands a tool where the history holds calls, even when none may be called any more.
 NO_TOOL = {
@@ -26,7 +26,7 @@ JSON_OBJECT = (
 )
 
 
-def converse_request(call: ProviderCall) -> Json:
+def converse_request(call: UpstreamCall) -> Json:
     """Arguments of `converse` and `converse_stream` alike; raises InvalidRequestError."""
     body = call.body
     if body.get("functions"):
@@ -73,7 +73,7 @@ def left_out(body: Json, request: Json) -> set[str]:
     return excluded | not_understood(body, _UNDERSTOOD)
 
 
-def max_tokens(call: ProviderCall) -> int:
+def max_tokens(call: UpstreamCall) -> int:
     asked = call.body.get("max_completion_tokens") or call.body.get("max_tokens")
     return int(asked or call.route.max_output_tokens)
 
@@ -124,7 +124,7 @@ def _tool(position: int, tool: Json) -> Json:
         invalid(f"{where}.function.parameters", "A tool's parameters must be of type 'object'.")
     spec: Json = {
         "name": tool_name(f"{where}.function.name", function["name"]),
-        # the vendor wants the type said; all else of the schema goes as it came
+        # the provider wants the type said; all else of the schema goes as it came
         "inputSchema": {"json": {"type": "object", "properties": {}, **schema}},
     }
     if description := function.get("description"):

@@ -9,9 +9,9 @@ import time
 from typing import Any
 
 from losi.metering.usage import from_openai
-from losi.upstream.provider import Json, ProviderCall, incomplete, malformed
+from losi.upstream.format import Json, UpstreamCall, incomplete, malformed
 
-VENDOR = "Bedrock"
+PROVIDER = "Bedrock"
 
 FINISH_REASONS = {
     "end_turn": "stop",
@@ -26,15 +26,15 @@ FINISH_REASONS = {
 _BROKEN = frozenset({"malformed_model_output", "malformed_tool_use"})
 
 
-def completion(answer: Json, call: ProviderCall) -> Json:
+def completion(answer: Json, call: UpstreamCall) -> Json:
     """A whole completion; raises UpstreamError when the answer is not one."""
     try:
         reason = answer["stopReason"]
         message = _message(answer["output"]["message"]["content"])
     except (KeyError, TypeError, AttributeError) as error:
-        raise malformed(VENDOR) from error
+        raise malformed(PROVIDER) from error
     if reason in _BROKEN:
-        raise malformed(VENDOR)
+        raise malformed(PROVIDER)
     choice = {
         "index": 0,
         "message": message,
@@ -103,7 +103,7 @@ def _tool_call(use: Json) -> Json:
     return {"id": use["toolUseId"], "type": "function", "function": function}
 
 
-def _identity(call: ProviderCall, kind: str) -> Json:
+def _identity(call: UpstreamCall, kind: str) -> Json:
     return {
         "id": f"chatcmpl-{call.request_id}",
         "object": kind,
@@ -119,7 +119,7 @@ class StreamState:
     over to another route.
     """
 
-    def __init__(self, call: ProviderCall) -> None:
+    def __init__(self, call: UpstreamCall) -> None:
         self._identity = _identity(call, "chat.completion.chunk")
         self._role_sent = False
         self._stop_reason: str | None = None
@@ -130,14 +130,14 @@ class StreamState:
         try:
             return self._chunks(event)
         except (KeyError, TypeError, AttributeError) as error:
-            raise malformed(VENDOR) from error
+            raise malformed(PROVIDER) from error
 
     def end(self) -> None:
         """Raises UpstreamError unless the stream was whole and its content sound."""
         if self._stop_reason is None:
-            raise incomplete(VENDOR)
+            raise incomplete(PROVIDER)
         if self._stop_reason in _BROKEN:
-            raise malformed(VENDOR)
+            raise malformed(PROVIDER)
 
     def _chunks(self, event: Json) -> list[Json]:
         if "contentBlockStart" in event:

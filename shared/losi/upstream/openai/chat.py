@@ -1,6 +1,6 @@
-"""Vendors that speak OpenAI's chat completions: what they answer passes through untouched.
+"""Providers that speak OpenAI's chat completions: what they answer passes through untouched.
 
-https://platform.openai.com/docs/api-reference/chat; how vendors differ stands in providers.toml.
+https://platform.openai.com/docs/api-reference/chat; how providers differ stands in providers.toml.
 """
 
 import re
@@ -10,17 +10,17 @@ from typing import Any
 import orjson
 
 from losi.catalogue.models import Route
-from losi.catalogue.providers import Vendor
+from losi.catalogue.providers import Provider
 from losi.errors import LosiError
-from losi.upstream.http import finish, post_json, post_stream
-from losi.upstream.provider import (
+from losi.upstream.format import (
     Json,
-    ProviderCall,
+    UpstreamCall,
     incomplete,
     malformed,
     retry_after_seconds,
     upstream_error,
 )
+from losi.upstream.http import finish, post_json, post_stream
 from losi.upstream.sse import events
 
 #: Finish reasons of an answer that failed half-way: https://docs.mistral.ai/api (error), vLLM
@@ -30,32 +30,32 @@ _BROKEN_OFF = {"error", "abort", "insufficient_system_resource"}
 _BAD_KEY = re.compile(r"API key (not valid|not found|expired)", re.IGNORECASE)
 
 
-class OpenAICompatibleProvider:
-    def __init__(self, vendor: Vendor, base_url: str, api_key: str | None) -> None:
-        self.native_n = vendor.native_n
-        self._vendor = vendor
+class OpenAIChat:
+    def __init__(self, provider: Provider, base_url: str, api_key: str | None) -> None:
+        self.native_n = provider.native_n
+        self._provider = provider
         self._url = f"{base_url.rstrip('/')}/chat/completions"
-        self._headers = _auth_headers(vendor, api_key)
+        self._headers = _auth_headers(provider, api_key)
 
-    async def complete(self, call: ProviderCall) -> Json:
-        body = request_body(self._vendor, call.body)
+    async def complete(self, call: UpstreamCall) -> Json:
+        body = request_body(self._provider, call.body)
         answer = await post_json(
-            self._url, self._headers, body, call.route, self._vendor.name, self._refusal
+            self._url, self._headers, body, call.route, self._provider.name, self._refusal
         )
         if answer.get("error"):
             raise self._refusal(200, answer, {})
         if not _is_completion(answer):
-            raise malformed(self._vendor.name)
+            raise malformed(self._provider.name)
         self._refuse_broken_off(answer)
         return answer
 
-    async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
-        body = {**request_body(self._vendor, call.body), "stream": True}
-        if self._vendor.stream_options:
+    async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
+        body = {**request_body(self._provider, call.body), "stream": True}
+        if self._provider.stream_options:
             body["stream_options"] = {"include_usage": True}
         begun, finished = set[str](), set[str]()
         async with self._open(body, call.route) as chunks:
-            async for _, data in events(chunks, self._vendor.name):
+            async for _, data in events(chunks, self._provider.name):
                 if data == b"[DONE]":
                     await finish(chunks)
                     return
@@ -63,23 +63,25 @@ class OpenAICompatibleProvider:
                 begun |= _indexes(chunk)
                 finished |= _indexes(chunk, finished=True)
                 yield chunk
-        if not finished or begun - finished:  # some vendors end without [DONE]
-            raise incomplete(self._vendor.name)
+        if not finished or begun - finished:  # some providers end without [DONE]
+            raise incomplete(self._provider.name)
 
     def _open(self, body: Json, route: Route) -> Any:
-        return post_stream(self._url, self._headers, body, route, self._vendor.name, self._refusal)
+        return post_stream(
+            self._url, self._headers, body, route, self._provider.name, self._refusal
+        )
 
     def _chunk(self, data: bytes) -> Json:
         try:
             chunk = orjson.loads(data)
         except orjson.JSONDecodeError as error:
-            raise malformed(self._vendor.name) from error
+            raise malformed(self._provider.name) from error
         if not isinstance(chunk, dict):
-            raise malformed(self._vendor.name)
+            raise malformed(self._provider.name)
         if chunk.get("error"):
             raise self._refusal(200, chunk, {})
         if not isinstance(chunk.get("choices"), list):
-            raise malformed(self._vendor.name)
+            raise malformed(self._provider.name)
         self._refuse_broken_off(chunk)
         hoist_usage(chunk)
         return chunk
@@ -87,10 +89,10 @@ class OpenAICompatibleProvider:
     def _refuse_broken_off(self, answer: Json) -> None:
         reasons = [choice.get("finish_reason") for choice in _choices(answer)]
         if any(str(reason) in _BROKEN_OFF for reason in reasons):
-            raise incomplete(self._vendor.name)
+            raise incomplete(self._provider.name)
 
     def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
-        """OpenAI's error object, or the shapes other vendors use for it."""
+        """OpenAI's error object, or the shapes other providers use for it."""
         error: Any = (body or {}).get("error", body) or {}
         if status < 400:
             status = _status_of(error)
@@ -100,7 +102,7 @@ class OpenAICompatibleProvider:
             status = 401
         return upstream_error(
             status,
-            self._vendor.name,
+            self._provider.name,
             message=_text(error.get("message")),
             param=_text(error.get("param")),
             code=_text(error.get("code")),
@@ -108,22 +110,22 @@ class OpenAICompatibleProvider:
         )
 
 
-def request_body(vendor: Vendor, body: Json) -> Json:
-    """The request as this vendor takes it; fields it is not known to refuse pass through."""
+def request_body(provider: Provider, body: Json) -> Json:
+    """The request as this provider takes it; fields it is not known to refuse pass through."""
     out = dict(body)
     limit = out.pop("max_completion_tokens", None) or out.pop("max_tokens", None)
     out.pop("max_tokens", None)
     if limit is not None:
-        out[vendor.max_tokens_parameter] = limit
-    out["messages"] = [_message(vendor, message) for message in out["messages"]]
+        out[provider.max_tokens_parameter] = limit
+    out["messages"] = [_message(provider, message) for message in out["messages"]]
     return out
 
 
-def _message(vendor: Vendor, message: Json) -> Json:
-    foreign = vendor.refused_message_fields & message.keys()
+def _message(provider: Provider, message: Json) -> Json:
+    foreign = provider.refused_message_fields & message.keys()
     if foreign:
         message = {name: value for name, value in message.items() if name not in foreign}
-    if message["role"] == "developer" and not vendor.developer_role:
+    if message["role"] == "developer" and not provider.developer_role:
         message = {**message, "role": "system"}
     return message
 
@@ -134,12 +136,12 @@ def hoist_usage(chunk: Json) -> None:
         chunk["usage"] = extra.get("usage")
 
 
-def _auth_headers(vendor: Vendor, api_key: str | None) -> dict[str, str]:
+def _auth_headers(provider: Provider, api_key: str | None) -> dict[str, str]:
     if not api_key:
         return {}
-    if vendor.key_header == "authorization":
+    if provider.key_header == "authorization":
         return {"authorization": f"Bearer {api_key}"}
-    return {vendor.key_header: api_key}
+    return {provider.key_header: api_key}
 
 
 def _is_completion(answer: Json) -> bool:

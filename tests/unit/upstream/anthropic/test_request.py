@@ -7,7 +7,7 @@ import pytest
 from losi.catalogue.models import Route
 from losi.errors import InvalidRequestError
 from losi.upstream.anthropic.request import AnthropicRequest, translate
-from losi.upstream.provider import Json
+from losi.upstream.format import Json
 from tests.contract.anthropic_types import check_request
 
 ROUTE = Route(provider="anthropic", model="claude-sonnet-5", max_output_tokens=8_000)

@@ -10,7 +10,7 @@ from losi.errors import LosiError
 from losi.upstream.anthropic.request import translate
 from losi.upstream.anthropic.response import completion, error, usage
 from losi.upstream.anthropic.stream import StreamState
-from losi.upstream.provider import Json
+from losi.upstream.format import Json
 
 ROUTE = Route(provider="anthropic", model="claude-sonnet-4-5")
 

@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderCall:
+class UpstreamCall:
     """One attempt on one route.
 
     `body` is OpenAI's request with `model` set to the upstream's name for it and without
@@ -36,7 +36,7 @@ class ProviderCall:
     left_out: set[str] = field(default_factory=set)
 
 
-class Provider(Protocol):
+class Format(Protocol):
     """Answers chat completions. Both calls raise a LosiError when the upstream fails.
 
     `stream` yields OpenAI chunks as they arrive; the last one with choices carries the
@@ -48,54 +48,58 @@ class Provider(Protocol):
     #: Whether the upstream takes `n` > 1 itself; otherwise the caller asks n times.
     native_n: bool
 
-    async def complete(self, call: ProviderCall) -> Json: ...
+    async def complete(self, call: UpstreamCall) -> Json: ...
 
-    def stream(self, call: ProviderCall) -> AsyncGenerator[Json]: ...
+    def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]: ...
 
 
 def upstream_error(
     status: int,
-    vendor: str,
+    provider: str,
     *,
     message: str | None = None,
     param: str | None = None,
     code: str | None = None,
     retry_after: float | None = None,
 ) -> LosiError:
-    """What a vendor's HTTP refusal means for our caller.
+    """What a provider's HTTP refusal means for our caller.
 
-    Only refusals of the caller's own request (400, 413, 422) carry the vendor's words: those of
+    Only refusals of the caller's own request (400, 413, 422) carry the provider's words: those of
     401 and 403 speak of our credentials, and those of the rest of our account.
     """
     if status in (400, 422):
         return InvalidRequestError(
-            message or f"{vendor} refused the request as malformed.", param=param, code=code
+            message or f"{provider} refused the request as malformed.", param=param, code=code
         )
     if status == 413:
-        return RequestTooLargeError(message or f"The request is too large for {vendor}.")
+        return RequestTooLargeError(message or f"The request is too large for {provider}.")
     if status in (401, 403):
         return UpstreamUnavailableError(
             "This model is not available right now. The operator has been told why.",
             code="upstream_credentials",
         )
     if status == 404:
-        return UpstreamError(f"{vendor} does not know the model.", code="upstream_model_not_found")
+        return UpstreamError(
+            f"{provider} does not know the model.", code="upstream_model_not_found"
+        )
     if status in (408, 504):
-        return UpstreamTimeoutError(f"{vendor} took too long. Try again.", retry_after=retry_after)
+        return UpstreamTimeoutError(
+            f"{provider} took too long. Try again.", retry_after=retry_after
+        )
     if status == 429:
         return UpstreamUnavailableError(
-            f"{vendor} is rate limiting this platform. Try again in a moment.",
+            f"{provider} is rate limiting this platform. Try again in a moment.",
             code="upstream_rate_limited",
             retry_after=retry_after,
         )
     if status in (409, 503, 529):
         return UpstreamUnavailableError(
-            f"{vendor} is overloaded. Try again in a moment.",
+            f"{provider} is overloaded. Try again in a moment.",
             code="upstream_overloaded",
             retry_after=retry_after,
         )
     return UpstreamError(
-        f"{vendor} failed with status {status}. Try again.", retryable=status >= 500
+        f"{provider} failed with status {status}. Try again.", retryable=status >= 500
     )
 
 
@@ -111,17 +115,17 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     return None
 
 
-def malformed(vendor: str) -> UpstreamError:
+def malformed(provider: str) -> UpstreamError:
     """The upstream answered with something that is not its own format."""
     return UpstreamError(
-        f"{vendor} answered something that is not a chat completion. Try again.",
+        f"{provider} answered something that is not a chat completion. Try again.",
         code="upstream_malformed",
     )
 
 
-def incomplete(vendor: str) -> UpstreamError:
+def incomplete(provider: str) -> UpstreamError:
     """The upstream's stream ended before it said that it was done."""
     return UpstreamError(
-        f"{vendor} ended the stream before it was complete. Try again.",
+        f"{provider} ended the stream before it was complete. Try again.",
         code="upstream_incomplete",
     )

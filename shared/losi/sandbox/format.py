@@ -15,7 +15,7 @@ from losi.sandbox.directives import Directives, read
 from losi.sandbox.errors import broken_stream, directed_error
 from losi.sandbox.logprobs import logprobs
 from losi.sandbox.tools import ToolCall
-from losi.upstream.provider import Json, ProviderCall
+from losi.upstream.format import Json, UpstreamCall
 
 #: The first second of 2026: a time of the answer's own would make every answer different.
 _CREATED = 1_767_225_600
@@ -25,7 +25,7 @@ _FRAGMENT = 12
 _Choice = dict[str, Any]
 
 
-class SandboxProvider:
+class Sandbox:
     """Answers from the request alone; `sleep` is what delay directives wait with."""
 
     native_n = True
@@ -33,7 +33,7 @@ class SandboxProvider:
     def __init__(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._sleep = sleep
 
-    async def complete(self, call: ProviderCall) -> Json:
+    async def complete(self, call: UpstreamCall) -> Json:
         directives = read(last_user_text(call.body))
         await self._sleep(directives.first_chunk_delay + directives.delay)
         if directives.break_after is not None:
@@ -49,7 +49,7 @@ class SandboxProvider:
             **({"usage": made.usage.to_openai()} if made.usage else {}),
         }
 
-    async def stream(self, call: ProviderCall) -> AsyncGenerator[Json]:
+    async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
         directives = read(last_user_text(call.body))
         await self._sleep(directives.first_chunk_delay)
         if directives.error is not None and directives.error_after is None:
@@ -78,7 +78,7 @@ def _directed(directives: Directives) -> Exception:
     return directed_error(directives.error or "502", directives.retry_after)
 
 
-def _envelope(call: ProviderCall, made: Answer, kind: str) -> Json:
+def _envelope(call: UpstreamCall, made: Answer, kind: str) -> Json:
     return {
         "id": f"chatcmpl-{made.seed[:24]}",
         "object": kind,

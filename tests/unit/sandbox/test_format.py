@@ -11,8 +11,8 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from losi.errors import InvalidRequestError
 from losi.metering.usage import from_openai
-from losi.sandbox.provider import SandboxProvider
-from losi.upstream.provider import Json
+from losi.sandbox.format import Sandbox
+from losi.upstream.format import Json
 from tests.unit.sandbox.sandbox_calls import call, completed, instantly, request, streamed
 
 
@@ -276,6 +276,6 @@ PARAMETERS = ["messages", "tools", "tool_choice", "functions", "function_call", 
 @given(st.dictionaries(st.sampled_from(PARAMETERS), GARBAGE, max_size=6))
 async def test_nonsense_gets_an_answer_or_a_refusal_never_a_crash(body: Json) -> None:
     try:
-        await SandboxProvider(instantly).complete(call(body))
+        await Sandbox(instantly).complete(call(body))
     except InvalidRequestError as error:
         assert error.param
