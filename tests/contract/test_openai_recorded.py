@@ -15,10 +15,10 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from losi.catalogue.models import Route
 from losi.catalogue.providers import providers
 from losi.chat.chunks import ChunkStream, completion_usage, public_completion
+from losi.chat.request import parse_chat_request
 from losi.errors import InvalidRequestError, LosiError, UpstreamError
 from losi.upstream.format import Json, UpstreamCall
 from losi.upstream.openai.chat import OpenAIChat, request_body
-from losi.web.chat_completions import parse_chat_request
 from tests.contract.cassettes import Cassette, load
 from tests.fake_upstream import FakeUpstream, Reply
 

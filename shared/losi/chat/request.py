@@ -18,6 +18,9 @@ from pydantic import (
     model_validator,
 )
 
+from losi.errors import InvalidRequestError
+from losi.validation import validated
+
 
 class _Wire(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
@@ -47,7 +50,7 @@ def _content_form(content: Any) -> str:
 
 
 #: Text or parts, told apart before validation, so that a mistake is reported for one form only.
-#: Names in <> do not show in `error.param` (web/parsing.py).
+#: Names in <> do not show in `error.param` (losi/validation.py).
 Content = Annotated[
     Annotated[str, Tag("<text>")] | Annotated[list[ContentPart], Tag("<parts>")],
     Discriminator(_content_form),
@@ -228,3 +231,12 @@ class ChatRequest:
     @property
     def n(self) -> int:
         return self.params.n or 1
+
+
+def parse_chat_request(body: dict[str, Any]) -> ChatRequest:
+    """Raises InvalidRequestError (400) naming the parameter that is wrong."""
+    params = validated(ChatCompletionRequest, body)
+    if (mistake := cross_check(params)) is not None:
+        param, reason = mistake
+        raise InvalidRequestError(reason, param=param, code="invalid_value")
+    return ChatRequest(params, body)

@@ -20,8 +20,9 @@ from losi.identity.key import Key, key_id_from
 from losi.identity.principal import PERMISSIONS, Principal
 from losi.identity.values import iso, valid_expiry, valid_name, valid_permission
 from losi.management.accounts import NewKey, no_such_key
+from losi.validation import validated
 from losi.web.dependencies import accounts, fresh_principal
-from losi.web.parsing import parse, read_json
+from losi.web.parsing import read_json
 from losi.web.responses import JsonResponse
 
 router = APIRouter(prefix="/api/v1")
@@ -107,7 +108,7 @@ def list_keys(caller: Reader, id: Annotated[str | None, Query()] = None) -> Any:
 
 @router.post("/api-keys")
 async def create_key(http: Request, caller: Writer) -> Any:
-    body = parse(CreateKey, await read_json(http))
+    body = validated(CreateKey, await read_json(http))
     test = caller.test if body.test is None else body.test
     new = NewKey(body.name, frozenset(body.permissions), body.expires_at, test)
     check_authority(caller, new)
@@ -117,7 +118,7 @@ async def create_key(http: Request, caller: Writer) -> Any:
 
 @router.patch("/api-keys")
 async def change_key(http: Request, caller: Writer, key_id: KeyId) -> Any:
-    body = parse(ChangeKey, await read_json(http))
+    body = validated(ChangeKey, await read_json(http))
     if not body.model_fields_set:
         raise InvalidRequestError(
             "Nothing to change. Send one or more of: " + ", ".join(ChangeKey.model_fields) + ".",
@@ -136,7 +137,7 @@ async def change_key(http: Request, caller: Writer, key_id: KeyId) -> Any:
 
 @router.post("/api-keys/rotate")
 async def rotate_key(http: Request, caller: Writer, key_id: KeyId) -> Any:
-    body = parse(RotateKey, await read_json(http))
+    body = validated(RotateKey, await read_json(http))
     overlap = timedelta(seconds=body.expires_in_seconds)
     rotation = await anyio.to_thread.run_sync(
         lambda: accounts().rotate_key(

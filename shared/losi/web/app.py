@@ -21,7 +21,7 @@ from losi.errors import (
     ServerError,
 )
 from losi.ids import random_id
-from losi.web.parsing import invalid
+from losi.validation import invalid
 from losi.web.responses import JsonResponse, render
 
 logger = logging.getLogger("losi.web")

@@ -11,14 +11,13 @@ from starlette.requests import Request
 
 from losi.catalogue.models import catalog
 from losi.chat.completions import Call, ChatCompletions
-from losi.chat.request import ChatCompletionRequest, ChatRequest, cross_check
-from losi.errors import InvalidRequestError
+from losi.chat.request import parse_chat_request
 from losi.identity.principal import Principal
 from losi.upstream.registry import Registry
 from losi.upstream.routing import Router
 from losi.web.dependencies import authenticator, ledger, request_id
 from losi.web.formats import FORMATS
-from losi.web.parsing import parse, read_json
+from losi.web.parsing import read_json
 from losi.web.relay import EVENT_STREAM, PLAIN, Opened, RelayResponse
 from losi.web.responses import render
 
@@ -61,15 +60,6 @@ async def _open_plain(chat: ChatCompletions, call: Call, principal: Principal) -
         yield orjson.dumps(completion.body)
 
     return body(), completion.headers
-
-
-def parse_chat_request(body: dict[str, Any]) -> ChatRequest:
-    """Raises InvalidRequestError (400) naming the parameter that is wrong."""
-    params = parse(ChatCompletionRequest, body)
-    if (mistake := cross_check(params)) is not None:
-        param, reason = mistake
-        raise InvalidRequestError(reason, param=param, code="invalid_value")
-    return ChatRequest(params, body)
 
 
 def _seconds_left(http: Request) -> float:

@@ -1,36 +1,17 @@
-"""Reading request bodies: whatever arrives becomes a typed model or a 400 that says what to do."""
+"""Reading request bodies: whatever arrives becomes a JSON object or a 400 that says what to do."""
 
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
 from losi.errors import InvalidRequestError, RequestTooLargeError
+from losi.validation import json_type
 
 #: API Gateway's limit for a request; the same everywhere, so that what works locally deploys.
 MAX_BODY_BYTES = 10 * 1024 * 1024
 #: Deeper nesting than any real request; JSON writers give up at about 250 levels.
 MAX_DEPTH = 128
-
-_RULES = {
-    "string_type": "should be a string",
-    "list_type": "should be an array",
-    "dict_type": "should be an object",
-    "model_type": "should be an object",
-    "bool_type": "should be true or false",
-    "int_type": "should be an integer",
-    "float_type": "should be a number",
-    "datetime_type": "should be a string with an ISO 8601 time",
-    "too_short": "should hold {min_length} or more items",
-    "too_long": "should hold {max_length} or fewer items",
-    "string_too_short": "should have {min_length} or more characters",
-    "string_too_long": "should have {max_length} or fewer characters",
-    "string_pattern_mismatch": "should match {pattern}",
-}
-
-M = TypeVar("M", bound=BaseModel)
 
 
 async def read_json(request: Request) -> dict[str, Any]:
@@ -38,7 +19,7 @@ async def read_json(request: Request) -> dict[str, Any]:
     data = loads(await _read_body(request))
     if not isinstance(data, dict):
         raise InvalidRequestError(
-            f"The request body must be a JSON object, not {_json_type(data)}.", code="invalid_json"
+            f"The request body must be a JSON object, not {json_type(data)}.", code="invalid_json"
         )
     return data
 
@@ -59,58 +40,6 @@ def loads(body: bytes) -> Any:
         ) from error
     _check_depth(data)
     return data
-
-
-def parse(model: type[M], data: Any) -> M:
-    """Validate against the model; the first mistake becomes InvalidRequestError with `param`."""
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise invalid(error.errors(include_url=False)[0]) from error
-
-
-def invalid(mistake: ErrorDetails) -> InvalidRequestError:
-    """One of pydantic's errors in the words of this API."""
-    param = param_name(mistake["loc"])
-    kind = mistake["type"]
-    if kind == "missing":
-        return InvalidRequestError(
-            f"Missing required parameter: '{param}'.",
-            param=param,
-            code="missing_required_parameter",
-        )
-    if kind == "extra_forbidden":
-        return InvalidRequestError(
-            f"Unknown parameter: '{param}'. Remove it.", param=param, code="unknown_parameter"
-        )
-    if kind == "value_error":  # raised by our own validators, already in plain words
-        reason = str(mistake["ctx"]["error"])
-    else:
-        reason = (
-            f"Invalid value for '{param}': it {_rule(mistake)}, and is {_shown(mistake['input'])}."
-        )
-    wrong_type = kind.endswith("_type") or kind == "is_instance_of"
-    return InvalidRequestError(
-        reason, param=param, code="invalid_type" if wrong_type else "invalid_value"
-    )
-
-
-def param_name(location: tuple[int | str, ...]) -> str | None:
-    """`("messages", 0, "content")` as OpenAI writes it: `messages[0].content`."""
-    name = ""
-    for part in location:
-        if isinstance(part, str) and part.startswith("<"):  # the tag of a union's member
-            continue
-        name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else part
-    return name or None
-
-
-def _rule(mistake: ErrorDetails) -> str:
-    """What the value should be, in JSON's words where pydantic speaks of Python's."""
-    rule = _RULES.get(mistake["type"])
-    if rule is None:
-        return mistake["msg"].removeprefix("Input ")
-    return rule.format_map(mistake.get("ctx", {}))
 
 
 async def _read_body(request: Request) -> bytes:
@@ -148,21 +77,3 @@ def _check_depth(data: Any) -> None:
         f"The request body is nested more than {MAX_DEPTH} levels deep. Flatten it.",
         code="invalid_json",
     )
-
-
-def _json_type(value: Any) -> str:
-    names = {bool: "a boolean", list: "an array", str: "a string", type(None): "null"}
-    return names.get(type(value), "a number")
-
-
-def _shown(value: Any) -> str:
-    """A short value as sent; of anything longer only its type, as it may be a whole prompt."""
-    if isinstance(value, bool | int | float | None):
-        return orjson.dumps(value).decode()
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, str) and len(value) <= 40:
-        return f"'{value}'"
-    if value == []:
-        return "an empty array"
-    return _json_type(value)

@@ -11,9 +11,9 @@ from losi.catalogue.models import parse_catalog
 from losi.catalogue.plans import plans
 from losi.catalogue.providers import parse_providers, providers
 from losi.chat.prepare import prepare
+from losi.chat.request import parse_chat_request
 from losi.upstream.format import UpstreamCall
 from losi.upstream.registry import Registry
-from losi.web.chat_completions import parse_chat_request
 from losi.web.formats import FORMATS
 from tests.fake_upstream import FakeUpstream, Reply
 

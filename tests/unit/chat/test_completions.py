@@ -13,6 +13,7 @@ import pytest
 from losi.catalogue.models import Catalog, Model, catalog
 from losi.chat import completions
 from losi.chat.completions import Call, ChatCompletions
+from losi.chat.request import parse_chat_request
 from losi.errors import (
     PermissionDeniedError,
     StoreUnavailableError,
@@ -26,7 +27,6 @@ from losi.metering.usage import Usage
 from losi.upstream.format import Format, Json, UpstreamCall, malformed
 from losi.upstream.registry import Registry
 from losi.upstream.routing import Router
-from losi.web.chat_completions import parse_chat_request
 from tests.ledger_invariants import check_invariants
 from tests.ledger_world import Clock
 from tests.unit.conftest import TABLE

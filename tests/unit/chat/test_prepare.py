@@ -7,8 +7,8 @@ import pytest
 from losi.catalogue.models import Model, catalog
 from losi.catalogue.plans import plans
 from losi.chat.prepare import needed_features, prepare, with_system_prompt
+from losi.chat.request import parse_chat_request
 from losi.errors import InvalidRequestError
-from losi.web.chat_completions import parse_chat_request
 
 USER = {"role": "user", "content": "Hi"}
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from losi.chat.request import parse_chat_request
 from losi.errors import InvalidRequestError
-from losi.web.chat_completions import parse_chat_request
 
 USER = {"role": "user", "content": "Hi"}
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from losi.catalogue.models import Model, Prices, Route
+from losi.chat.request import parse_chat_request
 from losi.errors import (
     InvalidRequestError,
     LosiError,
@@ -18,7 +19,6 @@ from losi.upstream.format import Format, Json, UpstreamCall, upstream_error
 from losi.upstream.health import FAILURES, SKIP_SECONDS, RouteHealth
 from losi.upstream.registry import Registry
 from losi.upstream.routing import ATTEMPTS_PER_ROUTE, Job, Router, candidates
-from losi.web.chat_completions import parse_chat_request
 
 Step = LosiError | list[Json]
 HELLO = {"index": 0, "delta": {"content": "Hello"}, "finish_reason": "stop"}
