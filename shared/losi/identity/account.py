@@ -1,6 +1,7 @@
 """An account as stored: one profile item of the table."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,10 @@ from losi.catalogue.plans import Plan, plans
 from losi.errors import ServerError
 from losi.identity.secret import ACCOUNT_LENGTH
 from losi.identity.values import iso, public_id, time_of
+from losi.ids import random_id
 from losi.store.client import PROFILE, Item, primary_key
+
+TAG_LENGTH = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +31,14 @@ class Account:
     #: Keys created on the last day on which any was.
     keys_made: int = 0
     keys_made_on: str = ""
+    #: The account's end-user id at providers. It says nothing of the account to anyone else.
+    tag: str = field(default_factory=lambda: random_id(TAG_LENGTH))
 
     @classmethod
     def from_item(cls, item: Item) -> "Account":
+        id = item["pk"]["S"].partition("#")[2]
         return cls(
-            id=item["pk"]["S"].partition("#")[2],
+            id=id,
             plan_name=item["plan"]["S"],
             name=item["name"]["S"],
             email=item["email"]["S"],
@@ -42,6 +49,7 @@ class Account:
             key_count=int(item["key_count"]["N"]),
             keys_made=int(item["keys_made"]["N"]),
             keys_made_on=item["keys_made_on"]["S"],
+            tag=item["tag"]["S"] if "tag" in item else _tag_of_old(id),
         )
 
     def to_item(self) -> Item:
@@ -57,6 +65,7 @@ class Account:
             "key_count": {"N": str(self.key_count)},
             "keys_made": {"N": str(self.keys_made)},
             "keys_made_on": {"S": self.keys_made_on},
+            "tag": {"S": self.tag},
         }
 
     @property
@@ -80,6 +89,11 @@ class Account:
             "created_at": iso(self.created_at),
             "key_count": self.key_count,
         }
+
+
+def _tag_of_old(account_id: str) -> str:
+    """The tag of an account that version 0.1 made: always the same, without a write."""
+    return hashlib.sha256(f"losi tag {account_id}".encode()).hexdigest()[:TAG_LENGTH]
 
 
 def account_id_from(text: str) -> str | None:

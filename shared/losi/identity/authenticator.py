@@ -105,6 +105,7 @@ def verify(
         key_version=record.version,
         profile_version=account.version,
         key_expires_at=record.expires_at.timestamp() if record.expires_at else None,
+        tag=account.tag,
     )
     return principal, min((end.timestamp() for end in ends if end), default=float("inf"))
 

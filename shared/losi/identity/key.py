@@ -5,13 +5,18 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from losi.identity.principal import PERMISSIONS
+from losi.identity.principal import ALL_PERMISSIONS, PERMISSIONS
 from losi.identity.secret import KEY_LENGTH
 from losi.identity.values import iso, optional_time, public_id, time_of
 from losi.store.client import Item, key_sort, primary_key
 
 #: Shown wherever a key is shown after its creation: the secret is not stored.
 MASKED_KEY = "••••••••"
+
+#: All that version 0.1 knew. A full key of 0.1 holds these, and 0.1 narrows a full key by them.
+FIRST_PERMISSIONS = frozenset(
+    ("chat.completions", "models.list", "api_keys.read", "api_keys.write", "usage.read")
+)
 
 #: Replaced secrets that may be good at the same time; beyond, the one that ends first goes.
 OLD_SECRETS = 5
@@ -40,7 +45,7 @@ class Key:
         return cls(
             id=item["sk"]["S"].partition("#")[2],
             name=item["name"]["S"],
-            permissions=frozenset(item["permissions"]["SS"]),
+            permissions=_permissions(item),
             created_at=time_of(item["created_at"]),
             hash=item["hash"]["S"],
             expires_at=optional_time(item.get("expires_at")),
@@ -62,6 +67,7 @@ class Key:
         item: Item = {
             "name": {"S": self.name},
             "permissions": {"SS": sorted(self.permissions)},
+            "full": {"BOOL": self.is_full},
             "created_at": {"S": iso(self.created_at)},
             "hash": {"S": self.hash},
             "is_enabled": {"BOOL": self.is_enabled},
@@ -78,6 +84,11 @@ class Key:
             if time is not None:
                 item[name] = {"S": iso(time)}
         return item
+
+    @property
+    def is_full(self) -> bool:
+        """A full key gets each new permission when there is one."""
+        return self.permissions >= ALL_PERMISSIONS
 
     def rotated(self, hash: str, now: datetime, until: datetime) -> "Key":
         """The key with a new secret; the replaced one stays good until `until`, no older longer."""
@@ -104,6 +115,17 @@ class Key:
             "is_enabled": self.is_enabled,
         }
         return {**shown, "test": True} if self.test else shown
+
+
+def _permissions(item: Item) -> frozenset[str]:
+    """Those stored; of a full key all there are by now.
+
+    Version 0.1 knows no `full`: a key without it that holds all of 0.1's permissions is full, and
+    one with it that 0.1 narrowed since is not.
+    """
+    stored = frozenset(item["permissions"]["SS"])
+    full = item.get("full", {"BOOL": True})["BOOL"] and stored >= FIRST_PERMISSIONS
+    return stored | ALL_PERMISSIONS if full else stored
 
 
 def key_id_from(text: str) -> str | None:

@@ -14,6 +14,7 @@ PERMISSIONS = {
     "api_keys.write": "create, change and delete API keys",
     "usage.read": "read usage statistics",
 }
+ALL_PERMISSIONS = frozenset(PERMISSIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Principal:
     profile_version: int
     #: Epoch seconds, or None for a key that does not expire.
     key_expires_at: float | None = None
+    #: What providers know the account by: random, and the same for ever.
+    tag: str = ""
 
     def require(self, permission: str) -> None:
         """Raises PermissionDeniedError (403) naming the permission the key lacks."""

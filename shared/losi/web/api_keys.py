@@ -1,9 +1,4 @@
-"""/api/v1/api-keys: an account manages its own keys, with one of them.
-
-A key gives no more than it has: whoever creates, changes or rotates a key needs every permission
-that key has, before and after, and may not make it outlive the key in use. Test keys deal with test
-keys only. Deleting needs no more than `api_keys.write`, so that a leaked key is soon stopped.
-"""
+"""/api/v1/api-keys: an account manages its own keys, with one of them."""
 
 import time
 from dataclasses import replace
@@ -15,11 +10,12 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 
-from losi.errors import InvalidRequestError, PermissionDeniedError
+from losi.errors import InvalidRequestError
 from losi.identity.key import Key, key_id_from
 from losi.identity.principal import PERMISSIONS, Principal
 from losi.identity.values import iso, valid_expiry, valid_name, valid_permission
 from losi.management.accounts import NewKey, no_such_key
+from losi.management.authority import check_authority, check_kind
 from losi.validation import validated
 from losi.web.dependencies import accounts, fresh_principal
 from losi.web.parsing import read_json
@@ -150,34 +146,5 @@ async def rotate_key(http: Request, caller: Writer, key_id: KeyId) -> Any:
 
 @router.delete("/api-keys")
 def delete_key(caller: Writer, key_id: KeyId) -> Any:
-    accounts().delete_key(caller.account_id, key_id, lambda key: _check_kind(caller, key))
+    accounts().delete_key(caller.account_id, key_id, lambda key: check_kind(caller, key))
     return JsonResponse({"success": True})
-
-
-def check_authority(caller: Principal, key: NewKey | Key) -> None:
-    """Raises PermissionDeniedError when the key is, or would be, more than the caller's own."""
-    _check_kind(caller, key)
-    lacking = [f"'{name}'" for name in PERMISSIONS if name in key.permissions - caller.permissions]
-    if lacking:
-        raise PermissionDeniedError(
-            f"This API key does not have {', '.join(lacking)} itself, so it may not give that to a "
-            "key, or change or rotate a key that has it. Use a key with these permissions.",
-            param="permissions",
-        )
-    ends = caller.key_expires_at
-    if ends is not None and (key.expires_at is None or key.expires_at.timestamp() > ends):
-        raise PermissionDeniedError(
-            "This API key expires, so it may not make, change or rotate a key that lasts longer. "
-            "Choose an earlier expires_at, or use a key that does not expire.",
-            param="expires_at",
-            code="expires_too_late",
-        )
-
-
-def _check_kind(caller: Principal, key: NewKey | Key) -> None:
-    if caller.test and not key.test:
-        raise PermissionDeniedError(
-            "A test key (losi-test-...) may create, change and delete test keys only. "
-            "Use a live key.",
-            code="live_key_required",
-        )

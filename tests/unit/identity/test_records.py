@@ -181,6 +181,7 @@ class TestItems:
             key_count=st.integers(0),
             keys_made=st.integers(0),
             keys_made_on=st.text(),
+            tag=st.text(min_size=1),
         )
     )
     def test_an_account_survives(self, account: Account) -> None:

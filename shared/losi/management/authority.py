@@ -1,0 +1,57 @@
+"""What one key may do to another.
+
+A key gives no more than it has: whoever creates, changes or rotates a key needs every permission
+that key has, before and after, and may not make it outlive the key in use. Test keys deal with test
+keys only. Deleting needs no more than `api_keys.write`, so that a leaked key is soon stopped.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+from losi.errors import PermissionDeniedError
+from losi.identity.principal import PERMISSIONS, Principal
+
+
+class _Key(Protocol):
+    """A key as stored, or as it is to be."""
+
+    @property
+    def permissions(self) -> frozenset[str]: ...
+    @property
+    def expires_at(self) -> datetime | None: ...
+    @property
+    def test(self) -> bool: ...
+
+
+def check_authority(caller: Principal, key: _Key) -> None:
+    """Raises PermissionDeniedError when the key is, or would be, more than the caller's own."""
+    check_kind(caller, key)
+    if lacking := _names(key.permissions - caller.permissions):
+        raise PermissionDeniedError(
+            f"This API key does not have {lacking} itself, so it may not give that to a "
+            "key, or change or rotate a key that has it. Use a key with these permissions.",
+            param="permissions",
+        )
+    ends = caller.key_expires_at
+    if ends is not None and (key.expires_at is None or key.expires_at.timestamp() > ends):
+        raise PermissionDeniedError(
+            "This API key expires, so it may not make, change or rotate a key that lasts longer. "
+            "Choose an earlier expires_at, or use a key that does not expire.",
+            param="expires_at",
+            code="expires_too_late",
+        )
+
+
+def check_kind(caller: Principal, key: _Key) -> None:
+    if caller.test and not key.test:
+        raise PermissionDeniedError(
+            "A test key (losi-test-...) may create, change and delete test keys only. "
+            "Use a live key.",
+            code="live_key_required",
+        )
+
+
+def _names(permissions: frozenset[str]) -> str:
+    """In the order of the documentation; what a later version added comes last."""
+    ordered = [name for name in PERMISSIONS if name in permissions]
+    return ", ".join(f"'{name}'" for name in [*ordered, *sorted(permissions - set(ordered))])
