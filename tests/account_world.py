@@ -36,7 +36,7 @@ class Caller:
 
     def __init__(self, authenticator: Authenticator, ledger: Ledger, secret: Secret) -> None:
         self._ledger = ledger
-        self.principal: Principal = authenticator.authenticate(f"Bearer {secret.text}")
+        self.principal: Principal = authenticator.authenticate(secret)
 
     def call(self) -> None:
         request_id = f"req_{random_id(8)}"

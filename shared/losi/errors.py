@@ -1,4 +1,4 @@
-"""Every refusal the API can give, and the one renderer of the error envelope.
+"""Every refusal the API can give; dialects render them.
 
     LosiError
       InvalidRequestError      400  invalid_request_error     (also 404, 405, 413 by subclass)
@@ -20,9 +20,7 @@ Types are the specification's ("Common error types"); codes are ours where it na
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
-
-Envelope = dict[str, dict[str, str | None]]
+from typing import ClassVar
 
 
 class LosiError(Exception):
@@ -45,17 +43,6 @@ class LosiError(Exception):
         self.param = param
         self.code = code or type(self).code
         self.headers: dict[str, str] = dict(headers or {})
-
-    def envelope(self) -> Envelope:
-        """`{"error": {message, type, param, code}}`: all four always present, as OpenAI's are."""
-        return {
-            "error": {
-                "message": self.message,
-                "type": self.type,
-                "param": self.param,
-                "code": self.code,
-            }
-        }
 
 
 class InvalidRequestError(LosiError):
@@ -178,7 +165,7 @@ class UpstreamTimeoutError(UpstreamError):
     code = "upstream_timeout"
 
 
-class StaleAuthentication(Exception):
+class StaleAuthenticationError(Exception):
     """The cached key or profile changed since it was read: authenticate again (never shown)."""
 
 
@@ -192,8 +179,3 @@ def retry_headers(seconds: float) -> dict[str, str]:
         "retry-after": str(max(1, -int(-capped // 1))),
         "retry-after-ms": str(max(1, round(capped * 1000))),
     }
-
-
-def error_event(error: LosiError) -> dict[str, Any]:
-    """The same envelope as the `data:` of an SSE stream that has already begun."""
-    return dict(error.envelope())

@@ -16,6 +16,7 @@ from losi.catalogue.models import Route
 from losi.catalogue.providers import providers
 from losi.chat.chunks import ChunkStream, completion_usage, public_completion
 from losi.chat.request import parse_chat_request
+from losi.dialects.openai import envelope
 from losi.errors import InvalidRequestError, LosiError, UpstreamError
 from losi.upstream.format import Json, UpstreamCall
 from losi.upstream.openai.chat import OpenAIChat, request_body
@@ -303,7 +304,7 @@ async def test_a_code_that_is_a_number_and_none_written_out_are_not_passed_on(
     with pytest.raises(InvalidRequestError) as caught:
         await provider(upstream).complete(CALL)
 
-    assert caught.value.envelope()["error"] == {
+    assert envelope(caught.value)["error"] == {
         "message": "no",
         "type": "invalid_request_error",
         "param": None,

@@ -14,7 +14,7 @@ import pytest
 from botocore.config import Config
 from botocore.httpsession import URLLib3Session
 
-from losi.errors import StaleAuthentication, StoreUnavailableError
+from losi.errors import StaleAuthenticationError, StoreUnavailableError
 from losi.metering.ledger import Ledger
 from losi.metering.usage import Usage
 from tests.ledger_invariants import check_invariants
@@ -177,7 +177,7 @@ def test_a_change_made_by_another_process_fails_the_very_next_request(
 
     processes.submit(mark_changed, dynamodb_endpoint, losi_table, clock.now, what, 2).result()
 
-    with pytest.raises(StaleAuthentication):
+    with pytest.raises(StaleAuthenticationError):
         admit(ledger, caller(), clock)
     admit(ledger, replace(caller(), key_version=2, profile_version=2), clock)
 

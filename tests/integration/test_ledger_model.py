@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from losi.errors import QuotaExceededError, RateLimitError, StaleAuthentication
+from losi.errors import QuotaExceededError, RateLimitError, StaleAuthenticationError
 from losi.identity.principal import Principal
 from losi.metering.day_item import (
     DayItem,
@@ -125,7 +125,7 @@ class ModelDay:
     def refusal(self, principal: Principal, tokens: int, minute: int) -> tuple[type, str] | None:
         stale = self.valid[principal.key_id] > principal.key_version
         if stale or self.valid["p"] > principal.profile_version:
-            return StaleAuthentication, ""
+            return StaleAuthenticationError, ""
         if tokens > min(PLAN.tokens_per_minute, PLAN.tokens_per_day):
             return QuotaExceededError, "request_exceeds_limit"
         if self.settled + tokens > PLAN.tokens_per_day:

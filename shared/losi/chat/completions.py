@@ -1,6 +1,5 @@
 """The use case: admit a chat completion, route it, relay the answer, settle what it used."""
 
-import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -9,38 +8,31 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import anyio
-import anyio.to_thread
-import orjson
-
-from losi.catalogue.models import Catalog, Model
+from losi.catalogue.models import Catalog, Model, Route
 from losi.chat.chunks import ChunkStream, completion_usage, openai_usage, public_completion
-from losi.chat.prepare import output_limit
+from losi.chat.prepare import needed_features, output_limit, prepare
 from losi.chat.request import ChatRequest
-from losi.errors import (
-    LosiError,
-    ModelNotInPlanError,
-    ServerError,
-    StaleAuthentication,
-    StoreUnavailableError,
-    error_event,
-)
-from losi.identity.authenticator import Authenticator
+from losi.errors import LosiError, ServerError
 from losi.identity.principal import Principal
+from losi.identity.secret import Secret
 from losi.ids import random_id
 from losi.metering import estimate
-from losi.metering.ledger import Admission, Hold, Ledger
+from losi.metering.gate import Caller, Demand, Gate, Metered
 from losi.metering.usage import Usage
-from losi.upstream.routing import Answered, Job, Router, answered_headers, candidates, prompts
+from losi.upstream.routing import (
+    Answered,
+    ChatRouter,
+    Job,
+    answered_headers,
+    candidates,
+    prompts,
+)
 
 logger = logging.getLogger("losi.chat")
 
 Json = dict[str, Any]
 
 PERMISSION = "chat.completions"
-DONE = b"data: [DONE]\n\n"
-#: A hold outlives its request's deadline by this much, so that clocks may differ by seconds.
-HOLD_GRACE_SECONDS = 10.0
 SUNSET_NOTICE = timedelta(days=90)
 
 
@@ -48,10 +40,14 @@ SUNSET_NOTICE = timedelta(days=90)
 class Call:
     """One request as the web layer hands it over; `seconds` is the time it may take."""
 
-    authorization: str | None
+    secret: Secret
     request: ChatRequest
     request_id: str
     seconds: float
+
+    @property
+    def caller(self) -> Caller:
+        return Caller(self.secret, PERMISSION, self.request_id, self.seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,110 +57,128 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
-class EventStream:
-    """`events` must be read to its end even when nobody listens: it meters and settles."""
+class End:
+    """How a stream ended: the chunk with its usage, and what failed, if anything did."""
 
-    events: AsyncGenerator[bytes]
+    usage_chunk: Json
+    failure: LosiError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkEvents:
+    """`events` are OpenAI chunks and one End, the last.
+
+    They must be read to the end even when nobody listens: reading meters and settles.
+    """
+
+    events: AsyncGenerator[Json | End]
     headers: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Admitted:
-    model: Model
-    admission: Admission
-    input_tokens: int
-    job: Job
+class _Work:
+    """What is asked, of which model, by which routes."""
 
-    @property
-    def hold(self) -> Hold:
-        return self.admission.hold
+    model: Model
+    request: ChatRequest
+    routes: list[Route]
+    input_tokens: int
 
     @property
     def most_output(self) -> int:
         """Output tokens that providers were told to stop at."""
-        return self.job.request.n * output_limit(self.job.request, self.model)
+        return self.request.n * output_limit(self.request, self.model)
 
     def estimate(self, answered: Answered) -> int:
         """Input tokens that are paid where the provider tells no figure."""
-        return self.input_tokens * prompts(answered.route, self.job.request.n)
+        return self.input_tokens * prompts(answered.route, self.request.n)
+
+    def job(self, request_id: str, deadline: float) -> Job:
+        return Job(
+            self.model.id,
+            self.routes,
+            lambda route: prepare(self.request, self.model, route),
+            self.request.body.keys(),
+            request_id,
+            deadline,
+            self.request.n,
+        )
+
+
+_Admitted = Metered[_Work]
 
 
 class ChatCompletions:
     def __init__(
         self,
-        authenticator: Authenticator,
-        ledger: Ledger,
+        gate: Gate,
         catalog: Catalog,
-        router: Router,
+        router: ChatRouter,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._authenticator = authenticator
-        self._ledger = ledger
+        self._gate = gate
         self._catalog = catalog
         self._router = router
         self._clock = clock
 
-    async def authenticate(self, authorization: str | None, *, fresh: bool = False) -> Principal:
+    async def authenticate(self, secret: Secret) -> Principal:
         """Who calls. Raises AuthenticationError or PermissionDeniedError."""
-        principal = await anyio.to_thread.run_sync(
-            lambda: self._authenticator.authenticate(authorization, fresh=fresh)
-        )
-        if not fresh and PERMISSION not in principal.permissions:
-            # what is cached may be out of date: the permission may have been given since
-            return await self.authenticate(authorization, fresh=True)
-        principal.require(PERMISSION)
-        return principal
+        return await self._gate.authenticate(secret, PERMISSION)
 
     async def complete(self, call: Call, principal: Principal) -> Completion:
         """A plain answer. Raises a LosiError; a failed call is not charged."""
         admitted = await self._admit(call, principal)
+        work = admitted.work
         usage: Usage | None = None
         try:
-            answer, answered = await self._router.complete(admitted.job)
-            counted = completion_usage(answer, admitted.estimate(answered), admitted.most_output)
-            body = public_completion(answer, _completion_id(), self._now(), admitted.model.id)
+            job = work.job(call.request_id, admitted.deadline)
+            answer, answered = await self._router.complete(job)
+            counted = completion_usage(answer, work.estimate(answered), work.most_output)
+            body = public_completion(answer, _completion_id(), self._now(), work.model.id)
             body["usage"] = openai_usage(answer.get("usage"), counted)
             usage = counted  # only now: what cannot be given is not charged
         except LosiError as error:
             _with_limits(error, admitted)
             raise
         finally:
-            await self._settle(admitted.hold, usage, call.request_id)
+            await admitted.settle(usage, call.request_id)
         self._log(call.request_id, admitted, answered, usage)
         return Completion(body, _headers(admitted, answered, self._today()))
 
-    async def stream(self, call: Call, principal: Principal) -> EventStream:
-        """An answer as server-sent events, once its first chunk has arrived.
+    async def stream(self, call: Call, principal: Principal) -> ChunkEvents:
+        """An answer in chunks, once its first one has arrived.
 
-        Raises a LosiError for all that fails before; what fails later is the last event.
+        Raises a LosiError for all that fails before; what fails later is told by the End.
         """
         admitted = await self._admit(call, principal)
+        work = admitted.work
         try:
-            chunks, answered = await self._router.stream(admitted.job)
+            job = work.job(call.request_id, admitted.deadline)
+            chunks, answered = await self._router.stream(job)
         except BaseException as error:
-            await self._settle(admitted.hold, None, call.request_id)
+            await admitted.settle(None, call.request_id)
             if isinstance(error, LosiError):
                 _with_limits(error, admitted)
             raise
         relay = ChunkStream(
             _completion_id(),
             self._now(),
-            admitted.model.id,
+            work.model.id,
             include_usage=call.request.include_usage,
-            input_tokens=admitted.estimate(answered),
-            most_output=admitted.most_output,
+            input_tokens=work.estimate(answered),
+            most_output=work.most_output,
         )
-        events = self._events(call, admitted, answered, chunks, relay)
-        return EventStream(events, _headers(admitted, answered, self._today()))
+        events = self._events(call.request_id, admitted, answered, chunks, relay)
+        return ChunkEvents(events, _headers(admitted, answered, self._today()))
 
     async def _events(
         self,
-        call: Call,
+        request_id: str,
         admitted: _Admitted,
         answered: Answered,
         chunks: AsyncGenerator[Json],
         relay: ChunkStream,
-    ) -> AsyncGenerator[bytes]:
+    ) -> AsyncGenerator[Json | End]:
         failure: LosiError | None = None
         whole = False
         try:
@@ -172,73 +186,37 @@ class ChatCompletions:
                 async for chunk in chunks:
                     public = relay.public(chunk)
                     if public is not None:
-                        yield _event(public)
+                        yield public
             whole = True
         except LosiError as error:
             failure = error
         except Exception as error:
-            logger.error("%s relay failed: %s", call.request_id, type(error).__name__)
+            logger.error("%s relay failed: %s", request_id, type(error).__name__)
             failure = ServerError("The answer could not be relayed to its end. Try again.")
         finally:
             # an answer that has nothing to say is an answer too: its prompt was read
             usage = relay.usage if whole or relay.produced else None
-            await self._settle(admitted.hold, usage, call.request_id)
-        self._log(call.request_id, admitted, answered, usage, failure)
-        if failure is not None:  # no [DONE]: a broken answer must not look whole
-            yield _event(error_event(failure))
-            return
-        if call.request.include_usage:
-            yield _event(relay.usage_chunk())
-        yield DONE
+            await admitted.settle(usage, request_id)
+        self._log(request_id, admitted, answered, usage, failure)
+        yield End(relay.usage_chunk(), failure)
 
     async def _admit(self, call: Call, principal: Principal) -> _Admitted:
-        deadline = asyncio.get_running_loop().time() + call.seconds
-        try:
-            return await self._hold(call, principal, deadline)
-        except (StaleAuthentication, ModelNotInPlanError):
-            # the key or plan changed, or may have, since it was cached: what it is now decides
-            principal = await self.authenticate(call.authorization, fresh=True)
-        try:
-            return await self._hold(call, principal, deadline)
-        except StaleAuthentication as error:  # it changed again, within this very request
-            raise StoreUnavailableError from error
+        return await self._gate.admit(
+            call.caller, principal, lambda caller: self._demand(call.request, caller)
+        )
 
-    async def _hold(self, call: Call, principal: Principal, deadline: float) -> _Admitted:
-        request = call.request
+    def _demand(self, request: ChatRequest, principal: Principal) -> Demand[_Work]:
         model = self._catalog.find(request.params.model, principal.plan)
         input_tokens = estimate.input_tokens(request.body)
-        routes = candidates(request, model, input_tokens, test_key=principal.test)
+        needed = needed_features(request)
+        routes = candidates(model, needed, input_tokens, test_key=principal.test)
         limit = output_limit(request, model)
         # the first choice holds up to the plan's cap, or large limits would starve agents; each
         # further one holds all it can have, so that `n` does not multiply what passes the quota
         output = min(limit, principal.plan.hold_output_tokens) + (request.n - 1) * limit
         read = input_tokens * max(prompts(route, request.n) for route in routes)
-        expires_at = self._clock() + call.seconds + HOLD_GRACE_SECONDS
-        admission = await anyio.to_thread.run_sync(
-            lambda: self._ledger.admit(
-                principal,
-                model.code,
-                call.request_id.removeprefix("req_"),
-                input_tokens,
-                read + output,
-                expires_at,
-            )
-        )
-        job = Job(request, model, routes, call.request_id, deadline)
-        return _Admitted(model, admission, input_tokens, job)
-
-    async def _settle(self, hold: Hold, usage: Usage | None, request_id: str) -> None:
-        """Settle or release, whatever happens around: a cancelled request is metered too."""
-        with anyio.CancelScope(shield=True):
-            try:
-                if usage is None:
-                    await anyio.to_thread.run_sync(self._ledger.release, hold)
-                else:
-                    await anyio.to_thread.run_sync(self._ledger.settle, hold, usage)
-            except StoreUnavailableError:
-                # the hold stays and is settled at its estimate once it expires; the answer is
-                # the caller's, and this line lets the operator set the bill right
-                logger.error("%s could not be settled: %s", request_id, usage)
+        work = _Work(model, request, routes, input_tokens)
+        return Demand(model.code, input_tokens, read + output, work)
 
     def _now(self) -> int:
         return int(self._clock())
@@ -257,8 +235,8 @@ class ChatCompletions:
         logger.info(
             "%s account=%s model=%s route=%s/%s attempts=%d usage=%s outcome=%s",
             request_id,
-            admitted.hold.account_id,
-            admitted.model.id,
+            admitted.account_id,
+            admitted.work.model.id,
             answered.route.provider,
             answered.route.model,
             answered.attempts,
@@ -271,18 +249,14 @@ def _completion_id() -> str:
     return f"chatcmpl-{random_id(24)}"
 
 
-def _event(data: Json) -> bytes:
-    return b"data: " + orjson.dumps(data) + b"\n\n"
-
-
 def _with_limits(error: LosiError, admitted: _Admitted) -> None:
     """Rate limit headers stand on refusals too."""
-    error.headers = {**admitted.admission.limits.headers(), **error.headers}
+    error.headers = {**admitted.limits.headers(), **error.headers}
 
 
 def _headers(admitted: _Admitted, answered: Answered, today: date) -> dict[str, str]:
-    headers = {**admitted.admission.limits.headers(), **answered_headers(answered)}
-    shutdown = admitted.model.shutdown_date
+    headers = {**admitted.limits.headers(), **answered_headers(answered)}
+    shutdown = admitted.work.model.shutdown_date
     if shutdown and shutdown - today <= SUNSET_NOTICE:
         headers["sunset"] = shutdown.strftime("%a, %d %b %Y 00:00:00 GMT")
     return headers

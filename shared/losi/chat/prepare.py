@@ -1,24 +1,17 @@
 """From the caller's request to the body one route is sent."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from losi.catalogue.models import Model, Route
 from losi.catalogue.providers import providers
 from losi.chat.request import ChatRequest
 from losi.errors import InvalidRequestError
+from losi.upstream.routing import Prepared
 
 Json = dict[str, Any]
 
 #: Ours to decide at each provider, whatever the caller said.
 _TRANSPORT = ("stream", "stream_options")
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    body: Json
-    #: Parameters of the caller that this route does not take, sorted.
-    dropped: tuple[str, ...]
 
 
 def prepare(request: ChatRequest, model: Model, route: Route) -> Prepared:

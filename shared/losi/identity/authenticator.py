@@ -1,4 +1,4 @@
-"""From the Authorization header to a Principal: one read when the key is new here, none after."""
+"""From an API key to a Principal: one read when the key is new here, none after."""
 
 import hashlib
 import threading
@@ -12,7 +12,7 @@ from losi.errors import AuthenticationError, PermissionDeniedError
 from losi.identity.account import Account
 from losi.identity.key import Key
 from losi.identity.principal import Principal
-from losi.identity.secret import PREFIX, Secret, parse, same_hash
+from losi.identity.secret import Secret, same_hash
 from losi.identity.values import iso
 from losi.store.client import PROFILE, key_sort
 from losi.store.table import Table
@@ -28,7 +28,7 @@ DAY_SECONDS = 86_400
 class Authenticator:
     """Safe to share between threads.
 
-    A cached principal may be out of date; the ledger refuses it then (`StaleAuthentication`),
+    A cached principal may be out of date; the ledger refuses it then (`StaleAuthenticationError`),
     by the versions it carries. Those marks stand in the day's item, so no entry outlives the day.
     """
 
@@ -41,12 +41,11 @@ class Authenticator:
         self._cache: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def authenticate(self, authorization: str | None, *, fresh: bool = False) -> Principal:
+    def authenticate(self, key: Secret, *, fresh: bool = False) -> Principal:
         """Raises AuthenticationError (401), or PermissionDeniedError (403) without API access.
 
         With `fresh` the records are read whatever the cache holds.
         """
-        key = read_header(authorization)
         digest = hashlib.sha256(key.text.encode()).digest()
         if not fresh and (cached := self._cached(digest)) is not None:
             return cached
@@ -110,53 +109,13 @@ def verify(
     return principal, min((end.timestamp() for end in ends if end), default=float("inf"))
 
 
-def read_header(authorization: str | None) -> Secret:
-    """The key of an Authorization header. No message repeats any of it: it may hold a secret."""
-    words = (authorization or "").split()
-    if not words:
-        raise _refused(
-            "You did not provide an API key. Send it in the Authorization header: "
-            "'Authorization: Bearer losi-...'."
-        )
-    if words[0].lower() != "bearer":
-        if words[0].startswith(PREFIX):
-            raise _refused("Invalid Authorization header: put 'Bearer ' in front of the API key.")
-        raise _refused(
-            "Invalid Authorization header: its scheme must be Bearer, as in "
-            "'Authorization: Bearer losi-...'."
-        )
-    if len(words) == 1:
-        raise _refused(
-            "Invalid Authorization header: no API key follows 'Bearer'. "
-            "If it comes from a variable, check that the variable is set."
-        )
-    if len(words) > 2:
-        raise _refused("Invalid Authorization header: after 'Bearer' comes the API key alone.")
-    return _parse(words[1])
-
-
-def _parse(token: str) -> Secret:
-    if not token.startswith(PREFIX):
-        raise _refused(
-            "Invalid API key: keys of this API start with 'losi-'. "
-            "Is this the key of another service, or has the variable not been filled in?"
-        )
-    key = parse(token)
-    if key is None:
-        raise _refused(
-            "Invalid API key: it is incomplete or mistyped (its checksum does not fit). "
-            "Copy all of it again, without quotes."
-        )
-    return key
-
-
 def _end_of_old_secret(record: Key, key: Secret, now: float) -> datetime:
     """Until when this secret, which a rotation replaced, is good."""
     for old_hash, until in record.old_hashes.items():
         if same_hash(old_hash, key):
             if now < until.timestamp():
                 return until
-            raise _refused(
+            raise refused(
                 "This API key was rotated, and its old secret has ended. Use the new secret.",
                 code="key_expired",
             )
@@ -165,11 +124,11 @@ def _end_of_old_secret(record: Key, key: Secret, now: float) -> datetime:
 
 def _check_usable(account: Account, record: Key, now: float) -> None:
     if not record.is_enabled:
-        raise _refused(
+        raise refused(
             "This API key is disabled. Enable it again, or use another key.", code="key_disabled"
         )
     if record.expires_at is not None and now >= record.expires_at.timestamp():
-        raise _refused(
+        raise refused(
             f"This API key expired at {iso(record.expires_at)}. Create a new key, or give this "
             "one a later expires_at.",
             code="key_expired",
@@ -186,10 +145,11 @@ def _check_usable(account: Account, record: Key, now: float) -> None:
 
 
 def _unknown_key() -> AuthenticationError:
-    return _refused(
+    return refused(
         "Invalid API key: it does not exist or was deleted. Check it, or create a new one."
     )
 
 
-def _refused(message: str, code: str | None = None) -> AuthenticationError:
+def refused(message: str, code: str | None = None) -> AuthenticationError:
+    """A 401, with the challenge that HTTP wants on it."""
     return AuthenticationError(message, code=code, headers={"www-authenticate": "Bearer"})

@@ -75,7 +75,7 @@ class Ledger:
 
         `request_id` is unique; a repetition of the very same admission is the same admission.
         `expires_at` lies beyond the moment until which the request's process can settle.
-        Raises RateLimitError, QuotaExceededError or StaleAuthentication.
+        Raises RateLimitError, QuotaExceededError or StaleAuthenticationError.
         """
         now = self._clock()
         day = utc_day(now)

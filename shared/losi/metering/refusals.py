@@ -8,7 +8,7 @@ from losi.errors import (
     QuotaExceededError,
     RateLimitError,
     ServerError,
-    StaleAuthentication,
+    StaleAuthenticationError,
     StoreUnavailableError,
 )
 from losi.identity.principal import Principal
@@ -66,7 +66,7 @@ def rate_limits(item: DayItem, plan: Plan, now: float) -> RateLimits:
 def refusal(item: DayItem, hold: Hold, principal: Principal, now: float) -> Exception:
     """Why the day item, as it stood when it refused, had no room for the hold."""
     if _is_stale(item, principal):
-        return StaleAuthentication()
+        return StaleAuthenticationError()
     if not item.is_open:  # removed while it was being opened, as when its account is deleted
         return StoreUnavailableError()
     if hold.request_id in item.holds():

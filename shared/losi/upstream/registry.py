@@ -3,29 +3,31 @@
 import logging
 import os
 from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
 
 from losi.catalogue.providers import Provider, providers
 from losi.errors import UpstreamUnavailableError
 from losi.upstream.credentials import credential
-from losi.upstream.format import Format
 
 logger = logging.getLogger("losi.providers")
 
 SANDBOX = "sandbox"
 
 
-#: Makes the code of a format ready for one provider: its row, its base URL and its key.
-Factory = Callable[[Provider, str | None, str | None], Format]
+#: What answers for a provider: the code of its format, made ready.
+P = TypeVar("P")
+#: Makes it from the provider's row, its base URL and its key.
+Factory = Callable[[Provider, str | None, str | None], P]
 
 
-class Registry:
+class Registry(Generic[P]):
     """Upstreams of one process, made on first use and again when their credentials change."""
 
-    def __init__(self, formats: Mapping[str, Factory]) -> None:
+    def __init__(self, formats: Mapping[str, Factory[P]]) -> None:
         self._formats = formats
-        self._made: dict[str, tuple[tuple[str | None, str | None], Format]] = {}
+        self._made: dict[str, tuple[tuple[str | None, str | None], P]] = {}
 
-    def upstream(self, name: str, *, refresh: bool = False) -> Format:
+    def upstream(self, name: str, *, refresh: bool = False) -> P:
         """Blocks when it fetches credentials: call it in a worker thread.
 
         Raises UpstreamUnavailableError (503, `upstream_not_configured`) when there are none: the

@@ -7,17 +7,15 @@ next route; after it, the stream is the caller's and a failure is theirs to see.
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import anyio.to_thread
 
 from losi.catalogue.models import Model, Route
 from losi.catalogue.providers import providers
-from losi.chat.prepare import needed_features, prepare
-from losi.chat.request import ChatRequest
 from losi.errors import (
     InvalidRequestError,
     LosiError,
@@ -40,21 +38,37 @@ LONGEST_BACKOFF_SECONDS = 5.0
 _PERMANENT = {"upstream_not_configured", "upstream_model_not_found"}
 
 T = TypeVar("T")
-#: Its directives may ask for silences of up to a minute.
+#: What the registry makes for a provider: something that answers chats, say.
+P = TypeVar("P")
+#: The sandbox's directives may ask for silences of up to a minute.
 SANDBOX_ROUTE = Route(
     provider=SANDBOX, model="losi-sandbox", first_chunk_timeout=150, chunk_timeout=90
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One request on its way to a provider; `deadline` in the loop's time."""
+class Prepared:
+    """The body for one route, and the caller's parameters that this route does not take, sorted."""
 
-    request: ChatRequest
-    model: Model
+    body: Json
+    dropped: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request on its way to a provider, whatever its endpoint."""
+
+    model_id: str
     routes: list[Route]
+    #: What to send on a route.
+    prepare: Callable[[Route], Prepared]
+    #: Names of the parameters that the caller sent: only these are reported as dropped.
+    sent: Collection[str]
     request_id: str
+    #: In the loop's time.
     deadline: float
+    #: Choices that the caller asked for.
+    n: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +108,12 @@ class Answered:
     dropped: tuple[str, ...]
 
 
-class Router:
+class Router(Generic[P]):
+    """Asks a model's routes in turn until one answers."""
+
     def __init__(
         self,
-        registry: Registry,
+        registry: Registry[P],
         health: RouteHealth | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -105,47 +121,19 @@ class Router:
         self._health = health or RouteHealth()
         self._sleep = sleep
 
-    async def complete(self, job: Job) -> tuple[Json, Answered]:
-        """A whole completion, or the last route's LosiError."""
-
-        async def call(upstream: Format, call: UpstreamCall) -> Json:
-            wait = Wait(call.route.answer_timeout, "its answer", call.route, job.deadline)
-            return await wait.for_(upstream.complete(call))
-
-        return await self._first_success(job, call)
-
-    async def stream(self, job: Job) -> tuple[AsyncGenerator[Json], Answered]:
-        """A stream whose first chunk has arrived, or the last route's LosiError."""
-
-        async def call(upstream: Format, call: UpstreamCall) -> AsyncGenerator[Json]:
-            route = call.route
-            chunks = upstream.stream(call)
-            wait = Wait(route.first_chunk_timeout, "its first chunk", route, job.deadline)
-            try:
-                first = await wait.for_(anext(chunks, None))
-            except BaseException:
-                await chunks.aclose()
-                raise
-            if first is None:
-                raise incomplete(_provider_name(route))
-            return _timed(
-                first, chunks, Wait(route.chunk_timeout, "its next chunk", route, job.deadline)
-            )
-
-        return await self._first_success(job, call)
-
-    async def _first_success(
-        self, job: Job, call: Callable[[Format, UpstreamCall], Awaitable[T]]
+    async def first_success(
+        self, job: Job, call: Callable[[P, UpstreamCall], Awaitable[T]]
     ) -> tuple[T, Answered]:
+        """What `call` returns on the first route that answers, or the last route's LosiError."""
         healthy = [route for route in job.routes if self._health.is_healthy(route)]
         attempts, failure = 0, None
         for route in healthy or job.routes:  # when all are ill, trying beats refusing
-            prepared = prepare(job.request, job.model, route)
+            prepared = job.prepare(route)
             upstream_call = UpstreamCall(prepared.body, route, job.request_id)
             for attempt in range(ATTEMPTS_PER_ROUTE):
                 attempts += 1
                 try:
-                    upstream = await self._upstream(route, job.request.n, failure)
+                    upstream = await self._upstream(route, failure)
                     answer = await call(upstream, upstream_call)
                 except UpstreamError as error:
                     failure = error
@@ -156,18 +144,17 @@ class Router:
                         break
                 else:
                     self._health.succeeded(route)
-                    left_out = upstream_call.left_out & job.request.body.keys()
+                    left_out = upstream_call.left_out & set(job.sent)
                     dropped = tuple(sorted({*prepared.dropped, *left_out}))
                     return answer, Answered(route, attempts, dropped)
-        raise failure or _no_route(job.model)
+        raise failure or _no_route(job.model_id)
 
-    async def _upstream(self, route: Route, n: int, failure: UpstreamError | None) -> Format:
+    async def _upstream(self, route: Route, failure: UpstreamError | None) -> P:
         """The route's provider; its credentials are read again when it just refused ours."""
         refresh = failure is not None and failure.code == "upstream_credentials"
-        upstream = await anyio.to_thread.run_sync(
+        return await anyio.to_thread.run_sync(
             lambda: self._registry.upstream(route.provider, refresh=refresh)
         )
-        return upstream if n == 1 or upstream.native_n else FanOut(upstream, n)
 
     async def _worth_another(self, error: UpstreamError, attempt: int) -> bool:
         """Whether to try the same route again; waits the backoff first."""
@@ -203,26 +190,63 @@ class Router:
             self._health.failed(route)
 
 
+class ChatRouter(Router[Format]):
+    """Routes chat completions, plain and streamed."""
+
+    async def complete(self, job: Job) -> tuple[Json, Answered]:
+        """A whole completion, or the last route's LosiError."""
+
+        async def call(upstream: Format, call: UpstreamCall) -> Json:
+            wait = Wait(call.route.answer_timeout, "its answer", call.route, job.deadline)
+            return await wait.for_(_for_all(upstream, job.n).complete(call))
+
+        return await self.first_success(job, call)
+
+    async def stream(self, job: Job) -> tuple[AsyncGenerator[Json], Answered]:
+        """A stream whose first chunk has arrived, or the last route's LosiError."""
+
+        async def call(upstream: Format, call: UpstreamCall) -> AsyncGenerator[Json]:
+            route = call.route
+            chunks = _for_all(upstream, job.n).stream(call)
+            wait = Wait(route.first_chunk_timeout, "its first chunk", route, job.deadline)
+            try:
+                first = await wait.for_(anext(chunks, None))
+            except BaseException:
+                await chunks.aclose()
+                raise
+            if first is None:
+                raise incomplete(_provider_name(route))
+            return _timed(
+                first, chunks, Wait(route.chunk_timeout, "its next chunk", route, job.deadline)
+            )
+
+        return await self.first_success(job, call)
+
+
+def _for_all(upstream: Format, n: int) -> Format:
+    """An upstream that gives all `n` choices."""
+    return upstream if n == 1 or upstream.native_n else FanOut(upstream, n)
+
+
 def prompts(route: Route, n: int) -> int:
     """How often the prompt of a request for `n` choices is sent on this route, and so paid."""
     return 1 if providers()[route.provider].native_n else n
 
 
 def candidates(
-    request: ChatRequest, model: Model, input_tokens: int, *, test_key: bool
+    model: Model, needed: Collection[str], input_tokens: int, *, test_key: bool
 ) -> list[Route]:
-    """The routes that can answer this request, in the catalogue's order.
+    """The routes that can answer a request with these needs, in the catalogue's order.
 
     Test keys reach only the sandbox. Raises InvalidRequestError when no route of the model can
     do what the request needs.
     """
     if test_key:
         return [SANDBOX_ROUTE]
-    needed = needed_features(request)
     routes = [
         route
         for route in model.routes
-        if (route.features is None or needed <= route.features)
+        if (route.features is None or route.features.issuperset(needed))
         and (route.max_input_tokens is None or input_tokens <= route.max_input_tokens)
     ]
     if not routes:
@@ -250,8 +274,8 @@ def _provider_name(route: Route) -> str:
     return providers()[route.provider].name
 
 
-def _no_route(model: Model) -> LosiError:
-    return UpstreamUnavailableError(f"The model '{model.id}' is not available right now.")
+def _no_route(model_id: str) -> LosiError:
+    return UpstreamUnavailableError(f"The model '{model_id}' is not available right now.")
 
 
 def answered_headers(answered: Answered) -> dict[str, Any]:

@@ -5,20 +5,22 @@ from collections.abc import AsyncGenerator
 from functools import cache
 from typing import Any
 
-import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 
 from losi.catalogue.models import catalog
 from losi.chat.completions import Call, ChatCompletions
 from losi.chat.request import parse_chat_request
+from losi.dialects import openai_chat
+from losi.dialects.openai import EVENT_STREAM, PLAIN
 from losi.identity.principal import Principal
 from losi.upstream.registry import Registry
-from losi.upstream.routing import Router
-from losi.web.dependencies import authenticator, ledger, request_id
+from losi.upstream.routing import ChatRouter
+from losi.web.credentials import api_key
+from losi.web.dependencies import gate, request_id
 from losi.web.formats import FORMATS
 from losi.web.parsing import read_json
-from losi.web.relay import EVENT_STREAM, PLAIN, Opened, RelayResponse
+from losi.web.relay import Opened, RelayResponse
 from losi.web.responses import render
 
 router = APIRouter(prefix="/api/v1")
@@ -31,18 +33,18 @@ MARGIN_SECONDS = 2.0
 
 @cache
 def chat_completions() -> ChatCompletions:
-    return ChatCompletions(authenticator(), ledger(), catalog(), Router(Registry(FORMATS)))
+    return ChatCompletions(gate(), catalog(), ChatRouter(Registry(FORMATS)))
 
 
 @router.post("/chat/completions")
 async def create_chat_completion(http: Request) -> Any:
     began = time.monotonic()
     chat = chat_completions()
-    authorization = http.headers.get("authorization")
-    principal = await chat.authenticate(authorization)
+    secret = api_key(http.headers)
+    principal = await chat.authenticate(secret)
     request = parse_chat_request(await read_json(http))
     seconds = _seconds_left(http) - (time.monotonic() - began)
-    call = Call(authorization, request, request_id(http), seconds)
+    call = Call(secret, request, request_id(http), seconds)
     if request.params.stream:
         return RelayResponse(_open_stream(chat, call, principal), render, EVENT_STREAM)
     return RelayResponse(_open_plain(chat, call, principal), render, PLAIN)
@@ -50,14 +52,15 @@ async def create_chat_completion(http: Request) -> Any:
 
 async def _open_stream(chat: ChatCompletions, call: Call, principal: Principal) -> Opened:
     stream = await chat.stream(call, principal)
-    return stream.events, stream.headers
+    include_usage = call.request.include_usage
+    return openai_chat.frame(stream.events, include_usage=include_usage), stream.headers
 
 
 async def _open_plain(chat: ChatCompletions, call: Call, principal: Principal) -> Opened:
     completion = await chat.complete(call, principal)
 
     async def body() -> AsyncGenerator[bytes]:
-        yield orjson.dumps(completion.body)
+        yield openai_chat.render(completion)
 
     return body(), completion.headers
 

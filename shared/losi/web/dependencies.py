@@ -6,16 +6,16 @@ under SnapStart clients are made after the restore.
 
 from collections.abc import Callable
 from functools import cache
-from typing import Annotated
 
-from fastapi import Header
 from starlette.requests import Request
 
 from losi.identity.authenticator import Authenticator
 from losi.identity.principal import Principal
 from losi.management.accounts import Accounts
+from losi.metering.gate import Gate
 from losi.metering.ledger import Ledger
 from losi.store import client as store
+from losi.web.credentials import api_key
 
 
 @cache
@@ -33,6 +33,11 @@ def authenticator() -> Authenticator:
     return Authenticator(store.client(), store.table_name())
 
 
+@cache
+def gate() -> Gate:
+    return Gate(authenticator(), ledger())
+
+
 def request_id(request: Request) -> str:
     return str(request.state.request_id)
 
@@ -44,8 +49,8 @@ def fresh_principal(permission: str) -> Callable[..., Principal]:
     Synchronous, so that FastAPI runs it in a worker thread: boto3 blocks.
     """
 
-    def dependency(authorization: Annotated[str | None, Header()] = None) -> Principal:
-        principal = authenticator().authenticate(authorization, fresh=True)
+    def dependency(request: Request) -> Principal:
+        principal = authenticator().authenticate(api_key(request.headers), fresh=True)
         principal.require(permission)
         accounts().touch(principal)
         return principal

@@ -32,7 +32,7 @@ def _sandbox(provider: Provider, base_url: str | None, key: str | None) -> Forma
     return Sandbox()
 
 
-FORMATS: dict[str, Factory] = {
+FORMATS: dict[str, Factory[Format]] = {
     "openai": _openai,
     "anthropic": _anthropic,
     "bedrock": _bedrock,

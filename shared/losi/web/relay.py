@@ -8,53 +8,13 @@ nothing (a comment, in JSON a space) keeps whatever lies between from closing th
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from losi.errors import LosiError, ServerError, error_event
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """How an answer is written: as events, or as one JSON object."""
-
-    headers: Mapping[str, str]
-    #: What may stand in between and means nothing, sent after so many seconds of silence.
-    heartbeat: bytes
-    heartbeat_seconds: float
-    error: Callable[[LosiError], bytes]
-
-
-def _error_event(error: LosiError) -> bytes:
-    return b"data: " + orjson.dumps(error_event(error)) + b"\n\n"
-
-
-def _error_object(error: LosiError) -> bytes:
-    return orjson.dumps(error.envelope())
-
-
-EVENT_STREAM = Form(
-    {
-        "content-type": "text/event-stream; charset=utf-8",
-        "cache-control": "no-cache, no-transform",
-        "x-accel-buffering": "no",
-    },
-    heartbeat=b": keep-alive\n\n",
-    heartbeat_seconds=15.0,
-    error=_error_event,
-)
-#: JSON may begin with white space. As late as API Gateway allows (it closes what is silent for five
-#: minutes): once it was sent, the status is 200 whatever follows.
-PLAIN = Form(
-    {"content-type": "application/json"},
-    heartbeat=b" ",
-    heartbeat_seconds=240.0,
-    error=_error_object,
-)
+from losi.dialects.form import Form
+from losi.errors import LosiError, ServerError
 
 Opened = tuple[AsyncGenerator[bytes], Mapping[str, str]]
 Render = Callable[[LosiError], Callable[[Scope, Receive, Send], Awaitable[None]]]

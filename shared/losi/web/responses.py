@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
+from losi.dialects.openai import envelope
 from losi.errors import LosiError
 
 
@@ -16,4 +17,4 @@ class JsonResponse(Response):
 
 
 def render(error: LosiError) -> JsonResponse:
-    return JsonResponse(error.envelope(), status_code=error.status, headers=error.headers)
+    return JsonResponse(envelope(error), status_code=error.status, headers=error.headers)

@@ -12,8 +12,9 @@ import pytest
 
 from losi.catalogue.models import Catalog, Model, catalog
 from losi.chat import completions
-from losi.chat.completions import Call, ChatCompletions
+from losi.chat.completions import Call, ChatCompletions, End
 from losi.chat.request import parse_chat_request
+from losi.dialects import openai_chat
 from losi.errors import (
     PermissionDeniedError,
     StoreUnavailableError,
@@ -22,11 +23,12 @@ from losi.errors import (
 )
 from losi.identity.authenticator import Authenticator
 from losi.management.accounts import Accounts, NewKey
+from losi.metering.gate import Gate
 from losi.metering.ledger import Hold, Ledger
 from losi.metering.usage import Usage
 from losi.upstream.format import Format, Json, UpstreamCall, malformed
 from losi.upstream.registry import Registry
-from losi.upstream.routing import Router
+from losi.upstream.routing import ChatRouter
 from tests.ledger_invariants import check_invariants
 from tests.ledger_world import Clock
 from tests.unit.conftest import TABLE
@@ -62,7 +64,7 @@ class Scripted:
             self.closed = True
 
 
-class OneProvider(Registry):
+class OneProvider(Registry[Format]):
     def __init__(self, provider: Format) -> None:
         self.one = provider
 
@@ -89,10 +91,12 @@ class World:
 
     async def events(self) -> list[bytes]:
         stream = await self.chat.stream(self.call, await self.principal())
-        return [event async for event in stream.events]
+        include_usage = self.call.request.include_usage
+        framed = openai_chat.frame(stream.events, include_usage=include_usage)
+        return [event async for event in framed]
 
     async def principal(self) -> Any:
-        return await self.chat.authenticate(self.call.authorization)
+        return await self.chat.authenticate(self.call.secret)
 
     def settled(self) -> tuple[int, Usage]:
         days = self.ledger.usage(self.account_id, date(2026, 1, 1), date(2026, 12, 31))
@@ -120,10 +124,10 @@ def world(
         account = accounts.create_account("ultra")
         _, secret = accounts.create_key(account.id, NewKey("key", permissions))
         body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}], **fields}
-        call = Call(f"Bearer {secret.text}", parse_chat_request(body), "req_1", 60)
-        router = Router(OneProvider(provider), sleep=no_sleep)
+        call = Call(secret, parse_chat_request(body), "req_1", 60)
+        router = ChatRouter(OneProvider(provider), sleep=no_sleep)
         models = its_catalog or catalog()
-        chat = ChatCompletions(authenticator, its_ledger, models, router, clock)
+        chat = ChatCompletions(Gate(authenticator, its_ledger, clock), models, router, clock)
         return World(chat, call, ledger, account.id)
 
     yield make
@@ -139,7 +143,7 @@ async def test_a_stream_is_settled_before_it_says_that_it_is_done(world: Any) ->
     stream = await here.chat.stream(here.call, await here.principal())
 
     async for event in stream.events:
-        if event == b"data: [DONE]\n\n":
+        if isinstance(event, End):
             assert here.settled() == (1, Usage(11, 7))
             break
     else:
@@ -301,7 +305,7 @@ async def test_at_the_deadline_a_silent_stream_ends_with_an_error(world: Any) ->
             await asyncio.Event().wait()
 
     here = world(Stalls(), stream=True)
-    here.call = Call(here.call.authorization, here.call.request, "req_1", 0.05)
+    here.call = Call(here.call.secret, here.call.request, "req_1", 0.05)
 
     events = await here.events()
 
@@ -316,7 +320,7 @@ async def test_before_the_first_chunk_the_deadline_is_a_504(world: Any) -> None:
             yield {}
 
     here = world(Silent(), stream=True)
-    here.call = Call(here.call.authorization, here.call.request, "req_1", 0.05)
+    here.call = Call(here.call.secret, here.call.request, "req_1", 0.05)
 
     with pytest.raises(UpstreamTimeoutError) as caught:
         await here.events()

@@ -17,6 +17,7 @@ from local.table import create_table
 from losi.errors import LosiError
 from losi.identity.authenticator import Authenticator
 from losi.identity.principal import PERMISSIONS
+from losi.identity.secret import Secret, parse
 from losi.ids import random_id
 from losi.metering.ledger import Ledger
 from losi.metering.usage import Usage
@@ -44,6 +45,12 @@ COMMANDS = [
     "key revoke",
     "usage",
 ]
+
+
+def secret_of(text: str) -> Secret:
+    secret = parse(text)
+    assert secret is not None
+    return secret
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +84,7 @@ def account(local: DynamoDBClient) -> str:
 
 def call(client: DynamoDBClient, text: str) -> None:
     """A chat completion, as far as the ledger sees it."""
-    principal = Authenticator(client, TABLE).authenticate(f"Bearer {text}")
+    principal = Authenticator(client, TABLE).authenticate(secret_of(text))
     ledger = Ledger(client, TABLE)
     admission = ledger.admit(principal, "4o", f"req_{random_id(8)}", 10, 20, 4e9)
     ledger.settle(admission.hold, Usage(400_000, 2_000))
@@ -165,7 +172,7 @@ class TestKeys:
         text = output("key", "create", account, "--name", "laptop")
 
         [key] = [line for line in text.splitlines() if line.startswith("losi-")]
-        principal = Authenticator(local, TABLE).authenticate(f"Bearer {key}")
+        principal = Authenticator(local, TABLE).authenticate(secret_of(key))
         assert principal.permissions == {"chat.completions", "models.list"}
         assert "Save it now" in text
         assert key not in output("key", "list", account)
@@ -198,7 +205,7 @@ class TestKeys:
         assert output("key", "revoke", account, made["id"]) == f"Revoked {made['id']}.\n"
 
         with pytest.raises(LosiError, match="does not exist or was deleted"):
-            Authenticator(local, TABLE).authenticate(f"Bearer {made['key']}")
+            Authenticator(local, TABLE).authenticate(secret_of(made["key"]))
         assert "No API key with this id" in error("key", "revoke", account, made["id"])
 
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from losi.errors import (
     NotFoundError,
-    StaleAuthentication,
+    StaleAuthenticationError,
     StoreUnavailableError,
 )
 from losi.identity.authenticator import Authenticator
@@ -61,7 +61,7 @@ class TestCachedAuthentications:
 
         change(accounts, secret)
 
-        with pytest.raises(StaleAuthentication):
+        with pytest.raises(StaleAuthenticationError):
             warm.call()
 
     def test_a_change_whose_mark_failed_is_refused_and_heals_when_made_again(
@@ -80,7 +80,7 @@ class TestCachedAuthentications:
 
         accounts.delete_key(secret.account_id, secret.key_id)
 
-        with pytest.raises(StaleAuthentication):
+        with pytest.raises(StaleAuthenticationError):
             warm.call()
         assert accounts.account(secret.account_id).key_count == 0
 

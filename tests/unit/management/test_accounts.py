@@ -284,7 +284,7 @@ class TestLastUse:
         secret: Secret,
         clock: Clock,
     ) -> None:
-        principal = authenticator.authenticate(f"Bearer {secret.text}")
+        principal = authenticator.authenticate(secret)
         writes: list[Any] = []
         client.meta.events.register(
             "before-call.dynamodb.UpdateItem", lambda **request: writes.append(request)
@@ -310,7 +310,7 @@ class TestLastUse:
         secret: Secret,
         clock: Clock,
     ) -> None:
-        principal = authenticator.authenticate(f"Bearer {secret.text}")
+        principal = authenticator.authenticate(secret)
         accounts.touch(principal)
         before = self.last_used(accounts, secret)
 
@@ -325,7 +325,7 @@ class TestLastUse:
         authenticator: Authenticator,
         secret: Secret,
     ) -> None:
-        principal = authenticator.authenticate(f"Bearer {secret.text}")
+        principal = authenticator.authenticate(secret)
         accounts.delete_key(secret.account_id, secret.key_id)
 
         accounts.touch(principal)
@@ -340,7 +340,7 @@ class TestLastUse:
         secret: Secret,
         clock: Clock,
     ) -> None:
-        accounts.touch(authenticator.authenticate(f"Bearer {secret.text}"))
+        accounts.touch(authenticator.authenticate(secret))
         clock.set("2026-11-23T13:14:15")
 
         Caller(authenticator, ledger, secret).call()

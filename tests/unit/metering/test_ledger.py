@@ -13,7 +13,7 @@ from botocore.config import Config
 
 from losi.errors import (
     ServerError,
-    StaleAuthentication,
+    StaleAuthenticationError,
     StoreUnavailableError,
 )
 from losi.metering.ledger import Ledger
@@ -314,14 +314,14 @@ class TestMarks:
         ledger.mark_changed(ACCOUNT, KEY, 2, test=False)
         clock.set(other)
 
-        with pytest.raises(StaleAuthentication):
+        with pytest.raises(StaleAuthenticationError):
             admit(ledger, caller(), clock)
 
     def test_that_come_late_do_not_undo_newer_ones(self, ledger: Ledger, clock: Clock) -> None:
         ledger.mark_changed(ACCOUNT, KEY, 3)
         ledger.mark_changed(ACCOUNT, KEY, 2)
 
-        with pytest.raises(StaleAuthentication):
+        with pytest.raises(StaleAuthenticationError):
             admit(ledger, replace(caller(), key_version=2), clock)
 
     def test_of_a_test_key_reach_its_own_day_item(
@@ -329,7 +329,7 @@ class TestMarks:
     ) -> None:
         ledger.mark_changed(ACCOUNT, KEY, 2, test=True)
 
-        with pytest.raises(StaleAuthentication):
+        with pytest.raises(StaleAuthenticationError):
             admit(ledger, caller(test=True), clock)
         assert item(table) == {}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from losi.catalogue.plans import plans
-from losi.errors import QuotaExceededError, RateLimitError, StaleAuthentication
+from losi.errors import QuotaExceededError, RateLimitError, StaleAuthenticationError
 from losi.metering.ledger import Ledger
 from losi.metering.refusals import RateLimits
 from losi.metering.usage import Usage
@@ -154,7 +154,7 @@ class TestRefusal:
         admit(ledger, caller(), clock)
         ledger.mark_changed(ACCOUNT, what, 2)
 
-        with pytest.raises(StaleAuthentication):
+        with pytest.raises(StaleAuthenticationError):
             admit(ledger, caller(), clock)
 
         admit(ledger, replace(caller(), key_version=2, profile_version=2), clock)
@@ -165,5 +165,5 @@ class TestRefusal:
         outdated = caller(make_plan(tokens_per_minute=499))
         ledger.mark_changed(ACCOUNT, "p", 2)
 
-        with pytest.raises(StaleAuthentication):
+        with pytest.raises(StaleAuthenticationError):
             admit(ledger, outdated, clock)

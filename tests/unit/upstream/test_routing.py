@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from losi.catalogue.models import Model, Prices, Route
-from losi.chat.request import parse_chat_request
 from losi.errors import (
     InvalidRequestError,
     LosiError,
@@ -18,7 +17,7 @@ from losi.errors import (
 from losi.upstream.format import Format, Json, UpstreamCall, upstream_error
 from losi.upstream.health import FAILURES, SKIP_SECONDS, RouteHealth
 from losi.upstream.registry import Registry
-from losi.upstream.routing import ATTEMPTS_PER_ROUTE, Job, Router, candidates
+from losi.upstream.routing import ATTEMPTS_PER_ROUTE, ChatRouter, Job, Prepared, candidates
 
 Step = LosiError | list[Json]
 HELLO = {"index": 0, "delta": {"content": "Hello"}, "finish_reason": "stop"}
@@ -61,7 +60,7 @@ class Silent(FakeFormat):
         yield await self.complete(call)
 
 
-class FakeRegistry(Registry):
+class FakeRegistry(Registry[Format]):
     def __init__(self, **providers: FakeFormat) -> None:
         self.providers = providers
         self.refreshed: list[str] = []
@@ -84,11 +83,8 @@ def route(provider: str, **fields: Any) -> Route:
     return Route(provider=provider, model=f"{provider}-model", **fields)
 
 
-def job(*routes: Route, seconds: float = 60) -> Job:
-    request = parse_chat_request(
-        {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "seed": 1}
-    )
-    model = Model(
+def a_model(*routes: Route) -> Model:
+    return Model(
         id="m",
         code="m",
         description="",
@@ -101,8 +97,16 @@ def job(*routes: Route, seconds: float = 60) -> Job:
         prices=Prices(input=0, output=0),
         routes=routes,
     )
+
+
+def job(*routes: Route, seconds: float = 60) -> Job:
+    body = {"messages": [{"role": "user", "content": "Hi"}], "seed": 1}
     deadline = asyncio.get_running_loop().time() + seconds
-    return Job(request, model, list(routes), "req_1", deadline)
+
+    def prepare(route: Route) -> Prepared:
+        return Prepared({**body, "model": route.model}, ())
+
+    return Job("m", list(routes), prepare, body.keys(), "req_1", deadline)
 
 
 async def read(chunks: AsyncGenerator[Json]) -> list[Json]:
@@ -111,7 +115,7 @@ async def read(chunks: AsyncGenerator[Json]) -> list[Json]:
 
 async def test_the_first_route_answers() -> None:
     openai, anthropic = FakeFormat(ANSWER), FakeFormat(ANSWER)
-    router = Router(FakeRegistry(openai=openai, anthropic=anthropic))
+    router = ChatRouter(FakeRegistry(openai=openai, anthropic=anthropic))
 
     chunks, answered = await router.stream(job(route("openai"), route("anthropic")))
 
@@ -126,7 +130,9 @@ async def test_what_the_provider_left_out_is_told_if_the_caller_sent_it() -> Non
             call.left_out.update({"seed", "temperature"})  # the second is a default of ours
             return ANSWER[0]
 
-    _, answered = await Router(FakeRegistry(openai=Choosy(ANSWER))).complete(job(route("openai")))
+    _, answered = await ChatRouter(FakeRegistry(openai=Choosy(ANSWER))).complete(
+        job(route("openai"))
+    )
 
     assert answered.dropped == ("seed",)
 
@@ -135,7 +141,7 @@ async def test_what_the_provider_left_out_is_told_if_the_caller_sent_it() -> Non
 async def test_a_passing_failure_is_tried_again_on_the_same_route(status: int) -> None:
     openai = FakeFormat(upstream_error(status, "OpenAI"), ANSWER)
     naps = Naps()
-    router = Router(FakeRegistry(openai=openai), sleep=naps)
+    router = ChatRouter(FakeRegistry(openai=openai), sleep=naps)
 
     _, answered = await router.stream(job(route("openai")))
 
@@ -147,7 +153,7 @@ async def test_the_backoff_is_what_the_provider_asked_for() -> None:
     naps = Naps()
     openai = FakeFormat(upstream_error(429, "OpenAI", retry_after=1.5), ANSWER)
 
-    await Router(FakeRegistry(openai=openai), sleep=naps).stream(job(route("openai")))
+    await ChatRouter(FakeRegistry(openai=openai), sleep=naps).stream(job(route("openai")))
 
     assert naps.taken == [1.5]
 
@@ -157,7 +163,7 @@ async def test_a_provider_that_asks_for_a_long_pause_is_left_for_the_next_route(
     openai = FakeFormat(upstream_error(429, "OpenAI", retry_after=60))
     providers = FakeRegistry(openai=openai, anthropic=FakeFormat(ANSWER))
 
-    _, answered = await Router(providers, sleep=naps).stream(
+    _, answered = await ChatRouter(providers, sleep=naps).stream(
         job(route("openai"), route("anthropic"))
     )
 
@@ -169,7 +175,7 @@ async def test_a_route_that_stays_down_falls_over_to_the_next_also_when_not_stre
     openai = FakeFormat(upstream_error(529, "OpenAI"))
     providers = FakeRegistry(openai=openai, anthropic=FakeFormat(ANSWER))
 
-    _, answered = await Router(providers, sleep=Naps()).complete(
+    _, answered = await ChatRouter(providers, sleep=Naps()).complete(
         job(route("openai"), route("anthropic"))
     )
 
@@ -182,7 +188,7 @@ async def test_a_refusal_of_the_request_itself_is_the_callers_at_once(status: in
     providers = FakeRegistry(openai=FakeFormat(upstream_error(status, "X")), anthropic=anthropic)
 
     with pytest.raises(InvalidRequestError):
-        await Router(providers).stream(job(route("openai"), route("anthropic")))
+        await ChatRouter(providers).stream(job(route("openai"), route("anthropic")))
 
     assert not anthropic.calls
 
@@ -192,14 +198,14 @@ async def test_when_every_route_fails_the_last_failure_is_told() -> None:
     providers = FakeRegistry(openai=FakeFormat(first), anthropic=FakeFormat(second))
 
     with pytest.raises(UpstreamUnavailableError, match="Second"):
-        await Router(providers, sleep=Naps()).stream(job(route("openai"), route("anthropic")))
+        await ChatRouter(providers, sleep=Naps()).stream(job(route("openai"), route("anthropic")))
 
 
 async def test_a_provider_without_credentials_is_left_at_once_and_no_secret_read_for_it() -> None:
     missing = UpstreamUnavailableError("not set up", code="upstream_not_configured")
     registry = FakeRegistry(openai=FakeFormat(missing), anthropic=FakeFormat(ANSWER))
 
-    _, answered = await Router(registry).stream(job(route("openai"), route("anthropic")))
+    _, answered = await ChatRouter(registry).stream(job(route("openai"), route("anthropic")))
 
     assert (answered.route.provider, answered.attempts) == ("anthropic", 2)
     assert registry.refreshed == []
@@ -211,7 +217,7 @@ async def test_the_operator_is_told_which_credentials_a_provider_refused(
     registry = FakeRegistry(openai=FakeFormat(upstream_error(401, "OpenAI")))
 
     with pytest.raises(UpstreamUnavailableError):
-        await Router(registry).stream(job(route("openai")))
+        await ChatRouter(registry).stream(job(route("openai")))
 
     assert "OpenAI refuses our credentials: check LOSI_OPENAI_API_KEY" in caplog.text
 
@@ -220,7 +226,7 @@ async def test_credentials_that_a_provider_refuses_are_read_again_once() -> None
     registry = FakeRegistry(openai=FakeFormat(upstream_error(401, "OpenAI"), ANSWER))
     naps = Naps()
 
-    await Router(registry, sleep=naps).stream(job(route("openai")))
+    await ChatRouter(registry, sleep=naps).stream(job(route("openai")))
 
     assert registry.refreshed == ["openai"]
     assert naps.taken == []
@@ -234,7 +240,7 @@ async def test_a_failure_after_the_first_chunk_is_not_retried() -> None:
             raise upstream_error(500, "OpenAI")
 
     openai = Breaks(ANSWER)
-    chunks, _ = await Router(FakeRegistry(openai=openai)).stream(job(route("openai")))
+    chunks, _ = await ChatRouter(FakeRegistry(openai=openai)).stream(job(route("openai")))
 
     with pytest.raises(UpstreamError):
         await read(chunks)
@@ -244,7 +250,7 @@ async def test_a_failure_after_the_first_chunk_is_not_retried() -> None:
 async def test_an_empty_stream_is_incomplete_and_tried_again() -> None:
     openai = FakeFormat([], ANSWER)
 
-    _, answered = await Router(FakeRegistry(openai=openai), sleep=Naps()).stream(
+    _, answered = await ChatRouter(FakeRegistry(openai=openai), sleep=Naps()).stream(
         job(route("openai"))
     )
 
@@ -255,14 +261,14 @@ async def test_a_silent_provider_times_out_and_the_next_route_answers() -> None:
     providers = FakeRegistry(openai=Silent(), anthropic=FakeFormat(ANSWER))
     slow = route("openai", first_chunk_timeout=0.01)
 
-    _, answered = await Router(providers, sleep=Naps()).stream(job(slow, route("anthropic")))
+    _, answered = await ChatRouter(providers, sleep=Naps()).stream(job(slow, route("anthropic")))
 
     assert answered.route.provider == "anthropic"
 
 
 async def test_at_the_deadline_nothing_more_is_tried() -> None:
     anthropic = FakeFormat(ANSWER)
-    router = Router(FakeRegistry(openai=Silent(), anthropic=anthropic))
+    router = ChatRouter(FakeRegistry(openai=Silent(), anthropic=anthropic))
 
     with pytest.raises(UpstreamTimeoutError) as caught:
         await router.stream(job(route("openai"), route("anthropic"), seconds=0.01))
@@ -275,7 +281,7 @@ async def test_a_route_that_keeps_failing_is_skipped_for_a_while_and_then_tried_
     now = [0.0]
     health = RouteHealth(clock=lambda: now[0])
     openai = FakeFormat(upstream_error(500, "OpenAI"))
-    router = Router(FakeRegistry(openai=openai, anthropic=FakeFormat(ANSWER)), health, Naps())
+    router = ChatRouter(FakeRegistry(openai=openai, anthropic=FakeFormat(ANSWER)), health, Naps())
     ask: Callable[[], Any] = lambda: router.stream(job(route("openai"), route("anthropic")))  # noqa: E731
 
     while len(openai.calls) < FAILURES:
@@ -295,35 +301,36 @@ async def test_when_all_routes_are_ill_they_are_tried_all_the_same() -> None:
     for _ in range(FAILURES):
         health.failed(route("openai"))
 
-    _, answered = await Router(FakeRegistry(openai=FakeFormat(ANSWER)), health).stream(
+    _, answered = await ChatRouter(FakeRegistry(openai=FakeFormat(ANSWER)), health).stream(
         job(route("openai"))
     )
 
     assert answered.attempts == 1
 
 
-def request_with_image() -> Any:
-    image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
-    return parse_chat_request({"model": "m", "messages": [{"role": "user", "content": [image]}]})
+NEEDS_VISION = frozenset({"vision"})
 
 
-async def test_routes_are_chosen_by_what_the_request_needs() -> None:
+def test_routes_are_chosen_by_what_the_request_needs() -> None:
     blind = route("openai", features=frozenset({"tools"}))
     short = route("bedrock", max_input_tokens=10)
     able = route("anthropic", features=frozenset({"vision"}))
-    model = job(blind, short, able).model
 
-    assert candidates(request_with_image(), model, 1000, test_key=False) == [able]
+    routes = candidates(a_model(blind, short, able), NEEDS_VISION, 1000, test_key=False)
 
-
-async def test_a_request_that_no_route_can_answer_is_refused_with_the_reason() -> None:
-    model = job(route("openai", features=frozenset({"tools"}))).model
-
-    with pytest.raises(InvalidRequestError, match="vision"):
-        candidates(request_with_image(), model, 10, test_key=False)
+    assert routes == [able]
 
 
-async def test_a_test_key_reaches_only_the_sandbox() -> None:
-    routes = candidates(request_with_image(), job(route("openai")).model, 10, test_key=True)
+def test_a_request_that_no_route_can_answer_is_refused_with_the_reason() -> None:
+    model = a_model(route("openai", features=frozenset({"tools"})))
+
+    with pytest.raises(InvalidRequestError, match="vision") as caught:
+        candidates(model, NEEDS_VISION, 10, test_key=False)
+
+    assert caught.value.code == "unsupported_request"
+
+
+def test_a_test_key_reaches_only_the_sandbox() -> None:
+    routes = candidates(a_model(route("openai")), NEEDS_VISION, 10, test_key=True)
 
     assert [route.provider for route in routes] == ["sandbox"]

@@ -6,8 +6,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+from losi.dialects.form import Form
+from losi.dialects.openai import EVENT_STREAM, PLAIN
 from losi.errors import LosiError, ModelNotFoundError, UpstreamError
-from losi.web.relay import EVENT_STREAM, PLAIN, Form, Opened, RelayResponse
+from losi.web.relay import Opened, RelayResponse
 from losi.web.responses import render
 
 SCOPE: dict[str, Any] = {"type": "http", "method": "POST", "headers": []}

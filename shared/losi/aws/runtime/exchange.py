@@ -1,14 +1,14 @@
 """One request of the ASGI app and its response, whatever becomes of either."""
 
 import asyncio
-import json
 from typing import TYPE_CHECKING
 
 from losi.aws.runtime.event import parse_event, request_body, to_scope
 from losi.aws.runtime.logs import error_type, logger
 from losi.aws.runtime.response_stream import ResponseStream
 from losi.aws.runtime.runtime_api import LambdaContext
-from losi.errors import InvalidRequestError, LosiError, ServerError, error_event
+from losi.dialects.openai import error_event, error_object
+from losi.errors import InvalidRequestError, LosiError, ServerError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message
@@ -72,10 +72,10 @@ class Exchange:
             if not stream.started:
                 extra = [(name.encode(), value.encode()) for name, value in error.headers.items()]
                 await stream.start(error.status, [*JSON_HEADERS, *extra])
-                await stream.write(json.dumps(error.envelope()).encode())
+                await stream.write(error_object(error))
                 await stream.finish()
             elif stream.is_event_stream:
-                await stream.write(b"data: %b\n\n" % json.dumps(error_event(error)).encode())
+                await stream.write(error_event(error))
                 await stream.finish()
             else:
                 await stream.abort(reason, error.message)

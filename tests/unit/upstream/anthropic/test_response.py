@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from losi.catalogue.models import Route
+from losi.dialects.openai import envelope
 from losi.errors import LosiError
 from losi.upstream.anthropic.request import translate
 from losi.upstream.anthropic.response import completion, error, usage
@@ -218,4 +219,4 @@ class TestRefusals:
         request = translate({"model": "m", "messages": [{"role": "user", "content": "Hi"}]}, ROUTE)
         assert error(400, body, {}, "Anthropic", request).status == 400
         assert error(200, body, {}, "Anthropic", request).status == 502
-        assert json.dumps(error(529, body, {}, "Anthropic", request).envelope())
+        assert json.dumps(envelope(error(529, body, {}, "Anthropic", request)))
