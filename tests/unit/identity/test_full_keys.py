@@ -137,4 +137,4 @@ class TestTheTagOfAnAccount:
         account = accounts.create_account("pro")
         _, secret = accounts.create_key(account.id, NewKey("key", ALL_PERMISSIONS))
 
-        assert authenticator.authenticate(f"Bearer {secret.text}").tag == account.tag
+        assert authenticator.authenticate(secret).tag == account.tag
