@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from losi.identity.secret import Secret, parse
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -25,9 +27,11 @@ def items() -> list[dict[str, Any]]:
     return list(_file()["items"])
 
 
-def secret(name: str) -> str:
-    """The whole key, as its owner has it."""
-    return str(_file()["secrets"][name])
+def secret(name: str) -> Secret:
+    """The key as its owner has it."""
+    found = parse(_file()["secrets"][name])
+    assert found is not None
+    return found
 
 
 def item(sort_prefix: str, name: str) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class TestOfVersion01:
     ) -> None:
         old_items.load(client, TABLE)
 
-        caller = Authenticator(client, TABLE).authenticate(f"Bearer {old_items.secret('full')}")
+        caller = Authenticator(client, TABLE).authenticate(old_items.secret("full"))
 
         caller.require(a_new_permission)
 
