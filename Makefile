@@ -4,7 +4,12 @@ SHELL := /bin/sh
 
 VENV := .venv
 BIN := $(VENV)/bin
+RUN_INSTALLED := $(VENV)/.installed-run
 INSTALLED := $(VENV)/.installed
+# what tests/ needs beyond Python, where it can be had
+FOR_TESTS := $(INSTALLED) $(if $(shell command -v npm),tests/node_modules/.installed) $(if $(shell command -v java),,no-java)
+# what shares a server runs in one worker (tests/parallel.py)
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
 
 .PHONY: help
 help: ## Show this help
@@ -17,48 +22,74 @@ help: ## Show this help
 	@echo "PORT=4000 make run   serves on another port."
 
 .PHONY: run
-run: $(INSTALLED) ## Serve the whole API on http://127.0.0.1:3000/api/v1 (only Python is needed)
+run: $(RUN_INSTALLED) ## Serve the whole API on http://127.0.0.1:3000/api/v1 (only Python is needed)
 	@exec $(BIN)/python -m local
 
 .PHONY: test
-test: $(INSTALLED) $(if $(shell command -v npm),tests/node_modules/.installed) $(if $(shell command -v java),,no-java) ## Set up and run all tests; says what it skips, and why
-	$(BIN)/python -m pytest --durations=10 $(PYTEST_ARGS)
+test: $(FOR_TESTS) ## Set up and run all tests; says what it skips, and why
+	$(PYTEST) --durations=10 $(PYTEST_ARGS)
 
 .PHONY: unit
 unit: $(INSTALLED) ## Run the unit tests alone (seconds)
-	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
+	$(PYTEST) tests/unit $(PYTEST_ARGS)
+
+.PHONY: contract
+contract: $(INSTALLED) ## Run the tests of providers against their recorded traffic
+	$(PYTEST) tests/contract $(PYTEST_ARGS)
 
 .PHONY: lint
-lint: $(INSTALLED) ## Check style and types (ruff, mypy --strict)
+lint: $(INSTALLED) ## Check style, types and who imports whom (ruff, mypy --strict, import-linter)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: $(INSTALLED) ## Bring the source to the project's style (ruff)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 .PHONY: coverage
-coverage: $(INSTALLED) ## Run all tests and show which lines none of them reached
-	$(BIN)/python -m coverage run -m pytest
-	$(BIN)/python -m coverage combine
-	$(BIN)/python -m coverage report
+coverage: $(FOR_TESTS) ## Run all tests; fail when they reach too few lines, and show which
+	$(PYTEST) --cov --cov-report=term $(PYTEST_ARGS)
 
 .PHONY: clean
 clean: ## Remove everything that the other targets made, the demo key included
-	rm -rf $(VENV) .venv-sam .losi .aws-sam tests/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-sam .losi .aws-sam tests/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* .mutants
 
 .PHONY: no-java
 no-java:
 	@echo "Java is missing: tests that need DynamoDB Local will be skipped." >&2
 
+# Names what it downloads, then says that it unpacks; `|| echo` because a pipe hides pip's status.
+define pip_install
+{ $(BIN)/python -m pip install --disable-pip-version-check --no-compile -r $(1) || echo pip failed; } | awk '\
+  /^Collecting/ { printf "%s ", $$2; fflush() } \
+  /^Installing collected/ { print "\nInstalling them."; fflush() } \
+  /^pip failed/ { failed = 1 } END { exit failed }'
+endef
+
+$(INSTALLED): $(RUN_INSTALLED) requirements.txt
+	@echo "Installing what tests and checks need (requirements.txt); once."
+	@$(call pip_install,requirements.txt)
+	@touch $@
+
+$(RUN_INSTALLED): requirements-run.txt shared/requirements.txt shared/pyproject.toml | $(BIN)/python
+	@echo "Installing what requirements-run.txt names; once, in about a minute."
+	@$(call pip_install,requirements-run.txt)
+	@touch $@
+
 # The first Python of 3.11 or newer that really starts (version managers leave names that do not).
-$(INSTALLED): requirements.txt shared/requirements.txt shared/pyproject.toml
+$(BIN)/python:
 	@for python in $(PYTHON) python3 python3.13 python3.12 python3.14 python3.11; do \
 	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then echo "Losi API needs Python 3.11 or newer; none was found on the PATH." >&2; exit 1; fi; \
-	[ -x $(BIN)/python ] || { echo "Making $(VENV) with $$($$found --version)."; $$found -m venv $(VENV) || { \
-	  echo "Could not make $(VENV). On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }; }; \
-	echo "Installing what requirements.txt names; once, in about a minute."; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@touch $@
+	mkdir -p $(VENV) && [ -w $(VENV) ] || { \
+	  echo "Cannot write to $(VENV): what is installed goes there. Use a copy of this folder that you may write to." >&2; exit 1; }; \
+	echo "Making $(VENV) with $$($$found --version)."; \
+	$$found -m venv $(VENV) || { \
+	  echo "Could not make $(VENV). On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 
 tests/node_modules/.installed: tests/package.json tests/package-lock.json
 	npm ci --prefix tests --no-audit --no-fund --loglevel=error

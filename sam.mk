@@ -3,25 +3,25 @@
 SAM_INSTALLED := .venv-sam/.installed
 
 .PHONY: validate
-validate: $(INSTALLED) $(SAM_INSTALLED) ## Check template.yaml with SAM's linter
+validate: $(RUN_INSTALLED) $(SAM_INSTALLED) ## Check template.yaml with SAM's linter
 	@$(BIN)/python -m local.sam_local validate
 
 .PHONY: sam-build
-sam-build: $(INSTALLED) $(SAM_INSTALLED) ## Build functions and layer for this machine (needs python3.13)
+sam-build: $(RUN_INSTALLED) $(SAM_INSTALLED) ## Build functions and layer for this machine (needs python3.13)
 	@$(BIN)/python -m local.sam_local build
 
 .PHONY: sam-local
-sam-local: $(INSTALLED) $(SAM_INSTALLED) ## Serve the built functions in Docker on port 3000, unstreamed
+sam-local: $(RUN_INSTALLED) $(SAM_INSTALLED) ## Serve the built functions in Docker on port 3000, unstreamed
 	@exec $(BIN)/python -m local.sam_local start
 
 .PHONY: sam-venv
 sam-venv: $(SAM_INSTALLED) ## Install the SAM CLI into .venv-sam
 
 # apart from .venv: the SAM CLI's pins conflict with ours
-$(SAM_INSTALLED): $(INSTALLED) requirements-sam.txt
+$(SAM_INSTALLED): requirements-sam.txt | $(BIN)/python
 	@echo "Installing the SAM CLI; once, in about a minute."
 	@$(BIN)/python -m venv .venv-sam
-	@.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-sam.txt
+	@.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-sam.txt
 	@touch $@
 
-test: $(SAM_INSTALLED)
+test coverage: $(SAM_INSTALLED)

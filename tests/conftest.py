@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-pytest_plugins = ["tests.dynamodb_local", "tests.deployment"]
+pytest_plugins = ["tests.dynamodb_local", "tests.deployment", "tests.parallel"]
 
 
 @pytest.fixture(scope="module")

@@ -93,6 +93,17 @@ def start(folder: Path, port: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_a_folder_that_cannot_be_written_to_is_named_as_the_cause() -> None:
+    # not even root can write to /proc
+    ran = subprocess.run(
+        ["make", "run", "VENV=/proc/losi"], cwd=ROOT, capture_output=True, text=True
+    )
+
+    assert ran.returncode == 2
+    assert "Cannot write to /proc/losi" in ran.stderr
+    assert "python3-venv" not in ran.stderr
+
+
 def test_make_help_explains_every_target() -> None:
     ran = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True)
 
