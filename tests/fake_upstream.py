@@ -90,9 +90,9 @@ class FakeUpstream:
             writer.close()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.requests.append(await _receive(reader))
+        self.requests.append(await receive(reader))
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
-        sending = asyncio.ensure_future(_send(reply, writer))
+        sending = asyncio.ensure_future(send(reply, writer))
         gone = asyncio.ensure_future(reader.read(1))
         try:
             await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -104,18 +104,19 @@ class FakeUpstream:
             await asyncio.gather(sending, gone, return_exceptions=True)
 
 
-async def _receive(reader: asyncio.StreamReader) -> Received:
+async def receive(reader: asyncio.StreamReader) -> Received:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     request_line, *lines = head.rstrip().split("\r\n")
     method, path, _ = request_line.split(" ")
-    headers = {
-        name.lower(): value.strip() for name, value in (line.split(":", 1) for line in lines)
-    }
+    headers: dict[str, str] = {}
+    for name, value in (line.split(":", 1) for line in lines):
+        before = headers.get(name.lower())  # a field that is sent twice is one list: RFC 9110, 5.3
+        headers[name.lower()] = value.strip() if before is None else f"{before}, {value.strip()}"
     body = await reader.readexactly(int(headers.get("content-length", 0)))
     return Received(method, path, headers, body)
 
 
-async def _send(reply: Reply, writer: asyncio.StreamWriter) -> None:
+async def send(reply: Reply, writer: asyncio.StreamWriter) -> None:
     headers = {**reply.headers, "transfer-encoding": "chunked", "connection": "close"}
     lines = [f"HTTP/1.1 {reply.status} {_phrase(reply.status)}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
