@@ -16,6 +16,7 @@ from local.banner import banner
 from local.demo import ensure_demo_key, write_demo_env
 from local.dynamodb import start_embedded
 from local.table import create_table
+from losi.logs import set_levels
 
 STATE = Path(".losi")
 HOST = "127.0.0.1"
@@ -37,8 +38,9 @@ def main() -> int:
 
     # only now: these read the environment
     from losi.store import client as store
-    from losi.web import api_keys, api_usage, chat_completions, dependencies, models
+    from losi.web import dependencies
     from losi.web.app import create_app
+    from losi.web.endpoints import FUNCTIONS
 
     create_table(store.client(), store.table_name())
     base_url = f"http://{HOST}:{port}/api/v1"
@@ -48,8 +50,9 @@ def main() -> int:
     reach = {"dynamodb_endpoint": endpoint, "table": store.table_name(), "base_url": base_url}
     (STATE / "local.json").write_text(json.dumps(reach, indent=2) + "\n")
 
-    app = create_app(chat_completions.router, models.router, api_keys.router, api_usage.router)
+    app = create_app(*FUNCTIONS)
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s %(name)s: %(message)s")
+    set_levels("INFO")
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
     print(banner(base_url, key), flush=True)
     _serve(app, listener)

@@ -22,6 +22,11 @@ from tests.obtain import skip_or_fail
 Build = Callable[[str], Path]
 
 
+def logical_id(function: str) -> str:
+    """What template.yaml calls a function of `functions/`: ApiKeysFunction for api_keys."""
+    return "".join(word.title() for word in function.split("_")) + "Function"
+
+
 @pytest.fixture(scope="session")
 def sam_build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     """From an architecture to its build folder, which has its name."""

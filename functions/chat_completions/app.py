@@ -2,7 +2,6 @@
 
 from losi.aws.handler import Handler
 from losi.web.app import create_app
-from losi.web.chat_completions import router
 
-app = create_app(router)
+app = create_app("chat_completions")
 handler = Handler(app)

@@ -2,7 +2,6 @@
 
 from losi.aws.handler import Handler
 from losi.web.app import create_app
-from losi.web.models import router
 
-app = create_app(router)
+app = create_app("models")
 handler = Handler(app)

@@ -1,5 +1,7 @@
 """Pydantic's verdict in the words of this API: a typed model, or a 400 that says what to do."""
 
+from collections.abc import Collection
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import orjson
@@ -32,11 +34,11 @@ def validated(model: type[M], data: Any) -> M:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise invalid(error.errors(include_url=False)[0]) from error
+        raise invalid(error.errors(include_url=False)[0], model.model_fields) from error
 
 
-def invalid(mistake: ErrorDetails) -> InvalidRequestError:
-    """One of pydantic's errors in the words of this API."""
+def invalid(mistake: ErrorDetails, known: Collection[str] = ()) -> InvalidRequestError:
+    """One of pydantic's errors in the words of this API; `known` are the parameters there are."""
     param = param_name(mistake["loc"])
     kind = mistake["type"]
     if kind == "missing":
@@ -46,9 +48,7 @@ def invalid(mistake: ErrorDetails) -> InvalidRequestError:
             code="missing_required_parameter",
         )
     if kind == "extra_forbidden":
-        return InvalidRequestError(
-            f"Unknown parameter: '{param}'. Remove it.", param=param, code="unknown_parameter"
-        )
+        return unknown_parameter(param or "", known)
     if kind == "value_error":  # raised by our own validators, already in plain words
         reason = str(mistake["ctx"]["error"])
     else:
@@ -58,6 +58,14 @@ def invalid(mistake: ErrorDetails) -> InvalidRequestError:
     wrong_type = kind.endswith("_type") or kind == "is_instance_of"
     return InvalidRequestError(
         reason, param=param, code="invalid_type" if wrong_type else "invalid_value"
+    )
+
+
+def unknown_parameter(name: str, known: Collection[str]) -> InvalidRequestError:
+    close = get_close_matches(name, known, n=1)
+    remedy = f"Did you mean '{close[0]}'?" if close else "Remove it."
+    return InvalidRequestError(
+        f"Unknown parameter: '{name[:64]}'. {remedy}", param=name[:64], code="unknown_parameter"
     )
 
 

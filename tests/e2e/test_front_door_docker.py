@@ -14,7 +14,8 @@ import pytest
 
 from local.docker import MACHINE
 from losi.metering.usage import Usage
-from tests.deployment import Build
+from losi.web.endpoints import ENDPOINTS
+from tests.deployment import Build, logical_id
 from tests.e2e.world import MESSAGES, REPORTED, WORDS, World, open_world, word
 from tests.fake_upstream import Reply
 from tests.front_door import MakeFunction, template_routes
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 CHAT = "ChatCompletionsFunction"
+#: What to ask of each of the others.
 OTHERS = {
-    "ModelsFunction": "/models",
-    "ApiKeysFunction": "/api-keys",
-    "ApiUsageFunction": "/api-usage",
+    logical_id(endpoint.function): endpoint.resource
+    for endpoint in ENDPOINTS
+    if endpoint.method == "GET" and "{" not in endpoint.resource
 }
 #: A tenth of what a function has; an import that does not belong there is soon this large.
 MEMORY_BUDGET = 100_000_000

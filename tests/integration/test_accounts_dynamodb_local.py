@@ -129,13 +129,12 @@ class Answer:
 @cache
 def chat_app() -> tuple[Any, list[Any]]:
     from losi.web.app import create_app
-    from losi.web.chat_completions import router
 
     lookups: list[Any] = []
     store.client().meta.events.register(
         "before-call.dynamodb.BatchGetItem", lambda **call: lookups.append(call)
     )
-    return create_app(router), lookups
+    return create_app("chat_completions"), lookups
 
 
 def chat(key: str) -> Answer:

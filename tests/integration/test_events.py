@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,45 +18,41 @@ from moto import mock_aws
 
 from local.demo import ensure_demo_key
 from local.table import create_table, load_template
+from losi.logs import CHATTY_LIBRARIES
 from losi.store import client as store
 from losi.web import dependencies
 from losi.web.chat_completions import chat_completions
+from losi.web.endpoints import ENDPOINTS, Endpoint
+from tests.deployment import logical_id
 
 EVENTS = Path(__file__).parents[2] / "events"
 #: Stand for a real key and its id in the files.
 KEY, KEY_ID = "losi-your-api-key", "key_abc123"
 
 
-@dataclass(frozen=True)
-class Case:
-    event: str
-    function: str
-    status: int
-    code: str | None = None
+#: Events that are refused; all others are answered with 200.
+REFUSED = {
+    "error_invalid_json": (400, "invalid_json"),
+    "error_invalid_base64": (400, "invalid_json"),
+    "error_missing_authorization": (401, "invalid_api_key"),
+    "error_unknown_model": (404, "model_not_found"),
+    "error_method_not_allowed": (405, "method_not_allowed"),
+    "error_unknown_path": (404, "unknown_url"),
+}
+CASES = sorted(path.stem for path in EVENTS.glob("*.json"))
 
-    def __str__(self) -> str:
-        return self.event
+
+@cache
+def event(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
+    return found
 
 
-CASES = (
-    Case("chat_completions", "chat_completions", 200),
-    Case("chat_completions_stream", "chat_completions", 200),
-    Case("chat_completions_base64", "chat_completions", 200),
-    Case("models_list", "models", 200),
-    Case("models_get", "models", 200),
-    Case("api_keys_list", "api_keys", 200),
-    Case("api_keys_create", "api_keys", 200),
-    Case("api_keys_update", "api_keys", 200),
-    Case("api_keys_rotate", "api_keys", 200),
-    Case("api_keys_delete", "api_keys", 200),
-    Case("api_usage", "api_usage", 200),
-    Case("error_invalid_json", "chat_completions", 400, "invalid_json"),
-    Case("error_invalid_base64", "chat_completions", 400, "invalid_json"),
-    Case("error_missing_authorization", "chat_completions", 401, "invalid_api_key"),
-    Case("error_unknown_model", "chat_completions", 404, "model_not_found"),
-    Case("error_method_not_allowed", "models", 405, "method_not_allowed"),
-    Case("error_unknown_path", "models", 404, "unknown_url"),
-)
+def function_of(name: str) -> str:
+    """The one that API Gateway would call; for a path of none any, as `sam local` needs one."""
+    resource = event(name)["resource"]
+    found = [each.function for each in ENDPOINTS if each.path == resource]
+    return found[0] if found else "models"
 
 
 class LambdaContext:
@@ -116,9 +112,9 @@ def handler(function: str) -> Any:
     return importlib.import_module(f"functions.{function}.app").handler
 
 
-def invoke(function: str, event: str, key: str, key_id: str = KEY_ID) -> dict[str, Any]:
-    text = (EVENTS / f"{event}.json").read_text().replace(KEY, key).replace(KEY_ID, key_id)
-    response: dict[str, Any] = handler(function)(json.loads(text), LambdaContext())
+def invoke(name: str, key: str, key_id: str = KEY_ID) -> dict[str, Any]:
+    text = json.dumps(event(name)).replace(KEY, key).replace(KEY_ID, key_id)
+    response: dict[str, Any] = handler(function_of(name))(json.loads(text), LambdaContext())
     return response
 
 
@@ -144,41 +140,56 @@ def actions_on_the_table() -> Iterator[set[str]]:
         events.unregister("before-parameter-build.dynamodb", record)
 
 
-@cache
 def allowed_on_the_table(function: str) -> set[str]:
-    name = "".join(word.title() for word in function.split("_")) + "Function"
-    policy = load_template()["Resources"][name]["Properties"]["Policies"][0]
-    return {action.removeprefix("dynamodb:") for action in policy["Statement"][0]["Action"]}
+    properties = load_template()["Resources"][logical_id(function)]["Properties"]
+    statements = [row for policy in properties.get("Policies", []) for row in policy["Statement"]]
+    return {action.removeprefix("dynamodb:") for row in statements[:1] for action in row["Action"]}
 
 
 def second_key(demo_key: str) -> str:
     """The id of a key that may be changed or deleted."""
-    created = json.loads(invoke("api_keys", "api_keys_create", demo_key)["body"])
-    return str(created["data"]["id"])
+    return str(json.loads(invoke("api_keys_create", demo_key)["body"])["data"]["id"])
 
 
-def test_every_event_is_tried() -> None:
-    assert {path.stem for path in EVENTS.glob("*.json")} == {case.event for case in CASES}
-
-
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_event(case: Case, demo_key: str) -> None:
-    key_id = second_key(demo_key) if KEY_ID in (EVENTS / f"{case.event}.json").read_text() else ""
-
+def call(name: str, demo_key: str) -> tuple[dict[str, Any], set[str]]:
+    """What is answered, and what was asked of the table for it."""
+    key_id = second_key(demo_key) if KEY_ID in json.dumps(event(name)) else KEY_ID
     with actions_on_the_table() as actions:
-        response = invoke(case.function, case.event, demo_key, key_id)
+        return invoke(name, demo_key, key_id), actions
 
-    assert actions <= allowed_on_the_table(case.function), "its role's policy in template.yaml"
-    assert response["statusCode"] == case.status, response["body"]
+
+def test_a_function_never_lets_libraries_log_what_they_send(demo_key: str) -> None:
+    for library in CHATTY_LIBRARIES:
+        logging.getLogger(library).setLevel(logging.NOTSET)
+
+    importlib.reload(importlib.import_module("functions.models.app"))
+
+    assert all(logging.getLogger(name).level == logging.WARNING for name in CHATTY_LIBRARIES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_event(name: str, demo_key: str) -> None:
+    response, actions = call(name, demo_key)
+
+    assert actions <= allowed_on_the_table(function_of(name)), "its role's policy in template.yaml"
+    status, code = REFUSED.get(name, (200, None))
+    assert response["statusCode"] == status, response["body"]
     assert response["headers"]["x-request-id"]
-    if case.code:
+    if code:
         error = json.loads(response["body"])["error"]
         assert list(error) == ["message", "type", "param", "code"]
-        assert error["code"] == case.code
+        assert error["code"] == code
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_every_endpoint_has_an_event(endpoint: Endpoint) -> None:
+    asked = {(each["httpMethod"], each["resource"]) for each in map(event, CASES)}
+
+    assert (endpoint.method, endpoint.path) in asked
 
 
 def test_a_stream_is_buffered_into_one_response(demo_key: str) -> None:
-    response = invoke("chat_completions", "chat_completions_stream", demo_key)
+    response = invoke("chat_completions_stream", demo_key)
 
     assert response["headers"]["content-type"].startswith("text/event-stream")
     assert response["body"].endswith("data: [DONE]\n\n")

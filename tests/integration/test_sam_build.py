@@ -14,14 +14,10 @@ from local.docker import MACHINE
 from local.python313 import python313_environment
 from local.sam import ROOT
 from local.table import load_template
-from tests.deployment import Build
+from losi.web import endpoints
+from tests.deployment import Build, logical_id
 
-FUNCTIONS = {
-    "ChatCompletionsFunction": "chat_completions",
-    "ModelsFunction": "models",
-    "ApiKeysFunction": "api_keys",
-    "ApiUsageFunction": "api_usage",
-}
+FUNCTIONS = {logical_id(folder): folder for folder in endpoints.FUNCTIONS}
 MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 LAYER_BUDGET = 20_000_000
 #: What the Lambda runtime brings along, and the layer must therefore leave out.

@@ -2,10 +2,13 @@
 
 import base64
 import binascii
+import os
 from typing import Any
 
 from fastapi import FastAPI
 from mangum import Mangum
+
+from losi.logs import set_levels
 
 
 class Handler(Mangum):
@@ -16,6 +19,7 @@ class Handler(Mangum):
 
     def __init__(self, app: FastAPI) -> None:
         super().__init__(app, lifespan="off")
+        set_levels(os.environ.get("AWS_LAMBDA_LOG_LEVEL", "INFO"))
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
         if event.get("isBase64Encoded") and not _is_base64(event.get("body") or ""):

@@ -14,6 +14,7 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -28,6 +29,23 @@ class _Wire(BaseModel):
 
 class ContentPart(_Wire):
     """A part of a message; what else it holds depends on its type and is the provider's matter."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "properties": {
+                "type": {"type": "string", "examples": ["text", "image_url"]},
+                "text": {"type": "string"},
+                "image_url": {
+                    "type": "object",
+                    "properties": {
+                        "url": {"type": "string", "description": "https: or data:"},
+                        "detail": {"type": "string", "enum": ["auto", "low", "high"]},
+                    },
+                    "required": ["url"],
+                },
+            }
+        }
+    )
 
     type: str = Field(min_length=1)
 
@@ -138,23 +156,86 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 
 
-class ChatCompletionRequest(_Wire):
-    """The parameters of POST /api/v1/chat/completions."""
+#: What validators of ours take instead of types, so that the words of a refusal are ours too.
+Stop = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {
+                    "type": "array",
+                    "items": {"type": "string", "minLength": 1},
+                    "minItems": 1,
+                    "maxItems": 4,
+                },
+                {"type": "null"},
+            ]
+        }
+    ),
+]
+ToolChoice = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "enum": ["none", "auto", "required"]},
+                {
+                    "type": "object",
+                    "properties": {"type": {"type": "string"}},
+                    "required": ["type"],
+                },
+                {"type": "null"},
+            ]
+        }
+    ),
+]
 
-    model: str = Field(min_length=1, max_length=256)
-    messages: list[Message] = Field(min_length=1)
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Probability | None = None
-    n: Annotated[int, Field(ge=1, le=128)] | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    stop: Any = None
-    tools: list[Tool] | None = Field(default=None, max_length=512)
-    tool_choice: Any = None
-    parallel_tool_calls: bool | None = None
-    response_format: ResponseFormat | None = None
+
+class ChatCompletionRequest(_Wire):
+    """OpenAI's parameters. Those that are not listed here are sent on to the provider."""
+
+    model: str = Field(min_length=1, max_length=256, description="ID of the model to use.")
+    messages: list[Message] = Field(
+        min_length=1, description="The conversation so far, oldest message first."
+    )
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(
+        default=None,
+        description="Controls randomness. Lower is more deterministic. Default: 0.7.",
+    )
+    top_p: Probability | None = Field(
+        default=None, description="Controls diversity via nucleus sampling. Default: 1."
+    )
+    n: Annotated[int, Field(ge=1, le=128)] | None = Field(
+        default=None, description="How many completions to generate. Default: 1."
+    )
+    max_tokens: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Maximum number of tokens to generate."
+    )
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="The same, by its newer name, which wins."
+    )
+    stream: bool | None = Field(
+        default=None, description="If true, partial message deltas are sent."
+    )
+    stream_options: StreamOptions | None = Field(
+        default=None, description="With `stream` alone: whether the last chunk brings the usage."
+    )
+    stop: Stop = Field(
+        default=None, description="Up to 4 sequences where the API stops generating."
+    )
+    tools: list[Tool] | None = Field(
+        default=None, max_length=512, description="The tools that the model may call."
+    )
+    tool_choice: ToolChoice = Field(
+        default=None, description="Controls when the model calls functions."
+    )
+    parallel_tool_calls: bool | None = Field(
+        default=None, description="Whether one answer may call several tools. Default: true."
+    )
+    response_format: ResponseFormat | None = Field(
+        default=None, description="Format of the answer. Default: text."
+    )
     frequency_penalty: Penalty | None = None
     presence_penalty: Penalty | None = None
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None

@@ -3,31 +3,30 @@
 import time
 from dataclasses import replace
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio.to_thread
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 
 from losi.errors import InvalidRequestError
 from losi.identity.key import Key, key_id_from
-from losi.identity.principal import PERMISSIONS, Principal
+from losi.identity.principal import PERMISSIONS
 from losi.identity.values import iso, valid_expiry, valid_name, valid_permission
 from losi.management.accounts import NewKey, no_such_key
 from losi.management.authority import check_authority, check_kind
 from losi.validation import validated
-from losi.web.dependencies import accounts, fresh_principal
-from losi.web.parsing import read_json
+from losi.web.dependencies import Caller, accounts
+from losi.web.endpoints import Answers, Takes
+from losi.web.parsing import NoQuery, StrictQuery, read_json
 from losi.web.responses import JsonResponse
 
-router = APIRouter(prefix="/api/v1")
+if TYPE_CHECKING:
+    from losi.web.schemas import KeyAnswer, KeyDeleted, KeysAnswer, RotatedKeyAnswer
 
 DAY_SECONDS = 86_400
 LONGEST_OVERLAP = 30 * DAY_SECONDS
-
-Reader = Annotated[Principal, Depends(fresh_principal("api_keys.read"))]
-Writer = Annotated[Principal, Depends(fresh_principal("api_keys.write"))]
 
 
 def _not_empty(permissions: list[str]) -> list[str]:
@@ -43,11 +42,30 @@ def _expiry(value: Any) -> Any:
     return valid_expiry(value, time.time()) if isinstance(value, str) else value
 
 
-Name = Annotated[str, AfterValidator(valid_name)]
-Permissions = Annotated[
-    list[Annotated[str, AfterValidator(valid_permission)]], AfterValidator(_not_empty)
+Name = Annotated[
+    str,
+    AfterValidator(valid_name),
+    Field(
+        description="1 to 100 characters, without control characters.",
+        json_schema_extra={"minLength": 1, "maxLength": 100},
+    ),
 ]
-Expiry = Annotated[AwareDatetime | None, BeforeValidator(_expiry)]
+Permission = Annotated[
+    str, AfterValidator(valid_permission), Field(json_schema_extra={"enum": list(PERMISSIONS)})
+]
+Permissions = Annotated[
+    list[Permission],
+    AfterValidator(_not_empty),
+    Field(
+        description="What the key may do; no more than the key in use may.",
+        json_schema_extra={"minItems": 1},
+    ),
+]
+Expiry = Annotated[
+    AwareDatetime | None,
+    BeforeValidator(_expiry),
+    Field(description="A future time, with its time zone. Absent or null: the key never ends."),
+]
 
 
 class _Body(BaseModel):
@@ -60,8 +78,9 @@ class CreateKey(_Body):
     name: Name
     permissions: Permissions
     expires_at: Expiry = None
-    #: By default a key of the same kind as the one in use.
-    test: bool | None = None
+    test: bool | None = Field(
+        default=None, description="Whether it is a test key. By default as the key in use is."
+    )
 
 
 class ChangeKey(_Body):
@@ -69,7 +88,7 @@ class ChangeKey(_Body):
 
     name: Name = ""
     permissions: Permissions = []
-    is_enabled: bool = True
+    is_enabled: bool = Field(default=True, description="False: the key is refused.")
     expires_at: Expiry = None
 
     def apply(self, key: Key) -> Key:
@@ -80,30 +99,55 @@ class ChangeKey(_Body):
 
 
 class RotateKey(_Body):
-    expires_in_seconds: int = Field(default=DAY_SECONDS, ge=0, le=LONGEST_OVERLAP)
+    expires_in_seconds: int = Field(
+        default=DAY_SECONDS,
+        ge=0,
+        le=LONGEST_OVERLAP,
+        description="How long the old secret stays good.",
+    )
 
 
-def _key_id(public_id: Annotated[str, Query(alias="id")]) -> str:
-    """The `id` of the query. A malformed one is not found, as another account's is not."""
+class OneKey(StrictQuery):
+    id: str = Field(description="The id of the key, such as key_xyz78900.")
+
+
+class OneKeyOrAll(StrictQuery):
+    id: str | None = Field(default=None, description="The id of one key. Absent: all keys.")
+
+
+def _known(public_id: str) -> str:
+    """A malformed id is not found, as another account's is not."""
     key_id = key_id_from(public_id)
     if key_id is None:
         raise no_such_key()
     return key_id
 
 
+def _key_id(query: Annotated[OneKey, Query()]) -> str:
+    return _known(query.id)
+
+
 KeyId = Annotated[str, Depends(_key_id)]
 
 
-@router.get("/api-keys")
-def list_keys(caller: Reader, id: Annotated[str | None, Query()] = None) -> Any:
-    if id is not None:
-        key = accounts().key(caller.account_id, _key_id(id))
+def list_keys(
+    caller: Caller, query: Annotated[OneKeyOrAll, Query()]
+) -> "Annotated[JsonResponse, Answers(KeysAnswer)]":
+    """The keys of your account, oldest first, or one of them by its id. No secret is shown."""
+    if query.id is not None:
+        key = accounts().key(caller.account_id, _known(query.id))
         return JsonResponse({"data": key.as_json()})
     return JsonResponse({"data": [key.as_json() for key in accounts().keys(caller.account_id)]})
 
 
-@router.post("/api-keys")
-async def create_key(http: Request, caller: Writer) -> Any:
+async def create_key(
+    http: Annotated[Request, Takes(CreateKey)],
+    caller: Caller,
+    _query: Annotated[NoQuery, Query()],
+) -> "Annotated[JsonResponse, Answers(KeyAnswer)]":
+    """The answer alone shows the secret. The new key may not do more, or last longer, than the key
+    in use.
+    """
     body = validated(CreateKey, await read_json(http))
     test = caller.test if body.test is None else body.test
     new = NewKey(body.name, frozenset(body.permissions), body.expires_at, test)
@@ -112,8 +156,12 @@ async def create_key(http: Request, caller: Writer) -> Any:
     return JsonResponse({"data": key.as_json(secret.text)})
 
 
-@router.patch("/api-keys")
-async def change_key(http: Request, caller: Writer, key_id: KeyId) -> Any:
+async def change_key(
+    http: Annotated[Request, Takes(ChangeKey)], caller: Caller, key_id: KeyId
+) -> "Annotated[JsonResponse, Answers(KeyAnswer)]":
+    """What is not sent stays as it is; `"expires_at": null` takes the expiry away. The key in use
+    needs every permission that the other one has, before and after.
+    """
     body = validated(ChangeKey, await read_json(http))
     if not body.model_fields_set:
         raise InvalidRequestError(
@@ -131,8 +179,12 @@ async def change_key(http: Request, caller: Writer, key_id: KeyId) -> Any:
     return JsonResponse({"data": key.as_json()})
 
 
-@router.post("/api-keys/rotate")
-async def rotate_key(http: Request, caller: Writer, key_id: KeyId) -> Any:
+async def rotate_key(
+    http: Annotated[Request, Takes(RotateKey)], caller: Caller, key_id: KeyId
+) -> "Annotated[JsonResponse, Answers(RotatedKeyAnswer)]":
+    """The key keeps its id, name, permissions, expiry and usage. Its old secret stays good for a
+    while, a day unless you say otherwise; all older ones end no later.
+    """
     body = validated(RotateKey, await read_json(http))
     overlap = timedelta(seconds=body.expires_in_seconds)
     rotation = await anyio.to_thread.run_sync(
@@ -144,7 +196,7 @@ async def rotate_key(http: Request, caller: Writer, key_id: KeyId) -> Any:
     return JsonResponse({"data": {**data, "old_key_expires_at": iso(rotation.old_ends)}})
 
 
-@router.delete("/api-keys")
-def delete_key(caller: Writer, key_id: KeyId) -> Any:
+def delete_key(caller: Caller, key_id: KeyId) -> "Annotated[JsonResponse, Answers(KeyDeleted)]":
+    """The key is refused from this answer on."""
     accounts().delete_key(caller.account_id, key_id, lambda key: check_kind(caller, key))
     return JsonResponse({"success": True})

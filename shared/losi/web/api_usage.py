@@ -5,46 +5,63 @@ import io
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import Header, Query
+from pydantic import Field
 from starlette.responses import Response
 
 from losi.catalogue.models import catalog
 from losi.errors import InvalidRequestError
-from losi.identity.principal import Principal
 from losi.metering.cost import cost as dollars
 from losi.metering.ledger import DayUsage
 from losi.metering.usage import Usage
-from losi.web.dependencies import fresh_principal, ledger
+from losi.web.dependencies import Caller, ledger
+from losi.web.endpoints import Answers
+from losi.web.parsing import StrictQuery
 from losi.web.responses import JsonResponse
 
-router = APIRouter(prefix="/api/v1")
+if TYPE_CHECKING:
+    from losi.web.schemas import UsageAnswer, UsageCsv
 
 LONGEST_DAYS = 400
 DEFAULT_DAYS = 30
 
 Row = dict[str, Any]
-Caller = Annotated[Principal, Depends(fresh_principal("usage.read"))]
+Day = Annotated[str | None, Field(json_schema_extra={"format": "date"})]
 
 
-@router.get("/api-usage")
-def get_api_usage(
+class UsageQuery(StrictQuery):
+    start_date: Day = Field(
+        default=None,
+        description="The first day, in UTC. Absent: 29 days before end_date.",
+    )
+    end_date: Day = Field(
+        default=None, description="The last day, which counts too. Absent: today."
+    )
+    group_by: Literal["model", "key"] | None = Field(
+        default=None,
+        description="A row a day and model, or a day and key, with what it cost.",
+    )
+
+
+def get_usage(
     caller: Caller,
-    start_date: Annotated[str | None, Query()] = None,
-    end_date: Annotated[str | None, Query()] = None,
-    group_by: Annotated[Literal["model", "key"] | None, Query()] = None,
-    accept: Annotated[str | None, Header()] = None,
-) -> Response:
-    start, end = date_range(start_date, end_date, datetime.now(UTC).date())
+    query: Annotated[UsageQuery, Query()],
+    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> "Annotated[Response, Answers(UsageAnswer, csv=UsageCsv)]":
+    """As JSON, or as CSV with `Accept: text/csv`. Days without usage are not listed; one request
+    spans at most 400 days.
+    """
+    start, end = date_range(query.start_date, query.end_date, datetime.now(UTC).date())
     days = ledger().usage(caller.account_id, start, end)
     rows = (
-        grouped_rows(days, group_by)
-        if group_by
+        grouped_rows(days, query.group_by)
+        if query.group_by
         else [_row(d.day, d.requests, d.total) for d in days]
     )
     if "text/csv" in (accept or ""):
-        return _csv(rows, group_by)
+        return _csv(rows, query.group_by)
     return JsonResponse({"data": {"usage": rows, "summary": _summary(rows)}})
 
 
@@ -55,16 +72,19 @@ def date_range(start_date: str | None, end_date: str | None, today: date) -> tup
         start = _parse_date("start_date", start_date)
     else:
         start = max(end, date.min + timedelta(DEFAULT_DAYS)) - timedelta(DEFAULT_DAYS - 1)
+    # a day that the caller did not name is explained, or the refusal speaks of a range unheard of
+    shown_end = f"{end}" if end_date is not None else f"{end}: today in UTC, as none was sent"
     if start > end:
+        remedy = "Swap them." if end_date is not None else "Choose an earlier day."
         raise InvalidRequestError(
-            f"'start_date' ({start}) is after 'end_date' ({end}). Swap them.",
+            f"'start_date' ({start}) is after 'end_date' ({shown_end}). {remedy}",
             param="start_date",
             code="invalid_value",
         )
     if (end - start).days >= LONGEST_DAYS:
         raise InvalidRequestError(
-            f"The range holds {(end - start).days + 1} days; at most {LONGEST_DAYS} are answered "
-            "at once. Ask for a shorter range.",
+            f"From 'start_date' ({start}) to 'end_date' ({shown_end}) are {(end - start).days + 1} "
+            f"days; at most {LONGEST_DAYS} are answered at once. Ask for a shorter range.",
             param="start_date",
             code="invalid_value",
         )

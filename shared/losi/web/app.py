@@ -1,11 +1,12 @@
-"""The app factory: one FastAPI app per function, or one with every router for `make run`."""
+"""The app factory: one FastAPI app per function, or one of them all for `make run`."""
 
+import importlib
 import logging
-import os
 import time
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -22,46 +23,22 @@ from losi.errors import (
 )
 from losi.ids import random_id
 from losi.validation import invalid
+from losi.web.endpoints import ENDPOINTS, METHODS, Endpoint
+from losi.web.headers import EXPOSED
+from losi.web.parsing import each_once
 from losi.web.responses import JsonResponse, render
 
 logger = logging.getLogger("losi.web")
 
-METHODS = ["GET", "POST", "PATCH", "DELETE"]
 
-#: At DEBUG, which Lambda sets for all when the template's LogLevel says so, these write whole
-#: requests, with names, hashes and provider credentials.
-CHATTY_LIBRARIES = ["boto3", "botocore", "httpcore", "httpx"]
-
-#: Response headers that browsers may read (CORS hides all others).
-EXPOSED_HEADERS = [
-    "x-request-id",
-    "openai-processing-ms",
-    "openai-version",
-    "retry-after",
-    "retry-after-ms",
-    "x-should-retry",
-    *(
-        f"x-ratelimit-{what}-{of}"
-        for what in ("limit", "remaining", "reset")
-        for of in ("requests", "tokens")
-    ),
-    "x-losi-provider",
-    "x-losi-model",
-    "x-losi-attempts",
-    "x-losi-dropped-params",
-    "sunset",
-]
-
-
-def create_app(*routers: APIRouter) -> FastAPI:
-    """An app that serves these routers and answers everything else in our error envelope."""
-    # Lambda's own runtime leaves the root logger at WARNING; the template's LogLevel is ours
-    logging.getLogger("losi").setLevel(os.environ.get("AWS_LAMBDA_LOG_LEVEL", "INFO"))
-    for library in CHATTY_LIBRARIES:
-        logging.getLogger(library).setLevel(logging.WARNING)
+def create_app(*functions: str) -> FastAPI:
+    """An app that serves the endpoints of these functions, and answers everything else in our error
+    envelope. openapi.json is an endpoint like the others (openapi.py).
+    """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for router in routers:
-        app.include_router(router)
+    for endpoint in ENDPOINTS:
+        if endpoint.function in functions:
+            _add(app, endpoint)
     app.add_exception_handler(LosiError, _losi_error)
     app.add_exception_handler(HTTPException, _http_exception)
     app.add_exception_handler(RequestValidationError, _request_validation_error)
@@ -72,11 +49,22 @@ def create_app(*routers: APIRouter) -> FastAPI:
         allow_origins=["*"],
         allow_methods=METHODS,
         allow_headers=["*"],
-        expose_headers=EXPOSED_HEADERS,
+        expose_headers=EXPOSED,
         max_age=86400,
     )
     app.add_middleware(RequestContext)
     return app
+
+
+def _add(app: FastAPI, endpoint: Endpoint) -> None:
+    app.add_api_route(
+        endpoint.path.replace("+}", ":path}"),
+        getattr(importlib.import_module(f"losi.web.{endpoint.function}"), endpoint.name),
+        methods=[endpoint.method],
+        name=endpoint.name,
+        response_model=None,  # answers are written once, by us; openapi.py reads what they are
+        dependencies=[] if endpoint.streams else [Depends(each_once)],
+    )
 
 
 class RequestContext:
@@ -183,7 +171,8 @@ def _allowed_methods(request: Request) -> list[str]:
     ]
 
 
-async def _request_validation_error(_: Request, error: Any) -> JsonResponse:
+async def _request_validation_error(request: Request, error: Any) -> JsonResponse:
     mistake = dict(error.errors()[0])
     mistake["loc"] = tuple(mistake["loc"])[1:]  # without "query", "path" or "header"
-    return render(invalid(mistake))  # type: ignore[arg-type]
+    known = [field.alias for field in get_flat_params(request.scope["route"].dependant)]
+    return render(invalid(mistake, known))  # type: ignore[arg-type]

@@ -3,14 +3,13 @@
 import time
 from collections.abc import AsyncGenerator
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter
 from starlette.requests import Request
 
 from losi.catalogue.models import catalog
 from losi.chat.completions import Call, ChatCompletions
-from losi.chat.request import parse_chat_request
+from losi.chat.request import ChatCompletionRequest, parse_chat_request
 from losi.dialects import openai_chat
 from losi.dialects.openai import EVENT_STREAM, PLAIN
 from losi.identity.principal import Principal
@@ -18,12 +17,14 @@ from losi.upstream.registry import Registry
 from losi.upstream.routing import ChatRouter
 from losi.web.credentials import api_key
 from losi.web.dependencies import gate, request_id
+from losi.web.endpoints import Answers, Takes
 from losi.web.formats import FORMATS
 from losi.web.parsing import read_json
 from losi.web.relay import Opened, RelayResponse
 from losi.web.responses import render
 
-router = APIRouter(prefix="/api/v1")
+if TYPE_CHECKING:
+    from losi.web.schemas import ChatCompletion, ChatCompletionChunk
 
 #: Lambda's longest invocation; elsewhere the same holds, so that no hold outlives its request.
 LONGEST_SECONDS = 900.0
@@ -36,8 +37,13 @@ def chat_completions() -> ChatCompletions:
     return ChatCompletions(gate(), catalog(), ChatRouter(Registry(FORMATS)))
 
 
-@router.post("/chat/completions")
-async def create_chat_completion(http: Request) -> Any:
+async def create_chat_completion(
+    http: Annotated[Request, Takes(ChatCompletionRequest)],
+) -> "Annotated[RelayResponse, Answers(ChatCompletion, ChatCompletionChunk, metered=True)]":
+    """OpenAI's chat completion, plain or as server-sent events with `"stream": true`: `data:` lines
+    with one chunk each, and `data: [DONE]` last. A stream that breaks ends with a `data:` line that
+    holds an error, without `[DONE]`.
+    """
     began = time.monotonic()
     chat = chat_completions()
     secret = api_key(http.headers)

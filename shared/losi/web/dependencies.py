@@ -4,9 +4,10 @@ Nothing here is created at import: a cold start pays only for what its first req
 under SnapStart clients are made after the restore.
 """
 
-from collections.abc import Callable
 from functools import cache
+from typing import Annotated
 
+from fastapi import Depends
 from starlette.requests import Request
 
 from losi.identity.authenticator import Authenticator
@@ -16,6 +17,7 @@ from losi.metering.gate import Gate
 from losi.metering.ledger import Ledger
 from losi.store import client as store
 from losi.web.credentials import api_key
+from losi.web.endpoints import endpoint
 
 
 @cache
@@ -42,17 +44,18 @@ def request_id(request: Request) -> str:
     return str(request.state.request_id)
 
 
-def fresh_principal(permission: str) -> Callable[..., Principal]:
-    """A dependency: the caller, read from the store on every request, with that permission.
+def fresh_principal(request: Request) -> Principal:
+    """The caller, read from the store on every request, with the permission of the endpoint.
 
     For the management endpoints, which are called seldom: a revoked key fails at once.
     Synchronous, so that FastAPI runs it in a worker thread: boto3 blocks.
     """
-
-    def dependency(request: Request) -> Principal:
-        principal = authenticator().authenticate(api_key(request.headers), fresh=True)
+    permission = endpoint(request.scope["route"].name).permission
+    principal = authenticator().authenticate(api_key(request.headers), fresh=True)
+    if permission is not None:
         principal.require(permission)
-        accounts().touch(principal)
-        return principal
+    accounts().touch(principal)
+    return principal
 
-    return dependency
+
+Caller = Annotated[Principal, Depends(fresh_principal)]

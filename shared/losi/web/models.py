@@ -1,25 +1,27 @@
 """GET /api/v1/models and GET /api/v1/models/{id}: what the caller's plan has."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Path
 
 from losi.catalogue.models import catalog
-from losi.identity.principal import Principal
-from losi.web.dependencies import fresh_principal
+from losi.web.dependencies import Caller
+from losi.web.endpoints import Answers
 from losi.web.responses import JsonResponse
 
-router = APIRouter(prefix="/api/v1")
+if TYPE_CHECKING:
+    from losi.web.schemas import ModelList, PublicModel
 
-Caller = Annotated[Principal, Depends(fresh_principal("models.list"))]
 
-
-@router.get("/models")
-def list_models(caller: Caller) -> Any:
+def list_models(caller: Caller) -> "Annotated[JsonResponse, Answers(ModelList)]":
+    """All models that your plan has, in the order in which the documentation lists them."""
     data = [model.to_openai() for model in catalog().of_plan(caller.plan)]
     return JsonResponse({"object": "list", "data": data})
 
 
-@router.get("/models/{model_id:path}")
-def get_model(model_id: str, caller: Caller) -> Any:
-    return JsonResponse(catalog().find(model_id, caller.plan).to_openai())
+def get_model(
+    id: Annotated[str, Path(description="The id of a model. It may hold slashes.")],
+    caller: Caller,
+) -> "Annotated[JsonResponse, Answers(PublicModel)]":
+    """A model of your plan; a model of a larger plan is refused by a 403 that names the plans."""
+    return JsonResponse(catalog().find(id, caller.plan).to_openai())

@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 
 from losi.errors import InvalidRequestError, RequestTooLargeError
@@ -12,6 +13,16 @@ from losi.validation import json_type
 MAX_BODY_BYTES = 10 * 1024 * 1024
 #: Deeper nesting than any real request; JSON writers give up at about 250 levels.
 MAX_DEPTH = 128
+
+
+class StrictQuery(BaseModel):
+    """Query parameters, and no others: `start_dat=` must not answer for other days."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NoQuery(StrictQuery):
+    pass
 
 
 async def read_json(request: Request) -> dict[str, Any]:
@@ -40,6 +51,19 @@ def loads(body: bytes) -> Any:
         ) from error
     _check_depth(data)
     return data
+
+
+async def each_once(request: Request) -> None:
+    """Raises InvalidRequestError (400) for a query parameter that is given twice."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidRequestError(
+                f"The query has the parameter '{name[:64]}' {names.count(name)} times. "
+                "Send it once.",
+                param=name[:64],
+                code="invalid_value",
+            )
 
 
 async def _read_body(request: Request) -> bytes:

@@ -11,8 +11,9 @@ import pytest
 from losi.identity.secret import Secret
 from losi.management.accounts import Accounts, NewKey
 from losi.store import client as store
-from losi.web import api_keys, dependencies, models
+from losi.web import dependencies
 from losi.web.app import create_app
+from losi.web.endpoints import FUNCTIONS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -44,6 +45,6 @@ def secret(accounts: Accounts, account_id: str) -> Secret:
 
 @pytest.fixture
 async def api(secret: Secret) -> AsyncIterator[Api]:
-    transport = httpx.ASGITransport(app=create_app(api_keys.router, models.router))
+    transport = httpx.ASGITransport(app=create_app(*FUNCTIONS))
     async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as http:
         yield Api(http, secret)

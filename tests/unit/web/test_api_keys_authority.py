@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from losi.identity.secret import Secret, parse
+from losi.logs import set_levels
 from losi.management.accounts import Accounts, NewKey
 from tests.unit.conftest import TABLE
 
@@ -191,6 +192,7 @@ class TestSecrets:
     async def test_no_log_no_item_and_no_later_answer_holds_one(
         self, api: Api, client: DynamoDBClient, caplog: pytest.LogCaptureFixture
     ) -> None:
+        set_levels("DEBUG")  # as a deployed function would
         caplog.set_level(logging.DEBUG)
         created = await api.create(permissions=sorted(ALL))
         id, user = created["id"], api.using(created["key"])

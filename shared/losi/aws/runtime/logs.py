@@ -57,6 +57,4 @@ def configure() -> JsonLines:
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(formatter)
         root.addHandler(handler)
-    # of libraries only warnings: httpx and botocore would write a line for every call
-    logging.getLogger("losi").setLevel(logging.INFO)
     return formatter

@@ -1,0 +1,87 @@
+"""The one list of endpoints: the server, the template's test, docs, permissions and events read it.
+
+`losi.web.models.list_models` answers the row `list_models` of the function `models`, which is
+deployed as `functions/models/app.py`. A new endpoint is a row here, that handler, that file, and
+its event in template.yaml.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+BASE_PATH = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    #: The handler in `losi/web/<function>.py`, and the `operationId` in openapi.json.
+    name: str
+    method: str
+    #: Under BASE_PATH, as API Gateway writes it: `{id+}` may hold slashes.
+    resource: str
+    #: The folder in `functions/`.
+    function: str
+    #: What the key must be allowed (losi/identity/principal.py). None: anyone may call it.
+    permission: str | None
+    summary: str
+    #: Sent while it is produced, by our Lambda runtime; Mangum sends the others in one piece.
+    streams: bool = False
+
+    @property
+    def path(self) -> str:
+        return BASE_PATH + self.resource
+
+
+KEYS = "api_keys"
+READ_KEYS, WRITE_KEYS = "api_keys.read", "api_keys.write"
+
+ENDPOINTS = (
+    Endpoint(
+        "create_chat_completion",
+        "POST",
+        "/chat/completions",
+        "chat_completions",
+        "chat.completions",
+        "Create a chat completion",
+        streams=True,
+    ),
+    Endpoint("list_models", "GET", "/models", "models", "models.list", "List your plan's models"),
+    Endpoint("get_model", "GET", "/models/{id+}", "models", "models.list", "Get a model"),
+    Endpoint("list_keys", "GET", "/api-keys", KEYS, READ_KEYS, "List your API keys, or get one"),
+    Endpoint("create_key", "POST", "/api-keys", KEYS, WRITE_KEYS, "Create an API key"),
+    Endpoint("change_key", "PATCH", "/api-keys", KEYS, WRITE_KEYS, "Change an API key"),
+    Endpoint("rotate_key", "POST", "/api-keys/rotate", KEYS, WRITE_KEYS, "Give a key a new secret"),
+    Endpoint("delete_key", "DELETE", "/api-keys", KEYS, WRITE_KEYS, "Delete an API key"),
+    Endpoint("get_usage", "GET", "/api-usage", "api_usage", "usage.read", "Get your daily usage"),
+    Endpoint("get_openapi", "GET", "/openapi.json", "openapi", None, "Get this description"),
+)
+METHODS = ("GET", "POST", "PATCH", "DELETE")
+#: All functions, in the order of the list.
+FUNCTIONS = tuple(dict.fromkeys(endpoint.function for endpoint in ENDPOINTS))
+
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """In a handler's `Annotated[Request, ...]`: the body that it reads, and validates itself."""
+
+    body: "type[BaseModel]"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """In a handler's return annotation, which is a string so that no cold start loads the models:
+    the JSON of a 200, and what else comes in its place when the caller asks for it.
+    """
+
+    json: "type[BaseModel]"
+    events: "type[BaseModel] | None" = None
+    csv: "type[BaseModel] | None" = None
+    #: Whether the answer says who answered, and where the account stands within its limits.
+    metered: bool = False
+
+
+def endpoint(name: str) -> Endpoint:
+    (found,) = (each for each in ENDPOINTS if each.name == name)
+    return found

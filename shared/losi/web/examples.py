@@ -1,0 +1,316 @@
+"""The examples of openapi.json: requests, and what is answered.
+
+A test sends every one and compares: refusals to the letter, answers by their form, as ids, times
+and the words of a model differ. `key_xyz78900` stands for the id of a key that exists.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Example:
+    name: str
+    summary: str
+    answer: Any
+    #: Of the path and the query.
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    body: Json | None = None
+    status: int = 200
+    #: What is asked for and answered; of a stream the first event is shown.
+    kind: Literal["json", "events", "csv"] = "json"
+
+
+def _refused(message: str, type: str, param: str | None, code: str) -> Json:
+    return {"error": {"message": message, "type": type, "param": param, "code": code}}
+
+
+_USAGE = {
+    "prompt_tokens": 18,
+    "completion_tokens": 9,
+    "total_tokens": 27,
+    "prompt_tokens_details": {"cached_tokens": 0},
+    "completion_tokens_details": {"reasoning_tokens": 0},
+}
+_WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "Get the current weather in a location",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "location": {
+                    "type": "string",
+                    "description": "The city and state, e.g. San Francisco, CA",
+                },
+                "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]},
+            },
+            "required": ["location"],
+        },
+    },
+}
+
+
+def _completion(message: Json, finish_reason: str, model: str = "gpt-4o") -> Json:
+    whole = {"role": "assistant", "content": None, "refusal": None, **message}
+    return {
+        "id": "chatcmpl-abc123",
+        "object": "chat.completion",
+        "created": 1677858242,
+        "model": model,
+        "choices": [
+            {"index": 0, "message": whole, "finish_reason": finish_reason, "logprobs": None}
+        ],
+        "usage": _USAGE,
+    }
+
+
+_CHAT = (
+    Example(
+        "answer",
+        "One answer",
+        body={
+            "model": "gpt-4o",
+            "messages": [
+                {"role": "system", "content": "You are a helpful assistant."},
+                {"role": "user", "content": "Hello, world!"},
+            ],
+            "temperature": 0.7,
+            "max_tokens": 500,
+            "stream": False,
+        },
+        answer=_completion({"content": "Hello! How can I help you today?"}, "stop"),
+    ),
+    Example(
+        "stream",
+        "A stream of chunks, of which the first is shown",
+        kind="events",
+        body={
+            "model": "gpt-4o",
+            "messages": [{"role": "user", "content": "Tell me a story"}],
+            "stream": True,
+        },
+        answer={
+            "id": "chatcmpl-abc123",
+            "object": "chat.completion.chunk",
+            "created": 1677858242,
+            "model": "gpt-4o",
+            "choices": [
+                {
+                    "index": 0,
+                    "delta": {"role": "assistant", "content": ""},
+                    "finish_reason": None,
+                    "logprobs": None,
+                }
+            ],
+        },
+    ),
+    Example(
+        "tools",
+        "A model that may call a function",
+        body={
+            "model": "losi-omega",
+            "messages": [{"role": "user", "content": "What's the weather like in San Francisco?"}],
+            "tools": [_WEATHER],
+        },
+        answer=_completion(
+            {
+                "tool_calls": [
+                    {
+                        "id": "call_abc123",
+                        "type": "function",
+                        "function": {
+                            "name": "get_weather",
+                            "arguments": '{"location":"San Francisco, CA"}',
+                        },
+                    }
+                ]
+            },
+            "tool_calls",
+            model="losi-omega",
+        ),
+    ),
+    Example(
+        "wrong_value",
+        "A parameter out of its range",
+        status=400,
+        body={
+            "model": "gpt-4o",
+            "messages": [{"role": "user", "content": "Hello"}],
+            "temperature": 3,
+        },
+        answer=_refused(
+            "Invalid value for 'temperature': it should be less than or equal to 2, and is 3.",
+            "invalid_request_error",
+            "temperature",
+            "invalid_value",
+        ),
+    ),
+)
+
+_MODEL = {
+    "id": "gpt-4o",
+    "object": "model",
+    "created": 1677610602,
+    "owned_by": "openai",
+    "description": "OpenAI's GPT-4o model",
+    "features": ["tools", "vision"],
+    "context_window": 128000,
+    "max_output_tokens": 16384,
+    "pricing": {"input": 2.5, "output": 10.0, "cached_input": 1.25},
+    "shutdown_date": None,
+}
+_MODELS = (Example("models", "The models of a plan", answer={"object": "list", "data": [_MODEL]}),)
+_ONE_MODEL = (Example("model", "A model of the plan", parameters={"id": "gpt-4o"}, answer=_MODEL),)
+
+_MASKED = {
+    "id": "key_xyz78900",
+    "key": "••••••••",
+    "name": "My New API Key",
+    "created_at": "2026-11-23T09:00:00Z",
+    "last_used_at": None,
+    "permissions": ["chat.completions", "models.list"],
+    "expires_at": "2099-12-31T23:59:59Z",
+    "is_enabled": True,
+}
+_SHOWN = {**_MASKED, "key": "losi-a1b2c3d4e5..."}
+_ID = {"id": "key_xyz78900"}
+_UNKNOWN_KEY = Example(
+    "unknown_key",
+    "An id that no key of the account has",
+    status=404,
+    parameters={"id": "key_00000000"},
+    answer=_refused(
+        "No API key has this id. List them with GET /api/v1/api-keys.",
+        "invalid_request_error",
+        "id",
+        "not_found",
+    ),
+)
+_NO_USAGE = {"total_requests": 80, "total_input_tokens": 1920, "total_output_tokens": 960}
+_JUNE = {"start_date": "2026-06-01", "end_date": "2026-06-30"}
+
+#: By the name of the endpoint.
+EXAMPLES: dict[str, tuple[Example, ...]] = {
+    "create_chat_completion": _CHAT,
+    "list_models": _MODELS,
+    "get_model": _ONE_MODEL,
+    "list_keys": (
+        Example("all", "All keys", answer={"data": [_MASKED]}),
+        Example("one", "One key", parameters=_ID, answer={"data": _MASKED}),
+        _UNKNOWN_KEY,
+    ),
+    "create_key": (
+        Example(
+            "key",
+            "A key for completions that ends",
+            body={
+                "name": "My New API Key",
+                "permissions": ["chat.completions", "models.list"],
+                "expires_at": "2099-12-31T23:59:59Z",
+            },
+            answer={"data": _SHOWN},
+        ),
+        Example(
+            "mistyped",
+            "A parameter that does not exist",
+            status=400,
+            body={"name": "My New API Key", "permissions": ["models.list"], "expire_at": None},
+            answer=_refused(
+                "Unknown parameter: 'expire_at'. Did you mean 'expires_at'?",
+                "invalid_request_error",
+                "expire_at",
+                "unknown_parameter",
+            ),
+        ),
+    ),
+    "change_key": (
+        Example(
+            "disable",
+            "Disable a key",
+            parameters=_ID,
+            body={"is_enabled": False},
+            answer={"data": {**_MASKED, "is_enabled": False}},
+        ),
+    ),
+    "rotate_key": (
+        Example(
+            "rotate",
+            "A new secret; the old one is good for an hour",
+            parameters=_ID,
+            body={"expires_in_seconds": 3600},
+            answer={"data": {**_SHOWN, "old_key_expires_at": "2026-11-23T10:00:00Z"}},
+        ),
+    ),
+    "delete_key": (
+        Example("delete", "Delete a key", parameters=_ID, answer={"success": True}),
+        _UNKNOWN_KEY,
+    ),
+    "get_usage": (
+        Example(
+            "days",
+            "The usage of June",
+            parameters=_JUNE,
+            answer={
+                "data": {
+                    "usage": [
+                        {
+                            "day": "2026-06-01",
+                            "total_requests": 80,
+                            "total_input_tokens": 1920,
+                            "total_output_tokens": 960,
+                        }
+                    ],
+                    "summary": _NO_USAGE,
+                }
+            },
+        ),
+        Example(
+            "by_model",
+            "By model, with its cost",
+            parameters={**_JUNE, "group_by": "model"},
+            answer={
+                "data": {
+                    "usage": [
+                        {
+                            "day": "2026-06-01",
+                            "model": "gpt-4o",
+                            "total_requests": 80,
+                            "total_input_tokens": 1920,
+                            "total_output_tokens": 960,
+                            "total_cached_tokens": 0,
+                            "total_reasoning_tokens": 0,
+                            "cost_usd": 0.0144,
+                        }
+                    ],
+                    "summary": {**_NO_USAGE, "cost_usd": 0.0144},
+                }
+            },
+        ),
+        Example(
+            "csv",
+            "As CSV",
+            kind="csv",
+            parameters=_JUNE,
+            answer="day,total_requests,total_input_tokens,total_output_tokens\r\n"
+            "2026-06-01,80,1920,960\r\n",
+        ),
+        Example(
+            "mistyped",
+            "A parameter that does not exist",
+            status=400,
+            parameters={"start_dat": "2026-06-01"},
+            answer=_refused(
+                "Unknown parameter: 'start_dat'. Did you mean 'start_date'?",
+                "invalid_request_error",
+                "start_dat",
+                "unknown_parameter",
+            ),
+        ),
+    ),
+    "get_openapi": (),
+}

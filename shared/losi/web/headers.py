@@ -1,0 +1,29 @@
+"""The headers of answers: browsers may read all of them, and openapi.json names them."""
+
+EVERY = {
+    "x-request-id": "The id of the request: quote it to support.",
+    "openai-processing-ms": "Milliseconds until the answer began.",
+    "openai-version": "The version of OpenAI's API that this one follows.",
+}
+REFUSED = {
+    "retry-after": "Seconds until it is worth trying again; SDKs wait by themselves.",
+    "retry-after-ms": "The same in milliseconds.",
+    "x-should-retry": "`false`: trying again does not help, and SDKs do not.",
+}
+METERED = {
+    **{
+        f"x-ratelimit-{what}-{of}": f"{meaning} {of} a minute of your account."
+        for of in ("requests", "tokens")
+        for what, meaning in (
+            ("limit", "The most"),
+            ("remaining", "What is left of the"),
+            ("reset", "How long, such as `6s`, until the limit is whole again:"),
+        )
+    },
+    "x-losi-provider": "Who answered.",
+    "x-losi-model": "The provider's name for the model.",
+    "x-losi-attempts": "How many attempts it took.",
+    "x-losi-dropped-params": "Parameters that the model does not take, left out.",
+    "sunset": "The day the model is shut down, when that is near.",
+}
+EXPOSED = [*EVERY, *REFUSED, *METERED]

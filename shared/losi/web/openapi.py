@@ -1,0 +1,224 @@
+"""GET /api/v1/openapi.json: the API's description, made from the endpoints themselves.
+
+Paths and permissions come from endpoints.py, parameters from the handlers' signatures by FastAPI,
+bodies and answers from what the signatures declare beside them, examples from examples.py.
+"""
+
+import http
+from functools import cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import orjson
+from fastapi.openapi.utils import get_openapi as parameters_of
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+from starlette.responses import Response
+
+from losi.web import headers, schemas
+from losi.web.endpoints import BASE_PATH, ENDPOINTS, FUNCTIONS, Answers, Endpoint, Takes
+from losi.web.examples import EXAMPLES, Example
+
+if TYPE_CHECKING:
+    from losi.web.schemas import Description
+
+Json = dict[str, Any]
+
+ABOUT = """An OpenAI-compatible API: OpenAI's SDKs work with this base URL and a key that starts \
+with `losi-`.
+
+A key does what its permissions say; each operation names the one it needs. Every refusal has the \
+same body, `Error`."""
+#: What each status means; the codes are those of `error.code`.
+REFUSALS = {
+    400: "A parameter is missing, unknown or wrong, or the body is not JSON; `param` names it.",
+    401: "No key, or not a good one: `invalid_api_key`, `key_expired`, `key_disabled`.",
+    403: "The key or the plan does not allow it: `missing_permission`, `model_not_in_plan`, "
+    "`api_access_disabled` and others.",
+    404: "There is none of this id, or your account has none.",
+    413: "The body is too large: `request_too_large`.",
+    415: "The body is not JSON: `unsupported_media_type`.",
+    429: "A limit is reached. `rate_limit_error`: wait and try again. `insufficient_quota`: "
+    "trying again does not help.",
+    500: "Our fault: `internal_error`.",
+    502: "The provider, or the service, failed: `upstream_*`, `internal_error`.",
+    503: "The provider or our database cannot be reached: `upstream_*`, `store_unavailable`.",
+    504: "It took too long: `upstream_timeout`, `deadline_exceeded`, `timeout`.",
+}
+MEDIA_TYPES = {"json": "application/json", "events": "text/event-stream", "csv": "text/csv"}
+
+
+def get_openapi() -> "Annotated[Response, Answers(Description)]":
+    """This document: OpenAPI 3.1. It needs no key."""
+    return Response(rendered(), media_type="application/json")
+
+
+@cache
+def rendered() -> bytes:
+    return orjson.dumps(document(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def document() -> Json:
+    from losi.web.app import create_app  # it imports this module as one of the handlers'
+
+    routes = [route for route in create_app(*FUNCTIONS).routes if isinstance(route, APIRoute)]
+    operations = [_Operation(endpoint, _route(routes, endpoint)) for endpoint in ENDPOINTS]
+    models = {model for operation in operations for model in operation.models()}
+    in_order = sorted(models, key=lambda model: model.__name__)
+    _, definitions = models_json_schema(
+        [(model, "validation") for model in in_order], ref_template="#/components/schemas/{model}"
+    )
+    by_fastapi = parameters_of(title="", version="", routes=routes)["paths"]
+    paths: Json = {}
+    for operation in operations:
+        path, method = operation.path, operation.endpoint.method.lower()
+        parameters = by_fastapi[BASE_PATH + path][method].get("parameters", [])
+        paths.setdefault(path, {})[method] = operation.described(parameters)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Losi API", "version": version("losi"), "description": ABOUT},
+        # relative to where this document is, so it holds under every host and stage
+        "servers": [{"url": "../v1", "description": "Where this document is served."}],
+        "security": [{"apiKey": []}],
+        "paths": paths,
+        "components": {
+            "schemas": definitions["$defs"],
+            "headers": {name: _header(text) for name, text in _all_headers().items()},
+            "securitySchemes": {
+                "apiKey": {"type": "http", "scheme": "bearer", "description": "`losi-...`"}
+            },
+        },
+    }
+
+
+def _route(routes: list[APIRoute], endpoint: Endpoint) -> APIRoute:
+    (found,) = (route for route in routes if route.name == endpoint.name)
+    return found
+
+
+class _Operation:
+    """An endpoint with what its handler declares."""
+
+    def __init__(self, endpoint: Endpoint, route: APIRoute) -> None:
+        hints = get_type_hints(route.endpoint, localns=vars(schemas), include_extras=True)
+        declared = [extra for hint in hints.values() for extra in _extras(hint)]
+        self.endpoint = endpoint
+        self.path = endpoint.resource.replace("+}", "}")
+        (self.answers,) = (each for each in declared if isinstance(each, Answers))
+        self.body = next((each.body for each in declared if isinstance(each, Takes)), None)
+        self._examples = EXAMPLES[endpoint.name]
+        self._text = " ".join((route.endpoint.__doc__ or "").split())
+
+    def models(self) -> list[type[BaseModel]]:
+        return [schemas.Error, *self._media().values(), *([self.body] if self.body else [])]
+
+    def described(self, parameters: list[Json]) -> Json:
+        needs = self.endpoint.permission
+        described: Json = {
+            "operationId": self.endpoint.name,
+            "tags": [self.endpoint.function],
+            "summary": self.endpoint.summary,
+            "description": f"{self._text}\n\nNeeds the permission `{needs}`."
+            if needs
+            else self._text,
+            "parameters": [self._parameter(each) for each in parameters],
+            "responses": {"200": self._answer()}
+            | {str(status): self._refusal(status) for status in self._refusals(parameters)},
+        }
+        if needs is None:
+            described["security"] = []
+        if self.body:
+            content = {"schema": _ref(self.body), "examples": self._values("body")}
+            described["requestBody"] = {
+                "required": True,
+                "content": {"application/json": content},
+            }
+        return described
+
+    def _media(self) -> dict[str, type[BaseModel]]:
+        kinds = ((kind, getattr(self.answers, kind)) for kind in MEDIA_TYPES)
+        return {kind: model for kind, model in kinds if model}
+
+    def _parameter(self, parameter: Json) -> Json:
+        name = parameter["name"]
+        values = {
+            example.name: {"value": example.parameters[name]}
+            for example in self._examples
+            if name in example.parameters
+        }
+        schema = _of_text(parameter["schema"])
+        return {**parameter, "schema": schema, **({"examples": values} if values else {})}
+
+    def _refusals(self, parameters: list[Json]) -> list[int]:
+        about_one = any(each["name"] == "id" for each in parameters)
+        found = {400, 429, 500, 502, 504}  # API Gateway may answer these for any endpoint
+        if self.endpoint.permission:
+            found |= {401, 403, 503}
+        if self.body:
+            found |= {413, 415}
+        if about_one or (self.body and "model" in self.body.model_fields):
+            found |= {404}
+        return sorted(found)
+
+    def _answer(self) -> Json:
+        extra = headers.METERED if self.answers.metered else {}
+        return {
+            "description": self.endpoint.summary,
+            "headers": _refs({**headers.EVERY, **extra}),
+            "content": {
+                MEDIA_TYPES[kind]: {
+                    "schema": _ref(model),
+                    "examples": self._values("answer", kind=kind),
+                }
+                for kind, model in self._media().items()
+            },
+        }
+
+    def _refusal(self, status: int) -> Json:
+        extra = headers.METERED if self.answers.metered else {}
+        content: Json = {"schema": _ref(schemas.Error)}
+        if examples := self._values("answer", status=status):
+            content["examples"] = examples
+        return {
+            "description": f"{http.HTTPStatus(status).phrase}. {REFUSALS[status]}",
+            "headers": _refs({**headers.EVERY, **headers.REFUSED, **extra}),
+            "content": {"application/json": content},
+        }
+
+    def _values(self, what: str, status: int = 200, kind: str = "json") -> Json:
+        def fits(example: Example) -> bool:
+            return what == "body" or (example.status, example.kind) == (status, kind)
+
+        return {
+            example.name: {"summary": example.summary, "value": getattr(example, what)}
+            for example in self._examples
+            if fits(example)
+        }
+
+
+def _of_text(schema: Json) -> Json:
+    """A parameter's schema without what a URL cannot say, nor what the parameter itself says."""
+    kept = {name: each for name, each in schema.items() if name not in ("title", "description")}
+    forms = [form for form in kept.pop("anyOf", []) if form != {"type": "null"}]
+    return {**kept, **(forms[0] if len(forms) == 1 else {"anyOf": forms} if forms else {})}
+
+
+def _extras(hint: Any) -> tuple[Any, ...]:
+    return getattr(hint, "__metadata__", ())
+
+
+def _ref(model: type[BaseModel]) -> Json:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+def _refs(named: dict[str, str]) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in named}
+
+
+def _all_headers() -> dict[str, str]:
+    return {**headers.EVERY, **headers.REFUSED, **headers.METERED}
+
+
+def _header(description: str) -> Json:
+    return {"description": description, "schema": {"type": "string"}}

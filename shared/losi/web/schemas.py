@@ -1,0 +1,283 @@
+"""What the endpoints answer. Only openapi.json is made of these models: answers are not validated a
+second time, and no cold start but that of openapi.json loads them.
+
+The tests hold every answer against them (tests/api_description.py).
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from losi.identity.key import MASKED_KEY
+from losi.identity.principal import PERMISSIONS
+
+
+class _Ours(BaseModel):
+    """Wholly ours: no field but these."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class _OpenAIs(BaseModel):
+    """OpenAI's, from a provider: fields that a provider adds are passed on."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class ErrorDetail(_Ours):
+    message: str = Field(description="What was wrong, and what to do.")
+    type: Literal[
+        "invalid_request_error",
+        "authentication_error",
+        "permission_error",
+        "rate_limit_error",
+        "insufficient_quota",
+        "server_error",
+    ]
+    param: str | None = Field(description="The wrong parameter, such as `messages[0].role`.")
+    code: str | None = Field(description="Which mistake of its type it is.")
+
+
+class Error(_Ours):
+    error: ErrorDetail
+
+
+# Chat completions: https://platform.openai.com/docs/api-reference/chat/object
+
+
+class TokenDetails(_OpenAIs):
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
+
+
+class CompletionUsage(_OpenAIs):
+    prompt_tokens: int = Field(description="Input, cached tokens included.")
+    completion_tokens: int = Field(description="Output, reasoning included.")
+    total_tokens: int
+    prompt_tokens_details: TokenDetails | None = None
+    completion_tokens_details: TokenDetails | None = None
+
+
+class CalledFunction(_OpenAIs):
+    name: str
+    arguments: str = Field(description="JSON, as the model wrote it: it may be invalid.")
+
+
+class MadeToolCall(_OpenAIs):
+    id: str
+    type: Literal["function", "custom"]
+    function: CalledFunction | None = None
+
+
+class Thinking(_OpenAIs):
+    """What Claude thought, signed. Send it back unchanged with the results of its tool calls."""
+
+    type: Literal["thinking", "redacted_thinking"]
+
+
+class AssistantMessage(_OpenAIs):
+    role: Literal["assistant"]
+    content: str | None
+    refusal: str | None
+    tool_calls: list[MadeToolCall] = []
+    reasoning_content: str | None = Field(default=None, description="What the model thought.")
+    thinking_blocks: list[Thinking] = []
+
+
+class TokenLogprob(_OpenAIs):
+    token: str
+    logprob: float
+    bytes: list[int] | None
+
+
+class ContentLogprob(TokenLogprob):
+    top_logprobs: list[TokenLogprob]
+
+
+class Logprobs(_OpenAIs):
+    content: list[ContentLogprob] | None
+    refusal: list[ContentLogprob] | None = None
+
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
+
+
+class CompletionChoice(_OpenAIs):
+    index: int
+    message: AssistantMessage
+    finish_reason: FinishReason
+    logprobs: Logprobs | None
+
+
+class ChatCompletion(_OpenAIs):
+    id: str
+    object: Literal["chat.completion"]
+    created: int = Field(description="Unix time in seconds.")
+    model: str = Field(description="The model that was asked for.")
+    choices: list[CompletionChoice]
+    usage: CompletionUsage
+
+
+class FunctionDelta(_OpenAIs):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class ToolCallDelta(_OpenAIs):
+    index: int
+    id: str | None = None
+    type: Literal["function", "custom"] | None = None
+    function: FunctionDelta | None = None
+
+
+class Delta(_OpenAIs):
+    role: Literal["assistant"] | None = None
+    content: str | None = None
+    refusal: str | None = None
+    tool_calls: list[ToolCallDelta] = []
+    reasoning_content: str | None = None
+    thinking_blocks: list[Thinking] = []
+
+
+class ChunkChoice(_OpenAIs):
+    index: int
+    delta: Delta
+    finish_reason: FinishReason | None
+    logprobs: Logprobs | None = None
+
+
+class ChatCompletionChunk(_OpenAIs):
+    """One `data:` line of a stream, before `data: [DONE]`."""
+
+    id: str
+    object: Literal["chat.completion.chunk"]
+    created: int
+    model: str
+    choices: list[ChunkChoice] = Field(description="Empty in the chunk that brings the usage.")
+    usage: CompletionUsage | None = None
+
+
+# Models
+
+
+class Pricing(_Ours):
+    """US dollars per million tokens."""
+
+    input: float
+    output: float
+    cached_input: float | None = Field(default=None, description="Absent: as `input`.")
+    cache_write: float | None = Field(default=None, description="Absent: as `input`.")
+
+
+class PublicModel(_Ours):
+    id: str
+    object: Literal["model"]
+    created: int = Field(description="Unix time in seconds.")
+    owned_by: str
+    description: str
+    features: list[str]
+    context_window: int = Field(description="Tokens of input and output together.")
+    max_output_tokens: int
+    pricing: Pricing
+    shutdown_date: date | None = Field(description="The day the model is shut down.")
+
+
+class ModelList(_Ours):
+    object: Literal["list"]
+    data: list[PublicModel]
+
+
+# API keys
+
+Permission = Annotated[str, Field(json_schema_extra={"enum": list(PERMISSIONS)})]
+
+
+class ApiKey(_Ours):
+    id: str
+    key: str = Field(description=f"`{MASKED_KEY}`, but where the secret is new: shown this once.")
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None = Field(description="To the minute.")
+    permissions: list[Permission]
+    expires_at: datetime | None
+    is_enabled: bool
+    test: Literal[True] | None = Field(default=None, description="On test keys alone.")
+
+
+class RotatedKey(ApiKey):
+    old_key_expires_at: datetime = Field(description="Until when the old secret is good.")
+
+
+class KeyAnswer(_Ours):
+    data: ApiKey
+
+
+class KeysAnswer(_Ours):
+    data: list[ApiKey] | ApiKey = Field(description="One key where an `id` was sent.")
+
+
+class RotatedKeyAnswer(_Ours):
+    data: RotatedKey
+
+
+class KeyDeleted(_Ours):
+    success: Literal[True]
+
+
+# Usage
+
+
+class Counted(_Ours):
+    total_requests: int
+    total_input_tokens: int = Field(description="Cached tokens included.")
+    total_output_tokens: int = Field(description="Reasoning included.")
+
+
+class DayRow(Counted):
+    day: date
+
+
+class GroupedRow(DayRow):
+    total_cached_tokens: int
+    total_reasoning_tokens: int
+    cost_usd: float = Field(description="At the prices of the models list.")
+
+
+class ModelRow(GroupedRow):
+    model: str
+
+
+class KeyRow(GroupedRow):
+    key: str
+
+
+class Summary(Counted):
+    cost_usd: float | None = Field(default=None, description="Where rows are grouped.")
+
+
+class UsageReport(_Ours):
+    usage: list[DayRow] | list[ModelRow] | list[KeyRow] = Field(
+        description="Oldest day first; as the query's `group_by` says."
+    )
+    summary: Summary
+
+
+class UsageAnswer(_Ours):
+    data: UsageReport
+
+
+class UsageCsv(RootModel[str]):
+    """A header line, then the rows of the JSON answer under its names; lines end with CR LF."""
+
+
+class Description(BaseModel):
+    """This document: OpenAPI 3.1, https://spec.openapis.org/oas/v3.1.0"""
+
+    model_config = ConfigDict(extra="allow")
+
+    openapi: Literal["3.1.0"]
+    info: dict[str, Any]
+    paths: dict[str, dict[str, Any]]
+    components: dict[str, dict[str, Any]]

@@ -1,0 +1,52 @@
+"""The one list of endpoints, and the places that must agree with it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from local.table import load_template
+from losi.identity.principal import PERMISSIONS
+from losi.web.endpoints import ENDPOINTS, FUNCTIONS
+
+ROOT = Path(__file__).parents[3]
+
+
+def template_functions() -> dict[str, dict[str, Any]]:
+    """The properties of each function, by its folder."""
+    resources = load_template()["Resources"].values()
+    functions = [each for each in resources if each["Type"] == "AWS::Serverless::Function"]
+    return {Path(each["Properties"]["CodeUri"]).name: each["Properties"] for each in functions}
+
+
+def test_every_function_has_its_folder_and_its_resource() -> None:
+    folders = {path.parent.name for path in ROOT.glob("functions/*/app.py")}
+
+    assert folders == set(FUNCTIONS)
+    assert template_functions().keys() == set(FUNCTIONS)
+
+
+def test_the_template_has_an_event_for_every_path_and_no_others() -> None:
+    routes = {
+        (event["Properties"]["Path"], function, "ResponseTransferMode" in event["Properties"])
+        for function, properties in template_functions().items()
+        for event in properties["Events"].values()
+    }
+
+    assert routes == {(each.path, each.function, each.streams) for each in ENDPOINTS}
+
+
+def test_every_permission_opens_an_endpoint() -> None:
+    assert {each.permission for each in ENDPOINTS} - {None} == set(PERMISSIONS)
+
+
+def test_the_page_about_keys_says_which_permission_opens_what() -> None:
+    page = (ROOT / "docs" / "keys.md").read_text()
+    rows = dict(re.findall(r"^\| `([a-z_.]+)` \| (.*) \|$", page, re.MULTILINE))
+
+    for endpoint in ENDPOINTS:
+        if endpoint.permission:
+            row = rows[endpoint.permission]
+            assert endpoint.method in row
+            assert endpoint.path.replace("+}", "}") in row
