@@ -20,6 +20,7 @@ Types are the specification's ("Common error types"); codes are ours where it na
 """
 
 from collections.abc import Mapping
+from enum import Enum, auto
 from typing import ClassVar
 
 
@@ -128,11 +129,17 @@ class StoreUnavailableError(ServerError):
         super().__init__(message, headers=retry_headers(1))
 
 
-class UpstreamError(ServerError):
-    """The provider failed: it answered something unusable, or refused for reasons of its own.
+class Remedy(Enum):
+    """What may help after an upstream failed. Each but the last includes the next route."""
 
-    `retryable` tells the router whether another attempt or route may do better.
-    """
+    SAME_ROUTE = auto()  # the same once more, after a pause
+    FRESH_CREDENTIALS = auto()  # the same once more, at once, with credentials read again
+    NEXT_ROUTE = auto()
+    NOTHING = auto()  # every route would fail alike
+
+
+class UpstreamError(ServerError):
+    """The provider failed: it answered something unusable, or refused for reasons of its own."""
 
     status = 502
     code = "upstream_error"
@@ -142,12 +149,12 @@ class UpstreamError(ServerError):
         message: str,
         *,
         code: str | None = None,
-        retryable: bool = True,
+        remedy: Remedy = Remedy.SAME_ROUTE,
         retry_after: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message, code=code, headers=headers)
-        self.retryable = retryable
+        self.remedy = remedy
         self.retry_after = retry_after
         if retry_after is not None:
             self.headers.update(retry_headers(retry_after))

@@ -41,7 +41,7 @@ class TestAnswers:
     ) -> None:
         upstream.replies = [Reply.json(recorded.json)]
 
-        answer = await provider(upstream).complete(call())
+        answer = await provider(upstream).prepare(call()).complete()
 
         check_completion(answer)
         blocks = recorded.json["content"]
@@ -53,7 +53,7 @@ class TestAnswers:
     async def test_the_request_goes_out_as_anthropic_wants_it(self, upstream: FakeUpstream) -> None:
         upstream.replies = [Reply.json(cassette("json-plain-02").json)]
 
-        await provider(upstream).complete(call(max_tokens=15))
+        await provider(upstream).prepare(call(max_tokens=15)).complete()
 
         sent = upstream.requests[0]
         assert (sent.method, sent.path) == ("POST", "/v1/messages")
@@ -74,7 +74,7 @@ class TestAnswers:
             {"role": "tool", "tool_call_id": "a", "content": "1"},
         ]
 
-        await provider(upstream).complete(call(messages=history))
+        await provider(upstream).prepare(call(messages=history)).complete()
 
         sent = json.loads(upstream.requests[0].body)
         assert sent["messages"][1]["content"][0]["input"] == {"a": value}
@@ -82,7 +82,7 @@ class TestAnswers:
     async def test_parallel_tool_calls_keep_ids_and_order(self, upstream: FakeUpstream) -> None:
         upstream.replies = [Reply.json(cassette("json-parallel-tools-01").json)]
 
-        choice = (await provider(upstream).complete(call()))["choices"][0]
+        choice = (await provider(upstream).prepare(call()).complete())["choices"][0]
 
         assert choice["finish_reason"] == "tool_calls"
         assert choice["message"]["content"] is None
@@ -97,7 +97,7 @@ class TestAnswers:
     async def test_text_beside_a_tool_call_is_kept(self, upstream: FakeUpstream) -> None:
         upstream.replies = [Reply.json(cassette("json-tool-05").json)]
 
-        message = (await provider(upstream).complete(call()))["choices"][0]["message"]
+        message = (await provider(upstream).prepare(call()).complete())["choices"][0]["message"]
 
         assert message["content"] == "I'll check the current weather in Paris for you."
         assert message["tool_calls"][0]["function"]["arguments"] == '{"location":"Paris"}'
@@ -107,7 +107,7 @@ class TestAnswers:
     ) -> None:
         upstream.replies = [Reply.json(cassette("json-citations-02").json)]
 
-        message = (await provider(upstream).complete(call()))["choices"][0]["message"]
+        message = (await provider(upstream).prepare(call()).complete())["choices"][0]["message"]
 
         cited = message["annotations"][0]["url_citation"]
         assert cited["url"].startswith("https://www.cmegroup.com/")
@@ -126,7 +126,7 @@ class TestAnswers:
     async def test_stop_reasons(self, upstream: FakeUpstream, name: str, reason: str) -> None:
         upstream.replies = [Reply.json(cassette(name).json)]
 
-        answer = await provider(upstream).complete(call())
+        answer = await provider(upstream).prepare(call()).complete()
 
         assert answer["choices"][0]["finish_reason"] == reason
 
@@ -138,7 +138,7 @@ class TestStreams:
     ) -> None:
         upstream.replies = [recorded.reply()]
 
-        chunks = [chunk async for chunk in provider(upstream).stream(call())]
+        chunks = [chunk async for chunk in provider(upstream).prepare(call()).stream()]
 
         plain = completion(assembled_by_anthropic(recorded), created=0)
         assert comparable(accumulate(chunks)) == comparable(plain)
@@ -150,7 +150,7 @@ class TestStreams:
     ) -> None:
         upstream.replies = [recorded.reply()]
 
-        chunks = [chunk async for chunk in provider(upstream).stream(call())]
+        chunks = [chunk async for chunk in provider(upstream).prepare(call()).stream()]
 
         deltas = [chunk["choices"][0]["delta"] for chunk in chunks[:-1]]
         assert ["role" in delta for delta in deltas] == [True] + [False] * (len(deltas) - 1)
@@ -163,7 +163,7 @@ class TestStreams:
         recorded = cassette("stream-parallel-tools-03")
         upstream.replies = [recorded.reply()]
 
-        chunks = [chunk async for chunk in provider(upstream).stream(call())]
+        chunks = [chunk async for chunk in provider(upstream).prepare(call()).stream()]
 
         calls = [
             tool
@@ -179,7 +179,7 @@ class TestStreams:
         recorded = cassette("stream-server-tool-01")
         upstream.replies = [recorded.reply()]
 
-        chunks = [chunk async for chunk in provider(upstream).stream(call())]
+        chunks = [chunk async for chunk in provider(upstream).prepare(call()).stream()]
 
         assert chunks[-1]["usage"]["prompt_tokens"] == 2411  # 1128 at the start
         assert chunks[-1]["usage"]["completion_tokens"] == 145
@@ -189,7 +189,7 @@ class TestStreams:
         recorded = cassette("stream-maxtokens-01")
         upstream.replies = [recorded.reply()]
 
-        chunks = [chunk async for chunk in provider(upstream).stream(call())]
+        chunks = [chunk async for chunk in provider(upstream).prepare(call()).stream()]
 
         assert chunks[-1]["usage"]["prompt_tokens"] == 18 + 1031
         assert chunks[-1]["usage"]["prompt_tokens_details"]["cache_write_tokens"] == 1031
@@ -206,7 +206,7 @@ class TestStreams:
 
         upstream.replies = [Reply.sse(body())]
 
-        async for chunk in provider(upstream).stream(call()):
+        async for chunk in provider(upstream).prepare(call()).stream():
             taken.append(chunk)
             passed_on.set()
 
@@ -220,12 +220,12 @@ class TestThinking:
         """Given an answer with thinking, when it is sent back, then Anthropic gets its blocks."""
         recorded = cassette("json-thinking-03").json
         upstream.replies = [Reply.json(recorded)]
-        answer = await provider(upstream).complete(call())
+        answer = await provider(upstream).prepare(call()).complete()
         message = answer["choices"][0]["message"]
         assert message["reasoning_content"].startswith("Let me count")
 
         history = [{"role": "user", "content": "r?"}, message, {"role": "user", "content": "Sure?"}]
-        await provider(upstream).complete(call(messages=history))
+        await provider(upstream).prepare(call(messages=history)).complete()
 
         assert upstream.requests[1].json["messages"][1]["content"] == recorded["content"]
 
@@ -235,7 +235,7 @@ class TestThinking:
         recorded = cassette("stream-redacted-thinking-01")
         upstream.replies = [recorded.reply()]
 
-        chunks = [chunk async for chunk in provider(upstream).stream(call())]
+        chunks = [chunk async for chunk in provider(upstream).prepare(call()).stream()]
 
         message = accumulate(chunks)["choices"][0]["message"]
         kinds = [block["type"] for block in message["thinking_blocks"]]

@@ -23,7 +23,7 @@ class TestRefusals:
         upstream.replies = [Reply.json(recorded.json, 401)]
 
         with pytest.raises(UpstreamUnavailableError) as caught:
-            await provider(upstream).complete(call())
+            await provider(upstream).prepare(call()).complete()
 
         assert caught.value.code == "upstream_credentials"
         assert "x-api-key" not in caught.value.message
@@ -33,7 +33,7 @@ class TestRefusals:
         upstream.replies = [Reply.json(recorded.json, 404)]
 
         with pytest.raises(UpstreamError) as caught:
-            await anext(provider(upstream).stream(call()))
+            await anext(provider(upstream).prepare(call()).stream())
 
         assert caught.value.code == "upstream_model_not_found"
 
@@ -48,7 +48,7 @@ class TestRefusals:
         ]
 
         with pytest.raises(InvalidRequestError) as caught:
-            await provider(upstream).complete(call(messages=messages))
+            await provider(upstream).prepare(call(messages=messages)).complete()
 
         assert caught.value.param == "messages[1].content"
         assert caught.value.message == (
@@ -91,7 +91,7 @@ class TestRefusals:
         upstream.replies = [Reply.sse([start, error])]
 
         with pytest.raises(UpstreamUnavailableError):
-            await anext(provider(upstream).stream(call()))
+            await anext(provider(upstream).prepare(call()).stream())
 
     @pytest.mark.parametrize("cut", [True, False], ids=["connection lost", "clean end"])
     async def test_a_stream_without_its_end_is_incomplete(
@@ -102,7 +102,7 @@ class TestRefusals:
         chunks = []
 
         with pytest.raises(UpstreamError) as caught:
-            async for chunk in provider(upstream).stream(call()):
+            async for chunk in provider(upstream).prepare(call()).stream():
                 chunks.append(chunk)
 
         assert caught.value.code == "upstream_incomplete"
@@ -114,7 +114,7 @@ class TestRefusals:
         chunks = []
 
         with pytest.raises(UpstreamError):
-            async for chunk in provider(upstream).stream(call()):
+            async for chunk in provider(upstream).prepare(call()).stream():
                 chunks.append(chunk)
 
         assert chunks[-1]["usage"]["total_tokens"] == 22
@@ -136,7 +136,7 @@ class TestRefusals:
         upstream.replies = [reply]
 
         with pytest.raises(UpstreamError) as plain:
-            await provider(upstream).complete(call())
+            await provider(upstream).prepare(call()).complete()
         streamed = await failure(provider(upstream))
 
         assert plain.value.code == streamed.code == "upstream_malformed"
@@ -163,6 +163,6 @@ class TestRefusals:
 
 async def failure(provider: AnthropicMessages) -> LosiError:
     with pytest.raises(LosiError) as caught:
-        async for _ in provider.stream(call()):
+        async for _ in provider.prepare(call()).stream():
             pass
     return caught.value

@@ -18,7 +18,7 @@ from botocore.stub import Stubber
 from openai.types.chat import ChatCompletion
 
 from losi.catalogue.models import Route
-from losi.errors import InvalidRequestError, UpstreamError
+from losi.errors import InvalidRequestError, Remedy, UpstreamError
 from losi.upstream.bedrock.client import BedrockConverse, bedrock_client
 from losi.upstream.bedrock.errors import translate_error
 from losi.upstream.format import UpstreamCall
@@ -66,14 +66,14 @@ async def bedrock() -> AsyncGenerator[BedrockServer]:
 
 async def complete(provider: BedrockConverse, stubber: Stubber, response: Json) -> Json:
     stubber.add_response("converse", response)
-    completion = await provider.complete(call())
+    completion = await provider.prepare(call()).complete()
     ChatCompletion.model_validate(completion, strict=True)
     return completion
 
 
 def asked(bedrock: BedrockServer) -> asyncio.Task[Json]:
     """A call that is on its way."""
-    return asyncio.create_task(BedrockConverse(lambda: bedrock.client).complete(call()))
+    return asyncio.create_task(BedrockConverse(lambda: bedrock.client).prepare(call()).complete())
 
 
 class TestAnswers:
@@ -94,7 +94,7 @@ class TestAnswers:
             {"role": "user", "content": "hello"},
         ]
 
-        completion = await provider.complete(call(messages=messages, temperature=0.5))
+        completion = await provider.prepare(call(messages=messages, temperature=0.5)).complete()
 
         assert completion["choices"] == [
             {
@@ -165,9 +165,9 @@ class TestAnswers:
             },
         )
         tools = [{"type": "function", "function": {"name": "now"}}]
-        await provider.complete(
+        await provider.prepare(
             call(messages=history, tools=tools, reasoning_effort="medium", max_tokens=4000)
-        )
+        ).complete()
 
     async def test_cached_tokens_are_part_of_the_prompt(
         self, provider: BedrockConverse, stubber: Stubber
@@ -219,18 +219,18 @@ class TestAnswers:
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        ("error_type", "sent", "status", "code", "retryable"),
+        ("error_type", "sent", "status", "code", "remedy"),
         [
-            ("ThrottlingException", 429, 503, "upstream_rate_limited", True),
-            ("ServiceUnavailableException", 503, 503, "upstream_overloaded", True),
-            ("ModelNotReadyException", 429, 503, "upstream_overloaded", True),
-            ("ModelTimeoutException", 408, 504, "upstream_timeout", True),
-            ("ModelErrorException", 424, 502, "upstream_error", True),
-            ("InternalServerException", 500, 502, "upstream_error", True),
-            ("AccessDeniedException", 403, 503, "upstream_credentials", True),
-            ("ExpiredTokenException", 403, 503, "upstream_credentials", True),
-            ("ResourceNotFoundException", 404, 502, "upstream_model_not_found", True),
-            ("SomethingNewException", 500, 502, "upstream_error", True),
+            ("ThrottlingException", 429, 503, "upstream_rate_limited", Remedy.SAME_ROUTE),
+            ("ServiceUnavailableException", 503, 503, "upstream_overloaded", Remedy.SAME_ROUTE),
+            ("ModelNotReadyException", 429, 503, "upstream_overloaded", Remedy.SAME_ROUTE),
+            ("ModelTimeoutException", 408, 504, "upstream_timeout", Remedy.SAME_ROUTE),
+            ("ModelErrorException", 424, 502, "upstream_error", Remedy.SAME_ROUTE),
+            ("InternalServerException", 500, 502, "upstream_error", Remedy.SAME_ROUTE),
+            ("AccessDeniedException", 403, 503, "upstream_credentials", Remedy.FRESH_CREDENTIALS),
+            ("ExpiredTokenException", 403, 503, "upstream_credentials", Remedy.FRESH_CREDENTIALS),
+            ("ResourceNotFoundException", 404, 502, "upstream_model_not_found", Remedy.NEXT_ROUTE),
+            ("SomethingNewException", 500, 502, "upstream_error", Remedy.SAME_ROUTE),
         ],
     )
     async def test_each_of_bedrocks_errors(
@@ -240,14 +240,14 @@ class TestRefusals:
         sent: int,
         status: int,
         code: str,
-        retryable: bool,
+        remedy: Remedy,
     ) -> None:
         answering = asked(bedrock)
         await (await bedrock.exchange()).refuse(sent, error_type, "arn:aws:x:1:secret words")
         with pytest.raises(UpstreamError) as caught:
             await answering
         assert (caught.value.status, caught.value.code) == (status, code)
-        assert caught.value.retryable is retryable
+        assert caught.value.remedy is remedy
         assert "secret" not in caught.value.message
 
     @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ class TestRefusals:
     ) -> None:
         stubber.add_client_error("converse", "ValidationException", message, 400)
         with pytest.raises(InvalidRequestError) as caught:
-            await provider.complete(call())
+            await provider.prepare(call()).complete()
         assert (caught.value.message, caught.value.param) == (message, param)
         assert caught.value.code == code
 
@@ -275,7 +275,7 @@ class TestRefusals:
         words = "Bad content for arn:aws:bedrock:us-east-1:123456789012:prompt/ABC"
         stubber.add_client_error("converse", "ValidationException", words, 400)
         with pytest.raises(InvalidRequestError) as caught:
-            await provider.complete(call())
+            await provider.prepare(call()).complete()
         assert caught.value.message == "Bad content for (resource)"
 
     async def test_a_model_id_that_bedrock_refuses_is_the_operators_matter(
@@ -284,7 +284,7 @@ class TestRefusals:
         words = "The provided model identifier is invalid."
         stubber.add_client_error("converse", "ValidationException", words, 400)
         with pytest.raises(UpstreamError) as caught:
-            await provider.complete(call())
+            await provider.prepare(call()).complete()
         assert caught.value.code == "upstream_model_not_found"
 
     @pytest.mark.parametrize("missing", [NoCredentialsError(), NoRegionError()])
@@ -293,13 +293,13 @@ class TestRefusals:
             raise missing
 
         with pytest.raises(UpstreamError) as caught:
-            await BedrockConverse(client).complete(call())
+            await BedrockConverse(client).prepare(call()).complete()
         assert (caught.value.status, caught.value.code) == (503, "upstream_credentials")
 
     async def test_an_endpoint_that_does_not_answer(self) -> None:
         client = bedrock_server.client("http://127.0.0.1:1")
         with pytest.raises(UpstreamError) as caught:
-            await BedrockConverse(lambda: client).complete(call())
+            await BedrockConverse(lambda: client).prepare(call()).complete()
         assert (caught.value.status, caught.value.code) == (503, "upstream_unavailable")
         client.close()
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from losi.catalogue.providers import providers
 from losi.errors import InvalidRequestError
 from losi.upstream.bedrock.messages import MAX_IMAGE_BYTES, tool_use_id
 from losi.upstream.bedrock.request import NO_TOOL, left_out
@@ -283,9 +282,11 @@ class TestParameters:
         assert "JSON object" in request["system"][-1]["text"]
         assert "system" not in translated(response_format={"type": "text"})
 
-    def test_what_the_provider_row_calls_unsupported_changes_nothing(self) -> None:
-        unsupported = providers()["bedrock"].unsupported_parameters
-        assert translated(**{name: "x" for name in unsupported}) == translated()
+    @pytest.mark.parametrize("name", ["seed", "logit_bias", "user", "store", "frequency_penalty"])
+    def test_what_converse_has_no_place_for_is_not_sent_and_told(self, name: str) -> None:
+        request = translated(**{name: "x"})
+        assert request == translated()
+        assert left_out({"model": CLAUDE, name: "x"}, request) == {name}
 
     @pytest.mark.parametrize(
         ("body", "told"),

@@ -11,7 +11,7 @@ import pytest
 from openai.types.chat import ChatCompletionChunk
 
 from losi.catalogue.models import Route
-from losi.errors import InvalidRequestError, UpstreamError
+from losi.errors import InvalidRequestError, Remedy, UpstreamError
 from losi.upstream.bedrock.client import READ_AHEAD, BedrockConverse
 from losi.upstream.format import UpstreamCall
 from tests.contract.bedrock_server import BedrockServer, event_frame, exception_frame
@@ -77,7 +77,7 @@ async def collect(
     chunks = [] if into is None else into
     playing = asyncio.create_task(bedrock.play(*events))
     try:
-        async for chunk in provider.stream(call()):
+        async for chunk in provider.prepare(call()).stream():
             ChatCompletionChunk.model_validate(chunk, strict=True)
             chunks.append(chunk)
     finally:
@@ -142,7 +142,7 @@ class TestWhatIsStreamed:
     async def test_every_event_arrives_before_the_next_is_sent(
         self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
-        async with aclosing(provider.stream(call())) as chunks:
+        async with aclosing(provider.prepare(call()).stream()) as chunks:
             first = asyncio.ensure_future(anext(chunks))
             exchange = await bedrock.exchange()
             await exchange.begin()
@@ -192,7 +192,7 @@ class TestWhatIsStreamed:
         fake: Any = SimpleNamespace(converse_stream=lambda **_: {"stream": Endless()})
 
         # then: however the threads are scheduled, the lead over the reader is bounded
-        async with aclosing(BedrockConverse(lambda: fake).stream(call())) as chunks:
+        async with aclosing(BedrockConverse(lambda: fake).prepare(call()).stream()) as chunks:
             for seen in range(1, READ_AHEAD * 3):
                 await anext(chunks)
                 assert taken <= seen + READ_AHEAD + 1
@@ -201,7 +201,7 @@ class TestWhatIsStreamed:
         self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
         playing = asyncio.create_task(bedrock.play(START, text("x"), end(), METADATA))
-        async for _ in provider.stream(call(max_tokens=5, stop="END")):
+        async for _ in provider.prepare(call(max_tokens=5, stop="END")).stream():
             pass
         sent = await playing
         assert sent["messages"] == [{"role": "user", "content": [{"text": "hello"}]}]
@@ -243,7 +243,7 @@ class TestHowItBreaks:
         with pytest.raises(UpstreamError) as caught:
             await collect(provider, bedrock, START, failure, into=seen)
         assert seen == []
-        assert caught.value.retryable
+        assert caught.value.remedy is Remedy.SAME_ROUTE
 
     @pytest.mark.parametrize("clean", [True, False], ids=["clean end", "cut off"])
     async def test_a_stream_without_its_end_is_incomplete(
@@ -260,7 +260,7 @@ class TestHowItBreaks:
 
         playing = asyncio.create_task(play())
         with pytest.raises(UpstreamError) as caught:
-            async for _ in provider.stream(call()):
+            async for _ in provider.prepare(call()).stream():
                 pass
         await playing
         assert caught.value.code == "upstream_incomplete"
@@ -296,7 +296,9 @@ class TestHowItBreaks:
         self, provider: BedrockConverse
     ) -> None:
         with pytest.raises(InvalidRequestError) as caught:
-            await anext(provider.stream(call(messages=[{"role": "user", "content": " "}])))
+            await anext(
+                provider.prepare(call(messages=[{"role": "user", "content": " "}])).stream()
+            )
         assert caught.value.param == "messages[0].content"
 
 
@@ -305,7 +307,7 @@ class TestHangingUp:
         self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
         # given: one chunk was read, and Bedrock says nothing more
-        chunks = provider.stream(call())
+        chunks = provider.prepare(call()).stream()
         first = asyncio.ensure_future(anext(chunks))
         exchange = await bedrock.exchange()
         await exchange.begin()
@@ -321,7 +323,7 @@ class TestHangingUp:
     async def test_cancelling_a_wait_for_the_first_chunk(
         self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
-        waiting = asyncio.ensure_future(anext(provider.stream(call())))
+        waiting = asyncio.ensure_future(anext(provider.prepare(call()).stream()))
         exchange = await bedrock.exchange()
         await exchange.begin()
         await exchange.send(START)
@@ -334,7 +336,7 @@ class TestHangingUp:
         self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
         # given: the request is out and no byte of the answer is there
-        waiting = asyncio.ensure_future(anext(provider.stream(call())))
+        waiting = asyncio.ensure_future(anext(provider.prepare(call()).stream()))
         exchange = await bedrock.exchange()
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -359,7 +361,7 @@ class TestHangingUp:
                 loop.call_soon_threadsafe(closed.set)
 
         fake: Any = SimpleNamespace(converse_stream=lambda **_: {"stream": Deaf()})
-        chunks = BedrockConverse(lambda: fake).stream(call())
+        chunks = BedrockConverse(lambda: fake).prepare(call()).stream()
         await anext(chunks)
 
         # then: the caller is free at once, and the stream is closed when it moves

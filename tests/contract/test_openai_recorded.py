@@ -20,6 +20,7 @@ from losi.dialects.openai import envelope
 from losi.errors import InvalidRequestError, LosiError, UpstreamError
 from losi.upstream.format import Json, UpstreamCall
 from losi.upstream.openai.chat import OpenAIChat, request_body
+from losi.upstream.registry import Settings
 from tests.contract.cassettes import Cassette, load
 from tests.fake_upstream import FakeUpstream, Reply
 
@@ -46,7 +47,7 @@ async def upstream() -> AsyncIterator[FakeUpstream]:
 
 
 def provider(upstream: FakeUpstream, provider: str = "openai") -> OpenAIChat:
-    return OpenAIChat(providers()[provider], upstream.url + "/v1", "sk-upstream")
+    return OpenAIChat(providers()[provider], Settings(upstream.url + "/v1", "sk-upstream"))
 
 
 def relay() -> ChunkStream:
@@ -55,7 +56,7 @@ def relay() -> ChunkStream:
 
 async def streamed(upstream: FakeUpstream, reply: Reply) -> list[Json]:
     upstream.replies = [reply]
-    async with aclosing(provider(upstream).stream(CALL)) as chunks:
+    async with aclosing(provider(upstream).prepare(CALL).stream()) as chunks:
         return [chunk async for chunk in chunks]
 
 
@@ -109,7 +110,7 @@ async def test_a_recorded_answer_reaches_the_sdk_whole(
 ) -> None:
     upstream.replies = [cassette.reply()]
 
-    answer = await provider(upstream).complete(CALL)
+    answer = await provider(upstream).prepare(CALL).complete()
     usage = completion_usage(answer, 1)
     public = public_completion(answer, "chatcmpl-1", 1, "gpt-4o")
 
@@ -151,7 +152,7 @@ async def test_a_recorded_refusal_becomes_ours(
     upstream.replies = [load(folder, f"{stem}.json")[0].reply()]
 
     with pytest.raises(LosiError) as caught:
-        await provider(upstream).complete(CALL)
+        await provider(upstream).prepare(CALL).complete()
 
     assert caught.value.status == status
     assert message in caught.value.message
@@ -229,7 +230,7 @@ async def test_an_answer_that_failed_half_way_never_looks_whole(
 
     upstream.replies = [Reply.json({"choices": [{"message": {}, "finish_reason": reason}]})]
     with pytest.raises(UpstreamError, match="before it was complete"):
-        await provider(upstream).complete(CALL)
+        await provider(upstream).prepare(CALL).complete()
 
 
 @pytest.mark.parametrize(
@@ -243,7 +244,7 @@ async def test_geminis_errors_stand_in_a_list_and_a_bad_key_is_a_400(
     upstream.replies = [Reply.json([{"error": error}], status=400)]
 
     with pytest.raises(LosiError) as caught:
-        await provider(upstream, "gemini").complete(CALL)
+        await provider(upstream, "gemini").prepare(CALL).complete()
 
     assert caught.value.status == status
     assert (message in caught.value.message) == (status == 400)
@@ -263,14 +264,14 @@ async def test_half_an_answer_is_the_upstreams_fault(reply: Reply, upstream: Fak
     upstream.replies = [reply]
 
     with pytest.raises(UpstreamError):
-        await provider(upstream).complete(CALL)
+        await provider(upstream).prepare(CALL).complete()
 
 
 async def test_a_provider_that_is_not_there_is_unavailable() -> None:
-    nowhere = OpenAIChat(providers()["openai"], "http://127.0.0.1:1/v1", "k")
+    nowhere = OpenAIChat(providers()["openai"], Settings("http://127.0.0.1:1/v1", "k"))
 
     with pytest.raises(UpstreamError) as caught:
-        await nowhere.complete(CALL)
+        await nowhere.prepare(CALL).complete()
 
     assert (caught.value.status, caught.value.code) == (503, "upstream_unreachable")
 
@@ -279,7 +280,7 @@ async def test_the_wait_that_a_provider_asks_for_is_kept(upstream: FakeUpstream)
     upstream.replies = [Reply.json({"error": {}}, status=429, retry_after="7")]
 
     with pytest.raises(UpstreamError) as caught:
-        await provider(upstream).complete(CALL)
+        await provider(upstream).prepare(CALL).complete()
 
     assert caught.value.retry_after == 7
     assert caught.value.headers["retry-after"] == "7"
@@ -290,7 +291,7 @@ async def test_the_callers_own_mistake_keeps_the_providers_words(upstream: FakeU
     upstream.replies = [Reply.json({"error": error}, status=400)]
 
     with pytest.raises(InvalidRequestError) as caught:
-        await provider(upstream).complete(CALL)
+        await provider(upstream).prepare(CALL).complete()
 
     assert (caught.value.message, caught.value.param) == ("too hot", "temperature")
 
@@ -302,7 +303,7 @@ async def test_a_code_that_is_a_number_and_none_written_out_are_not_passed_on(
     upstream.replies = [Reply.json({"error": error}, status=400)]
 
     with pytest.raises(InvalidRequestError) as caught:
-        await provider(upstream).complete(CALL)
+        await provider(upstream).prepare(CALL).complete()
 
     assert envelope(caught.value)["error"] == {
         "message": "no",
@@ -318,7 +319,7 @@ async def test_closing_the_stream_hangs_up_on_the_provider(upstream: FakeUpstrea
         await asyncio.Event().wait()
 
     upstream.replies = [Reply.sse(silent_after_one())]
-    chunks = provider(upstream).stream(CALL)
+    chunks = provider(upstream).prepare(CALL).stream()
     await anext(chunks)
     await chunks.aclose()
 
@@ -376,7 +377,7 @@ def test_names_of_participants_are_not_sent_to_groq_which_refuses_them() -> None
 async def test_azure_gets_its_key_in_its_own_header(upstream: FakeUpstream) -> None:
     upstream.replies = [ANSWERS[0].reply()]
 
-    await provider(upstream, "azure").complete(CALL)
+    await provider(upstream, "azure").prepare(CALL).complete()
 
     assert upstream.requests[0].headers["api-key"] == "sk-upstream"
     assert "authorization" not in upstream.requests[0].headers

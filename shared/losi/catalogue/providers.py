@@ -1,4 +1,4 @@
-"""Providers: rows of providers.toml, with their credentials from the environment or the secret."""
+"""Providers: who answers requests, as rows of providers.toml."""
 
 import tomllib
 from functools import cache
@@ -18,6 +18,7 @@ class Provider(BaseModel):
     format: Literal["openai", "anthropic", "bedrock", "sandbox"]
     base_url: str | None = None
     base_url_variable: str | None = None
+    region_variable: str | None = None
     key_variable: str | None = None
     key_header: Literal["authorization", "api-key", "x-api-key"] = "authorization"
     key_optional: bool = False
@@ -27,6 +28,11 @@ class Provider(BaseModel):
     native_n: bool = True
     refused_message_fields: frozenset[str] = frozenset()
     unsupported_parameters: frozenset[str] = frozenset()
+
+    @property
+    def credentials(self) -> str:
+        """Where its credentials are, for the operator's log."""
+        return self.key_variable or "the function's IAM role"
 
 
 def parse_providers(text: str) -> dict[str, Provider]:

@@ -101,7 +101,6 @@ class _Work:
             self.request.body.keys(),
             request_id,
             deadline,
-            self.request.n,
         )
 
 

@@ -14,6 +14,7 @@ from losi.errors import (
     PermissionDeniedError,
     QuotaExceededError,
     RateLimitError,
+    Remedy,
     RequestTooLargeError,
     ServerError,
     StoreUnavailableError,
@@ -27,20 +28,17 @@ _ASKED = "The sandbox gives this error because a directive in the last user mess
 
 def directed_error(name: str, retry_after: float) -> LosiError:
     """The error of that name; `retry_after` (seconds) is for those that pass by themselves."""
-    error = ERRORS[name](retry_after)
-    if isinstance(error, UpstreamError):
-        error.retryable = False
-    return error
+    return ERRORS[name](retry_after)
 
 
 def broken_stream() -> UpstreamError:
-    error = incomplete(PROVIDER)
-    error.retryable = False
-    return error
+    return incomplete(PROVIDER, remedy=Remedy.NOTHING)
 
 
 def _upstream(status: int) -> Callable[[float], LosiError]:
-    return lambda retry_after: upstream_error(status, PROVIDER, retry_after=retry_after)
+    return lambda retry_after: upstream_error(
+        status, PROVIDER, retry_after=retry_after, remedy=Remedy.NOTHING
+    )
 
 
 #: Documented statuses by number, and by name those that share one.

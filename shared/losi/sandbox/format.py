@@ -7,6 +7,7 @@ behind it and without a state. docs/sandbox.md describes it for callers.
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
 from typing import Any
 
@@ -25,15 +26,27 @@ _FRAGMENT = 12
 _Choice = dict[str, Any]
 
 
+Sleep = Callable[[float], Awaitable[None]]
+
+
 class Sandbox:
     """Answers from the request alone; `sleep` is what delay directives wait with."""
 
-    native_n = True
-
-    def __init__(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(self, sleep: Sleep = asyncio.sleep) -> None:
         self._sleep = sleep
 
-    async def complete(self, call: UpstreamCall) -> Json:
+    def prepare(self, call: UpstreamCall) -> "SandboxExchange":
+        return SandboxExchange(call, self._sleep)
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxExchange:
+    _call: UpstreamCall
+    _sleep: Sleep
+    left_out: frozenset[str] = frozenset()
+
+    async def complete(self) -> Json:
+        call = self._call
         directives = read(last_user_text(call.body))
         await self._sleep(directives.first_chunk_delay + directives.delay)
         if directives.break_after is not None:
@@ -49,7 +62,8 @@ class Sandbox:
             **({"usage": made.usage.to_openai()} if made.usage else {}),
         }
 
-    async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
+    async def stream(self) -> AsyncGenerator[Json]:
+        call = self._call
         directives = read(last_user_text(call.body))
         await self._sleep(directives.first_chunk_delay)
         if directives.error is not None and directives.error_after is None:

@@ -6,27 +6,39 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+from losi.catalogue.providers import providers
 from losi.metering.usage import Usage, from_openai
-from losi.upstream.format import Format, UpstreamCall
+from losi.upstream.format import Exchange, Format, UpstreamCall
 
 Json = dict[str, Any]
 
 
+def prepare(upstream: Format, call: UpstreamCall) -> Exchange:
+    """The exchange for a call; n side by side where the provider does not take `n` itself."""
+    if providers()[call.route.provider].native_n:
+        return upstream.prepare(call)
+    body = dict(call.body)
+    n = body.pop("n", None) or 1
+    single = upstream.prepare(replace(call, body=body))
+    return single if n == 1 else FanOut(single, n)
+
+
 class FanOut:
-    """A provider that asks another n times. When one call fails, so do all: the first error.
+    """An exchange held n times. When one call fails, so do all, with the first error.
 
     Usage is the sum of the calls', prompt included: that is what the provider bills.
     """
 
-    native_n = True
-
-    def __init__(self, upstream: Format, n: int) -> None:
-        self._upstream = upstream
+    def __init__(self, single: Exchange, n: int) -> None:
+        self._single = single
         self._n = n
 
-    async def complete(self, call: UpstreamCall) -> Json:
-        single = _single(call)
-        tasks = [asyncio.ensure_future(self._upstream.complete(single)) for _ in range(self._n)]
+    @property
+    def left_out(self) -> frozenset[str]:
+        return self._single.left_out
+
+    async def complete(self) -> Json:
+        tasks = [asyncio.ensure_future(self._single.complete()) for _ in range(self._n)]
         try:
             answers = await asyncio.gather(*tasks)
         finally:
@@ -40,14 +52,14 @@ class FanOut:
         merged["usage"] = _sum([answer.get("usage") for answer in answers])
         return merged
 
-    async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
+    async def stream(self) -> AsyncGenerator[Json]:
         # room for a few chunks of each: a slow reader holds back the providers, not our memory
         queue: asyncio.Queue[Json | BaseException | None] = asyncio.Queue(maxsize=4 * self._n)
         usages: list[Json | None] = [None] * self._n
 
         async def pump(index: int) -> None:
             try:
-                async with aclosing(self._upstream.stream(_single(call))) as chunks:
+                async with aclosing(self._single.stream()) as chunks:
                     async for chunk in chunks:
                         usages[index] = chunk.pop("usage", None) or usages[index]
                         for choice in chunk["choices"]:
@@ -73,10 +85,6 @@ class FanOut:
                 yield {"choices": [], "usage": total}
         finally:
             await _cancel(tasks)
-
-
-def _single(call: UpstreamCall) -> UpstreamCall:
-    return replace(call, body={name: v for name, v in call.body.items() if name != "n"})
 
 
 def _sum(usages: list[Json | None]) -> Json | None:

@@ -1,17 +1,18 @@
-"""The provider protocol, and how an upstream's refusals become ours.
+"""What speaks to upstreams implements, and how an upstream's refusals become ours.
 
 The canonical form is OpenAI's chat completion JSON: request, response and chunk are plain dicts
 that were validated at the edge, so that fields we do not know pass through untouched.
 """
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 from losi.catalogue.models import Route
 from losi.errors import (
     InvalidRequestError,
     LosiError,
+    Remedy,
     RequestTooLargeError,
     UpstreamError,
     UpstreamTimeoutError,
@@ -23,34 +24,81 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class UpstreamCall:
-    """One attempt on one route.
+    """One request for one route.
 
     `body` is OpenAI's request with `model` set to the upstream's name for it and without
-    `stream` and `stream_options`, which the provider sets as it needs. Not to be mutated.
+    `stream` and `stream_options`, which the format sets as it needs. Not to be mutated.
     """
 
     body: Json
     route: Route
     request_id: str
-    #: Filled by the provider: parameters it left out because others in this request exclude them.
-    left_out: set[str] = field(default_factory=set)
+
+
+class Exchange(Protocol):
+    """A request in the upstream's own words, ready to be sent, any number of times.
+
+    Both calls raise a LosiError when the upstream fails. `stream` yields OpenAI chunks as they
+    arrive; the last one with choices carries the finish_reason, and a chunk with `usage` comes at
+    the end whenever the upstream reports it. A stream that ends without the upstream's own mark of
+    the end raises `UpstreamError` with code `upstream_incomplete`: a truncated answer must never
+    look complete.
+    """
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Parameters not sent: the format has no place for them, or others exclude them."""
+
+    async def complete(self) -> Json: ...
+
+    def stream(self) -> AsyncGenerator[Json]: ...
 
 
 class Format(Protocol):
-    """Answers chat completions. Both calls raise a LosiError when the upstream fails.
+    """Speaks one wire format to one provider."""
 
-    `stream` yields OpenAI chunks as they arrive; the last one with choices carries the
-    finish_reason, and a chunk with `usage` comes at the end whenever the upstream tells it.
-    An upstream that ends without its own end-of-stream mark raises `UpstreamError` with code
-    `upstream_incomplete`: a truncated answer must never look whole.
-    """
+    def prepare(self, call: UpstreamCall) -> Exchange:
+        """Translates, without I/O. Raises InvalidRequestError for what the format cannot say."""
 
-    #: Whether the upstream takes `n` > 1 itself; otherwise the caller asks n times.
-    native_n: bool
 
-    async def complete(self, call: UpstreamCall) -> Json: ...
+class _Failure(NamedTuple):
+    kind: type[UpstreamError]
+    code: str | None
+    words: str
+    remedy: Remedy = Remedy.SAME_ROUTE
 
-    def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]: ...
+
+_CREDENTIALS = _Failure(
+    UpstreamUnavailableError,
+    "upstream_credentials",
+    "This model is not available right now. The reason is in the operator's log.",
+    Remedy.FRESH_CREDENTIALS,
+)
+_TOO_SLOW = _Failure(UpstreamTimeoutError, None, "{} took too long. Try again.")
+_OVERLOADED = _Failure(
+    UpstreamUnavailableError, "upstream_overloaded", "{} is overloaded. Try again in a moment."
+)
+#: Statuses that do not blame the caller's request.
+_FAILURES = {
+    401: _CREDENTIALS,
+    403: _CREDENTIALS,
+    404: _Failure(
+        UpstreamError,
+        "upstream_model_not_found",
+        "{} does not know the model.",
+        Remedy.NEXT_ROUTE,
+    ),
+    408: _TOO_SLOW,
+    409: _OVERLOADED,
+    429: _Failure(
+        UpstreamUnavailableError,
+        "upstream_rate_limited",
+        "{} is rate limiting this platform. Try again in a moment.",
+    ),
+    503: _OVERLOADED,
+    504: _TOO_SLOW,
+    529: _OVERLOADED,  # https://platform.claude.com/docs/en/api/errors
+}
 
 
 def upstream_error(
@@ -61,45 +109,29 @@ def upstream_error(
     param: str | None = None,
     code: str | None = None,
     retry_after: float | None = None,
+    remedy: Remedy | None = None,
 ) -> LosiError:
-    """What a provider's HTTP refusal means for our caller.
+    """What a provider's HTTP refusal means for our caller, and what helps (unless `remedy` says).
 
     Only refusals of the caller's own request (400, 413, 422) carry the provider's words: those of
     401 and 403 speak of our credentials, and those of the rest of our account.
     """
     if status in (400, 422):
-        return InvalidRequestError(
-            message or f"{provider} refused the request as malformed.", param=param, code=code
-        )
+        message = message or f"{provider} refused the request as malformed."
+        return InvalidRequestError(message, param=param, code=code)
     if status == 413:
         return RequestTooLargeError(message or f"The request is too large for {provider}.")
-    if status in (401, 403):
-        return UpstreamUnavailableError(
-            "This model is not available right now. The operator has been told why.",
-            code="upstream_credentials",
-        )
-    if status == 404:
-        return UpstreamError(
-            f"{provider} does not know the model.", code="upstream_model_not_found"
-        )
-    if status in (408, 504):
-        return UpstreamTimeoutError(
-            f"{provider} took too long. Try again.", retry_after=retry_after
-        )
-    if status == 429:
-        return UpstreamUnavailableError(
-            f"{provider} is rate limiting this platform. Try again in a moment.",
-            code="upstream_rate_limited",
-            retry_after=retry_after,
-        )
-    if status in (409, 503, 529):
-        return UpstreamUnavailableError(
-            f"{provider} is overloaded. Try again in a moment.",
-            code="upstream_overloaded",
-            retry_after=retry_after,
-        )
-    return UpstreamError(
-        f"{provider} failed with status {status}. Try again.", retryable=status >= 500
+    failure = _FAILURES.get(status) or _Failure(
+        UpstreamError,
+        None,
+        f"{{}} failed with status {status}. Try again.",
+        Remedy.SAME_ROUTE if status >= 500 else Remedy.NOTHING,
+    )
+    return failure.kind(
+        failure.words.format(provider),
+        code=failure.code,
+        remedy=remedy or failure.remedy,
+        retry_after=retry_after,
     )
 
 
@@ -123,9 +155,10 @@ def malformed(provider: str) -> UpstreamError:
     )
 
 
-def incomplete(provider: str) -> UpstreamError:
+def incomplete(provider: str, *, remedy: Remedy = Remedy.SAME_ROUTE) -> UpstreamError:
     """The upstream's stream ended before it said that it was done."""
     return UpstreamError(
         f"{provider} ended the stream before it was complete. Try again.",
         code="upstream_incomplete",
+        remedy=remedy,
     )

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -36,58 +37,75 @@ def http_client() -> httpx.AsyncClient:
     return client
 
 
-async def post_json(
-    url: str, headers: Mapping[str, str], body: Json, route: Route, provider: str, refusal: Refusal
-) -> Json:
-    """POST and read a JSON object. Raises a LosiError for whatever goes wrong."""
-    async with _post(url, headers, body, route, provider, refusal) as response:
-        answer = await _read_json(response)
-    if answer is None:
-        raise malformed(provider)
-    return answer
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where one provider takes requests. Its methods raise a LosiError for whatever goes wrong."""
 
+    provider: str
+    url: str
+    headers: Mapping[str, str]
 
-@asynccontextmanager
-async def post_stream(
-    url: str, headers: Mapping[str, str], body: Json, route: Route, provider: str, refusal: Refusal
-) -> AsyncIterator[AsyncIterator[bytes]]:
-    """POST and give the body's bytes as they arrive; refuses what is not an event stream.
-
-    Failures inside the `async with` block are the stream's own: they surface as LosiErrors too.
-    """
-    async with _post(url, headers, body, route, provider, refusal) as response:
-        if not response.headers.get("content-type", "").startswith("text/event-stream"):
+    async def post_json(self, body: Json, route: Route, refusal: Refusal) -> Json:
+        """POST and read a JSON object."""
+        async with self._post(body, route, refusal) as response:
             answer = await _read_json(response)
-            if answer is not None and answer.get("error"):  # some providers refuse with status 200
-                raise refusal(200, answer, response.headers)
-            raise malformed(provider)
-        yield response.aiter_raw()
+        if answer is None:
+            raise malformed(self.provider)
+        return answer
 
+    @asynccontextmanager
+    async def post_stream(
+        self, body: Json, route: Route, refusal: Refusal
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """POST and yield the body's bytes as they arrive; refuses what is not an event stream.
 
-@asynccontextmanager
-async def _post(
-    url: str, headers: Mapping[str, str], body: Json, route: Route, provider: str, refusal: Refusal
-) -> AsyncIterator[httpx.Response]:
-    # only connecting is limited here: how long to wait for what comes then, the router decides
-    timeout = httpx.Timeout(None, connect=route.connect_timeout, pool=route.connect_timeout)
-    request_headers = {"content-type": "application/json", **headers}
-    try:
-        async with http_client().stream(
-            "POST", url, content=encode(body), headers=request_headers, timeout=timeout
-        ) as response:
-            if not response.is_success:
-                raise refusal(response.status_code, await _read_json(response), response.headers)
-            yield response
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-        raise UpstreamUnavailableError(
-            f"{provider} cannot be reached. Try again in a moment.", code="upstream_unreachable"
-        ) from error
-    except httpx.TimeoutException as error:
-        raise UpstreamTimeoutError(f"{provider} took too long. Try again.") from error
-    except httpx.TransportError as error:
-        raise incomplete(provider) from error
-    except (httpx.InvalidURL, httpx.HTTPError) as error:
-        raise UpstreamError(f"{provider} cannot be called.", code="upstream_unreachable") from error
+        Failures inside the `async with` block are the stream's own: they raise LosiErrors too.
+        """
+        async with self._post(body, route, refusal) as response:
+            if not response.headers.get("content-type", "").startswith("text/event-stream"):
+                answer = await _read_json(response)
+                if answer is not None and answer.get("error"):  # a refusal with status 200
+                    raise refusal(200, answer, response.headers)
+                raise malformed(self.provider)
+            yield response.aiter_raw()
+
+    @asynccontextmanager
+    async def _post(
+        self, body: Json, route: Route, refusal: Refusal
+    ) -> AsyncIterator[httpx.Response]:
+        with self._transport_failures():
+            async with http_client().stream(
+                "POST",
+                self.url,
+                content=encode(body),
+                headers={"content-type": "application/json", **self.headers},
+                # only connecting is limited here: the router limits all later waiting
+                timeout=httpx.Timeout(
+                    None, connect=route.connect_timeout, pool=route.connect_timeout
+                ),
+            ) as response:
+                if not response.is_success:
+                    answer = await _read_json(response)
+                    raise refusal(response.status_code, answer, response.headers)
+                yield response
+
+    @contextmanager
+    def _transport_failures(self) -> Iterator[None]:
+        try:
+            yield
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise UpstreamUnavailableError(
+                f"{self.provider} cannot be reached. Try again in a moment.",
+                code="upstream_unreachable",
+            ) from error
+        except httpx.TimeoutException as error:
+            raise UpstreamTimeoutError(f"{self.provider} took too long. Try again.") from error
+        except httpx.TransportError as error:
+            raise incomplete(self.provider) from error
+        except (httpx.InvalidURL, httpx.HTTPError) as error:
+            raise UpstreamError(
+                f"{self.provider} cannot be called.", code="upstream_unreachable"
+            ) from error
 
 
 def encode(body: Json) -> bytes:

@@ -3,10 +3,11 @@
 import logging
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from losi.catalogue.providers import Provider, providers
-from losi.errors import UpstreamUnavailableError
+from losi.errors import Remedy, UpstreamUnavailableError
 from losi.upstream.credentials import credential
 
 logger = logging.getLogger("losi.providers")
@@ -14,59 +15,66 @@ logger = logging.getLogger("losi.providers")
 SANDBOX = "sandbox"
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a provider is called with: of its row, the environment or the provider secret."""
+
+    base_url: str = ""
+    key: str = ""
+    region: str = ""
+
+
 #: What answers for a provider: the code of its format, made ready.
 P = TypeVar("P")
-#: Makes it from the provider's row, its base URL and its key.
-Factory = Callable[[Provider, str | None, str | None], P]
+Factory = Callable[[Provider, Settings], P]
 
 
 class Registry(Generic[P]):
-    """Upstreams of one process, made on first use and again when their credentials change."""
+    """Upstreams of one process, made on first use and again when their settings change."""
 
     def __init__(self, formats: Mapping[str, Factory[P]]) -> None:
         self._formats = formats
-        self._made: dict[str, tuple[tuple[str | None, str | None], P]] = {}
+        self._made: dict[str, tuple[Settings, P]] = {}
 
     def upstream(self, name: str, *, refresh: bool = False) -> P:
         """Blocks when it fetches credentials: call it in a worker thread.
 
-        Raises UpstreamUnavailableError (503, `upstream_not_configured`) when there are none: the
-        log tells the operator which variable is missing, the caller learns nothing secret.
+        Raises UpstreamUnavailableError (503, `upstream_not_configured`) when a setting is missing:
+        the log names its variable, the caller learns nothing secret.
         """
         provider = providers()[name]
-        base_url, key = settings(provider, refresh=refresh)
-        if not _usable(provider, base_url, key):
-            logger.error(
-                "%s has no credentials: set %s",
-                provider.name,
-                provider.base_url_variable
-                if key or provider.key_optional
-                else provider.key_variable,
-            )
+        found = settings(provider, refresh=refresh)
+        if variable := _missing(provider, found):
+            logger.error("%s cannot be called: set %s", provider.name, variable)
             raise UpstreamUnavailableError(
-                "This model is not available right now. The operator has been told why.",
+                "This model is not available right now. The reason is in the operator's log.",
                 code="upstream_not_configured",
+                remedy=Remedy.NEXT_ROUTE,
             )
         known = self._made.get(name)
-        if known is None or known[0] != (base_url, key):
-            known = self._made[name] = (
-                (base_url, key),
-                self._formats[provider.format](provider, base_url, key),
-            )
+        if known is None or known[0] != found:
+            made = self._formats[provider.format](provider, found)
+            known = self._made[name] = (found, made)
         return known[1]
 
 
 def configured(name: str) -> bool:
     """Whether the provider can be called at all: `make run` answers from the sandbox if not."""
     provider = providers()[name]
-    return _usable(provider, *settings(provider))
+    return _missing(provider, settings(provider)) is None
 
 
-def settings(provider: Provider, *, refresh: bool = False) -> tuple[str | None, str | None]:
-    """Base URL and key of a provider, from its row, the environment or the provider secret."""
-    key = credential(provider.key_variable, refresh=refresh) if provider.key_variable else None
-    override = credential(provider.base_url_variable) if provider.base_url_variable else None
-    return override or provider.base_url, key
+def settings(provider: Provider, *, refresh: bool = False) -> Settings:
+    """Blocks when it fetches the provider secret; `refresh` fetches it again."""
+
+    def value(variable: str | None, *, refresh: bool = False) -> str:
+        return (credential(variable, refresh=refresh) if variable else None) or ""
+
+    return Settings(
+        key=value(provider.key_variable, refresh=refresh),
+        base_url=value(provider.base_url_variable) or provider.base_url or "",
+        region=value(provider.region_variable),
+    )
 
 
 def sandbox_answers_for_all() -> bool:
@@ -74,8 +82,12 @@ def sandbox_answers_for_all() -> bool:
     return os.environ.get("LOSI_SANDBOX_FALLBACK") == "1"
 
 
-def _usable(provider: Provider, base_url: str | None, key: str | None) -> bool:
-    if provider.format == "sandbox":
-        return True
-    has_key = bool(key) or provider.key_optional
-    return has_key and (bool(base_url) or provider.format == "bedrock")
+def _missing(provider: Provider, found: Settings) -> str | None:
+    """The variable without which the provider cannot be called; None when it can be."""
+    if provider.key_variable and not (found.key or provider.key_optional):
+        return provider.key_variable
+    if provider.base_url_variable and not found.base_url:
+        return provider.base_url_variable
+    if provider.region_variable and not found.region:
+        return provider.region_variable
+    return None

@@ -19,11 +19,12 @@ from losi.catalogue.providers import providers
 from losi.errors import (
     InvalidRequestError,
     LosiError,
+    Remedy,
     UpstreamError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from losi.upstream.fanout import FanOut
+from losi.upstream.fanout import prepare
 from losi.upstream.format import Format, Json, UpstreamCall, incomplete
 from losi.upstream.health import RouteHealth
 from losi.upstream.registry import SANDBOX, Registry, configured, sandbox_answers_for_all
@@ -34,8 +35,6 @@ ATTEMPTS_PER_ROUTE = 2
 BACKOFF_SECONDS = 0.25
 #: A provider that asks for a longer pause than this is left for the next route.
 LONGEST_BACKOFF_SECONDS = 5.0
-#: Failures that another attempt on the same route cannot mend.
-_PERMANENT = {"upstream_not_configured", "upstream_model_not_found"}
 
 T = TypeVar("T")
 #: What the registry makes for a provider: something that answers chats, say.
@@ -67,8 +66,6 @@ class Job:
     request_id: str
     #: In the loop's time.
     deadline: float
-    #: Choices that the caller asked for.
-    n: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +87,7 @@ class Wait:
                 raise UpstreamTimeoutError(
                     "The completion took longer than one request may. Ask for fewer tokens.",
                     code="deadline_exceeded",
-                    retryable=False,
+                    remedy=Remedy.NOTHING,
                     headers={"x-should-retry": "false"},  # SDKs would spend as long again, twice
                 ) from error
             raise UpstreamTimeoutError(
@@ -122,9 +119,12 @@ class Router(Generic[P]):
         self._sleep = sleep
 
     async def first_success(
-        self, job: Job, call: Callable[[P, UpstreamCall], Awaitable[T]]
+        self, job: Job, call: Callable[[P, UpstreamCall], Awaitable[tuple[T, frozenset[str]]]]
     ) -> tuple[T, Answered]:
-        """What `call` returns on the first route that answers, or the last route's LosiError."""
+        """What `call` returns on the first route that answers, or the last route's LosiError.
+
+        `call` also returns the names of the parameters that it left out.
+        """
         healthy = [route for route in job.routes if self._health.is_healthy(route)]
         attempts, failure = 0, None
         for route in healthy or job.routes:  # when all are ill, trying beats refusing
@@ -134,24 +134,23 @@ class Router(Generic[P]):
                 attempts += 1
                 try:
                     upstream = await self._upstream(route, failure)
-                    answer = await call(upstream, upstream_call)
+                    answer, left_out = await call(upstream, upstream_call)
                 except UpstreamError as error:
                     failure = error
                     self._note(route, error, job.request_id, attempts)
-                    if not error.retryable:
+                    if error.remedy is Remedy.NOTHING:
                         raise
                     if not await self._worth_another(error, attempt):
                         break
                 else:
                     self._health.succeeded(route)
-                    left_out = upstream_call.left_out & set(job.sent)
-                    dropped = tuple(sorted({*prepared.dropped, *left_out}))
+                    dropped = tuple(sorted({*prepared.dropped, *left_out.intersection(job.sent)}))
                     return answer, Answered(route, attempts, dropped)
         raise failure or _no_route(job.model_id)
 
     async def _upstream(self, route: Route, failure: UpstreamError | None) -> P:
         """The route's provider; its credentials are read again when it just refused ours."""
-        refresh = failure is not None and failure.code == "upstream_credentials"
+        refresh = failure is not None and failure.remedy is Remedy.FRESH_CREDENTIALS
         return await anyio.to_thread.run_sync(
             lambda: self._registry.upstream(route.provider, refresh=refresh)
         )
@@ -160,10 +159,8 @@ class Router(Generic[P]):
         """Whether to try the same route again; waits the backoff first."""
         if attempt + 1 == ATTEMPTS_PER_ROUTE:
             return False
-        if error.code == "upstream_credentials":
-            return True  # once more, with credentials read anew
-        if error.code in _PERMANENT:
-            return False
+        if error.remedy is not Remedy.SAME_ROUTE:
+            return error.remedy is Remedy.FRESH_CREDENTIALS
         pause = error.retry_after
         if pause is None:
             pause = BACKOFF_SECONDS * 2**attempt * random.uniform(0.5, 1.5)
@@ -181,12 +178,12 @@ class Router(Generic[P]):
             route.model,
             error.code,
         )
-        if error.code == "upstream_credentials":
+        if error.remedy is Remedy.FRESH_CREDENTIALS:
             provider = providers()[route.provider]
             logger.error(
-                "%s refuses our credentials: check %s", provider.name, provider.key_variable
+                "%s refuses our credentials: check %s", provider.name, provider.credentials
             )
-        if error.retryable:
+        if error.remedy is not Remedy.NOTHING:
             self._health.failed(route)
 
 
@@ -196,18 +193,21 @@ class ChatRouter(Router[Format]):
     async def complete(self, job: Job) -> tuple[Json, Answered]:
         """A whole completion, or the last route's LosiError."""
 
-        async def call(upstream: Format, call: UpstreamCall) -> Json:
+        async def call(upstream: Format, call: UpstreamCall) -> tuple[Json, frozenset[str]]:
+            exchange = prepare(upstream, call)
             wait = Wait(call.route.answer_timeout, "its answer", call.route, job.deadline)
-            return await wait.for_(_for_all(upstream, job.n).complete(call))
+            return await wait.for_(exchange.complete()), exchange.left_out
 
         return await self.first_success(job, call)
 
     async def stream(self, job: Job) -> tuple[AsyncGenerator[Json], Answered]:
         """A stream whose first chunk has arrived, or the last route's LosiError."""
 
-        async def call(upstream: Format, call: UpstreamCall) -> AsyncGenerator[Json]:
-            route = call.route
-            chunks = _for_all(upstream, job.n).stream(call)
+        async def call(
+            upstream: Format, call: UpstreamCall
+        ) -> tuple[AsyncGenerator[Json], frozenset[str]]:
+            route, exchange = call.route, prepare(upstream, call)
+            chunks = exchange.stream()
             wait = Wait(route.first_chunk_timeout, "its first chunk", route, job.deadline)
             try:
                 first = await wait.for_(anext(chunks, None))
@@ -216,16 +216,10 @@ class ChatRouter(Router[Format]):
                 raise
             if first is None:
                 raise incomplete(_provider_name(route))
-            return _timed(
-                first, chunks, Wait(route.chunk_timeout, "its next chunk", route, job.deadline)
-            )
+            next_chunk = Wait(route.chunk_timeout, "its next chunk", route, job.deadline)
+            return _timed(first, chunks, next_chunk), exchange.left_out
 
         return await self.first_success(job, call)
-
-
-def _for_all(upstream: Format, n: int) -> Format:
-    """An upstream that gives all `n` choices."""
-    return upstream if n == 1 or upstream.native_n else FanOut(upstream, n)
 
 
 def prompts(route: Route, n: int) -> int:

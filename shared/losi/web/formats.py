@@ -5,28 +5,28 @@ Imported on first use: a cold start loads the code of the provider it calls and 
 
 from losi.catalogue.providers import Provider
 from losi.upstream.format import Format
-from losi.upstream.registry import Factory
+from losi.upstream.registry import Factory, Settings
 
 
-def _openai(provider: Provider, base_url: str | None, key: str | None) -> Format:
+def _openai(provider: Provider, settings: Settings) -> Format:
     from losi.upstream.openai.chat import OpenAIChat
 
-    return OpenAIChat(provider, base_url or "", key)
+    return OpenAIChat(provider, settings)
 
 
-def _anthropic(provider: Provider, base_url: str | None, key: str | None) -> Format:
+def _anthropic(provider: Provider, settings: Settings) -> Format:
     from losi.upstream.anthropic.client import AnthropicMessages
 
-    return AnthropicMessages(provider.name, base_url or "", key or "")
+    return AnthropicMessages(provider, settings)
 
 
-def _bedrock(provider: Provider, base_url: str | None, key: str | None) -> Format:
+def _bedrock(_: Provider, settings: Settings) -> Format:
     from losi.upstream.bedrock.client import BedrockConverse, bedrock_client
 
-    return BedrockConverse(lambda: bedrock_client(key))
+    return BedrockConverse(lambda: bedrock_client(settings.region))
 
 
-def _sandbox(provider: Provider, base_url: str | None, key: str | None) -> Format:
+def _sandbox(_: Provider, __: Settings) -> Format:
     from losi.sandbox.format import Sandbox
 
     return Sandbox()

@@ -47,7 +47,8 @@ async def test_the_models_example_answers(
     answer = (
         await Registry(FORMATS)
         .upstream("groq")
-        .complete(UpstreamCall(prepared.body, model.routes[0], "req_1"))
+        .prepare(UpstreamCall(prepared.body, model.routes[0], "req_1"))
+        .complete()
     )
 
     assert answer == ANSWER

@@ -29,6 +29,7 @@ from losi.metering.usage import Usage
 from losi.upstream.format import Format, Json, UpstreamCall, malformed
 from losi.upstream.registry import Registry
 from losi.upstream.routing import ChatRouter
+from tests.fake_format import FakeExchange
 from tests.ledger_invariants import check_invariants
 from tests.ledger_world import Clock
 from tests.unit.conftest import TABLE
@@ -43,11 +44,12 @@ def chunk(text: str) -> Json:
 class Scripted:
     """Streams its items, or raises the one that is an error; plain, it answers with the first."""
 
-    native_n = True
-
     def __init__(self, *items: Json | Exception) -> None:
         self.items = items
         self.closed = False
+
+    def prepare(self, call: UpstreamCall) -> FakeExchange:
+        return FakeExchange(self, call)
 
     async def complete(self, call: UpstreamCall) -> Json:
         if isinstance(self.items[0], Exception):

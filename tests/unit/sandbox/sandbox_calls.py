@@ -33,13 +33,13 @@ def request(content: Any = "Hello, world!", **parameters: Any) -> Json:
 
 async def completed(body: Json) -> Json:
     provider: Format = Sandbox(instantly)
-    answer = await provider.complete(call(body))
+    answer = await provider.prepare(call(body)).complete()
     assert_conforms("CreateChatCompletionResponse", answer)
     return answer
 
 
 async def streamed(body: Json) -> list[Json]:
-    chunks = [chunk async for chunk in Sandbox(instantly).stream(call(body))]
+    chunks = [chunk async for chunk in Sandbox(instantly).prepare(call(body)).stream()]
     for chunk in chunks:
         ChatCompletionChunk.model_validate(chunk)
         assert_conforms("CreateChatCompletionStreamResponse", chunk)

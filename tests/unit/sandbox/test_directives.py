@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from losi.errors import InvalidRequestError, LosiError, UpstreamError
+from losi.errors import InvalidRequestError, LosiError, Remedy, UpstreamError
 from losi.sandbox.directives import DIRECTIVES, read
 from losi.sandbox.errors import ERRORS
 from losi.sandbox.format import Sandbox
@@ -97,7 +97,7 @@ DELAYS = "[[sandbox:first_chunk_delay=2s]][[sandbox:delay=200ms]][[sandbox:say=a
 async def test_delays_before_the_first_chunk_and_before_every_chunk() -> None:
     clock = Clock()
 
-    chunks = [c async for c in Sandbox(clock.sleep).stream(call(request(DELAYS)))]
+    chunks = [c async for c in Sandbox(clock.sleep).prepare(call(request(DELAYS))).stream()]
 
     assert clock.slept == [2.0, *[0.2] * 4]
     assert len(chunks) == 5
@@ -106,7 +106,7 @@ async def test_delays_before_the_first_chunk_and_before_every_chunk() -> None:
 async def test_delays_of_an_answer_that_is_not_streamed_are_waited_once() -> None:
     clock = Clock()
 
-    await Sandbox(clock.sleep).complete(call(request(DELAYS)))
+    await Sandbox(clock.sleep).prepare(call(request(DELAYS))).complete()
 
     assert clock.slept == [2.2]
 
@@ -149,7 +149,7 @@ async def test_every_documented_error_can_be_provoked(name: str, ask: Any) -> No
     error = raised.value
     assert (error.status, error.type, error.code) == DOCUMENTED[name]
     # asked for, so neither retried nor answered by another route
-    assert not isinstance(error, UpstreamError) or not error.retryable
+    assert not isinstance(error, UpstreamError) or error.remedy is Remedy.NOTHING
 
 
 async def failure(directives: str) -> LosiError:
@@ -169,7 +169,7 @@ async def test_errors_that_pass_say_when_and_a_used_up_quota_says_do_not_retry()
 async def chunks_until_failure(directives: str) -> tuple[list[Json], LosiError]:
     received = []
     with pytest.raises(LosiError) as raised:
-        async for chunk in Sandbox(instantly).stream(call(request(directives))):
+        async for chunk in Sandbox(instantly).prepare(call(request(directives))).stream():
             received.append(chunk)
     return received, raised.value
 
@@ -180,7 +180,7 @@ async def test_a_stream_breaks_after_so_many_chunks(after: int) -> None:
 
     assert len(received) == after
     assert error.code == "upstream_incomplete"
-    assert isinstance(error, UpstreamError) and not error.retryable
+    assert isinstance(error, UpstreamError) and error.remedy is Remedy.NOTHING
 
 
 async def test_a_broken_stream_never_looks_whole() -> None:

@@ -276,6 +276,6 @@ PARAMETERS = ["messages", "tools", "tool_choice", "functions", "function_call", 
 @given(st.dictionaries(st.sampled_from(PARAMETERS), GARBAGE, max_size=6))
 async def test_nonsense_gets_an_answer_or_a_refusal_never_a_crash(body: Json) -> None:
     try:
-        await Sandbox(instantly).complete(call(body))
+        await Sandbox(instantly).prepare(call(body)).complete()
     except InvalidRequestError as error:
         assert error.param

@@ -10,8 +10,9 @@ from losi.catalogue.models import Route
 from losi.chat.chunks import ChunkStream
 from losi.errors import UpstreamError
 from losi.metering.usage import Usage
-from losi.upstream.fanout import FanOut
+from losi.upstream.fanout import prepare
 from losi.upstream.format import Json, UpstreamCall
+from tests.fake_format import FakeExchange
 
 USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
 
@@ -19,13 +20,14 @@ USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
 class OneAtATime:
     """Answers "answer 0", "answer 1", ... in the order of the calls; call `broken` fails."""
 
-    native_n = False
-
     def __init__(self, *, broken: int | None = None, usage: bool = True) -> None:
         self.bodies: list[Json] = []
         self.cancelled = 0
         self._broken = broken
         self._usage = usage
+
+    def prepare(self, call: UpstreamCall) -> FakeExchange:
+        return FakeExchange(self, call)
 
     def _number(self, call: UpstreamCall) -> int:
         self.bodies.append(call.body)
@@ -63,7 +65,7 @@ def call(n: int = 3) -> UpstreamCall:
 async def test_plain_answers_are_merged() -> None:
     provider = OneAtATime()
 
-    answer = await FanOut(provider, 3).complete(call())
+    answer = await prepare(provider, call()).complete()
 
     assert [choice["index"] for choice in answer["choices"]] == [0, 1, 2]
     said = [choice["message"]["content"] for choice in answer["choices"]]
@@ -75,7 +77,7 @@ async def test_plain_answers_are_merged() -> None:
 async def test_streams_are_merged_with_their_own_index() -> None:
     relay = ChunkStream("chatcmpl-1", 1, "m", include_usage=True, input_tokens=1)
     said: dict[int, str] = {}
-    async for chunk in FanOut(OneAtATime(), 3).stream(call()):
+    async for chunk in prepare(OneAtATime(), call()).stream():
         public: Any = relay.public(chunk)
         for choice in public["choices"] if public else ():
             said[choice["index"]] = said.get(choice["index"], "") + choice["delta"].get(
@@ -87,7 +89,7 @@ async def test_streams_are_merged_with_their_own_index() -> None:
 
 
 async def test_without_the_usage_of_every_call_the_whole_is_estimated() -> None:
-    answer = await FanOut(OneAtATime(usage=False), 2).complete(call(2))
+    answer = await prepare(OneAtATime(usage=False), call(2)).complete()
 
     assert answer["usage"] is None
 
@@ -96,21 +98,21 @@ async def test_when_one_call_fails_so_does_the_whole_and_the_others_are_stopped(
     provider = OneAtATime(broken=1)
 
     with pytest.raises(UpstreamError):
-        await FanOut(provider, 3).complete(call())
+        await prepare(provider, call()).complete()
 
     assert provider.cancelled == 2
 
 
 async def test_a_stream_that_breaks_ends_all_of_them() -> None:
     with pytest.raises(UpstreamError):
-        async for _ in FanOut(OneAtATime(broken=2), 3).stream(call()):
+        async for _ in prepare(OneAtATime(broken=2), call()).stream():
             pass
 
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_a_reader_that_stops_early_leaves_nothing_running() -> None:
-    chunks = FanOut(OneAtATime(), 3).stream(call())
+    chunks = prepare(OneAtATime(), call()).stream()
     await anext(chunks)
     await chunks.aclose()
 

@@ -9,6 +9,7 @@ import pytest
 from aws_lambda_powertools.utilities.parameters import clear_caches
 from moto import mock_aws
 
+from losi.catalogue.providers import providers
 from losi.errors import StoreUnavailableError, UpstreamUnavailableError
 from losi.upstream.registry import Registry, configured
 from losi.web.formats import FORMATS
@@ -42,7 +43,7 @@ def test_the_environment_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOSI_OPENAI_API_KEY", "sk-1")
 
     assert configured("openai")
-    assert Registry(FORMATS).upstream("openai").native_n
+    assert Registry(FORMATS).upstream("openai")
 
 
 def test_a_provider_is_made_once_and_again_when_its_key_changes(
@@ -78,6 +79,20 @@ def test_a_server_of_ones_own_needs_no_key_but_a_url(
     monkeypatch.setenv(f"LOSI_{name.upper()}_BASE_URL", "http://127.0.0.1:8000/v1")
 
     assert configured(name)
+
+
+def test_bedrock_needs_a_region_and_its_credential_is_the_role(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("LOSI_BEDROCK_REGION", raising=False)
+    with caplog.at_level(logging.ERROR), pytest.raises(UpstreamUnavailableError):
+        Registry(FORMATS).upstream("bedrock")
+
+    monkeypatch.setenv("LOSI_BEDROCK_REGION", "eu-central-1")
+
+    assert "set LOSI_BEDROCK_REGION" in caplog.text
+    assert configured("bedrock")
+    assert providers()["bedrock"].credentials == "the function's IAM role"
 
 
 def test_the_sandbox_needs_nothing() -> None:

@@ -10,6 +10,7 @@ from losi.catalogue.models import Model, Prices, Route
 from losi.errors import (
     InvalidRequestError,
     LosiError,
+    Remedy,
     UpstreamError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
@@ -18,6 +19,7 @@ from losi.upstream.format import Format, Json, UpstreamCall, upstream_error
 from losi.upstream.health import FAILURES, SKIP_SECONDS, RouteHealth
 from losi.upstream.registry import Registry
 from losi.upstream.routing import ATTEMPTS_PER_ROUTE, ChatRouter, Job, Prepared, candidates
+from tests.fake_format import FakeExchange
 
 Step = LosiError | list[Json]
 HELLO = {"index": 0, "delta": {"content": "Hello"}, "finish_reason": "stop"}
@@ -27,11 +29,14 @@ ANSWER: list[Json] = [{"choices": [HELLO]}]
 class FakeFormat:
     """Plays one step a call; the last one again and again."""
 
-    native_n = True
+    left_out: frozenset[str] = frozenset()
 
     def __init__(self, *steps: Step) -> None:
         self.steps = list(steps)
         self.calls: list[UpstreamCall] = []
+
+    def prepare(self, call: UpstreamCall) -> FakeExchange:
+        return FakeExchange(self, call, self.left_out)
 
     def _step(self, call: UpstreamCall) -> list[Json]:
         self.calls.append(call)
@@ -126,9 +131,7 @@ async def test_the_first_route_answers() -> None:
 
 async def test_what_the_provider_left_out_is_told_if_the_caller_sent_it() -> None:
     class Choosy(FakeFormat):
-        async def complete(self, call: UpstreamCall) -> Json:
-            call.left_out.update({"seed", "temperature"})  # the second is a default of ours
-            return ANSWER[0]
+        left_out = frozenset({"seed", "temperature"})  # the second is a default of ours
 
     _, answered = await ChatRouter(FakeRegistry(openai=Choosy(ANSWER))).complete(
         job(route("openai"))
@@ -202,7 +205,7 @@ async def test_when_every_route_fails_the_last_failure_is_told() -> None:
 
 
 async def test_a_provider_without_credentials_is_left_at_once_and_no_secret_read_for_it() -> None:
-    missing = UpstreamUnavailableError("not set up", code="upstream_not_configured")
+    missing = UpstreamUnavailableError("not set up", remedy=Remedy.NEXT_ROUTE)
     registry = FakeRegistry(openai=FakeFormat(missing), anthropic=FakeFormat(ANSWER))
 
     _, answered = await ChatRouter(registry).stream(job(route("openai"), route("anthropic")))

@@ -1,20 +1,24 @@
-"""Anthropic's Messages API behind OpenAI's chat completions.
+"""Chat completions answered by Anthropic's Messages API.
 
-The translation is pure and lives beside this module: request (and messages),
-anthropic_response, anthropic_stream. Here is only what talks to the network.
+The translation is pure and stands beside this module: request (and messages), response, stream.
+Here is only what talks to the network.
 """
 
 import time
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
 
 import orjson
 
+from losi.catalogue.models import Route
+from losi.catalogue.providers import Provider
 from losi.errors import LosiError
 from losi.upstream.anthropic import response
 from losi.upstream.anthropic.request import AnthropicRequest, translate
 from losi.upstream.anthropic.stream import StreamState
 from losi.upstream.format import Json, UpstreamCall, incomplete, malformed
-from losi.upstream.http import Refusal, finish, post_json, post_stream
+from losi.upstream.http import Endpoint, finish
+from losi.upstream.registry import Settings
 from losi.upstream.sse import events
 
 #: https://platform.claude.com/docs/en/api/versioning
@@ -25,67 +29,61 @@ _NOT_ANTHROPIC = (KeyError, TypeError, ValueError, AttributeError)
 
 
 class AnthropicMessages:
-    native_n = False
-
-    def __init__(self, provider: str, base_url: str, api_key: str) -> None:
-        self._provider = provider
+    def __init__(self, provider: Provider, settings: Settings) -> None:
         # the base URL of other providers ends with their version; this one's is given without
-        self._url = f"{base_url.rstrip('/').removesuffix('/v1')}/v1/messages"
-        self._headers = {"anthropic-version": API_VERSION, "x-api-key": api_key}
+        url = f"{settings.base_url.rstrip('/').removesuffix('/v1')}/v1/messages"
+        headers = {"anthropic-version": API_VERSION, "x-api-key": settings.key}
+        self._endpoint = Endpoint(provider.name, url, headers)
 
-    async def complete(self, call: UpstreamCall) -> Json:
-        request = _translated(call)
-        message = await post_json(
-            self._url,
-            self._headers,
-            request.body,
-            call.route,
-            self._provider,
-            self._refusal(request),
-        )
+    def prepare(self, call: UpstreamCall) -> "MessagesExchange":
+        return MessagesExchange(self._endpoint, call.route, translate(call.body, call.route))
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesExchange:
+    _endpoint: Endpoint
+    _route: Route
+    _request: AnthropicRequest
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        return self._request.left_out
+
+    async def complete(self) -> Json:
+        request = self._request
+        message = await self._endpoint.post_json(request.body, self._route, self._refusal)
         if message.get("type") == "error":
-            raise response.error(200, message, {}, self._provider, request)
+            raise self._refusal(200, message, {})
         try:
             return response.completion(
                 message, created=int(time.time()), legacy_functions=request.legacy_functions
             )
         except _NOT_ANTHROPIC as error:
-            raise malformed(self._provider) from error
+            raise malformed(self._endpoint.provider) from error
 
-    async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
-        request = _translated(call)
+    async def stream(self) -> AsyncGenerator[Json]:
+        request = self._request
         body = {**request.body, "stream": True}
         state = StreamState(created=int(time.time()), legacy_functions=request.legacy_functions)
-        async with post_stream(
-            self._url, self._headers, body, call.route, self._provider, self._refusal(request)
-        ) as chunks:
-            async for _, data in events(chunks, self._provider):
-                for chunk in self._feed(state, data, request):
+        async with self._endpoint.post_stream(body, self._route, self._refusal) as chunks:
+            async for _, data in events(chunks, self._endpoint.provider):
+                for chunk in self._feed(state, data):
                     yield chunk
                 if state.finished:
                     await finish(chunks)
                     return
         for chunk in state.usage_chunks():
             yield chunk
-        raise incomplete(self._provider)
+        raise incomplete(self._endpoint.provider)
 
-    def _feed(self, state: StreamState, data: bytes, request: AnthropicRequest) -> list[Json]:
+    def _feed(self, state: StreamState, data: bytes) -> list[Json]:
         try:
             event = orjson.loads(data)
             if event["type"] != "error":
                 return state.feed(event)
         except _NOT_ANTHROPIC as error:
-            raise malformed(self._provider) from error
-        raise response.error(200, event, {}, self._provider, request)
+            raise malformed(self._endpoint.provider) from error
+        raise self._refusal(200, event, {})
 
-    def _refusal(self, request: AnthropicRequest) -> Refusal:
-        def refusal(status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
-            return response.error(status, body, headers, self._provider, request)
-
-        return refusal
-
-
-def _translated(call: UpstreamCall) -> AnthropicRequest:
-    request = translate(call.body, call.route)
-    call.left_out.update(request.left_out)
-    return request
+    def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
+        return response.error(status, body, headers, self._endpoint.provider, self._request)

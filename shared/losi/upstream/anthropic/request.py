@@ -15,7 +15,7 @@ from losi.upstream.format import Json
 
 #: Anthropic's own parameters, sent on as they come.
 _NATIVE = ("cache_control", "top_k")
-_SHARED = {"model", "messages", "n", "stop", "temperature", "top_p", "reasoning_effort", "thinking"}
+_SHARED = {"model", "messages", "stop", "temperature", "top_p", "reasoning_effort", "thinking"}
 _LIMITS = {"max_tokens", "max_completion_tokens"}
 _TOOLS = {"tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"}
 _ACCOUNT = {"user", "safety_identifier", "metadata", "service_tier"}

@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, closing, suppress
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -47,32 +48,34 @@ def bedrock_client(region: str | None = None) -> "BedrockRuntimeClient":
 
 
 class BedrockConverse:
-    native_n = False
-
     def __init__(self, client_factory: Callable[[], "BedrockRuntimeClient"]) -> None:
         self._client = client_factory
 
-    async def complete(self, call: UpstreamCall) -> Json:
-        request = _translated(call)
-        reader = _Reader(lambda: self._client().converse(**request))
-        async with aclosing(reader.events()) as answers:
-            return completion(await anext(answers), call)
+    def prepare(self, call: UpstreamCall) -> "ConverseExchange":
+        request = converse_request(call)
+        return ConverseExchange(self._client, call, request, left_out(call.body, request))
 
-    async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
-        request = _translated(call)
-        reader = _Reader(lambda: self._client().converse_stream(**request))
-        state = StreamState(call)
+
+@dataclass(frozen=True, slots=True)
+class ConverseExchange:
+    _client: Callable[[], "BedrockRuntimeClient"]
+    _call: UpstreamCall
+    request: Json
+    left_out: frozenset[str]
+
+    async def complete(self) -> Json:
+        reader = _Reader(lambda: self._client().converse(**self.request))
+        async with aclosing(reader.events()) as answers:
+            return completion(await anext(answers), self._call)
+
+    async def stream(self) -> AsyncGenerator[Json]:
+        reader = _Reader(lambda: self._client().converse_stream(**self.request))
+        state = StreamState(self._call)
         async with aclosing(reader.events()) as events:
             async for event in events:
                 for chunk in state.chunks(event):
                     yield chunk
         state.end()
-
-
-def _translated(call: UpstreamCall) -> Json:
-    request = converse_request(call)
-    call.left_out.update(left_out(call.body, request))
-    return request
 
 
 class _Reader:

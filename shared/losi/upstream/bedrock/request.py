@@ -18,7 +18,7 @@ NO_TOOL = {
         "inputSchema": {"json": {"type": "object", "properties": {}}},
     }
 }
-_SAMPLING = {"max_tokens", "max_completion_tokens", "n", "stop", "temperature", "top_p"}
+_SAMPLING = {"max_tokens", "max_completion_tokens", "stop", "temperature", "top_p"}
 _TOOLS = {"tools", "tool_choice", "parallel_tool_calls", "response_format"}
 _UNDERSTOOD = frozenset({"model", "messages", "reasoning_effort", *_SAMPLING, *_TOOLS})
 JSON_OBJECT = (
@@ -58,7 +58,7 @@ def converse_request(call: UpstreamCall) -> Json:
     return {name: value for name, value in request.items() if value}
 
 
-def left_out(body: Json, request: Json) -> set[str]:
+def left_out(body: Json, request: Json) -> frozenset[str]:
     """Parameters that Converse has no place for, or that others exclude (thinking, sampling)."""
     config, extra = request["inferenceConfig"], request.get("additionalModelRequestFields", {})
     efforts = {"thinking", "reasoningConfig", "reasoning_effort"}
@@ -70,7 +70,7 @@ def left_out(body: Json, request: Json) -> set[str]:
     excluded = {
         name for name, is_sent in sent.items() if body.get(name) is not None and not is_sent
     }
-    return excluded | not_understood(body, _UNDERSTOOD)
+    return frozenset(excluded | not_understood(body, _UNDERSTOOD))
 
 
 def max_tokens(call: UpstreamCall) -> int:

@@ -5,6 +5,7 @@ https://platform.openai.com/docs/api-reference/chat; how providers differ stands
 
 import re
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -20,7 +21,8 @@ from losi.upstream.format import (
     retry_after_seconds,
     upstream_error,
 )
-from losi.upstream.http import finish, post_json, post_stream
+from losi.upstream.http import Endpoint, finish
+from losi.upstream.registry import Settings
 from losi.upstream.sse import events
 
 #: Finish reasons of an answer that failed half-way: https://docs.mistral.ai/api (error), vLLM
@@ -31,17 +33,26 @@ _BAD_KEY = re.compile(r"API key (not valid|not found|expired)", re.IGNORECASE)
 
 
 class OpenAIChat:
-    def __init__(self, provider: Provider, base_url: str, api_key: str | None) -> None:
-        self.native_n = provider.native_n
+    def __init__(self, provider: Provider, settings: Settings) -> None:
         self._provider = provider
-        self._url = f"{base_url.rstrip('/')}/chat/completions"
-        self._headers = _auth_headers(provider, api_key)
+        url = f"{settings.base_url.rstrip('/')}/chat/completions"
+        self._endpoint = Endpoint(provider.name, url, _auth_headers(provider, settings.key))
 
-    async def complete(self, call: UpstreamCall) -> Json:
+    def prepare(self, call: UpstreamCall) -> "ChatExchange":
         body = request_body(self._provider, call.body)
-        answer = await post_json(
-            self._url, self._headers, body, call.route, self._provider.name, self._refusal
-        )
+        return ChatExchange(self._provider, self._endpoint, call.route, body)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatExchange:
+    _provider: Provider
+    _endpoint: Endpoint
+    _route: Route
+    body: Json
+    left_out: frozenset[str] = frozenset()  # the row's unsupported_parameters say it beforehand
+
+    async def complete(self) -> Json:
+        answer = await self._endpoint.post_json(self.body, self._route, self._refusal)
         if answer.get("error"):
             raise self._refusal(200, answer, {})
         if not _is_completion(answer):
@@ -49,12 +60,12 @@ class OpenAIChat:
         self._refuse_broken_off(answer)
         return answer
 
-    async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
-        body = {**request_body(self._provider, call.body), "stream": True}
+    async def stream(self) -> AsyncGenerator[Json]:
+        body = {**self.body, "stream": True}
         if self._provider.stream_options:
             body["stream_options"] = {"include_usage": True}
         begun, finished = set[str](), set[str]()
-        async with self._open(body, call.route) as chunks:
+        async with self._endpoint.post_stream(body, self._route, self._refusal) as chunks:
             async for _, data in events(chunks, self._provider.name):
                 if data == b"[DONE]":
                     await finish(chunks)
@@ -65,11 +76,6 @@ class OpenAIChat:
                 yield chunk
         if not finished or begun - finished:  # some providers end without [DONE]
             raise incomplete(self._provider.name)
-
-    def _open(self, body: Json, route: Route) -> Any:
-        return post_stream(
-            self._url, self._headers, body, route, self._provider.name, self._refusal
-        )
 
     def _chunk(self, data: bytes) -> Json:
         try:
@@ -136,7 +142,7 @@ def hoist_usage(chunk: Json) -> None:
         chunk["usage"] = extra.get("usage")
 
 
-def _auth_headers(provider: Provider, api_key: str | None) -> dict[str, str]:
+def _auth_headers(provider: Provider, api_key: str) -> dict[str, str]:
     if not api_key:
         return {}
     if provider.key_header == "authorization":

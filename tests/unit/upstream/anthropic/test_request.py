@@ -276,9 +276,9 @@ class TestReasoning:
 
 class TestAccount:
     def test_what_anthropic_has_no_place_for_is_told(self) -> None:
-        request = translated(min_p=0.1, metadata={"order": "7"}, n=1, top_k=3, seed=None)
+        request = translated(min_p=0.1, metadata={"order": "7"}, n=2, top_k=3, seed=None)
 
-        assert request.left_out == {"min_p", "metadata"}
+        assert request.left_out == {"min_p", "metadata", "n"}  # n is for fanout.prepare
 
     def test_only_what_can_stand_in_a_header_is_told(self) -> None:
         odd: Json = {"x\r\nset-cookie: a": 1, "naïve": 1, "a" * 65: 1}

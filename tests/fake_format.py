@@ -1,0 +1,26 @@
+"""What a format made for a test has in common: it answers calls, one exchange after the other."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from losi.upstream.format import Json, UpstreamCall
+
+
+class Answers(Protocol):
+    async def complete(self, call: UpstreamCall) -> Json: ...
+
+    def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]: ...
+
+
+@dataclass(frozen=True)
+class FakeExchange:
+    _answers: Answers
+    _call: UpstreamCall
+    left_out: frozenset[str] = field(default=frozenset())
+
+    async def complete(self) -> Json:
+        return await self._answers.complete(self._call)
+
+    def stream(self) -> AsyncGenerator[Json]:
+        return self._answers.stream(self._call)
