@@ -7,6 +7,7 @@ that breaks one is refused here with the parameter's name instead of by the prov
 
 import base64
 import binascii
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -21,9 +22,18 @@ Named = tuple[str, Json]
 
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[^;,]*)*;base64,", re.ASCII | re.I)
 
-#: What share of the output limit may be thought away, where effort must be said as a budget.
-_BUDGET_SHARES = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.9, "max": 0.95}
-_SMALLEST_BUDGET = 1024
+
+#: Asked for in words: structured output needs every property named, so cannot say "any object".
+JSON_INSTRUCTION = (
+    "Answer with one valid JSON object and nothing else: no text around it, no code fence."
+)
+_IMAGE_FORMATS = {
+    "image/jpeg": "jpeg",
+    "image/jpg": "jpeg",
+    "image/png": "png",
+    "image/gif": "gif",
+    "image/webp": "webp",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +179,15 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+def fitting_id(call_id: str, taken: re.Pattern[str]) -> str:
+    """A tool call's id as the format takes it: the caller's own, else a stand-in that is the same
+    every time. A conversation may have begun with another provider's model.
+    """
+    if taken.fullmatch(call_id):
+        return call_id
+    return f"call_{hashlib.sha256(call_id.encode(errors='surrogatepass')).hexdigest()[:32]}"
+
+
 def is_data_uri(url: str) -> bool:
     return url[:5].lower() == "data:"
 
@@ -188,9 +207,13 @@ def parse_data_uri(where: str, url: str) -> DataUri:
     return DataUri((match[1] or "text/plain").lower(), text, data)
 
 
-def thinking_budget(effort: Any, max_tokens: int) -> int | None:
-    """Tokens to think with, which count towards `max_tokens`; None without room left to answer."""
-    if effort not in _BUDGET_SHARES:
-        invalid("reasoning_effort", f"Use 'none' or one of {', '.join(_BUDGET_SHARES)}.")
-    budget = max(_SMALLEST_BUDGET, int(max_tokens * _BUDGET_SHARES[effort]))
-    return budget if budget < max_tokens else None
+def parse_image(where: str, url: str) -> tuple[str, DataUri]:
+    """The image in a data URI and its format: jpeg, png, gif or webp."""
+    image = parse_data_uri(where, url)
+    if image.media_type not in _IMAGE_FORMATS:
+        invalid(
+            where,
+            f"This model takes no images of type '{image.media_type}'. "
+            "Send JPEG, PNG, GIF or WebP.",
+        )
+    return _IMAGE_FORMATS[image.media_type], image

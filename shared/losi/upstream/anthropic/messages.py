@@ -4,7 +4,6 @@ https://platform.claude.com/docs/en/api/messages; what maps to what and why is t
 docs/decisions/0003-anthropic-translation.md. Pure: no I/O.
 """
 
-import hashlib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -13,10 +12,12 @@ from losi.upstream.conversation import (
     Named,
     check_tool_calls,
     content_parts,
+    fitting_id,
     invalid,
     is_data_uri,
     is_system,
     parse_data_uri,
+    parse_image,
     split_system,
     tool_arguments,
 )
@@ -26,13 +27,6 @@ from losi.upstream.format import Json
 Block = tuple[str, Json]
 
 THINKING = frozenset({"thinking", "redacted_thinking"})
-IMAGE_TYPES = {
-    "image/jpeg": "image/jpeg",
-    "image/jpg": "image/jpeg",
-    "image/png": "image/png",
-    "image/gif": "image/gif",
-    "image/webp": "image/webp",
-}
 _TOOL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 
 
@@ -44,7 +38,7 @@ class Conversation:
     """
 
     def __init__(self, messages: list[Json]) -> None:
-        messages = _without_functions(messages)
+        self.given = messages = _without_functions(messages)
         _, turns = split_system(messages)
         check_tool_calls(turns)
         self.system = [block for message in _named_system(messages) for block in _texts(*message)]
@@ -61,20 +55,6 @@ class Conversation:
         """Names of the tools that were called, each once, in order of first use."""
         uses = [b for turn in self.messages for b in turn["content"] if b["type"] == "tool_use"]
         return list(dict.fromkeys(block["name"] for block in uses))
-
-    @property
-    def takes_thinking(self) -> bool:
-        """Whether a model may be told to think now: Anthropic refuses to where the answer has
-        begun already, by a prefill or by tool calls that were sent back without their thinking.
-        """
-        answers = [turn["content"] for turn in self.messages if turn["role"] == "assistant"]
-        if not answers:
-            return True
-        last = self.messages[-1]
-        in_tool_loop = any(block["type"] == "tool_result" for block in last["content"])
-        return last["role"] == "user" and not (
-            in_tool_loop and answers[-1][0]["type"] not in THINKING
-        )
 
     def _append(self, role: str, blocks: list[Block]) -> None:
         """Consecutive messages of one role are one turn: Anthropic's turns alternate."""
@@ -133,7 +113,7 @@ def _assistant(where: str, message: Json) -> Iterator[Block]:
     for position, call in enumerate(message.get("tool_calls") or ()):
         origin = f"{where}.tool_calls[{position}]"
         arguments = tool_arguments(origin, call)
-        name, call_id = call["function"]["name"], _tool_use_id(call["id"])
+        name, call_id = call["function"]["name"], fitting_id(call["id"], _TOOL_ID)
         yield origin, {"type": "tool_use", "id": call_id, "name": name, "input": arguments}
 
 
@@ -146,20 +126,14 @@ def _texts(where: str, message: Json) -> Iterator[Json]:
 
 
 def _tool_result(where: str, message: Json) -> Json:
-    result: Json = {"type": "tool_result", "tool_use_id": _tool_use_id(message["tool_call_id"])}
+    result: Json = {
+        "type": "tool_result",
+        "tool_use_id": fitting_id(message["tool_call_id"], _TOOL_ID),
+    }
     blocks = [_content_block(*part)[1] for part in content_parts(where, message)]
     if blocks:
         result["content"] = blocks
     return with_cache_control(result, message)
-
-
-def _tool_use_id(call_id: str) -> str:
-    """The caller's id where Anthropic takes it, else a stand-in that is the same every time: a
-    conversation may have begun with another provider's model.
-    """
-    if _TOOL_ID.fullmatch(call_id):
-        return call_id
-    return f"call_{hashlib.sha256(call_id.encode(errors='surrogatepass')).hexdigest()[:32]}"
 
 
 def _thinking(origin: str, block: Any) -> Json:
@@ -197,14 +171,8 @@ def _image_source(name: str, url: str) -> Json:
         return {"type": "url", "url": url}  # fetched by Anthropic, never by us
     if not is_data_uri(url):
         invalid(name, "Send the image's https address, or a data URI: 'data:image/png;base64,...'.")
-    image = parse_data_uri(name, url)
-    if image.media_type not in IMAGE_TYPES:
-        invalid(
-            name,
-            f"This model takes no images of type '{image.media_type}'. "
-            "Send JPEG, PNG, GIF or WebP.",
-        )
-    return {"type": "base64", "media_type": IMAGE_TYPES[image.media_type], "data": image.base64}
+    form, image = parse_image(name, url)
+    return {"type": "base64", "media_type": f"image/{form}", "data": image.base64}
 
 
 def _document(name: str, file: Any) -> Json:

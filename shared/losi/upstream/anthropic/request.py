@@ -4,13 +4,13 @@ https://platform.claude.com/docs/en/api/messages; what maps to what and why is t
 docs/decisions/0003-anthropic-translation.md.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from losi.catalogue.models import Route
 from losi.upstream.anthropic.messages import Conversation, with_cache_control
-from losi.upstream.conversation import allowed_tools, invalid, not_understood, thinking_budget
+from losi.upstream.claude import Thinks, sampling, thinking_fields, thinks
+from losi.upstream.conversation import JSON_INSTRUCTION, allowed_tools, invalid, not_understood
 from losi.upstream.format import Json
 
 #: Anthropic's own parameters, sent on as they come.
@@ -20,14 +20,6 @@ _LIMITS = {"max_tokens", "max_completion_tokens"}
 _TOOLS = {"tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"}
 _ACCOUNT = {"user", "safety_identifier", "metadata", "service_tier"}
 _UNDERSTOOD = frozenset({"response_format", *_SHARED, *_LIMITS, *_TOOLS, *_ACCOUNT, *_NATIVE})
-
-#: Models that only think by a budget of tokens and know no effort: a closed set, as later ones
-#: think adaptively. https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking
-_BUDGET_MODELS = re.compile(r"claude-(3|(opus|sonnet|haiku)-4(-[015]\b|-20\d{6}|$))")
-
-_JSON_INSTRUCTION = (
-    "Answer with one valid JSON object and nothing else: no text around it, no code fence."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,39 +157,30 @@ def _add_output_config(out: Json, body: Json) -> None:
 
 
 def _format_instruction(body: Json) -> list[Json]:
-    """Anthropic's structured output needs every property named, so "any object" has to be asked
-    for in words: https://platform.claude.com/docs/en/build-with-claude/structured-outputs
-    """
+    """https://platform.claude.com/docs/en/build-with-claude/structured-outputs"""
     if (body.get("response_format") or {}).get("type") != "json_object":
         return []
-    return [{"type": "text", "text": _JSON_INSTRUCTION}]
+    return [{"type": "text", "text": JSON_INSTRUCTION}]
 
 
 def _add_thinking(out: Json, body: Json, conversation: Conversation) -> None:
     effort = body.get("reasoning_effort")
     forced = out.get("tool_choice", {}).get("type") in ("any", "tool")
-    if _BUDGET_MODELS.search(body["model"]):
-        thinking = None if forced else _budget(effort, out["max_tokens"], conversation)
-    elif forced or effort == "none":
-        # said aloud, as some models think by default, and none may with a forced tool
-        thinking = {"type": "disabled"}
-    else:
-        thinking = None if effort is None else {"type": "adaptive", "display": "summarized"}
-        if effort is not None:
-            level = "low" if effort == "minimal" else effort
-            out["output_config"] = {**out.get("output_config", {}), "effort": level}
+    model, messages = body["model"], conversation.given
+    fields = thinking_fields(model, effort, out["max_tokens"], messages, forced_tool=forced)
+    thinking = fields.get("thinking")
+    if thinks(model) is Thinks.ADAPTIVELY:
+        if forced or effort == "none":
+            # said aloud, as some models think by default, and none may with a forced tool
+            thinking = {"type": "disabled"}
+        elif thinking:
+            thinking = {**thinking, "display": "summarized"}
+            out["output_config"] = {**out.get("output_config", {}), **fields["output_config"]}
     thinking = body.get("thinking") or thinking
     if thinking and not isinstance(thinking, dict):
         invalid("thinking", "Use an object, such as {'type': 'disabled'}, or reasoning_effort.")
     if thinking:
         out["thinking"] = thinking
-
-
-def _budget(effort: Any, max_tokens: int, conversation: Conversation) -> Json | None:
-    if effort in (None, "none") or not conversation.takes_thinking:
-        return None
-    budget = thinking_budget(effort, max_tokens)
-    return None if budget is None else {"type": "enabled", "budget_tokens": budget}
 
 
 def _add_sampling(out: Json, body: Json) -> None:
@@ -207,11 +190,7 @@ def _add_sampling(out: Json, body: Json) -> None:
         invalid("stop", "This model cannot stop at white space alone. Use a visible text.")
     if out.get("thinking", {}).get("type") in ("enabled", "adaptive"):
         return  # refused together with thinking
-    temperature, top_p = body.get("temperature"), body.get("top_p")
-    if temperature is not None:
-        out["temperature"] = min(temperature, 1)  # OpenAI's range ends at 2, Anthropic's at 1
-    elif top_p is not None and top_p != 1:  # 1 cuts nothing off
-        out["top_p"] = top_p
+    out.update(sampling(body))
 
 
 def _add_account(out: Json, body: Json) -> None:

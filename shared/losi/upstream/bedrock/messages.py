@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock
 
 import base64
 import binascii
-import hashlib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -16,20 +15,15 @@ from losi.upstream.conversation import (
     Named,
     check_tool_calls,
     content_parts,
+    fitting_id,
     invalid,
     is_data_uri,
     parse_data_uri,
+    parse_image,
     split_system,
     tool_arguments,
 )
 
-IMAGE_FORMATS = {
-    "image/png": "png",
-    "image/jpeg": "jpeg",
-    "image/jpg": "jpeg",
-    "image/gif": "gif",
-    "image/webp": "webp",
-}
 DOCUMENT_FORMATS = {
     "application/pdf": "pdf",
     "text/csv": "csv",
@@ -75,10 +69,7 @@ def convert_messages(messages: list[Json], *, thinking: bool) -> tuple[list[Json
 
 
 def tool_use_id(call_id: str) -> str:
-    """The caller's id where Converse takes it, else a stand-in that is the same every time."""
-    if _TOOL_ID.fullmatch(call_id):
-        return call_id
-    return f"call_{hashlib.sha256(call_id.encode(errors='surrogatepass')).hexdigest()[:32]}"
+    return fitting_id(call_id, _TOOL_ID)
 
 
 def tool_name(where: str, name: Any) -> str:
@@ -185,16 +176,10 @@ def _image(where: str, url: str) -> Json:
             "This model takes no image addresses. Send the image itself as a data URI: "
             "'data:image/png;base64,...'.",
         )
-    image = parse_data_uri(where, url)
-    if image.media_type not in IMAGE_FORMATS:
-        invalid(
-            where,
-            f"This model takes no images of type '{image.media_type}'. "
-            "Send PNG, JPEG, GIF or WebP.",
-        )
+    form, image = parse_image(where, url)
     if len(image.data) > MAX_IMAGE_BYTES:
         invalid(where, "The image is too large: this model takes images of up to 3.75 MB.")
-    return {"format": IMAGE_FORMATS[image.media_type], "source": {"bytes": image.data}}
+    return {"format": form, "source": {"bytes": image.data}}
 
 
 def _document(where: str, file: Any, documents: _DocumentNames) -> Json:

@@ -6,8 +6,9 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.htm
 import json
 
 from losi.upstream.bedrock.messages import convert_messages, tool_name
-from losi.upstream.bedrock.reasoning import is_claude, reasoning_fields
-from losi.upstream.conversation import allowed_tools, invalid, not_understood
+from losi.upstream.bedrock.reasoning import reasoning_fields
+from losi.upstream.claude import is_claude, sampling
+from losi.upstream.conversation import JSON_INSTRUCTION, allowed_tools, invalid, not_understood
 from losi.upstream.format import Json, UpstreamCall
 
 #: Converse demands a tool where the history holds calls, even when none may be called any more.
@@ -21,9 +22,6 @@ NO_TOOL = {
 _SAMPLING = {"max_tokens", "max_completion_tokens", "stop", "temperature", "top_p"}
 _TOOLS = {"tools", "tool_choice", "parallel_tool_calls", "response_format"}
 _UNDERSTOOD = frozenset({"model", "messages", "reasoning_effort", *_SAMPLING, *_TOOLS})
-JSON_OBJECT = (
-    "Answer with exactly one JSON object and nothing else: no prose around it, no code fence."
-)
 
 
 def converse_request(call: UpstreamCall) -> Json:
@@ -43,7 +41,7 @@ def converse_request(call: UpstreamCall) -> Json:
     system, messages = convert_messages(body["messages"], thinking="thinking" in extra)
     response_format = body.get("response_format") or {}
     if response_format.get("type") == "json_object":
-        system.append({"text": JSON_OBJECT})
+        system.append({"text": JSON_INSTRUCTION})
     if body.get("parallel_tool_calls") is False and tools and is_claude(body["model"]):
         extra["tool_choice"] = _one_call_at_a_time(tools)
     request = {
@@ -84,15 +82,12 @@ def _inference_config(body: Json, limit: int, *, thinking: bool) -> Json:
         config["stopSequences"] = [stop] if isinstance(stop, str) else list(stop)
     if thinking:
         return config  # Claude refuses to sample any other way while it thinks
-    temperature, top_p = body.get("temperature"), body.get("top_p")
+    given = sampling(body) if is_claude(body["model"]) else body
+    temperature, top_p = given.get("temperature"), given.get("top_p")
     if temperature is not None:
-        config["temperature"] = min(float(temperature), 1.0)  # OpenAI's scale ends at 2
-    if (
-        top_p is not None
-        and top_p < 1
-        and not (temperature is not None and is_claude(body["model"]))
-    ):
-        config["topP"] = float(top_p)  # Claude takes one of the two
+        config["temperature"] = min(float(temperature), 1.0)  # OpenAI's range ends at 2
+    if top_p is not None and top_p < 1:
+        config["topP"] = float(top_p)
     return config
 
 

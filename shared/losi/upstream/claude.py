@@ -1,0 +1,98 @@
+"""What is true of Claude wherever it runs: at Anthropic and on Bedrock. Pure.
+
+Both take the same `thinking` and `output_config`, Bedrock as the model's own fields.
+"""
+
+import re
+from enum import Enum, auto
+from typing import Any
+
+from losi.upstream.conversation import invalid
+from losi.upstream.format import Json
+
+#: https://platform.claude.com/docs/en/build-with-claude/extended-thinking names who thinks, and
+#: https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking who decides how much.
+#: Both sets are closed: every later model thinks adaptively.
+_NEVER_THINKS = re.compile(r"claude-(instant|v?2|3(?!-7))")
+_THINKS_BY_BUDGET = re.compile(
+    r"claude-(3-7|(opus|sonnet|haiku)-4(-[015]\b|-20\d{6}|-v\d|-latest|@|$))"
+)
+
+#: The share of the output limit that may go into thinking.
+_BUDGET_SHARES = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.9, "max": 0.95}
+_SMALLEST_BUDGET = 1024
+
+
+class Thinks(Enum):
+    NEVER = auto()
+    BY_BUDGET = auto()  # within a number of tokens
+    ADAPTIVELY = auto()  # as much as it sees fit for an effort
+
+
+def is_claude(model: str) -> bool:
+    return "claude" in model
+
+
+def thinks(model: str) -> Thinks:
+    if _NEVER_THINKS.search(model):
+        return Thinks.NEVER
+    return Thinks.BY_BUDGET if _THINKS_BY_BUDGET.search(model) else Thinks.ADAPTIVELY
+
+
+def thinking_fields(
+    model: str, effort: Any, max_tokens: int, messages: list[Json], *, forced_tool: bool
+) -> Json:
+    """`thinking` and `output_config` for an effort; empty where Claude is not to think, or cannot.
+
+    A forced tool rules out thinking, and so does a budget that leaves no room for the answer.
+    """
+    way = thinks(model)
+    if effort in (None, "none") or forced_tool or way is Thinks.NEVER:
+        return {}
+    if way is Thinks.ADAPTIVELY:
+        level = "low" if effort == "minimal" else effort
+        return {"thinking": {"type": "adaptive"}, "output_config": {"effort": level}}
+    budget = _budget(effort, max_tokens) if takes_budget(messages) else None
+    return {} if budget is None else {"thinking": {"type": "enabled", "budget_tokens": budget}}
+
+
+def takes_budget(messages: list[Json]) -> bool:
+    """Whether a model may be given a budget now. Anthropic refuses one where the answer has begun:
+    with a prefill, or with tool calls that came back without the thinking before them.
+    """
+    spoken = [message for message in messages if not _is_empty_answer(message)]
+    answers = [i for i, message in enumerate(spoken) if message["role"] == "assistant"]
+    if not answers:
+        return True
+    after = spoken[answers[-1] + 1 :]
+    in_tool_loop = any(message["role"] == "tool" for message in after)
+    return bool(after) and not (in_tool_loop and not _begins_with_thinking(spoken, answers[-1]))
+
+
+def _begins_with_thinking(messages: list[Json], last: int) -> bool:
+    """Whether the assistant's turn that ends with message `last` begins with its thinking."""
+    first = last
+    while first and messages[first - 1]["role"] == "assistant":
+        first -= 1
+    return bool(messages[first].get("thinking_blocks"))
+
+
+def _is_empty_answer(message: Json) -> bool:
+    said = message.get("content") or message.get("refusal") or message.get("tool_calls")
+    return message["role"] == "assistant" and not said
+
+
+def _budget(effort: Any, max_tokens: int) -> int | None:
+    """Tokens to think with, which count towards `max_tokens`; None without room left to answer."""
+    if effort not in _BUDGET_SHARES:
+        invalid("reasoning_effort", f"Use 'none' or one of {', '.join(_BUDGET_SHARES)}.")
+    budget = max(_SMALLEST_BUDGET, int(max_tokens * _BUDGET_SHARES[effort]))
+    return budget if budget < max_tokens else None
+
+
+def sampling(body: Json) -> dict[str, float]:
+    """`temperature` or `top_p`: Claude takes one of the two. A `top_p` of 1 cuts nothing off."""
+    temperature, top_p = body.get("temperature"), body.get("top_p")
+    if temperature is not None:
+        return {"temperature": min(temperature, 1)}  # OpenAI's range ends at 2, Claude's at 1
+    return {"top_p": top_p} if top_p is not None and top_p != 1 else {}

@@ -1,0 +1,108 @@
+"""What Claude does is the same at Anthropic and on Bedrock: the ids differ, the model does not."""
+
+from typing import Any
+
+import pytest
+
+from losi.catalogue.models import Route
+from losi.upstream.anthropic.request import translate
+from losi.upstream.bedrock.request import converse_request
+from losi.upstream.claude import Thinks, takes_budget, thinks
+from losi.upstream.format import Json, UpstreamCall
+
+#: Anthropic's id, Bedrock's, and how the model thinks.
+#: https://platform.claude.com/docs/en/about-claude/models/overview
+MODELS = [
+    ("claude-2.1", "anthropic.claude-v2:1", Thinks.NEVER),
+    ("claude-3-opus-20240229", "anthropic.claude-3-opus-20240229-v1:0", Thinks.NEVER),
+    ("claude-3-5-sonnet-20241022", "anthropic.claude-3-5-sonnet-20241022-v2:0", Thinks.NEVER),
+    ("claude-3-5-haiku-latest", "us.anthropic.claude-3-5-haiku-20241022-v1:0", Thinks.NEVER),
+    (
+        "claude-3-7-sonnet-20250219",
+        "us.anthropic.claude-3-7-sonnet-20250219-v1:0",
+        Thinks.BY_BUDGET,
+    ),
+    ("claude-sonnet-4-20250514", "us.anthropic.claude-sonnet-4-20250514-v1:0", Thinks.BY_BUDGET),
+    ("claude-opus-4-0", "us.anthropic.claude-opus-4-20250514-v1:0", Thinks.BY_BUDGET),
+    ("claude-opus-4-1", "us.anthropic.claude-opus-4-1-20250805-v1:0", Thinks.BY_BUDGET),
+    ("claude-sonnet-4-5", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0", Thinks.BY_BUDGET),
+    ("claude-haiku-4-5-20251001", "anthropic.claude-haiku-4-5-20251001-v1:0", Thinks.BY_BUDGET),
+    ("claude-opus-4-6", "anthropic.claude-opus-4-6-v1", Thinks.ADAPTIVELY),
+    ("claude-sonnet-5", "anthropic.claude-sonnet-5", Thinks.ADAPTIVELY),
+]
+USER: Json = {"role": "user", "content": "Hi"}
+
+
+def body(model: str, **parameters: Any) -> Json:
+    return {"model": model, "messages": [USER], "max_tokens": 8_000, **parameters}
+
+
+def at_anthropic(model: str, **parameters: Any) -> Json:
+    route = Route(provider="anthropic", model=model)
+    return translate(body(model, **parameters), route).body
+
+
+def on_bedrock(model: str, **parameters: Any) -> Json:
+    call = UpstreamCall(body(model, **parameters), Route(provider="bedrock", model=model), "r1")
+    return converse_request(call)
+
+
+@pytest.mark.parametrize(("anthropic", "bedrock", "way"), MODELS)
+def test_a_model_thinks_alike_wherever_it_runs(anthropic: str, bedrock: str, way: Thinks) -> None:
+    assert thinks(anthropic) is thinks(bedrock) is way
+
+    here = at_anthropic(anthropic, reasoning_effort="medium")
+    there = on_bedrock(bedrock, reasoning_effort="medium").get("additionalModelRequestFields", {})
+    for fields in (here, there):
+        thinking = fields.get("thinking", {})
+        assert (
+            thinking.get("type")
+            == {
+                Thinks.NEVER: None,
+                Thinks.BY_BUDGET: "enabled",
+                Thinks.ADAPTIVELY: "adaptive",
+            }[way]
+        )
+        assert thinking.get("budget_tokens") == (4_000 if way is Thinks.BY_BUDGET else None)
+        assert fields.get("output_config") == (
+            {"effort": "medium"} if way is Thinks.ADAPTIVELY else None
+        )
+
+
+def test_one_of_temperature_and_top_p_is_sent() -> None:
+    sampling = {"temperature": 1.5, "top_p": 0.5}
+
+    here = at_anthropic("claude-sonnet-4-5", **sampling)
+    there = on_bedrock("anthropic.claude-sonnet-4-5-20250929-v1:0", **sampling)
+
+    assert (here["temperature"], "top_p" in here) == (1, False)
+    assert there["inferenceConfig"] == {"maxTokens": 8_000, "temperature": 1.0}
+
+
+def called(**message: Any) -> Json:
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    return {"role": "assistant", "content": None, "tool_calls": [call], **message}
+
+
+THOUGHT = {"thinking_blocks": [{"type": "thinking", "thinking": "Hm", "signature": "s"}]}
+ANSWER = {"role": "assistant", "content": "Hello"}
+RESULT = {"role": "tool", "tool_call_id": "a", "content": "1"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        ([USER], True),
+        ([USER, ANSWER, USER], True),
+        ([USER, ANSWER], False),  # a prefill
+        ([USER, {"role": "assistant", "content": ""}], True),  # an empty answer, sent back
+        ([USER, called(), RESULT], False),
+        ([USER, called(**THOUGHT), RESULT], True),
+        ([USER, {**ANSWER, **THOUGHT}, called(), RESULT], True),  # one turn, its thinking first
+        ([USER, called(), RESULT, ANSWER, USER], True),  # a loop that is over
+    ],
+)
+def test_a_budget_is_given_where_the_answer_has_not_begun(
+    messages: list[Json], expected: bool
+) -> None:
+    assert takes_budget(messages) is expected
