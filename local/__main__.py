@@ -16,6 +16,7 @@ from local.banner import banner
 from local.demo import ensure_demo_key, write_demo_env
 from local.dynamodb import start_embedded
 from local.table import create_table
+from losi.catalogue.loader import CatalogueError, load
 from losi.logs import set_levels
 
 STATE = Path(".losi")
@@ -27,6 +28,11 @@ def main() -> int:
     port = _port()
     if port is None:
         return 2
+    try:
+        catalogue = load()
+    except CatalogueError as error:
+        print(error, file=sys.stderr)
+        return 1
     listener = _listen(port)
     if listener is None:
         return 1
@@ -54,7 +60,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s %(name)s: %(message)s")
     set_levels("INFO")
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
-    print(banner(base_url, key), flush=True)
+    print(banner(base_url, key, catalogue), flush=True)
     _serve(app, listener)
     print("\nStopped.")
     return 0

@@ -1,18 +1,17 @@
 """What `make run` prints: where it is, the key, and two things to paste."""
 
-from losi.catalogue.models import catalog
-from losi.catalogue.providers import providers
+from losi.catalogue.catalogue import Catalogue
 from losi.upstream.registry import configured
 
 
-def banner(base_url: str, key: str) -> str:
+def banner(base_url: str, key: str, catalogue: Catalogue) -> str:
     return f"""
 Losi API is running.
 
   Base URL   {base_url}
   Demo key   {key}
              (ultra plan, every permission; the same at every start)
-  Answers    {_answers()}
+  Answers    {_answers(catalogue)}
 
 Try it with curl:
 
@@ -39,11 +38,11 @@ Or with OpenAI's SDK, in another shell in this folder:
 Stop with Ctrl-C."""
 
 
-def _answers() -> str:
+def _answers(catalogue: Catalogue) -> str:
     """Who answers which model; people must not take the sandbox for a model."""
     real = [
-        f"{model.id} ({providers()[route.provider].name})"
-        for model in catalog()
+        f"{model.id} ({catalogue.providers[route.provider].name})"
+        for model in catalogue.models.values()
         for route in [next((r for r in model.routes if configured(r.provider)), None)]
         if route is not None
     ]

@@ -15,6 +15,7 @@ from local.listening import NotListening
 from local.python313 import Python313Missing
 from local.sam import SamFailed, build, function_environment, run, start_api
 from local.table import create_table
+from losi.catalogue.loader import load
 
 STATE = Path(".losi")
 DEFAULT_PORT = 3000
@@ -66,7 +67,7 @@ def start(port: int) -> None:
         os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
         key = demo_key(f"http://127.0.0.1:{port}/api/v1", endpoint)
         with start_api(built, function_environment(table, endpoint), port, environment) as base_url:
-            print(banner(base_url, key))
+            print(banner(base_url, key, load()))
             print("\nThese are the deployed functions in Docker: they answer in one piece, also")
             print("with stream=True, and the first call of each takes seconds.", flush=True)
             for name, value in environment.items():

@@ -9,6 +9,8 @@ import pytest
 from moto import mock_aws
 
 from local.table import create_table
+from losi.catalogue import loader
+from tests.catalogue import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +18,14 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 pytest_plugins = ["tests.dynamodb_local", "tests.deployment", "tests.parallel"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def catalogue_of_the_tests() -> Iterator[None]:
+    """What runs in this process loads the tests' catalogue where it would load the operator's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loader, "FOLDERS", (FOLDER,))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -61,7 +61,7 @@ def make_plan(**limits: Any) -> Plan:
         in_flight=1_000,
         hold_output_tokens=1_000,
     )
-    return replace(wide, **limits)
+    return wide.model_copy(update=limits)
 
 
 def caller(

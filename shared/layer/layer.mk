@@ -19,6 +19,12 @@ UNUSED = bin \
 build-LosiLayer:
 	@python3.13 --version >/dev/null 2>&1 || { echo "The layer needs python3.13 on the PATH, \
 	the Python of its Lambda runtime (with pyenv: export PYENV_VERSION=3.13)." >&2; exit 1; }
+	@[ -f losi/catalogue/config/README.md ] || { echo "config/ cannot be read here: build without \
+	a container, in a checkout that has the link shared/losi/catalogue/config." >&2; exit 1; }
+# before all else, with this machine's pydantic: the layer's may be another machine's
+	python3.13 -m pip install --quiet --disable-pip-version-check --no-compile \
+		--root-user-action=ignore --constraint requirements.txt --target .check pydantic
+	@PYTHONPATH=.check python3.13 -m losi.catalogue
 	python3.13 -m pip install --quiet --disable-pip-version-check --no-compile --no-deps \
 		--root-user-action=ignore $(WHEELS) --requirement requirements.txt --target $(PACKAGES)
 	cp -R losi $(PACKAGES)/losi

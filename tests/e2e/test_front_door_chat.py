@@ -14,6 +14,7 @@ from losi.management.accounts import Accounts, NewKey
 from losi.metering.ledger import Ledger
 from losi.metering.usage import Usage
 from losi.store.client import partition, primary_key
+from tests.catalogue import CATALOGUE
 from tests.contract.cassettes import load
 from tests.dynamodb_local import dynamodb_environment
 from tests.e2e.world import MESSAGES, REPORTED, WORDS, World, open_world, word
@@ -180,7 +181,7 @@ async def test_a_revoked_key_fails_on_its_next_completion_although_it_is_cached(
     world: World,
 ) -> None:
     ledger = Ledger(world.client, world.table)
-    accounts = Accounts(world.client, world.table, ledger)
+    accounts = Accounts(world.client, world.table, ledger, CATALOGUE.plans)
     key, secret = accounts.create_key(
         world.account_id, NewKey("doomed", frozenset({"chat.completions"}))
     )
@@ -274,7 +275,8 @@ async def test_several_choices_of_a_provider_that_gives_one(world: World) -> Non
 
 
 async def test_a_test_key_reaches_only_the_sandbox_and_is_never_billed(world: World) -> None:
-    accounts = Accounts(world.client, world.table, Ledger(world.client, world.table))
+    ledger = Ledger(world.client, world.table)
+    accounts = Accounts(world.client, world.table, ledger, CATALOGUE.plans)
     new = NewKey("CI", frozenset({"chat.completions"}), test=True)
     _, secret = accounts.create_key(world.account_id, new)
     sandboxed = world.sdk.with_options(api_key=secret.text)
@@ -292,7 +294,7 @@ async def test_a_test_key_reaches_only_the_sandbox_and_is_never_billed(world: Wo
 
 async def test_a_plans_limits_are_told_in_openais_words(world: World) -> None:
     ledger = Ledger(world.client, world.table)
-    Accounts(world.client, world.table, ledger).set_plan(world.account_id, "free")
+    Accounts(world.client, world.table, ledger, CATALOGUE.plans).set_plan(world.account_id, "free")
     message = {"role": "assistant", "content": "Hi"}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     heavy = {"prompt_tokens": 60_000, "completion_tokens": 39_000, "total_tokens": 99_000}

@@ -19,6 +19,7 @@ from losi.identity.principal import PERMISSIONS
 from losi.management.accounts import Accounts, NewKey
 from losi.metering.ledger import DayUsage, Ledger
 from losi.metering.usage import Usage
+from tests.catalogue import CATALOGUE
 from tests.dynamodb_local import dynamodb_environment
 from tests.fake_upstream import FakeUpstream, Reply
 from tests.front_door import FrontDoor, Function
@@ -128,7 +129,7 @@ async def open_world(
     timeout_s: float = 60.0,
 ) -> AsyncIterator[World]:
     """An account whose key may do everything, at a front door of its own."""
-    accounts = Accounts(client, table, Ledger(client, table))
+    accounts = Accounts(client, table, Ledger(client, table), CATALOGUE.plans)
     account = accounts.create_account("ultra", name="Ann")
     _, secret = accounts.create_key(account.id, NewKey("key", frozenset(PERMISSIONS)))
     async with FakeUpstream() as upstream:

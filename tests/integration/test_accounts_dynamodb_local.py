@@ -29,6 +29,7 @@ from losi.management.accounts import Accounts, NewKey
 from losi.metering.ledger import Ledger
 from losi.store import client as store
 from losi.store.table import Table
+from tests.catalogue import CATALOGUE
 from tests.dynamodb_local import dynamodb_environment
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def losi_table(dynamodb: DynamoDBClient) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def accounts(dynamodb: DynamoDBClient, losi_table: str) -> Accounts:
-    return Accounts(dynamodb, losi_table, Ledger(dynamodb, losi_table))
+    return Accounts(dynamodb, losi_table, Ledger(dynamodb, losi_table), CATALOGUE.plans)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,8 @@ def set_environment(environment: dict[str, str]) -> None:
 
 
 def own_accounts() -> Accounts:
-    return Accounts(store.client(), store.table_name(), Ledger(store.client(), store.table_name()))
+    ledger = Ledger(store.client(), store.table_name())
+    return Accounts(store.client(), store.table_name(), ledger, CATALOGUE.plans)
 
 
 def outcome(action: Callable[[], object]) -> str:

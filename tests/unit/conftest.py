@@ -10,6 +10,7 @@ import pytest
 from losi.identity.authenticator import Authenticator
 from losi.management.accounts import Accounts
 from losi.metering.ledger import Ledger
+from tests.catalogue import CATALOGUE
 from tests.ledger_world import Clock
 
 if TYPE_CHECKING:
@@ -36,17 +37,17 @@ def client(table: tuple[DynamoDBClient, str], monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def ledger(client: DynamoDBClient, clock: Clock) -> Ledger:
-    return Ledger(client, TABLE, clock)
+    return Ledger(client, TABLE, clock, CATALOGUE.plans.values())
 
 
 @pytest.fixture
 def accounts(client: DynamoDBClient, ledger: Ledger, clock: Clock) -> Accounts:
-    return Accounts(client, TABLE, ledger, clock)
+    return Accounts(client, TABLE, ledger, CATALOGUE.plans, clock)
 
 
 @pytest.fixture
 def authenticator(client: DynamoDBClient, clock: Clock) -> Authenticator:
-    return Authenticator(client, TABLE, clock)
+    return Authenticator(client, TABLE, CATALOGUE.plans, clock)
 
 
 @pytest.fixture

@@ -1,26 +1,23 @@
-"""Subscription plans, read once from plans.toml."""
+"""Subscription plans: tables of plans.toml, which explains the fields."""
 
-import tomllib
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from collections.abc import Iterable
 
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Limits of one plan; units stand in plans.toml."""
-
-    name: str
-    keys: int
-    requests_per_minute: int
-    tokens_per_minute: int
-    tokens_per_day: int
-    in_flight: int
-    hold_output_tokens: int
+from losi.catalogue.row import Count, Name, Row
 
 
-@cache
-def plans() -> dict[str, Plan]:
-    """All plans by name, cheapest first."""
-    rows = tomllib.loads(files("losi.catalogue").joinpath("plans.toml").read_text("utf-8"))
-    return {name: Plan(name=name, **row) for name, row in rows.items()}
+class Plan(Row):
+    """Limits of one plan."""
+
+    name: Name
+    keys: Count
+    requests_per_minute: Count
+    tokens_per_minute: Count
+    tokens_per_day: Count
+    in_flight: Count
+    hold_output_tokens: Count
+
+
+def larger_plan(plans: Iterable[Plan], limit: str, needed: int) -> Plan | None:
+    """The plan with the lowest `limit` of at least `needed`."""
+    enough = [plan for plan in plans if getattr(plan, limit) >= needed]
+    return min(enough, key=lambda plan: getattr(plan, limit), default=None)

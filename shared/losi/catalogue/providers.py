@@ -1,33 +1,43 @@
-"""Providers: who answers requests, as rows of providers.toml."""
+"""Providers: tables of providers.toml, which explains the fields."""
 
 import tomllib
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
+
+from losi.catalogue.row import Flag, Name, Names, Row, Text, Url, Variable
+
+Format = Literal["openai", "anthropic", "bedrock", "sandbox"]
+#: The formats in which embeddings can be asked for.
+EMBEDDING_FORMATS = ("openai", "sandbox")
 
 
-class Provider(BaseModel):
-    """One provider as data; the fields are explained in providers.toml."""
+class Provider(Row):
+    """One provider as data; of its secrets it has the names."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    id: str
-    name: str
-    format: Literal["openai", "anthropic", "bedrock", "sandbox"]
-    base_url: str | None = None
-    base_url_variable: str | None = None
-    region_variable: str | None = None
-    key_variable: str | None = None
-    key_header: Literal["authorization", "api-key", "x-api-key"] = "authorization"
-    key_optional: bool = False
-    max_tokens_parameter: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    stream_options: bool = True
-    developer_role: bool = False
-    native_n: bool = True
-    refused_message_fields: frozenset[str] = frozenset()
-    unsupported_parameters: frozenset[str] = frozenset()
+    id: Name
+    name: Text
+    format: Annotated[Format, Field(description='"openai", "anthropic", "bedrock" or "sandbox"')]
+    base_url: Url | None = None
+    base_url_variable: Variable | None = None
+    region_variable: Variable | None = None
+    key_variable: Variable | None = None
+    key_header: Annotated[
+        Literal["authorization", "api-key", "x-api-key"],
+        Field(description='"authorization", "api-key" or "x-api-key"'),
+    ] = "authorization"
+    key_optional: Flag = False
+    max_tokens_parameter: Annotated[
+        Literal["max_tokens", "max_completion_tokens"],
+        Field(description='"max_tokens" or "max_completion_tokens"'),
+    ] = "max_tokens"
+    stream_options: Flag = True
+    developer_role: Flag = False
+    native_n: Flag = True
+    refused_message_fields: Names = frozenset()
+    unsupported_parameters: Names = frozenset()
 
     @property
     def credentials(self) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from losi.catalogue.models import Catalog, Model, Route
+from losi.catalogue.catalogue import Catalogue
+from losi.catalogue.models import Model, Route
 from losi.chat.chunks import ChunkStream, completion_usage, openai_usage, public_completion
 from losi.chat.prepare import needed_features, output_limit, prepare
 from losi.chat.request import ChatRequest
@@ -111,12 +112,12 @@ class ChatCompletions:
     def __init__(
         self,
         gate: Gate,
-        catalog: Catalog,
+        catalogue: Catalogue,
         router: ChatRouter,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._gate = gate
-        self._catalog = catalog
+        self._catalogue = catalogue
         self._router = router
         self._clock = clock
 
@@ -205,7 +206,7 @@ class ChatCompletions:
         )
 
     def _demand(self, request: ChatRequest, principal: Principal) -> Demand[_Work]:
-        model = self._catalog.find(request.params.model, principal.plan)
+        model = self._catalogue.find(request.params.model, principal.plan, "chat")
         input_tokens = estimate.input_tokens(request.body)
         needed = needed_features(request)
         routes = candidates(model, needed, input_tokens, test_key=principal.test)

@@ -173,7 +173,11 @@ def export(session: Session, account: AccountId) -> None:
     from losi.management.export import export_account
 
     today = datetime.now(UTC).date()
-    print_json(export_account(session.accounts, session.ledger, account_id(account), today))
+    print_json(
+        export_account(
+            session.accounts, session.ledger, session.catalogue, account_id(account), today
+        )
+    )
 
 
 def _usage(session: Session, account: Account) -> "list[DayUsage]":

@@ -15,6 +15,7 @@ from losi.identity.key import key_id_from
 from losi.identity.values import InvalidValueError
 
 if TYPE_CHECKING:
+    from losi.catalogue.catalogue import Catalogue
     from losi.management.accounts import Accounts
     from losi.metering.ledger import Ledger
 
@@ -52,6 +53,15 @@ class Session:
         return connect(self._stack, self._region)
 
     @cached_property
+    def catalogue(self) -> "Catalogue":
+        from losi.catalogue import loader
+
+        try:
+            return loader.load()
+        except loader.CatalogueError as error:
+            fail(f"{error.mistakes[0]} `losi check` names all that is wrong.")
+
+    @cached_property
     def ledger(self) -> "Ledger":
         from losi.metering.ledger import Ledger
 
@@ -61,7 +71,9 @@ class Session:
     def accounts(self) -> "Accounts":
         from losi.management.accounts import Accounts
 
-        return Accounts(self.connection.client, self.connection.table, self.ledger)
+        return Accounts(
+            self.connection.client, self.connection.table, self.ledger, self.catalogue.plans
+        )
 
     @contextmanager
     def errors_in_a_line(self) -> Iterator[None]:

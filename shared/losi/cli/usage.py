@@ -13,6 +13,7 @@ from losi.metering.cost import cost as dollars
 from losi.metering.usage import Usage
 
 if TYPE_CHECKING:
+    from losi.catalogue.catalogue import Catalogue
     from losi.metering.ledger import DayUsage
 
 DEFAULT_DAYS = 30
@@ -49,18 +50,22 @@ def usage(
     if session.as_json:
         from losi.management.export import usage_json
 
-        print_json([usage_json(day) for day in days])
+        print_json([usage_json(day, session.catalogue) for day in days])
     else:
-        _print(days)
+        _print(days, session.catalogue)
 
 
-def _print(days: "list[DayUsage]") -> None:
+def _print(days: "list[DayUsage]", catalogue: "Catalogue") -> None:
     if not days:
         typer.echo("No usage in these days.")
         return
     total = sum((day.total for day in days), Usage(0, 0))
-    rows = [_row(day.day.isoformat(), day.requests, day.total, _cost(day)) for day in days]
-    rows.append(_row("Total", sum(day.requests for day in days), total, sum(map(_cost, days))))
+    costs = [_cost(day, catalogue) for day in days]
+    rows = [
+        _row(day.day.isoformat(), day.requests, day.total, cost)
+        for day, cost in zip(days, costs, strict=True)
+    ]
+    rows.append(_row("Total", sum(day.requests for day in days), total, sum(costs)))
     print_table(("DAY", "REQUESTS", "INPUT TOKENS", "OUTPUT TOKENS", "COST"), rows, right=4)
 
 
@@ -69,11 +74,9 @@ def _row(label: str, requests: int, used: Usage, cost: float) -> tuple[str, ...]
     return (label, *(f"{count:,}" for count in counts), f"${cost:,.4f}")
 
 
-def _cost(day: "DayUsage") -> float:
+def _cost(day: "DayUsage", catalogue: "Catalogue") -> float:
     """What the providers' list prices make of the day."""
-    from losi.catalogue.models import catalog
-
-    models = [(catalog().by_code(code), used) for (_, code), (_, used) in day.by_key_model.items()]
+    models = [(catalogue.by_code(code), used) for (_, code), (_, used) in day.by_key_model.items()]
     return sum(dollars(model.prices, used) for model, used in models if model)
 
 

@@ -1,16 +1,19 @@
 """An account as stored: one profile item of the table."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from losi.catalogue.plans import Plan, plans
 from losi.errors import ServerError
 from losi.identity.secret import ACCOUNT_LENGTH
 from losi.identity.values import iso, public_id, time_of
 from losi.ids import random_id
 from losi.store.client import PROFILE, Item, primary_key
+
+if TYPE_CHECKING:
+    from losi.catalogue.plans import Plan
 
 TAG_LENGTH = 22
 
@@ -68,10 +71,10 @@ class Account:
             "tag": {"S": self.tag},
         }
 
-    @property
-    def plan(self) -> Plan:
+    def plan(self, plans: Mapping[str, "Plan"]) -> "Plan":
+        """Its plan, of those there are. Raises ServerError when it is no longer there."""
         try:
-            return plans()[self.plan_name]
+            return plans[self.plan_name]
         except KeyError:
             raise ServerError(
                 f"This account's plan '{self.plan_name}' does not exist any more. "

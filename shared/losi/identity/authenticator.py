@@ -4,7 +4,7 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ from losi.store.table import Table
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from losi.catalogue.plans import Plan
+
 CACHE_SECONDS = 300
 CACHE_SIZE = 1024
 DAY_SECONDS = 86_400
@@ -33,9 +35,14 @@ class Authenticator:
     """
 
     def __init__(
-        self, client: "DynamoDBClient", table: str, clock: Callable[[], float] = time.time
+        self,
+        client: "DynamoDBClient",
+        table: str,
+        plans: Mapping[str, "Plan"],
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._table = Table(client, table)
+        self._plans = plans
         self._clock = clock
         #: SHA-256 of the presented key -> when the entry ends, and the principal.
         self._cache: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
@@ -52,7 +59,7 @@ class Authenticator:
         with self._lock:
             self._cache.pop(digest, None)  # should the key be refused now
         now = self._clock()
-        principal, valid_until = verify(key, *self._read(key), now)
+        principal, valid_until = verify(key, *self._read(key), self._plans, now)
         midnight = (now // DAY_SECONDS + 1) * DAY_SECONDS
         self._remember(digest, min(now + CACHE_SECONDS, midnight, valid_until), principal)
         return principal
@@ -83,7 +90,11 @@ class Authenticator:
 
 
 def verify(
-    key: Secret, account: Account | None, record: Key | None, now: float
+    key: Secret,
+    account: Account | None,
+    record: Key | None,
+    plans: Mapping[str, "Plan"],
+    now: float,
 ) -> tuple[Principal, float]:
     """The principal of a genuine key that may be used now, and how long that holds as it stands.
 
@@ -99,7 +110,7 @@ def verify(
         account_id=account.id,
         key_id=record.id,
         permissions=record.permissions,
-        plan=account.plan,
+        plan=account.plan(plans),
         test=record.test,
         key_version=record.version,
         profile_version=account.version,

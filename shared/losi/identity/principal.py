@@ -1,9 +1,12 @@
 """Who a request speaks for: the outcome of authentication, and what it may do."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from losi.catalogue.plans import Plan
 from losi.errors import PermissionDeniedError
+
+if TYPE_CHECKING:
+    from losi.catalogue.plans import Plan
 
 #: Everything a key can be allowed (the specification's "permissions that determine which API
 #: endpoints it can access"), and what each one opens.
@@ -24,7 +27,7 @@ class Principal:
     account_id: str
     key_id: str
     permissions: frozenset[str]
-    plan: Plan
+    plan: "Plan"
     #: A `losi-test-` key: reaches only the sandbox provider, is metered apart and never billed.
     test: bool
     key_version: int

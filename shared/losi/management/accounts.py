@@ -7,12 +7,12 @@ failed; made again, it marks again.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from losi.catalogue.plans import plans
+from losi.catalogue.plans import Plan, larger_plan
 from losi.errors import (
     InvalidRequestError,
     NotFoundError,
@@ -67,15 +67,23 @@ class Accounts:
         client: "DynamoDBClient",
         table: str,
         ledger: Ledger,
+        plans: Mapping[str, Plan],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._table = Table(client, table)
         self._ledger = ledger
+        self._plans = plans
         self._clock = clock
         #: The current minute and the keys touched in it.
         self._touched: tuple[str, set[str]] = ("", set())
 
     # Accounts
+
+    def _check_plan(self, name: str) -> None:
+        if name not in self._plans:
+            raise InvalidRequestError(
+                f"Unknown plan '{name}'. Choose from: {', '.join(self._plans)}.", param="plan"
+            )
 
     def create_account(
         self,
@@ -86,7 +94,7 @@ class Accounts:
         api_access: bool = True,
         account_id: str | None = None,
     ) -> Account:
-        _check_plan(plan)
+        self._check_plan(plan)
         account = Account(
             id=account_id or new_account_id(),
             plan_name=plan,
@@ -113,7 +121,7 @@ class Accounts:
 
     def set_plan(self, account_id: str, plan: str) -> Account:
         """Keys beyond the new plan's number stay; no more can be created."""
-        _check_plan(plan)
+        self._check_plan(plan)
         return self._change_profile(account_id, plan_name=plan)
 
     def set_api_access(self, account_id: str, allowed: bool) -> Account:
@@ -176,9 +184,10 @@ class Accounts:
         for _ in range(ATTEMPTS):
             account = self.account(account_id)
             today = self._now().date().isoformat()
-            _check_room(account, today)
+            plan = account.plan(self._plans)
+            _check_room(account, plan, self._plans, today)
             put = {"Item": key.to_item(account_id), "ConditionExpression": ABSENT}
-            if self._table.transact(_count_key(account, today), ("Put", put)):
+            if self._table.transact(_count_key(account, plan.keys, today), ("Put", put)):
                 return key, secret
         raise StoreUnavailableError
 
@@ -297,28 +306,18 @@ class Accounts:
         )
 
 
-def _check_plan(name: str) -> None:
-    if name not in plans():
-        raise InvalidRequestError(
-            f"Unknown plan '{name}'. Choose from: {', '.join(plans())}.", param="plan"
-        )
-
-
-def _check_room(account: Account, today: str) -> None:
+def _check_room(account: Account, plan: Plan, plans: Mapping[str, Plan], today: str) -> None:
     """Raises when the account may not have another key."""
-    plan = account.plan
     if account.disabled:
         raise PermissionDeniedError(
             "This account is disabled. Contact support.", code="api_access_disabled"
         )
     if account.key_count >= plan.keys:
-        more = [other.name for other in plans().values() if other.keys > plan.keys]
+        more = larger_plan(plans.values(), "keys", plan.keys + 1)
         raise PermissionDeniedError(
             f"The {plan.name} plan allows {_count(plan.keys)}, and this account has "
             f"{account.key_count}. Delete one first"
-            + (
-                f", or upgrade: the {more[0]} plan allows {plans()[more[0]].keys}." if more else "."
-            ),
+            + (f", or upgrade: the {more.name} plan allows {more.keys}." if more else "."),
             code="key_limit_reached",
         )
     if account.keys_made_on == today and account.keys_made >= KEYS_PER_DAY:
@@ -329,7 +328,7 @@ def _check_room(account: Account, today: str) -> None:
         )
 
 
-def _count_key(account: Account, today: str) -> tuple[str, dict[str, Any]]:
+def _count_key(account: Account, limit: int, today: str) -> tuple[str, dict[str, Any]]:
     """The profile's part of creating a key: one more key, of the plan's and of the day's.
 
     The conditions are those of `_check_room`: when one fails, that says why.
@@ -339,7 +338,7 @@ def _count_key(account: Account, today: str) -> tuple[str, dict[str, Any]]:
     on = "keys_made_on = :today AND keys_made < :a_day" if same_day else "keys_made_on <> :today"
     values = {
         ":one": {"N": "1"},
-        ":limit": {"N": str(account.plan.keys)},
+        ":limit": {"N": str(limit)},
         ":plan": {"S": account.plan_name},
         ":false": {"BOOL": False},
         ":today": {"S": today},

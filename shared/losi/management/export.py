@@ -4,14 +4,14 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
-from losi.catalogue.models import catalog
+from losi.catalogue.catalogue import Catalogue
 from losi.management.accounts import Accounts
 from losi.metering.ledger import DayUsage, Ledger
 from losi.metering.usage import Usage
 
 
 def export_account(
-    accounts: Accounts, ledger: Ledger, account_id: str, today: date
+    accounts: Accounts, ledger: Ledger, catalogue: Catalogue, account_id: str, today: date
 ) -> dict[str, Any]:
     """The profile, the keys (of their secrets there is nothing to export), the usage by day.
 
@@ -22,17 +22,22 @@ def export_account(
     return {
         "account": account.as_json(),
         "keys": [key.as_json() for key in accounts.keys(account_id)],
-        "usage": [usage_json(day) for day in days],
+        "usage": [usage_json(day, catalogue) for day in days],
     }
 
 
-def usage_json(day: DayUsage) -> dict[str, Any]:
+def usage_json(day: DayUsage, catalogue: Catalogue) -> dict[str, Any]:
     return {
         "day": day.day.isoformat(),
         "requests": day.requests,
         **_tokens_json(day.total),
         "by_key_and_model": [
-            {"key": f"key_{key_id}", "model": _model_id(code), "requests": n, **_tokens_json(usage)}
+            {
+                "key": f"key_{key_id}",
+                "model": _model_id(code, catalogue),
+                "requests": n,
+                **_tokens_json(usage),
+            }
             for (key_id, code), (n, usage) in sorted(day.by_key_model.items())
         ],
     }
@@ -42,6 +47,6 @@ def _tokens_json(usage: Usage) -> dict[str, int]:
     return {name: count for name, count in asdict(usage).items() if name != "estimated"}
 
 
-def _model_id(code: str) -> str:
-    model = catalog().by_code(code)
+def _model_id(code: str, catalogue: Catalogue) -> str:
+    model = catalogue.by_code(code)
     return model.id if model else code

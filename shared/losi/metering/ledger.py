@@ -8,7 +8,7 @@ code runs them in a thread.
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,8 @@ from losi.store.client import Item, partition, store_errors
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from losi.catalogue.plans import Plan
+
 __all__ = ["Admission", "DayUsage", "Hold", "Ledger", "RateLimits"]
 
 logger = logging.getLogger("losi.ledger")
@@ -56,11 +58,17 @@ class Ledger:
     """The only writer of day items. Every method may raise StoreUnavailableError (503)."""
 
     def __init__(
-        self, client: "DynamoDBClient", table: str, clock: Callable[[], float] = time.time
+        self,
+        client: "DynamoDBClient",
+        table: str,
+        clock: Callable[[], float] = time.time,
+        plans: Collection["Plan"] = (),
     ) -> None:
+        """`plans` are those that a refusal may recommend."""
         self._client = client
         self._table = table
         self._clock = clock
+        self._plans = plans
 
     def admit(
         self,
@@ -163,7 +171,7 @@ class Ledger:
                 self._open_day(hold)
             elif not expired:
                 break
-        raise refusal(day, hold, principal, now)
+        raise refusal(day, hold, principal, now, self._plans)
 
     def _try_admit(self, hold: Hold, principal: Principal, now: float) -> tuple[bool, DayItem]:
         """Whether the hold was placed, and the day item with it, or as it refused."""

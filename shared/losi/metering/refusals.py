@@ -1,8 +1,10 @@
 """What a plan's limits say to the caller: rate limit headers, and the refusals of the ledger."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 
-from losi.catalogue.plans import Plan, plans
+from losi.catalogue.plans import Plan, larger_plan
 from losi.errors import (
     LosiError,
     QuotaExceededError,
@@ -22,6 +24,9 @@ from losi.metering.day_item import (
     tokens_window,
     valid_version,
 )
+
+#: A sentence that recommends a plan with more of a limit (at least so much, if it is given).
+Recommend = Callable[..., str]
 
 #: When to come back where a running request has to end first.
 BUSY_SECONDS = 1.0
@@ -63,7 +68,9 @@ def rate_limits(item: DayItem, plan: Plan, now: float) -> RateLimits:
     )
 
 
-def refusal(item: DayItem, hold: Hold, principal: Principal, now: float) -> Exception:
+def refusal(
+    item: DayItem, hold: Hold, principal: Principal, now: float, plans: Collection[Plan]
+) -> Exception:
     """Why the day item, as it stood when it refused, had no room for the hold."""
     if _is_stale(item, principal):
         return StaleAuthenticationError()
@@ -71,7 +78,10 @@ def refusal(item: DayItem, hold: Hold, principal: Principal, now: float) -> Exce
         return StoreUnavailableError()
     if hold.request_id in item.holds():
         return ServerError("Another request with this request id is running. Send it again.")
-    error = _oversized(hold, principal.plan) or _limit_reached(item, hold, principal.plan, now)
+    recommend = partial(_larger_plan, plans, principal.plan)
+    error = _oversized(hold, principal.plan, recommend) or _limit_reached(
+        item, hold, principal.plan, now, recommend
+    )
     error.headers.update(rate_limits(item, principal.plan, now).headers())
     return error
 
@@ -83,7 +93,7 @@ def _is_stale(item: DayItem, principal: Principal) -> bool:
     )
 
 
-def _oversized(hold: Hold, plan: Plan) -> LosiError | None:
+def _oversized(hold: Hold, plan: Plan, recommend: Recommend) -> LosiError | None:
     """For a request that no waiting lets through.
 
     `insufficient_quota` although it may be a rate that it breaks: SDKs retry `rate_limit_error`,
@@ -95,21 +105,23 @@ def _oversized(hold: Hold, plan: Plan) -> LosiError | None:
             return QuotaExceededError(
                 f"Request too large: it needs up to {hold.tokens:,} tokens (input and answer), and "
                 f"the plan '{plan.name}' allows {allowed:,} per {unit}. Shorten the messages, or "
-                f"lower max_tokens or n.{_larger_plan(plan, limit, hold.tokens)}",
+                f"lower max_tokens or n.{recommend(limit, hold.tokens)}",
                 code="request_exceeds_limit",
             )
     return None
 
 
-def _limit_reached(item: DayItem, hold: Hold, plan: Plan, now: float) -> LosiError:
+def _limit_reached(
+    item: DayItem, hold: Hold, plan: Plan, now: float, recommend: Recommend
+) -> LosiError:
     limits = rate_limits(item, plan, now)
     if item.settled + hold.tokens > plan.tokens_per_day:
-        return _quota_exceeded(item, hold, plan, now)
+        return _quota_exceeded(item, hold, plan, now, recommend)
     if not limits.remaining_requests:
         return RateLimitError(
             f"Rate limit reached: the plan '{plan.name}' allows {plan.requests_per_minute:,} "
             f"requests per minute. {_try_again(limits.reset_seconds)}"
-            f"{_larger_plan(plan, 'requests_per_minute')}",
+            f"{recommend('requests_per_minute')}",
             retry_after=limits.reset_seconds,
         )
     tokens = item.number(tokens_window(minute_of_day(item.day, now)))
@@ -118,24 +130,26 @@ def _limit_reached(item: DayItem, hold: Hold, plan: Plan, now: float) -> LosiErr
             f"Rate limit reached: the plan '{plan.name}' allows {plan.tokens_per_minute:,} tokens "
             f"per minute, {limits.remaining_tokens:,} are left in this one, and the request needs "
             f"up to {hold.tokens:,}. {_try_again(limits.reset_seconds)}"
-            f"{_larger_plan(plan, 'tokens_per_minute')}",
+            f"{recommend('tokens_per_minute')}",
             retry_after=limits.reset_seconds,
         )
     if item.committed + hold.tokens > plan.tokens_per_day:
         return RateLimitError(
             f"The rest of today's quota of {plan.tokens_per_day:,} tokens is held for requests "
             f"that are still running; what they leave is free when they end. "
-            f"{_try_again(BUSY_SECONDS)}{_larger_plan(plan, 'tokens_per_day')}",
+            f"{_try_again(BUSY_SECONDS)}{recommend('tokens_per_day')}",
             retry_after=BUSY_SECONDS,
         )
     return RateLimitError(
         f"Too many requests at the same time: the plan '{plan.name}' allows {plan.in_flight:,}. "
-        f"Try again when one of them has ended.{_larger_plan(plan, 'in_flight')}",
+        f"Try again when one of them has ended.{recommend('in_flight')}",
         retry_after=BUSY_SECONDS,
     )
 
 
-def _quota_exceeded(item: DayItem, hold: Hold, plan: Plan, now: float) -> QuotaExceededError:
+def _quota_exceeded(
+    item: DayItem, hold: Hold, plan: Plan, now: float, recommend: Recommend
+) -> QuotaExceededError:
     left = max(0, plan.tokens_per_day - item.settled)
     minutes = int(-(-_seconds_left(now, DAY_SECONDS) // MINUTE_SECONDS))
     smaller = " Send a shorter request, lower max_tokens, or wait." if left else ""
@@ -143,16 +157,13 @@ def _quota_exceeded(item: DayItem, hold: Hold, plan: Plan, now: float) -> QuotaE
         f"Daily quota reached: the plan '{plan.name}' allows {plan.tokens_per_day:,} tokens per "
         f"day (UTC), {left:,} are left, and the request needs up to {hold.tokens:,}.{smaller} The "
         f"quota resets at 00:00 UTC, in {minutes // 60} h {minutes % 60} min."
-        f"{_larger_plan(plan, 'tokens_per_day')}"
+        f"{recommend('tokens_per_day')}"
     )
 
 
-def _larger_plan(plan: Plan, limit: str, needed: int = 0) -> str:
-    """A sentence that names the cheapest plan with more, or nothing when none has enough."""
-    for other in plans().values():
-        if getattr(other, limit) >= max(needed, getattr(plan, limit) + 1):
-            return f" The plan '{other.name}' allows {getattr(other, limit):,}."
-    return ""
+def _larger_plan(plans: Collection[Plan], plan: Plan, limit: str, needed: int = 0) -> str:
+    other = larger_plan(plans, limit, max(needed, getattr(plan, limit) + 1))
+    return f" The plan '{other.name}' allows {getattr(other, limit):,}." if other else ""
 
 
 def _try_again(seconds: float) -> str:

@@ -11,11 +11,12 @@ from fastapi import Header, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from losi.catalogue.models import catalog
+from losi.catalogue.catalogue import Catalogue
 from losi.errors import InvalidRequestError
 from losi.metering.cost import cost as dollars
 from losi.metering.ledger import DayUsage
 from losi.metering.usage import Usage
+from losi.web import dependencies
 from losi.web.dependencies import Caller, ledger
 from losi.web.endpoints import Answers
 from losi.web.parsing import StrictQuery
@@ -56,7 +57,7 @@ def get_usage(
     start, end = date_range(query.start_date, query.end_date, datetime.now(UTC).date())
     days = ledger().usage(caller.account_id, start, end)
     rows = (
-        grouped_rows(days, query.group_by)
+        grouped_rows(days, query.group_by, dependencies.catalogue())
         if query.group_by
         else [_row(d.day, d.requests, d.total) for d in days]
     )
@@ -91,13 +92,15 @@ def date_range(start_date: str | None, end_date: str | None, today: date) -> tup
     return start, end
 
 
-def grouped_rows(days: Iterable[DayUsage], group_by: Literal["model", "key"]) -> list[Row]:
+def grouped_rows(
+    days: Iterable[DayUsage], group_by: Literal["model", "key"], catalogue: Catalogue
+) -> list[Row]:
     """A row per day and model, or day and key, with its cost at the catalogue's prices."""
     rows = []
     for day in days:
         groups: dict[str, tuple[int, Usage, float]] = {}
         for (key_id, code), (requests, usage) in day.by_key_model.items():
-            model = catalog().by_code(code)
+            model = catalogue.by_code(code)
             name = f"key_{key_id}" if group_by == "key" else model.id if model else code
             known = groups.get(name, (0, Usage(0, 0), 0.0))
             cost = dollars(model.prices, usage) if model else 0.0

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from starlette.requests import Request
 
-from losi.catalogue.models import catalog
 from losi.chat.completions import Call, ChatCompletions
 from losi.chat.request import ChatCompletionRequest, parse_chat_request
 from losi.dialects import openai_chat
@@ -15,6 +14,7 @@ from losi.dialects.openai import EVENT_STREAM, PLAIN
 from losi.identity.principal import Principal
 from losi.upstream.registry import Registry
 from losi.upstream.routing import ChatRouter
+from losi.web import dependencies
 from losi.web.credentials import api_key
 from losi.web.dependencies import gate, request_id
 from losi.web.endpoints import Answers, Takes
@@ -34,7 +34,7 @@ MARGIN_SECONDS = 2.0
 
 @cache
 def chat_completions() -> ChatCompletions:
-    return ChatCompletions(gate(), catalog(), ChatRouter(Registry(FORMATS)))
+    return ChatCompletions(gate(), dependencies.catalogue(), ChatRouter(Registry(FORMATS)))
 
 
 async def create_chat_completion(

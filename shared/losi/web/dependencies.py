@@ -10,6 +10,8 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
+from losi.catalogue import loader
+from losi.catalogue.catalogue import Catalogue
 from losi.identity.authenticator import Authenticator
 from losi.identity.principal import Principal
 from losi.management.accounts import Accounts
@@ -21,18 +23,23 @@ from losi.web.endpoints import endpoint
 
 
 @cache
+def catalogue() -> Catalogue:
+    return loader.load()
+
+
+@cache
 def ledger() -> Ledger:
-    return Ledger(store.client(), store.table_name())
+    return Ledger(store.client(), store.table_name(), plans=catalogue().plans.values())
 
 
 @cache
 def accounts() -> Accounts:
-    return Accounts(store.client(), store.table_name(), ledger())
+    return Accounts(store.client(), store.table_name(), ledger(), catalogue().plans)
 
 
 @cache
 def authenticator() -> Authenticator:
-    return Authenticator(store.client(), store.table_name())
+    return Authenticator(store.client(), store.table_name(), catalogue().plans)
 
 
 @cache

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Path
 
-from losi.catalogue.models import catalog
+from losi.web import dependencies
 from losi.web.dependencies import Caller
 from losi.web.endpoints import Answers
 from losi.web.responses import JsonResponse
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def list_models(caller: Caller) -> "Annotated[JsonResponse, Answers(ModelList)]":
     """All models that your plan has, in the order in which the documentation lists them."""
-    data = [model.to_openai() for model in catalog().of_plan(caller.plan)]
+    data = [model.to_openai() for model in dependencies.catalogue().of_plan(caller.plan)]
     return JsonResponse({"object": "list", "data": data})
 
 
@@ -24,4 +24,4 @@ def get_model(
     caller: Caller,
 ) -> "Annotated[JsonResponse, Answers(PublicModel)]":
     """A model of your plan; a model of a larger plan is refused by a 403 that names the plans."""
-    return JsonResponse(catalog().find(id, caller.plan).to_openai())
+    return JsonResponse(dependencies.catalogue().find(id, caller.plan).to_openai())

@@ -176,10 +176,11 @@ class PublicModel(_Ours):
     object: Literal["model"]
     created: int = Field(description="Unix time in seconds.")
     owned_by: str
+    kind: Literal["chat", "embedding"]
     description: str
     features: list[str]
     context_window: int = Field(description="Tokens of input and output together.")
-    max_output_tokens: int
+    max_output_tokens: int | None = Field(description="Null for embedding models.")
     pricing: Pricing
     shutdown_date: date | None = Field(description="The day the model is shut down.")
 

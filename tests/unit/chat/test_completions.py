@@ -3,14 +3,15 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
 import pytest
 
-from losi.catalogue.models import Catalog, Model, catalog
+from losi.catalogue.catalogue import Catalogue
+from losi.catalogue.models import Model
 from losi.chat import completions
 from losi.chat.completions import Call, ChatCompletions, End
 from losi.chat.request import parse_chat_request
@@ -29,6 +30,7 @@ from losi.metering.usage import Usage
 from losi.upstream.format import Format, Json, UpstreamCall, malformed
 from losi.upstream.registry import Registry
 from losi.upstream.routing import ChatRouter
+from tests.catalogue import CATALOGUE
 from tests.fake_format import FakeExchange
 from tests.ledger_invariants import check_invariants
 from tests.ledger_world import Clock
@@ -119,7 +121,7 @@ def world(
         provider: Format,
         *,
         its_ledger: Ledger = ledger,
-        its_catalog: Catalog | None = None,
+        its_catalogue: Catalogue | None = None,
         permissions: frozenset[str] = frozenset({"chat.completions"}),
         **fields: Any,
     ) -> World:
@@ -128,7 +130,7 @@ def world(
         body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}], **fields}
         call = Call(secret, parse_chat_request(body), "req_1", 60)
         router = ChatRouter(OneProvider(provider), sleep=no_sleep)
-        models = its_catalog or catalog()
+        models = its_catalogue or CATALOGUE
         chat = ChatCompletions(Gate(authenticator, its_ledger, clock), models, router, clock)
         return World(chat, call, ledger, account.id)
 
@@ -331,11 +333,11 @@ async def test_before_the_first_chunk_the_deadline_is_a_504(world: Any) -> None:
     assert here.settled() == (0, Usage(0, 0))
 
 
-def shutting_down(on: date) -> Catalog:
+def shutting_down(on: date) -> Catalogue:
     def dated(model: Model) -> Model:
         return model.model_copy(update={"shutdown_date": on})
 
-    return Catalog([dated(model) for model in catalog()])
+    return replace(CATALOGUE, models={m.id: dated(m) for m in CATALOGUE.models.values()})
 
 
 @pytest.mark.parametrize(("days", "told"), [(30, True), (200, False)])
@@ -346,7 +348,7 @@ async def test_a_model_near_its_end_says_so(
     answer = {"choices": [{"index": 0, "message": message}], "usage": REPORTED}
     end = (datetime.fromtimestamp(clock.now, UTC) + timedelta(days)).date()
 
-    completion = await world(Scripted(answer), its_catalog=shutting_down(end)).plain()
+    completion = await world(Scripted(answer), its_catalogue=shutting_down(end)).plain()
 
     assert ("sunset" in completion.headers) is told
 

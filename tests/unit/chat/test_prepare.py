@@ -4,17 +4,17 @@ from typing import Any
 
 import pytest
 
-from losi.catalogue.models import Model, catalog
-from losi.catalogue.plans import plans
+from losi.catalogue.models import Model
 from losi.chat.prepare import needed_features, prepare, with_system_prompt
 from losi.chat.request import parse_chat_request
 from losi.errors import InvalidRequestError
+from tests.catalogue import CATALOGUE
 
 USER = {"role": "user", "content": "Hi"}
 
 
 def model(name: str) -> Model:
-    return catalog().find(name, plans()["ultra"])
+    return CATALOGUE.models[name]
 
 
 def body_for(name: str, route: int = 0, **fields: Any) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from losi.identity.secret import Secret, parse
 from losi.ids import random_id
 from losi.metering.ledger import Ledger
 from losi.metering.usage import Usage
+from tests.catalogue import CATALOGUE
 from tests.dynamodb_local import connect, dynamodb_environment, free_port
 from tests.unit.cli.command_line import data, error, losi, output
 
@@ -31,6 +32,7 @@ pytestmark = pytest.mark.usefixtures("elsewhere")
 
 TABLE = "losi-cli"
 COMMANDS = [
+    "check",
     "account create",
     "account show",
     "account list",
@@ -84,7 +86,7 @@ def account(local: DynamoDBClient) -> str:
 
 def call(client: DynamoDBClient, text: str) -> None:
     """A chat completion, as far as the ledger sees it."""
-    principal = Authenticator(client, TABLE).authenticate(secret_of(text))
+    principal = Authenticator(client, TABLE, CATALOGUE.plans).authenticate(secret_of(text))
     ledger = Ledger(client, TABLE)
     admission = ledger.admit(principal, "4o", f"req_{random_id(8)}", 10, 20, 4e9)
     ledger.settle(admission.hold, Usage(400_000, 2_000))
@@ -172,7 +174,7 @@ class TestKeys:
         text = output("key", "create", account, "--name", "laptop")
 
         [key] = [line for line in text.splitlines() if line.startswith("losi-")]
-        principal = Authenticator(local, TABLE).authenticate(secret_of(key))
+        principal = Authenticator(local, TABLE, CATALOGUE.plans).authenticate(secret_of(key))
         assert principal.permissions == {"chat.completions", "models.list"}
         assert "Save it now" in text
         assert key not in output("key", "list", account)
@@ -205,7 +207,7 @@ class TestKeys:
         assert output("key", "revoke", account, made["id"]) == f"Revoked {made['id']}.\n"
 
         with pytest.raises(LosiError, match="does not exist or was deleted"):
-            Authenticator(local, TABLE).authenticate(secret_of(made["key"]))
+            Authenticator(local, TABLE, CATALOGUE.plans).authenticate(secret_of(made["key"]))
         assert "No API key with this id" in error("key", "revoke", account, made["id"])
 
 

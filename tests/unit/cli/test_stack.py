@@ -15,6 +15,7 @@ from local.table import create_table
 from losi.cli import connection
 from losi.management.accounts import Accounts
 from losi.metering.ledger import Ledger
+from tests.catalogue import CATALOGUE
 from tests.dynamodb_local import free_port
 from tests.unit.cli.command_line import data, error
 
@@ -67,7 +68,7 @@ class TestADeployedStack:
             endpoint_url="https://dynamodb.eu-west-1.amazonaws.com",
         )
         ledger = Ledger(client, "losi-deployed")
-        stored = Accounts(client, "losi-deployed", ledger).list_accounts()
+        stored = Accounts(client, "losi-deployed", ledger, CATALOGUE.plans).list_accounts()
         assert [f"acct_{account.id}" for account in stored] == [made["id"]]
 
     def test_the_environment_can_name_it(self, stack: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from losi.identity.principal import ALL_PERMISSIONS, PERMISSIONS
 from losi.management.accounts import Accounts, NewKey
 from losi.store.client import Item
 from tests import old_items
+from tests.catalogue import CATALOGUE
 from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ class TestOfVersion01:
     ) -> None:
         old_items.load(client, TABLE)
 
-        caller = Authenticator(client, TABLE).authenticate(old_items.secret("full"))
+        caller = Authenticator(client, TABLE, CATALOGUE.plans).authenticate(
+            old_items.secret("full")
+        )
 
         caller.require(a_new_permission)
 

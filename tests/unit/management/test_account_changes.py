@@ -25,6 +25,7 @@ from tests.unit.conftest import TABLE
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 from tests.account_world import A_KEY, CHAT, Caller, disabled, items
+from tests.catalogue import CATALOGUE
 
 
 class TestCachedAuthentications:
@@ -152,7 +153,7 @@ class TestDeletedAccounts:
         Caller(authenticator, ledger, secret).call()
         today = datetime.fromtimestamp(clock.now, UTC).date()
 
-        export = export_account(accounts, ledger, account.id, today)
+        export = export_account(accounts, ledger, CATALOGUE, account.id, today)
 
         assert export["account"]["email"] == "ada@example.com"
         assert export["account"]["id"] == f"acct_{account.id}"

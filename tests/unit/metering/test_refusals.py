@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from losi.catalogue.plans import plans
 from losi.errors import QuotaExceededError, RateLimitError, StaleAuthenticationError
 from losi.metering.ledger import Ledger
 from losi.metering.refusals import RateLimits
 from losi.metering.usage import Usage
+from tests.catalogue import CATALOGUE
 from tests.ledger_invariants import check_invariants
 from tests.ledger_world import ACCOUNT, KEY, Clock, admit, caller, make_plan, refused
 
@@ -28,7 +28,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def ledger(table: tuple[DynamoDBClient, str], clock: Clock) -> Iterator[Ledger]:
-    yield Ledger(*table, clock)
+    yield Ledger(*table, clock, CATALOGUE.plans.values())
     check_invariants(*table)
 
 
@@ -140,7 +140,7 @@ class TestRefusal:
 
     def test_names_the_cheapest_plan_that_would_do(self, ledger: Ledger, clock: Clock) -> None:
         def message(plan: str, tokens: int) -> str:
-            principal = caller(plans()[plan])
+            principal = caller(CATALOGUE.plans[plan])
             return refused(ledger, clock, principal=principal, tokens=tokens).message
 
         assert message("free", 150_000).endswith("The plan 'plus' allows 200,000.")

@@ -92,7 +92,7 @@ def a_model(*routes: Route) -> Model:
     return Model(
         id="m",
         code="m",
-        description="",
+        description="A model",
         owned_by="test",
         created=0,
         features=frozenset(),

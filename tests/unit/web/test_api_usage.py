@@ -4,10 +4,10 @@ from datetime import date
 
 import pytest
 
-from losi.catalogue.models import catalog
 from losi.metering.ledger import DayUsage
 from losi.metering.usage import Usage
 from losi.web.api_usage import date_range, grouped_rows
+from tests.catalogue import CATALOGUE
 
 CLAUDE = Usage(1_000, 100, cached_tokens=800, cache_write_tokens=100)
 MINI = Usage(2_000, 0)
@@ -26,7 +26,7 @@ MINI_COST = 2_000 * 0.15 / 1e6
 
 
 def test_by_model_with_the_price_of_cached_tokens() -> None:
-    claude, mini = grouped_rows([DAY], "model")
+    claude, mini = grouped_rows([DAY], "model", CATALOGUE)
 
     assert (claude["model"], claude["total_requests"]) == ("claude-3.5-sonnet", 2)
     assert claude["cost_usd"] == round(2 * CLAUDE_COST, 6)
@@ -35,7 +35,7 @@ def test_by_model_with_the_price_of_cached_tokens() -> None:
 
 
 def test_by_key_each_with_what_it_used_alone() -> None:
-    first, second = grouped_rows([DAY], "key")
+    first, second = grouped_rows([DAY], "key", CATALOGUE)
 
     assert (first["key"], first["total_requests"]) == ("key_Key00001", 3)
     assert first["total_input_tokens"] == 3_000
@@ -45,18 +45,18 @@ def test_by_key_each_with_what_it_used_alone() -> None:
 
 
 def test_groups_add_up_to_the_day() -> None:
-    for rows in (grouped_rows([DAY], "model"), grouped_rows([DAY], "key")):
+    for rows in (grouped_rows([DAY], "model", CATALOGUE), grouped_rows([DAY], "key", CATALOGUE)):
         assert sum(row["total_requests"] for row in rows) == DAY.requests
         assert sum(row["total_input_tokens"] for row in rows) == DAY.total.input_tokens
         assert sum(row["total_output_tokens"] for row in rows) == DAY.total.output_tokens
 
 
 def test_every_model_of_the_catalogue_has_a_cost() -> None:
-    for model in catalog():
+    for model in CATALOGUE.models.values():
         pairs = {("Key00001", model.code): (1, Usage(1_000_000, 1_000_000))}
         day = DayUsage(date(2026, 11, 23), Usage(1_000_000, 1_000_000), 1, pairs)
 
-        assert grouped_rows([day], "model")[0]["cost_usd"] > 0
+        assert grouped_rows([day], "model", CATALOGUE)[0]["cost_usd"] > 0
 
 
 @pytest.mark.parametrize(

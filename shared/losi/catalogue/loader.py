@@ -1,0 +1,253 @@
+"""Reads the catalogue: the shipped files, and over them the operator's of the same names.
+
+A table of the operator's config/ replaces the shipped one with its id, or is added. Mistakes are
+gathered, so that one run names all of them.
+"""
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from losi.catalogue.catalogue import Catalogue
+from losi.catalogue.models import Model, Prices, Route
+from losi.catalogue.plans import Plan
+from losi.catalogue.providers import EMBEDDING_FORMATS, Provider
+from losi.catalogue.row import Row
+
+SHIPPED = Path(__file__).parent
+#: The operator's: in a checkout a link to the folder config/ at its top, in the layer a copy.
+CONFIG = SHIPPED / "config"
+#: Each lies over the ones before it.
+FOLDERS = (SHIPPED, CONFIG)
+
+R = TypeVar("R", bound=Row)
+#: What a field of tables holds, for the name of an unknown field in one of them.
+_NESTED: dict[str, type[Row]] = {"prices": Prices, "routes": Route}
+
+
+class CatalogueError(Exception):
+    """`mistakes`: each names file, entry and field, and says how to mend it, in a line."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One table of a file, not yet checked."""
+
+    file: str
+    kind: str
+    id: str
+    fields: Mapping[str, Any]
+
+    def mistake(self, field: str, reason: str) -> str:
+        return f"{self.file}: {self.kind} '{self.id}': {field} {reason}"
+
+
+def load(*folders: Path) -> Catalogue:
+    """The checked catalogue of these folders, by default FOLDERS. Raises CatalogueError."""
+    folders = folders or FOLDERS
+    mistakes: list[str] = []
+    plan_rows = _entries("plan", "plans.toml", folders, mistakes)
+    provider_rows = _entries("provider", "providers.toml", folders, mistakes)
+    model_rows = _entries("model", "models.toml", folders, mistakes)
+    if mistakes:  # of files that cannot be read: what refers to their tables cannot be judged
+        raise CatalogueError(mistakes)
+    plans = _checked(Plan, "name", plan_rows, mistakes)
+    providers = _checked(Provider, "id", provider_rows, mistakes)
+    models = _checked(Model, "id", model_rows, mistakes)
+    for provider in providers.values():
+        entry = provider_rows[provider.id]
+        mistakes += [entry.mistake(*said) for said in _unreachable(provider)]
+    for model in models.values():
+        entry = model_rows[model.id]
+        mistakes += [entry.mistake(*said) for said in _lacks(model)]
+        mistakes += [entry.mistake(*said) for said in _unknown_names(model, plan_rows)]
+        mistakes += [entry.mistake(*said) for said in _bad_routes(model, provider_rows, providers)]
+    mistakes += _shared_codes(models.values(), model_rows)
+    if mistakes:
+        raise CatalogueError(mistakes)
+    return Catalogue(plans, providers, models)
+
+
+def _entries(
+    kind: str, name: str, folders: Iterable[Path], mistakes: list[str]
+) -> dict[str, _Entry]:
+    """The tables of all folders by id; one that is replaced keeps its place."""
+    found: dict[str, _Entry] = {}
+    for folder in folders:
+        file = f"{folder.name}/{name}"
+        table = _read(folder / name, file, mistakes)
+        rows = _models(table, file, mistakes) if kind == "model" else _tables(table, file, mistakes)
+        own: set[str] = set()
+        for id, fields in rows:
+            entry = _Entry(file, kind, id, fields)
+            if id in own:
+                mistakes.append(entry.mistake("id", "stands twice in the file. Remove one."))
+            own.add(id)
+            found[id] = entry
+    return found
+
+
+def _read(path: Path, file: str, mistakes: list[str]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError:
+        pass  # an operator needs none
+    except OSError as error:
+        mistakes.append(f"{file}: it cannot be read ({error.strerror}). Make it a readable file.")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        mistakes.append(f"{file}: line {line} is not UTF-8. Save the file as UTF-8 text.")
+    except (ValueError, RecursionError) as error:
+        mistakes.append(f"{file}: it is not TOML: {error}. Mend that place; see https://toml.io")
+    return {}
+
+
+def _models(
+    table: dict[str, Any], file: str, mistakes: list[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name in table.keys() - {"models"}:
+        mistakes.append(f"{file}: '{name}' is unknown at the top. Models are [[models]] tables.")
+    rows = table.get("models", [])
+    if not isinstance(rows, list):
+        mistakes.append(f"{file}: 'models' must be [[models]] tables, with two brackets each side.")
+        return
+    for number, row in enumerate(rows, 1):
+        if isinstance(row, dict) and isinstance(row.get("id"), str):
+            yield row["id"], row
+        else:
+            mistakes.append(
+                f"{file}: model number {number}: id is missing or no text. "
+                'Give it one, such as id = "my-model".'
+            )
+
+
+def _tables(
+    table: dict[str, Any], file: str, mistakes: list[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    for id, row in table.items():
+        if isinstance(row, dict):
+            yield id, row
+        else:
+            mistakes.append(
+                f"{file}: '{id}' must be a table. Begin one with its name, such as [my-name], "
+                "and put fields below it."
+            )
+
+
+def _checked(
+    row_type: type[R], id_field: str, entries: Mapping[str, _Entry], mistakes: list[str]
+) -> dict[str, R]:
+    """The rows that are right by themselves."""
+    rows = {}
+    for id, entry in entries.items():
+        if entry.kind != "model" and id_field in entry.fields:
+            mistakes.append(entry.mistake(id_field, "is the table's name. Remove the field."))
+        try:
+            rows[id] = row_type.model_validate({**entry.fields, id_field: id})
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                mistakes.append(entry.mistake(*_explained(row_type, detail)))
+    return rows
+
+
+def _explained(row_type: type[Row], detail: Any) -> tuple[str, str]:
+    """The wrong field's path, and what is wrong with it."""
+    path = ".".join(str(part) for part in detail["loc"])
+    expected = ""
+    for part in detail["loc"]:
+        if isinstance(part, int):
+            continue
+        if (field := row_type.model_fields.get(part)) is None:
+            return path, f"is not a known field. {_instead(part, row_type.model_fields)}"
+        expected = field.description or _in_union(field.annotation)
+        row_type = _NESTED.get(part, row_type)
+    if detail["type"] == "missing":
+        return path, f"is missing. Add it: it must be {expected}."
+    # a secret may have been put where its name belongs
+    shown = "" if path.endswith("_variable") else f", and is {_shown(detail['input'])}"
+    return path, f"must be {expected}{shown}."
+
+
+def _in_union(annotation: Any) -> str:
+    """The description of `Annotated[...] | None`, which pydantic keeps with the first part."""
+    return next(
+        str(note.description)
+        for part in getattr(annotation, "__args__", ())
+        for note in getattr(part, "__metadata__", ())
+        if note.description
+    )
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _instead(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    known = list(known)
+    if close := get_close_matches(name, known, 1):
+        return f"Did you mean '{close[0]}'?"
+    return f"Known are: {', '.join(known)}."
+
+
+def _unreachable(provider: Provider) -> Iterator[tuple[str, str]]:
+    """What each format needs, to reach its upstream at all."""
+    if provider.format in ("openai", "anthropic"):
+        if not (provider.base_url or provider.base_url_variable):
+            yield "base_url", "is missing. Add it, or base_url_variable."
+        if not (provider.key_variable or provider.key_optional):
+            yield "key_variable", "is missing. Add it, or key_optional = true."
+    if provider.format == "bedrock" and not provider.region_variable:
+        yield "region_variable", "is missing. Add the name of the variable with its AWS region."
+    if provider.id == "sandbox" and provider.format != "sandbox":
+        yield "format", "must be 'sandbox': this provider answers test keys."
+
+
+def _lacks(model: Model) -> Iterator[tuple[str, str]]:
+    if model.kind == "embedding":
+        return
+    if not model.max_output_tokens:
+        yield "max_output_tokens", "is missing. Add it: chat models have a whole number above 0."
+    if "output" not in model.prices.model_fields_set:
+        yield "prices.output", "is missing. Add it: US dollars per million tokens."
+
+
+def _unknown_names(model: Model, plans: Mapping[str, _Entry]) -> Iterator[tuple[str, str]]:
+    for name in sorted(model.plans - plans.keys()):
+        yield "plans", f"names the unknown plan '{name}'. {_instead(name, plans)}"
+
+
+def _bad_routes(
+    model: Model, known: Mapping[str, _Entry], providers: Mapping[str, Provider]
+) -> Iterator[tuple[str, str]]:
+    for number, route in enumerate(model.routes):
+        field = f"routes.{number}.provider"
+        if route.provider not in known:
+            instead = _instead(route.provider, known)
+            yield field, f"names the unknown provider '{route.provider}'. {instead}"
+        elif model.kind == "embedding" and route.provider in providers:
+            format = providers[route.provider].format
+            if format not in EMBEDDING_FORMATS:
+                instead = f"Use a provider with {' or '.join(EMBEDDING_FORMATS)}."
+                yield field, f"has the format '{format}', which has no embeddings. {instead}"
+
+
+def _shared_codes(models: Iterable[Model], entries: Mapping[str, _Entry]) -> Iterator[str]:
+    by_code: dict[str, Model] = {}
+    for model in models:
+        if (first := by_code.setdefault(model.code, model)) is not model:
+            yield entries[model.id].mistake(
+                "code",
+                f"'{model.code}' is that of '{first.id}' ({entries[first.id].file}) too. "
+                "Give the newer of the two another one, under which nothing was counted yet.",
+            )

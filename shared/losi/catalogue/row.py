@@ -1,0 +1,65 @@
+"""What the rows of all three files share: their strictness, and the types of their fields.
+
+A field's description completes the sentence "it must be ..." in the refusal of a wrong value.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# Strict, because pydantic would otherwise read "10" and true as numbers.
+Text = Annotated[str, Field(min_length=1, description="a text in quotes")]
+Flag = Annotated[bool, Field(strict=True, description="true or false, without quotes")]
+Count = Annotated[
+    int, Field(strict=True, gt=0, description="a whole number above 0, without quotes")
+]
+Dollars = Annotated[
+    float,
+    Field(
+        strict=True,
+        ge=0,
+        allow_inf_nan=False,
+        description="US dollars per million tokens: a number of 0 or more, without quotes",
+    ),
+]
+Seconds = Annotated[
+    float,
+    Field(
+        strict=True,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds: a number above 0, without quotes",
+    ),
+]
+Names = Annotated[frozenset[str], Field(description='a list of texts, such as ["seed", "user"]')]
+Parameters = Annotated[
+    Mapping[str, Any], Field(description="a table, such as { temperature = 0.7 }")
+]
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z][a-z0-9_-]{0,31}$",
+        description="at most 32 small letters, digits, - and _, the first a letter",
+    ),
+]
+Url = Annotated[
+    str, Field(pattern=r"^https?://\S+$", description="a URL that starts with https:// or http://")
+]
+Variable = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Z][A-Z0-9_]*$",
+        description="the name of a variable, such as LOSI_ACME_API_KEY, never its value",
+    ),
+]
+Feature = Literal["vision", "tools", "structured_output", "reasoning"]
+Features = Annotated[
+    frozenset[Feature],
+    Field(description='a list of "vision", "tools", "structured_output" and "reasoning"'),
+]

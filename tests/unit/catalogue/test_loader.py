@@ -1,0 +1,292 @@
+"""The loader: the operator's entries over the shipped ones, and a refusal for every mistake."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from losi.catalogue.loader import CatalogueError, _explained, load
+from losi.catalogue.models import Model, Prices, Route
+from losi.catalogue.plans import Plan
+from losi.catalogue.providers import Provider
+from losi.catalogue.row import Row
+from tests.catalogue import CATALOGUE, FOLDER
+
+MODEL = """
+[[models]]
+id = "mine"
+code = "xm"
+description = "A model"
+owned_by = "me"
+created = 1
+features = ["tools"]
+plans = ["free"]
+context_window = 1000
+max_output_tokens = 100
+prices = { input = 1.0, output = 2.0 }
+routes = [{ provider = "sandbox", model = "losi-sandbox" }]
+"""
+EMBEDDING = (
+    MODEL.replace('id = "mine"', 'id = "mine"\nkind = "embedding"')
+    .replace("max_output_tokens = 100\n", "")
+    .replace(", output = 2.0", "")
+    .replace('["tools"]', "[]")
+)
+PLAN = """
+[mine]
+keys = 1
+requests_per_minute = 10
+tokens_per_minute = 40_000
+tokens_per_day = 100_000
+in_flight = 2
+hold_output_tokens = 1_024
+"""
+PROVIDER = """
+[mine]
+name = "Mine"
+format = "openai"
+base_url = "https://llm.example/v1"
+key_variable = "LOSI_MINE_API_KEY"
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    folder = tmp_path / "config"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def mistakes(config: Path) -> Callable[..., list[str]]:
+    """What is wrong with files of these texts over the tests' catalogue."""
+
+    def written(**texts: str) -> list[str]:
+        for name, text in texts.items():
+            (config / f"{name}.toml").write_text(text)
+        with pytest.raises(CatalogueError) as caught:
+            load(FOLDER, config)
+        return caught.value.mistakes
+
+    return written
+
+
+class TestLayers:
+    def test_without_files_of_the_operator_the_shipped_ones_hold(self, config: Path) -> None:
+        assert load(FOLDER, config) == CATALOGUE
+        assert load(FOLDER, config / "absent") == CATALOGUE
+
+    def test_entries_are_added(self, config: Path) -> None:
+        (config / "models.toml").write_text(MODEL)
+        (config / "plans.toml").write_text(PLAN)
+        (config / "providers.toml").write_text(PROVIDER)
+
+        merged = load(FOLDER, config)
+
+        assert list(merged.models) == [*CATALOGUE.models, "mine"]
+        assert list(merged.plans) == [*CATALOGUE.plans, "mine"]
+        assert list(merged.providers) == [*CATALOGUE.providers, "mine"]
+
+    def test_an_entry_of_the_same_id_replaces_the_whole_entry_in_its_place(
+        self, config: Path
+    ) -> None:
+        (config / "models.toml").write_text(MODEL.replace('"mine"', '"gpt-4o"'))
+
+        merged = load(FOLDER, config)
+
+        assert list(merged.models) == list(CATALOGUE.models)
+        assert merged.models["gpt-4o"].code == "xm"
+        assert merged.models["gpt-4o"].default_parameters == {}
+        assert merged.models["gpt-4o-mini"] == CATALOGUE.models["gpt-4o-mini"]
+
+    def test_a_file_may_begin_as_windows_editors_begin_it(self, config: Path) -> None:
+        (config / "plans.toml").write_bytes(b"\xef\xbb\xbf" + PLAN.encode())
+
+        assert "mine" in load(FOLDER, config).plans
+
+    def test_an_embedding_model_needs_no_output_limit_and_no_output_price(
+        self, config: Path
+    ) -> None:
+        (config / "models.toml").write_text(EMBEDDING)
+
+        assert load(FOLDER, config).models["mine"].kind == "embedding"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "field", "remedy"),
+    [
+        ("= 1000", '= "ten"', "context_window", "must be a whole number above 0, without quotes"),
+        ("= 1000", "= true", "context_window", "must be a whole number above 0, without quotes"),
+        ("= 1000", "= 0", "context_window", "must be a whole number above 0"),
+        ("= 1000", "= 1.5", "context_window", "must be a whole number above 0"),
+        ("created = 1\n", 'created = "today"\n', "created", "must be a time as a whole number"),
+        ("input = 1.0", 'input = "1.0"', "prices.input", "a number of 0 or more, without quotes"),
+        ("input = 1.0", "input = -1.0", "prices.input", "a number of 0 or more, without quotes"),
+        ("input = 1.0", "input = nan", "prices.input", "a number of 0 or more, without quotes"),
+        ("input = 1.0, ", "", "prices.input", "is missing. Add it: it must be US dollars"),
+        (", output = 2.0", "", "prices.output", "is missing. Add it: US dollars"),
+        ("prices = { input = 1.0, output = 2.0 }\n", "", "prices", "is missing. Add it"),
+        ("prices = { input = 1.0, output = 2.0 }\n", "prices = 2\n", "prices", "must be a table"),
+        ("max_output_tokens = 100\n", "", "max_output_tokens", "is missing. Add it"),
+        ("{ input", "{ inptu", "prices.inptu", "is not a known field. Did you mean 'input'?"),
+        ("owned_by", "owner", "owner", "is not a known field. Did you mean 'owned_by'?"),
+        ("owned_by", "zzz", "zzz", "is not a known field. Known are: id, kind, code"),
+        ("model = ", "modell = ", "routes.0.modell", "Did you mean 'model'?"),
+        ('["tools"]', '["visoin"]', "features.0", 'must be a list of "vision", "tools"'),
+        ('["tools"]', '"tools"', "features", 'must be a list of "vision", "tools"'),
+        ('["free"]', '["fee"]', "plans", "names the unknown plan 'fee'. Did you mean 'free'?"),
+        ('["free"]', "[1]", "plans.0", "must be a list of names of plans"),
+        (
+            '"sandbox"',
+            '"opanai"',
+            "routes.0.provider",
+            "names the unknown provider 'opanai'. Did you mean 'openai'?",
+        ),
+        ('"sandbox"', "1", "routes.0.provider", "must be at most 32 small letters"),
+        ('"losi-sandbox"', '""', "routes.0.model", "must be a text in quotes"),
+        (' model = "losi-sandbox"', ' model = "m", n = 2', "routes.0.n", "is not a known field."),
+        ('[{ provider = "sandbox", model = "losi-sandbox" }]', "[]", "routes", "must be a list"),
+        ('"xm"', '"LONG"', "code", "must be one to three small letters or digits"),
+        ('"xm"', '"4o"', "code", "'4o' is that of 'gpt-4o' (catalogue/models.toml) too."),
+        ("code =", 'kind = "chta"\ncode =', "kind", 'must be "chat" or "embedding", and is'),
+        ("code =", "shutdown_date = 2027\ncode =", "shutdown_date", "must be a date such as"),
+        ("code =", 'system_prompt = ""\ncode =', "system_prompt", "must be a text in quotes"),
+        ("code =", "default_parameters = 1\ncode =", "default_parameters", "must be a table"),
+    ],
+)
+def test_a_mistake_in_a_model_is_refused(
+    mistakes: Callable[..., list[str]], right: str, wrong: str, field: str, remedy: str
+) -> None:
+    assert right in MODEL
+
+    found = mistakes(models=MODEL.replace(right, wrong))
+
+    # a mistyped field is also a missing one
+    [mistake] = [mistake for mistake in found if f": {field} " in mistake]
+    assert mistake.startswith(f"config/models.toml: model 'mine': {field} ")
+    assert remedy in mistake
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "field", "remedy"),
+    [
+        ("= 10\n", '= "ten"\n', "requests_per_minute", "must be a whole number above 0"),
+        ("= 10\n", "= -10\n", "requests_per_minute", "must be a whole number above 0"),
+        ("in_flight", "in_fligth", "in_fligth", "Did you mean 'in_flight'?"),
+        ("keys = 1", 'keys = 1\nname = "x"', "name", "is the table's name. Remove the field."),
+        ("keys = 1\n", "", "keys", "is missing. Add it: it must be a whole number above 0"),
+        ("[mine]", "[MINE]", "name", "must be at most 32 small letters"),
+    ],
+)
+def test_a_mistake_in_a_plan_is_refused(
+    mistakes: Callable[..., list[str]], right: str, wrong: str, field: str, remedy: str
+) -> None:
+    found = mistakes(plans=PLAN.replace(right, wrong))
+
+    assert any(f": {field} " in mistake and remedy in mistake for mistake in found)
+    assert all(m.lower().startswith("config/plans.toml: plan 'mine': ") for m in found)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "field", "remedy"),
+    [
+        ('"openai"', '"opanai"', "format", 'must be "openai", "anthropic", "bedrock" or "sandbox"'),
+        ("base_url", "base_ulr", "base_ulr", "Did you mean 'base_url'?"),
+        ("https://", "", "base_url", "must be a URL that starts with https://"),
+        ('"LOSI_MINE_API_KEY"', '"sk-1"', "key_variable", "the name of a variable"),
+        ('base_url = "https://llm.example/v1"\n', "", "base_url", "Add it, or base_url_variable."),
+        ('key_variable = "LOSI_MINE_API_KEY"\n', "", "key_variable", "or key_optional = true."),
+        ('"openai"', '"bedrock"', "region_variable", "the variable with its AWS region."),
+        ("name =", 'native_n = "no"\nname =', "native_n", "must be true or false, without quotes"),
+        ("name =", 'unsupported_parameters = "n"\nname =', "unsupported_parameters", "a list of"),
+        ("name =", 'id = "other"\nname =', "id", "is the table's name. Remove the field."),
+    ],
+)
+def test_a_mistake_in_a_provider_is_refused(
+    mistakes: Callable[..., list[str]], right: str, wrong: str, field: str, remedy: str
+) -> None:
+    found = mistakes(providers=PROVIDER.replace(right, wrong))
+
+    assert any(m.startswith(f"config/providers.toml: provider 'mine': {field} ") for m in found)
+    assert any(remedy in mistake for mistake in found)
+
+
+@pytest.mark.parametrize(
+    ("files", "refusal"),
+    [
+        ({"models": MODEL + "[[models]\n"}, "config/models.toml: it is not TOML: "),
+        ({"models": "[[models]\n"}, "(at line 1, column "),
+        ({"models": "[" * 5_000}, "config/models.toml: it is not TOML: "),
+        ({"plans": PLAN + PLAN}, "config/plans.toml: it is not TOML: "),
+        ({"models": MODEL + MODEL}, "model 'mine': id stands twice in the file. Remove one."),
+        ({"models": MODEL.replace("[[models]]", "[[model]]")}, "'model' is unknown at the top."),
+        ({"models": MODEL.replace("[[models]]", "[models]")}, "must be [[models]] tables"),
+        ({"models": MODEL.replace('id = "mine"', "")}, "model number 1: id is missing or no text."),
+        ({"models": MODEL.replace('id = "mine"', "id = 5")}, "model number 1: id is missing"),
+        ({"models": "models = [1]"}, "model number 1: id is missing"),
+        ({"plans": "keys = 1"}, "config/plans.toml: 'keys' must be a table. Begin one with"),
+        (
+            {"plans": PLAN.replace("[mine]", "[[mine]]")},
+            "config/plans.toml: 'mine' must be a table",
+        ),
+        ({"providers": PROVIDER.replace("[mine]", "[sandbox]")}, "format must be 'sandbox'"),
+        (
+            {"models": EMBEDDING.replace('"sandbox"', '"anthropic"')},
+            "routes.0.provider has the format 'anthropic', which has no embeddings.",
+        ),
+    ],
+)
+def test_a_file_of_another_form_is_refused(
+    mistakes: Callable[..., list[str]], files: dict[str, str], refusal: str
+) -> None:
+    [mistake] = mistakes(**files)
+
+    assert refusal in mistake
+
+
+def test_a_file_in_another_encoding_is_refused_with_its_line(config: Path) -> None:
+    (config / "plans.toml").write_bytes(b"# one\n# caf\xe9\n")
+
+    with pytest.raises(CatalogueError) as caught:
+        load(FOLDER, config)
+
+    assert caught.value.mistakes == [
+        "config/plans.toml: line 2 is not UTF-8. Save the file as UTF-8 text."
+    ]
+
+
+def test_what_cannot_be_read_is_refused(config: Path) -> None:
+    (config / "plans.toml").mkdir()
+
+    with pytest.raises(CatalogueError, match=r"config/plans\.toml: it cannot be read \("):
+        load(FOLDER, config)
+
+
+def test_all_mistakes_of_all_files_are_named_at_once(mistakes: Callable[..., list[str]]) -> None:
+    found = mistakes(
+        models=MODEL.replace("1.0", '"1"').replace("2.0", '"2"'),
+        plans=PLAN.replace("= 2\n", "= 0\n"),
+        providers=PROVIDER.replace("https", "ftp"),
+    )
+
+    assert len(found) == 4
+
+
+def test_a_value_in_the_place_of_a_variables_name_is_not_shown(
+    mistakes: Callable[..., list[str]],
+) -> None:
+    [mistake] = mistakes(providers=PROVIDER.replace('"LOSI_MINE_API_KEY"', '"sk-verysecret"'))
+
+    assert "sk-verysecret" not in mistake
+
+
+@pytest.mark.parametrize("row_type", [Model, Route, Prices, Plan, Provider])
+def test_every_field_says_what_it_must_be(row_type: type[Row]) -> None:
+    for name in row_type.model_fields:
+        detail: dict[str, Any] = {"type": "any", "loc": (name,), "input": 1}
+
+        _, reason = _explained(row_type, detail)
+
+        assert reason.startswith("must be ")
+        assert len(reason) > len("must be , and is 1.") or name.endswith("_variable")

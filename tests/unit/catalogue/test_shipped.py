@@ -1,0 +1,44 @@
+"""The shipped data: right by the loader, and what the public documentation of the API promises."""
+
+import pytest
+
+from losi.catalogue.catalogue import Catalogue
+from losi.catalogue.loader import SHIPPED, load
+
+#: The documentation's models and features.
+DOCUMENTED = {
+    "gpt-4o": {"vision", "tools"},
+    "gpt-4o-mini": {"tools"},
+    "gpt-3.5-turbo": {"tools"},
+    "losi-omega": {"tools", "reasoning"},
+    "claude-3.5-sonnet": {"vision", "tools"},
+}
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Catalogue:
+    return load(SHIPPED)
+
+
+def test_every_documented_model_has_the_documented_features(shipped: Catalogue) -> None:
+    for name, features in DOCUMENTED.items():
+        model = shipped.models[name]
+        assert model.kind == "chat"
+        assert features <= model.features
+        assert model.prices.input > 0 and model.prices.output > 0
+
+
+def test_every_documented_plan_is_there(shipped: Catalogue) -> None:
+    assert {"free", "plus", "pro", "ultra"} <= shipped.plans.keys()
+
+
+def test_codes_that_begin_with_x_are_left_to_operators(shipped: Catalogue) -> None:
+    assert not [model.id for model in shipped.models.values() if model.code.startswith("x")]
+
+
+def test_upstreams_that_are_silent_for_minutes_are_waited_for(shipped: Catalogue) -> None:
+    for model in (shipped.models[name] for name in DOCUMENTED):
+        for route in model.routes:
+            # ten milliseconds a token: what Claude took for a tool argument without a word
+            assert route.chunk_timeout >= model.max_output_tokens * 0.010
+            assert route.first_chunk_timeout >= (300 if "reasoning" in model.features else 120)
