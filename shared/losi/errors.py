@@ -23,6 +23,16 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import ClassVar
 
+#: Of a name or value that a refusal repeats.
+MOST_ECHOED = 200
+#: No refusal of ours is longer; a provider's may be.
+MOST_MESSAGE = 2_000
+
+
+def echo(text: str) -> str:
+    """What a caller sent, as a refusal may repeat it: answers must not grow with requests."""
+    return text if len(text) <= MOST_ECHOED else text[: MOST_ECHOED - 1] + "…"
+
 
 class LosiError(Exception):
     """Base of all refusals: carries what the HTTP response needs, nothing secret."""
@@ -39,9 +49,10 @@ class LosiError(Exception):
         code: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
+        message = message if len(message) <= MOST_MESSAGE else message[: MOST_MESSAGE - 1] + "…"
         super().__init__(message)
         self.message = message
-        self.param = param
+        self.param = None if param is None else echo(param)
         self.code = code or type(self).code
         self.headers: dict[str, str] = dict(headers or {})
 

@@ -5,10 +5,10 @@ from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import orjson
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, BeforeValidator, FailFast, ValidationError
+from pydantic_core import ErrorDetails, PydanticKnownError
 
-from losi.errors import InvalidRequestError
+from losi.errors import InvalidRequestError, echo
 
 _RULES = {
     "string_type": "should be a string",
@@ -29,11 +29,34 @@ _RULES = {
 M = TypeVar("M", bound=BaseModel)
 
 
+class UntilMistake(FailFast):
+    """A list is validated up to its first mistake: to find all would cost far more than the list.
+    Hashable, so that it can stand in a union.
+    """
+
+    def __hash__(self) -> int:
+        return hash(self.fail_fast)
+
+
+def at_most(most: int) -> BeforeValidator:
+    """An object of no more properties, counted first: pydantic's own limit comes after it has
+    found what is wrong with each of them. Lists have `UntilMistake`.
+    """
+
+    def check(value: Any) -> Any:
+        if isinstance(value, dict) and len(value) > most:
+            size = {"field_type": "Dictionary", "max_length": most, "actual_length": len(value)}
+            raise PydanticKnownError("too_long", size)
+        return value
+
+    return BeforeValidator(check)
+
+
 def validated(model: type[M], data: Any) -> M:
     """The data as that model. Raises InvalidRequestError (400) naming the first mistake."""
     try:
         return model.model_validate(data)
-    except ValidationError as error:
+    except ValidationError as error:  # of few mistakes: see `at_most`
         raise invalid(error.errors(include_url=False)[0], model.model_fields) from error
 
 
@@ -76,7 +99,7 @@ def param_name(location: tuple[int | str, ...]) -> str | None:
         if isinstance(part, str) and part.startswith("<"):  # the tag of a union's member
             continue
         name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else part
-    return name or None
+    return echo(name) or None
 
 
 def _rule(mistake: ErrorDetails) -> str:

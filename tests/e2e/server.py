@@ -39,7 +39,12 @@ def running_server(folder: Path, port: int, **environment: str) -> Iterator[Serv
     process = subprocess.Popen(
         [sys.executable, "-m", "local"],
         cwd=folder,
-        env={**inherited, "PYTHONPATH": str(ROOT), "PORT": str(port), **environment},
+        env={
+            **inherited,
+            "PYTHONPATH": f"{ROOT / 'shared'}:{ROOT}",
+            "PORT": str(port),
+            **environment,
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

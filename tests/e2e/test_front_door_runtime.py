@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from losi.web.parsing import TOO_LARGE
 from tests.front_door import FrontDoor, Function, Upstream
 
 HANDLERS = Path(__file__).parents[1] / "front_door/handlers"
@@ -150,14 +151,23 @@ class TestGateway:
         assert response.status_code == 404
         assert error_of(response)["code"] == "unknown_url"
 
-    def test_takes_10_mb_and_no_more(self, client: httpx.Client) -> None:
-        limit = 10 * 1024 * 1024
-        fits = client.post("/echo", content=b"x" * limit)
-        response = client.post("/echo", content=b"x" * (limit + 1))
+    @pytest.mark.parametrize(
+        ("fits", "too_large"),
+        [
+            pytest.param(b"x" * 6_200_000, b"x" * 6_300_000, id="Lambda's event"),
+            pytest.param(b'"' * 3_100_000, b'"' * 3_150_000, id="its escapes"),
+            pytest.param(b"", b"x" * 10_500_000, id="API Gateway's request"),
+        ],
+    )
+    def test_takes_what_lambda_takes_and_no_more(
+        self, client: httpx.Client, fits: bytes, too_large: bytes
+    ) -> None:
+        response = client.post("/echo", content=too_large)
 
-        assert fits.status_code == 200
+        assert client.post("/echo", content=fits).status_code == 200
         assert response.status_code == 413
         assert error_of(response)["code"] == "request_too_large"
+        assert error_of(response)["message"] == TOO_LARGE
 
 
 class TestFailure:

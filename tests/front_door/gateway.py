@@ -20,7 +20,12 @@ from tests.front_door.lambda_service import LambdaService
 from tests.front_door.sandbox import FunctionError, Invocation
 
 STAGE = "prod"
+#: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 MAX_REQUEST_BYTES = 10 * 1024 * 1024
+#: Of a synchronous invocation. Lambda refuses more with 413 RequestTooLargeException, which API
+#: Gateway hands on as its own REQUEST_TOO_LARGE.
+#: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+MAX_EVENT_BYTES = 6 * 1024 * 1024
 MAX_PRELUDE_BYTES = 16 * 1024
 DELIMITER = b"\0" * 8
 FRAMING = ("content-length", "transfer-encoding", "connection")
@@ -94,7 +99,10 @@ class Gateway:
         await connection.respond(status, body.encode(), headers)
 
     async def _integrate(self, connection: Connection, service: LambdaService, event: Json) -> None:
-        invocation = service.invoke(json.dumps(event).encode())
+        payload = json.dumps(event, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        if len(payload) > MAX_EVENT_BYTES:
+            return await self._own_answer(connection, "REQUEST_TOO_LARGE")
+        invocation = service.invoke(payload)
         relay = _Relay(connection)
         try:
             async with connection.watched():

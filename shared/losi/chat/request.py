@@ -20,7 +20,11 @@ from pydantic import (
 )
 
 from losi.errors import InvalidRequestError
-from losi.validation import validated
+from losi.json_count import holds_more_values
+from losi.validation import UntilMistake, at_most, validated
+
+#: Together, of all tool calls: each is JSON of its own, inside of a string.
+MAX_ARGUMENT_VALUES = 50_000
 
 
 class _Wire(BaseModel):
@@ -70,7 +74,7 @@ def _content_form(content: Any) -> str:
 #: Text or parts, told apart before validation, so that a mistake is reported for one form only.
 #: Names in <> do not show in `error.param` (losi/validation.py).
 Content = Annotated[
-    Annotated[str, Tag("<text>")] | Annotated[list[ContentPart], Tag("<parts>")],
+    Annotated[str, Tag("<text>")] | Annotated[list[ContentPart], UntilMistake(), Tag("<parts>")],
     Discriminator(_content_form),
 ]
 
@@ -96,10 +100,10 @@ class Message(_Wire):
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: Content | None = None
     name: str | None = None
-    tool_calls: list[ToolCall] | None = None
+    tool_calls: Annotated[list[ToolCall], UntilMistake()] | None = None
     tool_call_id: str | None = None
     #: Ours: what Claude thought, signed, sent back with the results of its tool calls.
-    thinking_blocks: list[dict[str, Any]] | None = None
+    thinking_blocks: Annotated[list[dict[str, Any]], UntilMistake()] | None = None
 
     @model_validator(mode="after")
     def _is_whole(self) -> "Message":
@@ -153,6 +157,7 @@ class ResponseFormat(_Wire):
 
 
 Probability = Annotated[float, Field(ge=0, le=1)]
+Bias = Annotated[float, Field(ge=-100, le=100)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 
 
@@ -196,7 +201,7 @@ class ChatCompletionRequest(_Wire):
     """OpenAI's parameters. Those that are not listed here are sent on to the provider."""
 
     model: str = Field(min_length=1, max_length=256, description="ID of the model to use.")
-    messages: list[Message] = Field(
+    messages: Annotated[list[Message], UntilMistake()] = Field(
         min_length=1, description="The conversation so far, oldest message first."
     )
     temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(
@@ -224,8 +229,8 @@ class ChatCompletionRequest(_Wire):
     stop: Stop = Field(
         default=None, description="Up to 4 sequences where the API stops generating."
     )
-    tools: list[Tool] | None = Field(
-        default=None, max_length=512, description="The tools that the model may call."
+    tools: Annotated[list[Tool], UntilMistake(), Field(max_length=512)] | None = Field(
+        default=None, description="The tools that the model may call."
     )
     tool_choice: ToolChoice = Field(
         default=None, description="Controls when the model calls functions."
@@ -238,12 +243,12 @@ class ChatCompletionRequest(_Wire):
     )
     frequency_penalty: Penalty | None = None
     presence_penalty: Penalty | None = None
-    logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
+    logit_bias: Annotated[dict[str, Bias], at_most(1024)] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     seed: int | None = None
     user: str | None = None
-    metadata: dict[str, str] | None = None
+    metadata: Annotated[dict[str, str], at_most(16)] | None = None
     reasoning_effort: str | None = None
     service_tier: str | None = None
     store: bool | None = None
@@ -275,6 +280,12 @@ class ChatCompletionRequest(_Wire):
         return value
 
 
+def _arguments_hold_too_much(messages: list[Message]) -> bool:
+    calls = [call for message in messages for call in message.tool_calls or ()]
+    texts = [call.function.arguments.encode() for call in calls if call.function]
+    return holds_more_values(b",".join(texts), MAX_ARGUMENT_VALUES)
+
+
 def cross_check(request: ChatCompletionRequest) -> tuple[str, str] | None:
     """The first parameter that does not fit the others, and why; None when all fit."""
     names = {tool.function.name for tool in request.tools or () if tool.function}
@@ -290,6 +301,11 @@ def cross_check(request: ChatCompletionRequest) -> tuple[str, str] | None:
         return "stream_options", "'stream_options' is only allowed with 'stream': true."
     if request.top_logprobs is not None and not request.logprobs:
         return "top_logprobs", "'top_logprobs' needs 'logprobs': true."
+    if _arguments_hold_too_much(request.messages):
+        return "messages", (
+            f"The arguments of the tool calls hold more than {MAX_ARGUMENT_VALUES:,} values. "
+            "Send fewer calls."
+        )
     return None
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from losi.errors import InvalidRequestError
 from losi.metering.usage import CHARACTERS_PER_TOKEN, Usage, estimate_tokens
-from losi.sandbox.directives import MAX_TOKENS, Directives, without
+from losi.sandbox.directives import MAX_TOKENS, QUOTED, Directives, collapsed, without
 from losi.sandbox.example.limits import Budget
 from losi.sandbox.tools import ToolCall, calls, is_legacy, json_instance
 from losi.upstream.format import Json
@@ -21,7 +21,6 @@ IMAGE_TOKENS = 765
 LOW_DETAIL_IMAGE_TOKENS = 85
 #: What thinking costs, by `reasoning_effort`.
 REASONING_TOKENS = {"minimal": 16, "low": 64, "medium": 256, "high": 1024, "xhigh": 2048}
-_QUOTED = 200
 _MAX_CHOICES = 128
 
 _OPENINGS = (
@@ -113,6 +112,7 @@ def _choices(body: Json, directives: Directives, seed: str, number: int) -> Iter
     finish = "function_call" if is_legacy(body) else "tool_calls"
     first = calls(body, directives, seed, budget)
     structured = None if first else _structured(body, directives, budget)
+    heard = _heard(body)
     for index in range(number):
         if first:
             own = _calls_of_choice(first, index)
@@ -121,7 +121,7 @@ def _choices(body: Json, directives: Directives, seed: str, number: int) -> Iter
             content = (
                 structured
                 if structured is not None
-                else _answer_text(body, directives, seed, index)
+                else _answer_text(body, directives, _spoken(heard, seed, index))
             )
             yield Choice(_until_stop(content, body.get("stop")), "stop")
 
@@ -143,10 +143,9 @@ def _structured(body: Json, directives: Directives, budget: Budget) -> str | Non
     return json_instance(schema, "response_format.json_schema.schema", budget, root_type=None)
 
 
-def _answer_text(body: Json, directives: Directives, seed: str, index: int) -> str:
+def _answer_text(body: Json, directives: Directives, text: str) -> str:
     if directives.say is not None:
         return directives.say
-    text = _spoken(body, seed, index)
     if directives.tokens is not None:
         text = _long_text(text, directives.tokens * CHARACTERS_PER_TOKEN)
     form = body.get("response_format")
@@ -155,8 +154,14 @@ def _answer_text(body: Json, directives: Directives, seed: str, index: int) -> s
     return text
 
 
-def _spoken(body: Json, seed: str, index: int) -> str:
-    parts = [_OPENINGS[(int(seed[:8], 16) + index) % len(_OPENINGS)]]
+def _spoken(heard: list[str], seed: str, index: int) -> str:
+    opening = _OPENINGS[(int(seed[:8], 16) + index) % len(_OPENINGS)]
+    return " ".join([opening, *heard, *([f"This is choice {index + 1}."] if index else [])])
+
+
+def _heard(body: Json) -> list[str]:
+    """What the answer says about the request; found once, however many choices there are."""
+    parts = []
     results = _tool_results(body)
     said = without(last_user_text(body))
     if results:
@@ -166,9 +171,7 @@ def _spoken(body: Json, seed: str, index: int) -> str:
     images = sum(len(_images(message)) for message in _messages(body))
     if images:
         parts.append(f"You sent {images} image{'s' if images > 1 else ''}.")
-    if index:
-        parts.append(f"This is choice {index + 1}.")
-    return " ".join(parts)
+    return parts
 
 
 def _long_text(text: str, characters: int) -> str:
@@ -274,9 +277,9 @@ def _tool_results(body: Json) -> str:
     for message in reversed(_messages(body)):
         if message.get("role") not in ("tool", "function"):
             break
-        results.insert(0, " ".join(_text(message).split()))
-    return "; ".join(results)
+        results.append(collapsed(_text(message)))
+    return "; ".join(reversed(results))
 
 
 def _quoted(text: str) -> str:
-    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}..."
+    return text if len(text) <= QUOTED else f"{text[:QUOTED]}..."

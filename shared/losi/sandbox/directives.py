@@ -14,10 +14,13 @@ from losi.sandbox.errors import ERRORS
 MAX_TOKENS = 100_000
 MAX_DELAY = 60.0
 MAX_CALLS = 16
+#: Characters of a message that an answer repeats.
+QUOTED = 200
 _MAX_CHUNKS = 1_000_000
 _FINISH_REASONS = ("stop", "length", "content_filter")
 _DIRECTIVE = re.compile(r"\[\[sandbox:(.*?)\]\]", re.DOTALL)
 _OPENING = "[[sandbox:"
+_WORD = re.compile(r"\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,18 @@ def read(text: str) -> Directives:
 
 def without(text: str) -> str:
     """The message as it reads without its directives, which `read` has found closed."""
-    return " ".join(_DIRECTIVE.sub(" ", text).split())
+    return collapsed(_DIRECTIVE.sub(" ", text))
+
+
+def collapsed(text: str) -> str:
+    """Its words with one blank between them, as far as an answer may quote them and a bit more."""
+    words, size = [], 0
+    for word in _WORD.finditer(text):
+        words.append(word[0])
+        size += len(word[0]) + 1
+        if size > QUOTED + 1:
+            break
+    return " ".join(words)
 
 
 def _value(name: str, value: str | None) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
 
-from losi.errors import InvalidRequestError
+from losi.errors import InvalidRequestError, echo
 from losi.sandbox.directives import Directives
 from losi.sandbox.example.limits import Budget, SchemaError
 from losi.sandbox.example.schema import instance
@@ -68,7 +68,7 @@ def json_instance(schema: Any, param: str, budget: Budget, *, root_type: str | N
         value = instance(schema, budget, root_type=root_type)
     except SchemaError as error:
         raise InvalidRequestError(
-            f"The sandbox cannot use the schema in '{param}': {error}.",
+            f"The sandbox cannot use the schema in '{param}': {echo(str(error))}.",
             param=param,
             code="invalid_schema",
         ) from error

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from losi.errors import InvalidRequestError
+from losi.errors import InvalidRequestError, echo
 
 Json = dict[str, Any]
 #: A message or content part with its name in the request, such as `messages[2]`.
@@ -109,7 +109,8 @@ def check_tool_calls(turns: list[Named]) -> None:
             if call["id"] in seen:
                 invalid(
                     f"{where}.tool_calls[{position}].id",
-                    f"The tool call id '{call['id']}' is used twice. Give every call its own id.",
+                    f"The tool call id '{echo(call['id'])}' is used twice. "
+                    "Give every call its own id.",
                 )
             seen.add(call["id"])
             pending.add(call["id"])
@@ -127,14 +128,14 @@ def _check_result(where: str, call_id: str, pending: set[str], seen: set[str]) -
         if call_id in seen
         else "is not among the 'tool_calls' of the assistant message before it"
     )
-    invalid(f"{where}.tool_call_id", f"The tool call '{call_id}' {reason}.")
+    invalid(f"{where}.tool_call_id", f"The tool call '{echo(call_id)}' {reason}.")
 
 
 def _unanswered(where: str, pending: set[str]) -> NoReturn:
     invalid(
         f"{where}.tool_calls",
         "An assistant message with 'tool_calls' must be followed by one message of role 'tool' "
-        f"for each call. Missing: {', '.join(sorted(pending))}.",
+        f"for each call. Missing: {echo(', '.join(sorted(pending)))}.",
     )
 
 
@@ -213,7 +214,7 @@ def parse_image(where: str, url: str) -> tuple[str, DataUri]:
     if image.media_type not in _IMAGE_FORMATS:
         invalid(
             where,
-            f"This model takes no images of type '{image.media_type}'. "
+            f"This model takes no images of type '{echo(image.media_type)}'. "
             "Send JPEG, PNG, GIF or WebP.",
         )
     return _IMAGE_FORMATS[image.media_type], image

@@ -16,7 +16,7 @@ from losi.identity.principal import PERMISSIONS
 from losi.identity.values import iso, valid_expiry, valid_name, valid_permission
 from losi.management.accounts import NewKey, no_such_key
 from losi.management.authority import check_authority, check_kind
-from losi.validation import validated
+from losi.validation import UntilMistake, validated
 from losi.web.dependencies import Caller, accounts
 from losi.web.endpoints import Answers, Takes
 from losi.web.parsing import NoQuery, StrictQuery, read_json
@@ -25,6 +25,8 @@ from losi.web.responses import JsonResponse
 if TYPE_CHECKING:
     from losi.web.schemas import KeyAnswer, KeyDeleted, KeysAnswer, RotatedKeyAnswer
 
+#: In a body; a key has few properties, and each unknown one costs a message to refuse.
+MAX_VALUES = 1_000
 DAY_SECONDS = 86_400
 LONGEST_OVERLAP = 30 * DAY_SECONDS
 
@@ -55,6 +57,7 @@ Permission = Annotated[
 ]
 Permissions = Annotated[
     list[Permission],
+    UntilMistake(),
     AfterValidator(_not_empty),
     Field(
         description="What the key may do; no more than the key in use may.",
@@ -148,7 +151,7 @@ async def create_key(
     """The answer alone shows the secret. The new key may not do more, or last longer, than the key
     in use.
     """
-    body = validated(CreateKey, await read_json(http))
+    body = validated(CreateKey, await read_json(http, max_values=MAX_VALUES))
     test = caller.test if body.test is None else body.test
     new = NewKey(body.name, frozenset(body.permissions), body.expires_at, test)
     check_authority(caller, new)
@@ -162,7 +165,7 @@ async def change_key(
     """What is not sent stays as it is; `"expires_at": null` takes the expiry away. The key in use
     needs every permission that the other one has, before and after.
     """
-    body = validated(ChangeKey, await read_json(http))
+    body = validated(ChangeKey, await read_json(http, max_values=MAX_VALUES))
     if not body.model_fields_set:
         raise InvalidRequestError(
             "Nothing to change. Send one or more of: " + ", ".join(ChangeKey.model_fields) + ".",
@@ -185,7 +188,7 @@ async def rotate_key(
     """The key keeps its id, name, permissions, expiry and usage. Its old secret stays good for a
     while, a day unless you say otherwise; all older ones end no later.
     """
-    body = validated(RotateKey, await read_json(http))
+    body = validated(RotateKey, await read_json(http, max_values=MAX_VALUES))
     overlap = timedelta(seconds=body.expires_in_seconds)
     rotation = await anyio.to_thread.run_sync(
         lambda: accounts().rotate_key(

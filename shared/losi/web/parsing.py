@@ -6,13 +6,27 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 
-from losi.errors import InvalidRequestError, RequestTooLargeError
+from losi.errors import InvalidRequestError, RequestTooLargeError, echo
+from losi.json_count import holds_more_values
 from losi.validation import json_type
 
-#: API Gateway's limit for a request; the same everywhere, so that what works locally deploys.
-MAX_BODY_BYTES = 10 * 1024 * 1024
+#: What Lambda takes in one synchronous invocation; the same everywhere, so that what works locally
+#: works deployed. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MAX_EVENT_BYTES = 6 * 1024 * 1024
+#: Of that, for what the event holds beside the body: API Gateway takes headers of 10,240 bytes, and
+#: they stand in it twice. https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+EVENT_RESERVE = 64 * 1024
+TOO_LARGE = (
+    "The request is larger than 6 MB; quotes, backslashes and line breaks in its body count twice. "
+    "Shorten the conversation, or refer to images by URL instead of sending them inline."
+)
+#: No recorded request has a hundredth of it; each costs memory and time in every step to come.
+MAX_VALUES = 50_000
 #: Deeper nesting than any real request; JSON writers give up at about 250 levels.
 MAX_DEPTH = 128
+
+_DOUBLED = (b'"', b"\\", b"\n", b"\r", b"\t", b"\b", b"\f")
+_CONTROLS = bytes(code for code in range(32) if chr(code) not in "\n\r\t\b\f")
 
 
 class StrictQuery(BaseModel):
@@ -25,9 +39,9 @@ class NoQuery(StrictQuery):
     pass
 
 
-async def read_json(request: Request) -> dict[str, Any]:
+async def read_json(request: Request, *, max_values: int = MAX_VALUES) -> dict[str, Any]:
     """The body as a JSON object. Raises InvalidRequestError (400) or RequestTooLargeError (413)."""
-    data = loads(await _read_body(request))
+    data = loads(await _read_body(request), max_values=max_values)
     if not isinstance(data, dict):
         raise InvalidRequestError(
             f"The request body must be a JSON object, not {json_type(data)}.", code="invalid_json"
@@ -35,10 +49,16 @@ async def read_json(request: Request) -> dict[str, Any]:
     return data
 
 
-def loads(body: bytes) -> Any:
+def loads(body: bytes, *, max_values: int = MAX_VALUES) -> Any:
     if not body.strip():
         raise InvalidRequestError(
             "The request body is empty. Send a JSON object with 'Content-Type: application/json'.",
+            code="invalid_json",
+        )
+    if holds_more_values(body, max_values):
+        raise InvalidRequestError(
+            f"The request body holds more than {max_values:,} values (array items and properties). "
+            "Send fewer of them.",
             code="invalid_json",
         )
     try:
@@ -55,35 +75,36 @@ def loads(body: bytes) -> Any:
 
 async def each_once(request: Request) -> None:
     """Raises InvalidRequestError (400) for a query parameter that is given twice."""
-    names = [name for name, _ in request.query_params.multi_items()]
-    for name in names:
-        if names.count(name) > 1:
+    seen: set[str] = set()
+    for name, _ in request.query_params.multi_items():
+        if name in seen:
             raise InvalidRequestError(
-                f"The query has the parameter '{name[:64]}' {names.count(name)} times. "
-                "Send it once.",
-                param=name[:64],
+                f"The query has the parameter '{echo(name)}' more than once. Send it once.",
+                param=name,
                 code="invalid_value",
             )
+        seen.add(name)
 
 
 async def _read_body(request: Request) -> bytes:
+    most = MAX_EVENT_BYTES - EVENT_RESERVE
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
-        raise _too_large()
+    if declared.isdecimal() and int(declared[:20]) > most:
+        raise RequestTooLargeError(TOO_LARGE)
     chunks, size = [], 0
     async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise _too_large()
+        size += _size_in_event(chunk)
+        if size > most:
+            raise RequestTooLargeError(TOO_LARGE)
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-def _too_large() -> RequestTooLargeError:
-    return RequestTooLargeError(
-        f"The request body is larger than {MAX_BODY_BYTES // 1024 // 1024} MB. Shorten the "
-        "conversation, or refer to images by URL instead of sending them inline."
-    )
+def _size_in_event(body: bytes) -> int:
+    """Bytes of the body as a JSON string, which is how API Gateway hands it to Lambda."""
+    doubled = sum(body.count(character) for character in _DOUBLED)
+    others = len(body) - len(body.translate(None, _CONTROLS))  # written as \u0000
+    return len(body) + doubled + 5 * others
 
 
 def _check_depth(data: Any) -> None:

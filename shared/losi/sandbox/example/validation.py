@@ -35,7 +35,12 @@ class Document:
         node = self._root
         for part in unquote(reference[2:]).split("/") if reference != "#" else ():
             key = part.replace("~1", "/").replace("~0", "~")
-            if isinstance(node, list) and key.isdecimal() and int(key) < len(node):
+            if (
+                isinstance(node, list)
+                and len(key) < 10
+                and key.isdecimal()
+                and int(key) < len(node)
+            ):
                 node = node[int(key)]
             elif isinstance(node, dict) and key in node:
                 node = node[key]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from losi.errors import echo
 from losi.upstream.conversation import (
     Named,
     check_tool_calls,
@@ -160,7 +161,7 @@ def _content_block(name: str, part: Json) -> Block:
         case other:
             invalid(
                 f"{name}.type",
-                f"This model does not take content of type '{other}'. "
+                f"This model does not take content of type '{echo(other)}'. "
                 "Send text, image_url or file.",
             )
     return name, with_cache_control(block, part)
@@ -193,7 +194,8 @@ def _document(name: str, file: Any) -> Json:
     else:
         invalid(
             f"{name}.file_data",
-            f"This model takes no files of type '{content.media_type}'. Send PDF or plain text.",
+            f"This model takes no files of type '{echo(content.media_type)}'. "
+            "Send PDF or plain text.",
         )
     if isinstance(title := file.get("filename"), str) and title:
         document["title"] = title

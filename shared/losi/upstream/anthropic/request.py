@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from losi.catalogue.models import Route
+from losi.errors import echo
 from losi.upstream.anthropic.messages import Conversation, with_cache_control
 from losi.upstream.claude import Thinks, sampling, thinking_fields, thinks
 from losi.upstream.conversation import JSON_INSTRUCTION, allowed_tools, invalid, not_understood
@@ -103,7 +104,7 @@ def _tool(tool: Json, where: str) -> Json:
     if tool["type"] != "function":
         invalid(
             f"{where}.type",
-            f"This model does not take tools of type '{tool['type']}'. Use 'function'.",
+            f"This model does not take tools of type '{echo(tool['type'])}'. Use 'function'.",
         )
     return with_cache_control(_function_tool(tool["function"], f"{where}.function"), tool)
 

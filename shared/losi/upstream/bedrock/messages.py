@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from losi.errors import echo
 from losi.upstream.conversation import (
     DataUri,
     Json,
@@ -83,14 +84,17 @@ class _DocumentNames:
 
     def __init__(self) -> None:
         self._given: set[str] = set()
+        #: The last number given to each stem: to begin anew would be quadratic in the documents.
+        self._numbers: dict[str, int] = {}
 
     def name(self, filename: Any) -> str:
         stem = filename.rsplit(".", 1)[0] if isinstance(filename, str) else ""
         stem = re.sub(r"[^a-zA-Z0-9()\[\]-]+", " ", stem).strip()[:180] or "document"
-        name, number = stem, 1
+        name, number = stem, self._numbers.get(stem, 1)
         while name in self._given:
             number += 1
             name = f"{stem} ({number})"
+        self._numbers[stem] = number
         self._given.add(name)
         return name
 
@@ -164,7 +168,7 @@ def _block(named: Named, documents: _DocumentNames) -> Json:
         case other:
             invalid(
                 f"{where}.type",
-                f"This model does not take content of type '{other}'. "
+                f"This model does not take content of type '{echo(other)}'. "
                 "Send text, image_url or file.",
             )
 
@@ -202,7 +206,7 @@ def _document_format(where: str, document: DataUri, filename: Any) -> str:
     if extension not in DOCUMENT_FORMATS.values():
         invalid(
             where,
-            f"This model takes no files of type '{document.media_type}'. Send "
+            f"This model takes no files of type '{echo(document.media_type)}'. Send "
             f"{', '.join(sorted(DOCUMENT_FORMATS.values()))}.",
         )
     return extension
