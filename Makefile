@@ -29,6 +29,10 @@ run: $(RUN_INSTALLED) ## Serve the whole API on http://127.0.0.1:3000/api/v1 (on
 test: $(FOR_TESTS) ## Set up and run all tests; says what it skips, and why
 	$(PYTEST) --durations=10 $(PYTEST_ARGS)
 
+.PHONY: site
+site: $(RUN_INSTALLED) ## Build the console and the docs as files (part of run and sam-build)
+	@$(BIN)/python -m local.site
+
 .PHONY: unit
 unit: $(INSTALLED) ## Run the unit tests alone (seconds)
 	$(PYTEST) tests/unit $(PYTEST_ARGS)

@@ -1,5 +1,7 @@
 """`make run`: every endpoint on one uvicorn, an embedded DynamoDB, a demo account, the sandbox."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import logging
@@ -9,15 +11,21 @@ import socket
 import sys
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from local.banner import banner
-from local.demo import ensure_demo_key, write_demo_env
+from local.demo import account_of, ensure_demo_key, write_demo_env
 from local.dynamodb import start_embedded
+from local.site.build import ensure_site
 from local.table import create_table
 from losi.catalogue.loader import CatalogueError, load
 from losi.logs import set_levels
+from losi.web.site import Site
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 STATE = Path(".losi")
 HOST = "127.0.0.1"
@@ -43,6 +51,7 @@ def main() -> int:
     os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
 
     # only now: these read the environment
+    from local.sign_in import demo_sign_in
     from losi.store import client as store
     from losi.web import dependencies
     from losi.web.app import create_app
@@ -57,13 +66,26 @@ def main() -> int:
     (STATE / "local.json").write_text(json.dumps(reach, indent=2) + "\n")
 
     app = create_app(*FUNCTIONS)
+    app.include_router(demo_sign_in(account_of(key)))
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s %(name)s: %(message)s")
     set_levels("INFO")
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
     print(banner(base_url, key, catalogue), flush=True)
-    _serve(app, listener)
+    _serve(whole(app, Site(ensure_site())), listener)
     print("\nStopped.")
     return 0
+
+
+def whole(api: ASGIApp, site: Site) -> ASGIApp:
+    """The API and the site under one address, as API Gateway divides them."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"].startswith("/api/"):
+            await api(scope, receive, send)
+        else:
+            await site(scope, receive, send)
+
+    return app
 
 
 def _is_no_cut_stream(record: logging.LogRecord) -> bool:

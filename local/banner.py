@@ -8,6 +8,8 @@ def banner(base_url: str, key: str, catalogue: Catalogue) -> str:
     return f"""
 Losi API is running.
 
+  Console    {base_url.removesuffix("/api/v1")}/console/
+  Docs       {base_url.removesuffix("/api/v1")}/docs/
   Base URL   {base_url}
   Demo key   {key}
              (ultra plan, every permission; the same at every start)

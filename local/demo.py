@@ -10,16 +10,24 @@ from losi.identity.secret import Secret, mint, new_account_id, parse
 from losi.management.accounts import Accounts, NewKey
 
 KEY_NAME = "Demo key"
+EMAIL = "demo@losi.local"
 
 
 def ensure_demo_key(accounts: Accounts, demo_env: Path) -> str:
     """The key of the last start, made valid in this table; a new one at the first start."""
     key = _remembered(demo_env) or mint(new_account_id())
     if not _exists(lambda: accounts.account(key.account_id)):
-        accounts.create_account("ultra", name="Demo", account_id=key.account_id)
+        accounts.create_account("ultra", name="Demo", email=EMAIL, account_id=key.account_id)
     if not _exists(lambda: accounts.key(key.account_id, key.key_id)):
         accounts.create_key(key.account_id, NewKey(KEY_NAME, frozenset(PERMISSIONS)), key)
     return key.text
+
+
+def account_of(key: str) -> str:
+    """The account id of a demo key."""
+    parsed = parse(key)
+    assert parsed is not None
+    return parsed.account_id
 
 
 def _exists(look: Callable[[], object]) -> bool:

@@ -20,6 +20,7 @@ import yaml
 from local.docker import MACHINE
 from local.listening import wait_until_listening
 from local.python313 import python313_environment
+from local.site.build import ensure_site
 from local.table import TEMPLATE, load_template
 
 ROOT = TEMPLATE.parent
@@ -63,6 +64,7 @@ def run(*arguments: str) -> str:
 def build(folder: Path = BUILD, architecture: str = MACHINE) -> Path:
     """`sam build` for this machine, or another architecture; returns the built template."""
     os.environ.update(python313_environment())
+    ensure_site()  # a folder of its own, which the console's function is made of
     run(
         "build",
         "--cached",

@@ -12,15 +12,16 @@ import pytest
 from local.sam import ROOT, environment, run
 from local.table import TEMPLATE, load_template
 from losi.web import endpoints
-from losi.web.endpoints import ENDPOINTS, Endpoint
+from losi.web.endpoints import CONSOLE, ENDPOINTS, SITE, Endpoint
 from losi.web.headers import EXPOSED
 from tests.deployment import logical_id
 from tests.obtain import skip_or_fail
 
 SAM_PYTHON = ROOT / ".venv-sam" / "bin" / "python"
-FUNCTIONS = [logical_id(function) for function in endpoints.FUNCTIONS]
-PATHS = sorted({endpoint.path for endpoint in ENDPOINTS})
-BUFFERED_PATHS = sorted({endpoint.path for endpoint in ENDPOINTS if not endpoint.streams})
+FUNCTIONS = [logical_id(function) for function in (*endpoints.FUNCTIONS, "console")]
+ALL = (*ENDPOINTS, *CONSOLE)
+PATHS = sorted({*SITE, *(endpoint.path for endpoint in ALL)})
+BUFFERED_PATHS = sorted({endpoint.path for endpoint in ALL if not endpoint.streams})
 
 
 @cache
@@ -97,7 +98,7 @@ class TestApi:
         for path in PATHS:
             assert set(api()["paths"][path]) == {"options", "x-amazon-apigateway-any-method"}
 
-    @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+    @pytest.mark.parametrize("endpoint", ALL, ids=lambda endpoint: endpoint.name)
     def test_each_path_calls_the_alias_of_its_function(self, endpoint: Endpoint) -> None:
         alias = f"${{{logical_id(endpoint.function)}Aliaslive}}"
 
@@ -222,6 +223,14 @@ class TestPermissions:
             {"BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
         ),
         ("ApiUsageFunction", {"BatchGetItem", "Query", "UpdateItem"}),
+        (
+            "SessionFunction",
+            {"BatchGetItem", "BatchWriteItem", "PutItem", "Query", "UpdateItem"},
+        ),
+        (
+            "ProfileFunction",
+            {"BatchGetItem", "BatchWriteItem", "GetItem", "Query", "UpdateItem"},
+        ),
     )
     OPEN = sorted(set(FUNCTIONS) - {function for function, _ in TABLE})
 
@@ -291,13 +300,20 @@ class TestFunctions:
             "Ref": "LogRetentionDays"
         }
 
-    def test_only_chat_runs_the_streaming_runtime_and_knows_the_secret(self) -> None:
+    def test_only_what_streams_runs_our_runtime_and_only_chat_knows_the_secret(self) -> None:
+        extra = {
+            "ChatCompletionsFunction": {
+                "AWS_LAMBDA_EXEC_WRAPPER",
+                "LOSI_PROVIDER_SECRET",
+                "LOSI_BEDROCK_REGION",
+            },
+            "ConsoleFunction": {"AWS_LAMBDA_EXEC_WRAPPER"},
+            "SessionFunction": {"LOSI_SUPPORT"},
+            "ProfileFunction": {"LOSI_SUPPORT"},
+        }
         for function in FUNCTIONS:
             variables = set(resource(function)["Environment"]["Variables"])
-            extra = {"AWS_LAMBDA_EXEC_WRAPPER", "LOSI_PROVIDER_SECRET", "LOSI_BEDROCK_REGION"}
-            assert variables - {"LOSI_TABLE"} == (
-                extra if function == "ChatCompletionsFunction" else set()
-            )
+            assert variables - {"LOSI_TABLE", "LOSI_STAGE"} == extra.get(function, set())
 
     def test_a_new_layer_alone_publishes_new_versions(self) -> None:
         before = set(of_type("AWS::Lambda::Version"))

@@ -3,12 +3,14 @@
 import base64
 import binascii
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
 from mangum import Mangum
 
 from losi.logs import set_levels
+
+if TYPE_CHECKING:
+    from mangum.types import ASGI
 
 
 class Handler(Mangum):
@@ -17,7 +19,7 @@ class Handler(Mangum):
     Mangum itself would fail on it, and API Gateway answer 502 for the client's mistake.
     """
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: "ASGI") -> None:
         super().__init__(app, lifespan="off")
         set_levels(os.environ.get("AWS_LAMBDA_LOG_LEVEL", "INFO"))
 

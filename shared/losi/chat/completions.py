@@ -15,7 +15,7 @@ from losi.chat.prepare import needed_features, output_limit, prepare
 from losi.chat.request import ChatRequest
 from losi.errors import LosiError, ServerError
 from losi.identity.principal import Principal
-from losi.identity.secret import Secret
+from losi.identity.session import Credential
 from losi.ids import random_id
 from losi.metering import estimate
 from losi.metering.gate import Caller, Demand, Gate, Metered
@@ -41,14 +41,14 @@ SUNSET_NOTICE = timedelta(days=90)
 class Call:
     """One request as the web layer hands it over; `seconds` is the time it may take."""
 
-    secret: Secret
+    credential: Credential
     request: ChatRequest
     request_id: str
     seconds: float
 
     @property
     def caller(self) -> Caller:
-        return Caller(self.secret, PERMISSION, self.request_id, self.seconds)
+        return Caller(self.credential, PERMISSION, self.request_id, self.seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +121,9 @@ class ChatCompletions:
         self._router = router
         self._clock = clock
 
-    async def authenticate(self, secret: Secret) -> Principal:
+    async def authenticate(self, credential: Credential) -> Principal:
         """Who calls. Raises AuthenticationError or PermissionDeniedError."""
-        return await self._gate.authenticate(secret, PERMISSION)
+        return await self._gate.authenticate(credential, PERMISSION)
 
     async def complete(self, call: Call, principal: Principal) -> Completion:
         """A plain answer. Raises a LosiError; a failed call is not charged."""

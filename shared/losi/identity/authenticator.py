@@ -13,6 +13,7 @@ from losi.identity.account import Account
 from losi.identity.key import Key
 from losi.identity.principal import Principal
 from losi.identity.secret import Secret, same_hash
+from losi.identity.session import Credential, Sessions, SessionToken, require_api_access
 from losi.identity.values import iso
 from losi.store.client import PROFILE, key_sort
 from losi.store.table import Table
@@ -43,16 +44,21 @@ class Authenticator:
     ) -> None:
         self._table = Table(client, table)
         self._plans = plans
+        self._sessions = Sessions(client, table, plans, clock)
         self._clock = clock
         #: SHA-256 of the presented key -> when the entry ends, and the principal.
         self._cache: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def authenticate(self, key: Secret, *, fresh: bool = False) -> Principal:
+    def authenticate(self, key: Credential, *, fresh: bool = False) -> Principal:
         """Raises AuthenticationError (401), or PermissionDeniedError (403) without API access.
 
-        With `fresh` the records are read whatever the cache holds.
+        With `fresh` the records are read whatever the cache holds; those of a session always are.
         """
+        if isinstance(key, SessionToken):
+            signed_in = self._sessions.read(key)
+            require_api_access(signed_in)
+            return signed_in.principal
         digest = hashlib.sha256(key.text.encode()).digest()
         if not fresh and (cached := self._cached(digest)) is not None:
             return cached

@@ -36,10 +36,17 @@ class Principal:
     key_expires_at: float | None = None
     #: What providers know the account by: random, and the same for ever.
     tag: str = ""
+    #: Signed in to the console, rather than calling with an API key.
+    by_session: bool = False
 
     def require(self, permission: str) -> None:
         """Raises PermissionDeniedError (403) naming the permission the key lacks."""
         if permission not in self.permissions:
+            if self.by_session:
+                raise PermissionDeniedError(
+                    f"Your sign-in may not {PERMISSIONS[permission]}: it lacks the permission "
+                    f"'{permission}'. Sign in another way, or with a key that has it."
+                )
             raise PermissionDeniedError(
                 f"This API key may not {PERMISSIONS[permission]}: it lacks the permission "
                 f"'{permission}'. Use a key that has it, or add it to this key."

@@ -124,6 +124,9 @@ class Accounts:
         self._check_plan(plan)
         return self._change_profile(account_id, plan_name=plan)
 
+    def set_name(self, account_id: str, name: str) -> Account:
+        return self._change_profile(account_id, name=name)
+
     def set_api_access(self, account_id: str, allowed: bool) -> Account:
         return self._change_profile(account_id, api_access=allowed)
 
@@ -274,7 +277,7 @@ class Accounts:
             account = self.account(account_id)
             changed = replace(account, version=account.version + 1, **changes)
             item = changed.to_item()
-            names = ("plan", "api_access", "disabled", "version")
+            names = ("plan", "name", "api_access", "disabled", "version")
             if self._table.update(
                 account_id,
                 PROFILE,

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from losi.catalogue.catalogue import Catalogue
+from losi.identity.session import usage_name
 from losi.management.accounts import Accounts
 from losi.metering.ledger import DayUsage, Ledger
 from losi.metering.usage import Usage
@@ -33,7 +34,7 @@ def usage_json(day: DayUsage, catalogue: Catalogue) -> dict[str, Any]:
         **_tokens_json(day.total),
         "by_key_and_model": [
             {
-                "key": f"key_{key_id}",
+                "key": usage_name(key_id),
                 "model": _model_id(code, catalogue),
                 "requests": n,
                 **_tokens_json(usage),

@@ -17,7 +17,7 @@ import anyio.to_thread
 from losi.errors import ModelNotInPlanError, StaleAuthenticationError, StoreUnavailableError
 from losi.identity.authenticator import Authenticator
 from losi.identity.principal import Principal
-from losi.identity.secret import Secret
+from losi.identity.session import Credential
 from losi.metering.ledger import Hold, Ledger, RateLimits
 from losi.metering.usage import Usage
 
@@ -33,7 +33,7 @@ W = TypeVar("W")
 class Caller:
     """One request at the gate: who says to call, and for how long it may run (seconds)."""
 
-    secret: Secret
+    credential: Credential
     permission: str
     request_id: str
     seconds: float
@@ -96,15 +96,15 @@ class Gate:
         self._clock = clock
 
     async def authenticate(
-        self, secret: Secret, permission: str, *, fresh: bool = False
+        self, credential: Credential, permission: str, *, fresh: bool = False
     ) -> Principal:
         """Who calls. Raises AuthenticationError or PermissionDeniedError."""
         principal = await anyio.to_thread.run_sync(
-            lambda: self._authenticator.authenticate(secret, fresh=fresh)
+            lambda: self._authenticator.authenticate(credential, fresh=fresh)
         )
         if not fresh and permission not in principal.permissions:
             # what is cached may be out of date: the permission may have been given since
-            return await self.authenticate(secret, permission, fresh=True)
+            return await self.authenticate(credential, permission, fresh=True)
         principal.require(permission)
         return principal
 
@@ -117,7 +117,7 @@ class Gate:
             return await self._hold(caller, principal, demand(principal), deadline)
         except (StaleAuthenticationError, ModelNotInPlanError):
             # the key or plan changed, or may have, since it was cached: what it is now decides
-            principal = await self.authenticate(caller.secret, caller.permission, fresh=True)
+            principal = await self.authenticate(caller.credential, caller.permission, fresh=True)
         try:
             return await self._hold(caller, principal, demand(principal), deadline)
         except StaleAuthenticationError as error:  # it changed again, within this very request

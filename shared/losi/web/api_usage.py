@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from losi.catalogue.catalogue import Catalogue
 from losi.errors import InvalidRequestError
+from losi.identity.session import usage_name
 from losi.metering.cost import cost as dollars
 from losi.metering.ledger import DayUsage
 from losi.metering.usage import Usage
@@ -101,7 +102,7 @@ def grouped_rows(
         groups: dict[str, tuple[int, Usage, float]] = {}
         for (key_id, code), (requests, usage) in day.by_key_model.items():
             model = catalogue.by_code(code)
-            name = f"key_{key_id}" if group_by == "key" else model.id if model else code
+            name = usage_name(key_id) if group_by == "key" else model.id if model else code
             known = groups.get(name, (0, Usage(0, 0), 0.0))
             cost = dollars(model.prices, usage) if model else 0.0
             groups[name] = (known[0] + requests, known[1] + usage, known[2] + cost)

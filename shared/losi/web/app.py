@@ -23,7 +23,7 @@ from losi.errors import (
 )
 from losi.ids import random_id
 from losi.validation import invalid
-from losi.web.endpoints import ENDPOINTS, METHODS, Endpoint
+from losi.web.endpoints import CONSOLE, ENDPOINTS, METHODS, Endpoint
 from losi.web.headers import EXPOSED
 from losi.web.parsing import each_once
 from losi.web.responses import JsonResponse, render
@@ -36,7 +36,7 @@ def create_app(*functions: str) -> FastAPI:
     envelope. openapi.json is an endpoint like the others (openapi.py).
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    for endpoint in ENDPOINTS:
+    for endpoint in (*ENDPOINTS, *CONSOLE):
         if endpoint.function in functions:
             _add(app, endpoint)
     app.add_exception_handler(LosiError, _losi_error)

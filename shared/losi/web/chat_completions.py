@@ -15,7 +15,7 @@ from losi.identity.principal import Principal
 from losi.upstream.registry import Registry
 from losi.upstream.routing import ChatRouter
 from losi.web import dependencies
-from losi.web.credentials import api_key
+from losi.web.credentials import credential
 from losi.web.dependencies import gate, request_id
 from losi.web.endpoints import Answers, Takes
 from losi.web.formats import FORMATS
@@ -46,11 +46,11 @@ async def create_chat_completion(
     """
     began = time.monotonic()
     chat = chat_completions()
-    secret = api_key(http.headers)
-    principal = await chat.authenticate(secret)
+    caller = credential(http)
+    principal = await chat.authenticate(caller)
     request = parse_chat_request(await read_json(http))
     seconds = _seconds_left(http) - (time.monotonic() - began)
-    call = Call(secret, request, request_id(http), seconds)
+    call = Call(caller, request, request_id(http), seconds)
     if request.params.stream:
         return RelayResponse(_open_stream(chat, call, principal), render, EVENT_STREAM)
     return RelayResponse(_open_plain(chat, call, principal), render, PLAIN)

@@ -1,9 +1,17 @@
-"""The API key of a request: the one place that reads credentials from headers."""
+"""The credential of a request, an API key or a session: the one place that reads it."""
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
 
 from losi.identity.authenticator import refused
 from losi.identity.secret import PREFIX, Secret, parse
+from losi.identity.session import Credential
+from losi.web.cookies import session_token
+
+
+def credential(request: Request) -> Credential:
+    """The console's session where its cookie counts, or else the API key (losi.web.cookies)."""
+    return session_token(request) or api_key(request.headers)
 
 
 def api_key(headers: Headers) -> Secret:
@@ -38,10 +46,10 @@ def _bearer(authorization: str) -> Secret:
         )
     if len(words) > 2:
         raise refused("Invalid Authorization header: after 'Bearer' comes the API key alone.")
-    return _parse(words[1])
+    return parse_key(words[1])
 
 
-def _parse(token: str) -> Secret:
+def parse_key(token: str) -> Secret:
     if not token.startswith(PREFIX):
         raise refused(
             "Invalid API key: keys of this API start with 'losi-'. "

@@ -14,11 +14,12 @@ from losi.catalogue import loader
 from losi.catalogue.catalogue import Catalogue
 from losi.identity.authenticator import Authenticator
 from losi.identity.principal import Principal
+from losi.identity.session import Sessions, SessionToken
 from losi.management.accounts import Accounts
 from losi.metering.gate import Gate
 from losi.metering.ledger import Ledger
 from losi.store import client as store
-from losi.web.credentials import api_key
+from losi.web.credentials import credential
 from losi.web.endpoints import endpoint
 
 
@@ -47,6 +48,11 @@ def gate() -> Gate:
     return Gate(authenticator(), ledger())
 
 
+@cache
+def sessions() -> Sessions:
+    return Sessions(store.client(), store.table_name(), catalogue().plans)
+
+
 def request_id(request: Request) -> str:
     return str(request.state.request_id)
 
@@ -58,10 +64,15 @@ def fresh_principal(request: Request) -> Principal:
     Synchronous, so that FastAPI runs it in a worker thread: boto3 blocks.
     """
     permission = endpoint(request.scope["route"].name).permission
-    principal = authenticator().authenticate(api_key(request.headers), fresh=True)
+    caller = credential(request)
+    if isinstance(caller, SessionToken):
+        principal = sessions().read(caller).principal
+    else:
+        principal = authenticator().authenticate(caller, fresh=True)
     if permission is not None:
         principal.require(permission)
-    accounts().touch(principal)
+    if not principal.by_session:
+        accounts().touch(principal)
     return principal
 
 

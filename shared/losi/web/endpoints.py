@@ -57,9 +57,23 @@ ENDPOINTS = (
     Endpoint("get_usage", "GET", "/api-usage", "api_usage", "usage.read", "Get your daily usage"),
     Endpoint("get_openapi", "GET", "/openapi.json", "openapi", None, "Get this description"),
 )
+#: What the console's pages call by session. No part of the documented API: it changes with them.
+CONSOLE = (
+    Endpoint("sign_in_methods", "GET", "/session/methods", "session", None, "How to sign in"),
+    Endpoint("sign_in", "POST", "/session", "session", None, "Sign in with an API key"),
+    Endpoint("sign_out", "DELETE", "/session", "session", None, "Sign out"),
+    Endpoint("list_sessions", "GET", "/sessions", "session", None, "List the account's sessions"),
+    Endpoint("end_sessions", "DELETE", "/sessions", "session", None, "End one session, or all"),
+    Endpoint("get_profile", "GET", "/profile", "profile", None, "Who is signed in"),
+    Endpoint("change_profile", "PATCH", "/profile", "profile", None, "Change name or API access"),
+    Endpoint("delete_profile", "DELETE", "/profile", "profile", None, "Delete the account"),
+    Endpoint("export_profile", "GET", "/profile/export", "profile", None, "Export all data"),
+)
+#: The console and the docs, and every path that nothing else answers: functions/console.
+SITE = ("/", "/{path+}")
 METHODS = ("GET", "POST", "PATCH", "DELETE")
-#: All functions, in the order of the list.
-FUNCTIONS = tuple(dict.fromkeys(endpoint.function for endpoint in ENDPOINTS))
+#: All functions of the API, in the order of the lists.
+FUNCTIONS = tuple(dict.fromkeys(endpoint.function for endpoint in (*ENDPOINTS, *CONSOLE)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,5 +97,5 @@ class Answers:
 
 
 def endpoint(name: str) -> Endpoint:
-    (found,) = (each for each in ENDPOINTS if each.name == name)
+    (found,) = (each for each in (*ENDPOINTS, *CONSOLE) if each.name == name)
     return found

@@ -100,7 +100,7 @@ class World:
         return [event async for event in framed]
 
     async def principal(self) -> Any:
-        return await self.chat.authenticate(self.call.secret)
+        return await self.chat.authenticate(self.call.credential)
 
     def settled(self) -> tuple[int, Usage]:
         days = self.ledger.usage(self.account_id, date(2026, 1, 1), date(2026, 12, 31))

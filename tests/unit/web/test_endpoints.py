@@ -8,7 +8,7 @@ from typing import Any
 
 from local.table import load_template
 from losi.identity.principal import PERMISSIONS
-from losi.web.endpoints import ENDPOINTS, FUNCTIONS
+from losi.web.endpoints import CONSOLE, ENDPOINTS, FUNCTIONS, SITE
 
 ROOT = Path(__file__).parents[3]
 
@@ -23,8 +23,8 @@ def template_functions() -> dict[str, dict[str, Any]]:
 def test_every_function_has_its_folder_and_its_resource() -> None:
     folders = {path.parent.name for path in ROOT.glob("functions/*/app.py")}
 
-    assert folders == set(FUNCTIONS)
-    assert template_functions().keys() == set(FUNCTIONS)
+    assert folders == {*FUNCTIONS, "console"}
+    assert template_functions().keys() == folders
 
 
 def test_the_template_has_an_event_for_every_path_and_no_others() -> None:
@@ -34,7 +34,8 @@ def test_the_template_has_an_event_for_every_path_and_no_others() -> None:
         for event in properties["Events"].values()
     }
 
-    assert routes == {(each.path, each.function, each.streams) for each in ENDPOINTS}
+    expected = {(each.path, each.function, each.streams) for each in (*ENDPOINTS, *CONSOLE)}
+    assert routes == expected | {(path, "console", True) for path in SITE}
 
 
 def test_every_permission_opens_an_endpoint() -> None:

@@ -1,0 +1,5 @@
+// Before the first paint, so that no page flashes in the other theme.
+try {
+  const theme = localStorage.getItem("losi-theme");
+  if (theme) document.documentElement.dataset.theme = theme;
+} catch { /* no storage: the system's theme */ }

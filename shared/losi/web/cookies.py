@@ -1,0 +1,104 @@
+"""The session cookie: where a request may use it, and how it is set.
+
+Browsers send a cookie whoever wrote the page, so it counts only where the browser itself says that
+a page of this origin asks (`Sec-Fetch-Site`, which no script can set), and for changes only with a
+header that a form cannot send. With an Authorization header the key speaks, never the cookie.
+"""
+
+import ipaddress
+import os
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from losi.errors import InvalidRequestError, PermissionDeniedError
+from losi.identity.session import ABSOLUTE, SessionToken
+
+WRITE_HEADER = "x-losi-console"
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+def session_token(request: Request) -> SessionToken | None:
+    """The session that this request may speak for. Raises PermissionDeniedError (403)."""
+    headers = request.headers
+    if "authorization" in headers or not _is_own(request):
+        return None
+    token = SessionToken.parse(request.cookies.get(cookie_name(request), ""))
+    if token is not None and request.method not in SAFE_METHODS:
+        check_write(request)
+    return token
+
+
+def check_write(request: Request) -> None:
+    """Raises PermissionDeniedError (403) unless a page of the console itself asks for a change."""
+    headers = request.headers
+    if not (
+        headers.get("sec-fetch-site") == "same-origin"
+        and _is_own_origin(request, headers.get("origin", ""))
+        and headers.get(WRITE_HEADER) == "1"
+    ):
+        raise PermissionDeniedError(
+            "A change by session is taken from the console's own pages only. Use the console, or "
+            "send an API key in the Authorization header.",
+            code="cross_site_request",
+        )
+
+
+def set_cookie(request: Request, response: Response, token: SessionToken) -> None:
+    """Raises InvalidRequestError (400) where the cookie would travel in the clear."""
+    secure = _is_https(request)
+    if not secure and not _is_loopback(request):
+        raise InvalidRequestError(
+            "Signing in needs https: over plain http the session could be read on the way.",
+            code="https_required",
+        )
+    response.set_cookie(
+        cookie_name(request),
+        token.text,
+        max_age=int(ABSOLUTE.total_seconds()),
+        path="/",
+        secure=secure,
+        httponly=True,
+        samesite="lax",  # strict is not sent on the way back from an identity provider
+    )
+
+
+def clear_cookie(request: Request, response: Response) -> None:
+    secure = _is_https(request)
+    response.delete_cookie(
+        cookie_name(request), path="/", secure=secure, httponly=True, samesite="lax"
+    )
+
+
+def cookie_name(request: Request, purpose: str = "") -> str:
+    """Stages share a host, and so do the ports of a machine; each has a cookie of its own."""
+    end = f"-{purpose}" if purpose else ""
+    if not _is_https(request):
+        return f"losi-{request.url.port or 80}{end}"
+    stage = os.environ.get("LOSI_STAGE", "")
+    return f"__Host-losi{'-' + stage if stage else ''}{end}"
+
+
+def _is_own(request: Request) -> bool:
+    """Whether a page of this origin asks, or the reader's own address bar."""
+    site = request.headers.get("sec-fetch-site", "none")
+    origin = request.headers.get("origin")
+    return site in ("same-origin", "none") and (origin is None or _is_own_origin(request, origin))
+
+
+def _is_own_origin(request: Request, origin: str) -> bool:
+    scheme = "https" if _is_https(request) else "http"
+    return origin == f"{scheme}://{request.headers.get('host', '')}"
+
+
+def _is_https(request: Request) -> bool:
+    return request.url.scheme == "https"
+
+
+def _is_loopback(request: Request) -> bool:
+    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,116 @@
+"""/api/v1/profile: the account as its owner sees it in the console, and what they change there."""
+
+import os
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import anyio.to_thread
+from fastapi import Depends
+from pydantic import AfterValidator, BaseModel, ConfigDict
+from starlette.requests import Request
+from starlette.responses import Response
+
+from losi.catalogue.plans import Plan
+from losi.errors import InvalidRequestError
+from losi.identity.principal import PERMISSIONS
+from losi.identity.session import SignedIn
+from losi.identity.values import iso, valid_name
+from losi.management.export import export_account
+from losi.upstream.registry import configured
+from losi.validation import validated
+from losi.web.cookies import clear_cookie
+from losi.web.dependencies import accounts, catalogue, ledger, sessions
+from losi.web.parsing import read_json
+from losi.web.responses import JsonResponse
+from losi.web.session import Caller, Owner, fresh_person, support_contact
+
+
+class ChangeProfile(BaseModel):
+    """What is absent stays as it is."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    name: Annotated[str, AfterValidator(valid_name)] = ""
+    api_access: bool = True
+
+
+def get_profile(caller: Caller) -> Any:
+    return JsonResponse({"data": profile_json(caller)})
+
+
+async def change_profile(http: Request, caller: Owner) -> Any:
+    """The name, and the switch "API access", which works for all keys from the next request on."""
+    body = validated(ChangeProfile, await read_json(http))
+    if not body.model_fields_set:
+        raise InvalidRequestError(
+            "Nothing to change. Send one or more of: name, api_access.",
+            code="missing_required_parameter",
+        )
+    account_id = caller.account.id
+    if "name" in body.model_fields_set:
+        await anyio.to_thread.run_sync(accounts().set_name, account_id, body.name)
+    if "api_access" in body.model_fields_set:
+        await anyio.to_thread.run_sync(accounts().set_api_access, account_id, body.api_access)
+    account = await anyio.to_thread.run_sync(accounts().account, account_id)
+    changed = SignedIn(caller.session, account, caller.principal)
+    return JsonResponse({"data": profile_json(changed)})
+
+
+def export_profile(caller: Owner) -> Any:
+    """All that is stored of the account, as a file. Of secrets there is nothing to export."""
+    today = datetime.now(UTC).date()
+    stored = export_account(accounts(), ledger(), catalogue(), caller.account.id, today)
+    stored["sessions"] = [
+        each.as_json(caller.session) for each in sessions().of_account(caller.account.id)
+    ]
+    name = f"losi-{caller.account.id}-{today}.json"
+    return JsonResponse(stored, headers={"content-disposition": f'attachment; filename="{name}"'})
+
+
+def delete_profile(http: Request, caller: Annotated[SignedIn, Depends(fresh_person)]) -> Response:
+    """The account with its keys, usage and sessions. Takes a sign-in of the last 15 minutes."""
+    accounts().delete_account(caller.account.id)
+    response = JsonResponse({"success": True}, headers={"clear-site-data": '"cache"'})
+    clear_cookie(http, response)
+    return response
+
+
+def profile_json(caller: SignedIn) -> dict[str, Any]:
+    account, person = caller.account, caller.is_person
+    return {
+        "id": f"acct_{account.id}",
+        "name": account.name,
+        # somebody who has a key of the account may learn what the key may do, not whose it is
+        "email": account.email if person else None,
+        "created_at": iso(account.created_at),
+        "api_access": account.api_access,
+        "plan": _plan_json(account.plan(catalogue().plans)),
+        "plans": [_plan_json(plan) for plan in catalogue().plans.values()],
+        "key_count": account.key_count,
+        "permissions": [name for name in PERMISSIONS if name in caller.principal.permissions],
+        "signed_in_with": None if person else f"key_{caller.session.key_id}",
+        "test": caller.principal.test,
+        "operator": False,
+        "support": support_contact(),
+        "answers": answers(),
+    }
+
+
+def answers() -> str:
+    """`sandbox` where no provider is set up and the sandbox stands in (`make run`), or `live`."""
+    if not os.environ.get("LOSI_SANDBOX_FALLBACK"):
+        return "live"
+    routes = (route for model in catalogue().models.values() for route in model.routes)
+    return "live" if any(configured(route.provider) for route in routes) else "sandbox"
+
+
+def _plan_json(plan: Plan) -> dict[str, Any]:
+    return {
+        "name": plan.name,
+        "keys": plan.keys,
+        "requests_per_minute": plan.requests_per_minute,
+        "tokens_per_minute": plan.tokens_per_minute,
+        "tokens_per_day": plan.tokens_per_day,
+        "in_flight": plan.in_flight,
+        "models": [model.id for model in catalogue().of_plan(plan)],
+    }

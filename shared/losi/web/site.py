@@ -1,0 +1,177 @@
+"""The console and the docs: files that `make site` made, as a plain ASGI app.
+
+It imports no framework and reads no table, so that a first visit does not wait for either.
+"""
+
+import gzip
+import html
+import json
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = dict[str, str]
+
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+    ".md": "text/markdown; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+SECURITY = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",  # no-referrer would make forms send `Origin: null`
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+}
+#: Paths that people try, and what they mean.
+MEANT = {
+    "/v1": "/api/v1",
+    "/chat/completions": "/api/v1/chat/completions",
+    "/models": "/api/v1/models",
+    "/api-keys": "/api/v1/api-keys",
+    "/api-usage": "/api/v1/api-usage",
+    "/api": "/api/v1",
+}
+
+
+class Site:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @cached_property
+    def _files(self) -> dict[str, str]:
+        """Path -> ETag. What is not listed is not served, whatever the path says."""
+        files: dict[str, str] = json.loads((self._folder / "manifest.json").read_text())["files"]
+        return files
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        status, headers, body = self._answer(scope)
+        if scope.get("scheme") == "https":
+            headers["strict-transport-security"] = "max-age=31536000"
+        raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        raw.append((b"content-length", str(len(body)).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        sent = b"" if scope["method"] == "HEAD" else body
+        await send({"type": "http.response.body", "body": sent, "more_body": False})
+
+    def _answer(self, scope: Scope) -> tuple[int, Headers, bytes]:
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        path, prefix = scope["path"], stage_prefix(scope)
+        if scope["method"] not in ("GET", "HEAD"):
+            return self._missing(scope, headers, path, prefix)
+        if path in ("", "/"):
+            # the cookie may have ended; the console then asks to sign in
+            start = "console" if "losi-" in headers.get("cookie", "") else "docs"
+            return _redirect(f"{prefix}/{start}/")
+        name = path.strip("/")
+        if f"{name}/index.html" in self._files:
+            if not path.endswith("/"):
+                query = scope.get("query_string", b"").decode("latin-1")
+                return _redirect(f"{prefix}/{quote(name)}/" + (f"?{query}" if query else ""))
+            return self._file(scope, headers, f"{name}/index.html")
+        if name in self._files and name != "404.html" and not path.endswith("/"):
+            return self._file(scope, headers, name)
+        return self._missing(scope, headers, path, prefix)
+
+    def _file(self, scope: Scope, headers: Headers, name: str) -> tuple[int, Headers, bytes]:
+        tag = f'"{self._files[name]}"'
+        answer = {
+            "etag": tag,
+            "cache-control": _caching(name),
+            "vary": "accept-encoding",
+            **_page_headers(scope),
+        }
+        if tag in headers.get("if-none-match", ""):
+            return 304, answer, b""
+        answer["content-type"] = TYPES[Path(name).suffix]
+        file = self._folder / name
+        packed = file.with_name(file.name + ".gz")
+        if "gzip" in headers.get("accept-encoding", "") and _may_compress() and packed.is_file():
+            answer["content-encoding"] = "gzip"
+            return 200, answer, packed.read_bytes()
+        return 200, answer, file.read_bytes()
+
+    def _missing(
+        self, scope: Scope, headers: Headers, path: str, prefix: str
+    ) -> tuple[int, Headers, bytes]:
+        """A page for a person, and the envelope of the API for a program."""
+        meant = _meant(path)
+        if "text/html" not in headers.get("accept", ""):
+            help = f"Did you mean {meant}?" if meant else "All of them start with /api/v1/."
+            error = {
+                "message": f"Unknown request URL: {scope['method']} {path}. {help}",
+                "type": "invalid_request_error",
+                "param": None,
+                "code": "unknown_url",
+            }
+            answer = {"content-type": "application/json", "access-control-allow-origin": "*"}
+            return 404, answer, json.dumps({"error": error}).encode()
+        url = html.escape(f"{prefix}{meant}")
+        help = f"<p class='lead'>The API is at <code>{url}</code>.</p>" if meant else ""
+        page = (self._folder / "404.html").read_text("utf-8")
+        filled = (
+            page.replace("%HELP%", help)
+            .replace("%PREFIX%", html.escape(prefix))
+            .replace("%PATH%", html.escape(prefix + path))
+        )
+        body, answer = (
+            filled.encode(),
+            {"content-type": TYPES[".html"], "cache-control": "no-store"},
+        )
+        if "gzip" in headers.get("accept-encoding", "") and _may_compress():
+            answer["content-encoding"], body = "gzip", gzip.compress(body)
+        return 404, {**answer, **_page_headers(scope)}, body
+
+
+def stage_prefix(scope: Scope) -> str:
+    """`/prod` where API Gateway's stage is part of the URL, or nothing."""
+    context = (scope.get("aws.event") or {}).get("requestContext") or {}
+    whole, path = context.get("path") or "", scope["path"]
+    return whole.removesuffix(path).rstrip("/") if whole.endswith(path) else whole.rstrip("/")
+
+
+def _page_headers(scope: Scope) -> Headers:
+    upgrade = "; upgrade-insecure-requests" if scope.get("scheme") == "https" else ""
+    return {**SECURITY, "content-security-policy": POLICY + upgrade}
+
+
+def _caching(name: str) -> str:
+    """Assets lie under their hash, so they never change; documents are asked for each time."""
+    return "max-age=31536000, immutable" if name.startswith("console/assets/") else "no-cache"
+
+
+def _may_compress() -> bool:
+    """`sam local` takes bodies as text, unless the API declared binary types."""
+    return "AWS_SAM_LOCAL" not in os.environ
+
+
+def _redirect(location: str) -> tuple[int, Headers, bytes]:
+    return 302, {"location": location, "cache-control": "no-store"}, b""
+
+
+def _meant(path: str) -> str | None:
+    for tried, meant in MEANT.items():
+        if path == tried or path.startswith(f"{tried}/"):
+            return meant + path.removeprefix(tried)
+    return None

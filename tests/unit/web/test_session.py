@@ -1,0 +1,362 @@
+"""Signing in, what a session may do, and when it ends, as a browser meets it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from local.sign_in import demo_sign_in
+from losi.errors import LosiError
+from losi.identity.principal import PERMISSIONS
+from losi.identity.secret import Secret
+from losi.identity.session import ABSOLUTE, IDLE, Sessions, SessionToken
+from losi.management.accounts import Accounts, NewKey
+from losi.store import client as store
+from losi.web import chat_completions, dependencies
+from losi.web.app import create_app
+from losi.web.endpoints import FUNCTIONS
+
+ORIGIN = "http://127.0.0.1:3000"
+WRITE = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin", "X-Losi-Console": "1"}
+COOKIE = "losi-3000"
+
+
+@pytest.fixture(autouse=True)
+def fresh_caches(accounts: Accounts) -> None:
+    for made in (dependencies.sessions, dependencies.gate, chat_completions.chat_completions):
+        made.cache_clear()
+
+
+@pytest.fixture
+async def browser(account_id: str) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(*FUNCTIONS)
+    app.include_router(demo_sign_in(account_id))
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=WRITE) as http:
+        yield http
+
+
+async def signed_in(browser: httpx.AsyncClient, key: Secret | None = None) -> httpx.Response:
+    if key is None:
+        response = await browser.post("/api/v1/session/demo")
+    else:
+        response = await browser.post("/api/v1/session", json={"api_key": key.text})
+    assert response.status_code == 200, response.text
+    return response
+
+
+def code_of(response: httpx.Response) -> str:
+    code: str = response.json()["error"]["code"]
+    return code
+
+
+async def test_the_cookie_on_loopback_is_named_after_its_port(browser: httpx.AsyncClient) -> None:
+    header = (await signed_in(browser)).headers["set-cookie"]
+
+    assert header.startswith(f"{COOKIE}=")
+    assert "HttpOnly" in header and "SameSite=lax" in header and "Path=/" in header
+    assert "Secure" not in header and "Domain" not in header
+
+
+async def test_the_cookie_on_https_is_locked_to_the_host(
+    browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOSI_STAGE", "prod")
+    response = await browser.post(
+        "https://api.test/api/v1/session/demo", headers={"Origin": "https://api.test"}
+    )
+
+    header = response.headers["set-cookie"]
+    assert header.startswith("__Host-losi-prod=")
+    assert "Secure" in header and "HttpOnly" in header and "Path=/" in header
+    assert "Domain" not in header
+
+
+async def test_plain_http_beyond_loopback_signs_nobody_in(browser: httpx.AsyncClient) -> None:
+    response = await browser.post(
+        "http://losi.test/api/v1/session/demo", headers={"Origin": "http://losi.test"}
+    )
+
+    assert response.status_code == 400 and code_of(response) == "https_required"
+    assert "set-cookie" not in response.headers
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"X-Losi-Console": ""},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "https://evil.test"},
+        {"Origin": "null"},
+    ],
+)
+async def test_another_page_changes_nothing(
+    browser: httpx.AsyncClient, header: dict[str, str]
+) -> None:
+    refused = await browser.post("/api/v1/session/demo", headers=header)
+    assert refused.status_code == 403 and code_of(refused) == "cross_site_request"
+
+    await signed_in(browser)
+    changed = await browser.patch("/api/v1/profile", json={"name": "Eve"}, headers=header)
+
+    assert changed.status_code in (401, 403)
+    assert (await browser.get("/api/v1/profile")).json()["data"]["name"] != "Eve"
+
+
+async def test_another_page_reads_nothing(browser: httpx.AsyncClient) -> None:
+    await signed_in(browser)
+
+    for header in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.test"}):
+        response = await browser.get("/api/v1/api-keys", headers=header)
+        assert response.status_code == 401
+
+
+async def test_with_an_authorization_header_the_key_speaks(
+    browser: httpx.AsyncClient, accounts: Accounts, account_id: str
+) -> None:
+    await signed_in(browser)
+    key = accounts.create_key(account_id, NewKey("models", frozenset({"models.list"})))[1]
+
+    response = await browser.get(
+        "/api/v1/api-keys", headers={"Authorization": f"Bearer {key.text}"}
+    )
+
+    assert response.status_code == 403 and code_of(response) == "missing_permission"
+
+
+async def test_a_person_manages_keys_without_one(browser: httpx.AsyncClient) -> None:
+    await signed_in(browser)
+    body = {"name": "CI", "permissions": list(PERMISSIONS)}
+
+    created = (await browser.post("/api/v1/api-keys", json=body)).json()["data"]
+    listed = (await browser.get("/api/v1/api-keys")).json()["data"]
+
+    assert created["key"].startswith("losi-")
+    assert [key["id"] for key in listed] == [created["id"]]
+
+
+async def test_a_key_signs_in_with_its_own_permissions_and_no_more(
+    browser: httpx.AsyncClient, accounts: Accounts, account_id: str
+) -> None:
+    reads = frozenset({"usage.read", "api_keys.read"})
+    key = accounts.create_key(account_id, NewKey("reads", reads))[1]
+    await signed_in(browser, key)
+
+    mine = (await browser.get("/api/v1/profile")).json()["data"]
+    models_list = await browser.get("/api/v1/models")
+
+    assert mine["permissions"] == ["api_keys.read", "usage.read"]
+    assert mine["signed_in_with"] == f"key_{key.key_id}"
+    assert mine["email"] is None and mine["operator"] is False
+    assert models_list.status_code == 403 and code_of(models_list) == "missing_permission"
+    for method, path in (
+        ("PATCH", "/api/v1/profile"),
+        ("DELETE", "/api/v1/profile"),
+        ("GET", "/api/v1/profile/export"),
+        ("GET", "/api/v1/sessions"),
+        ("DELETE", "/api/v1/sessions"),
+    ):
+        refused = await browser.request(method, path)
+        assert refused.status_code == 403 and code_of(refused) == "owner_required"
+
+
+@pytest.mark.parametrize("end", ["disabled", "deleted", "expired"])
+async def test_a_session_ends_with_the_key_that_signed_in(
+    browser: httpx.AsyncClient,
+    accounts: Accounts,
+    account_id: str,
+    end: str,
+) -> None:
+    key, secret = accounts.create_key(account_id, NewKey("short", frozenset(PERMISSIONS)))
+    await signed_in(browser, secret)
+    match end:
+        case "disabled":
+            accounts.change_key(account_id, key.id, lambda k: replace(k, is_enabled=False))
+        case "deleted":
+            accounts.delete_key(account_id, key.id)
+        case _:
+            past = key.created_at - timedelta(days=1)
+            accounts.change_key(account_id, key.id, lambda k: replace(k, expires_at=past))
+
+    response = await browser.get("/api/v1/profile")
+
+    assert response.status_code == 401 and code_of(response) == "session_expired"
+
+
+async def test_a_session_ends_when_its_account_is_disabled(
+    browser: httpx.AsyncClient, accounts: Accounts, account_id: str
+) -> None:
+    await signed_in(browser)
+    accounts.set_disabled(account_id, True)
+
+    response = await browser.get("/api/v1/profile")
+
+    assert response.status_code == 401 and code_of(response) == "session_expired"
+
+
+async def test_every_sign_in_has_a_new_token_and_ends_the_one_before(
+    browser: httpx.AsyncClient,
+) -> None:
+    await signed_in(browser)
+    first = browser.cookies[COOKIE]
+    await signed_in(browser)
+    second = browser.cookies[COOKIE]
+    planted = await browser.get("/api/v1/profile", headers={"Cookie": f"{COOKIE}={first}"})
+
+    assert first != second
+    assert planted.status_code == 401
+
+
+async def test_signing_out_ends_the_session_not_only_the_cookie(
+    browser: httpx.AsyncClient,
+) -> None:
+    await signed_in(browser)
+    token = browser.cookies[COOKIE]
+
+    response = await browser.delete("/api/v1/session")
+    again = await browser.get("/api/v1/profile", headers={"Cookie": f"{COOKIE}={token}"})
+
+    assert response.json() == {"success": True}
+    assert "Max-Age=0" in response.headers["set-cookie"]
+    assert again.status_code == 401
+
+
+async def test_signing_out_everywhere_ends_all_sessions(
+    browser: httpx.AsyncClient, account_id: str
+) -> None:
+    elsewhere = dependencies.sessions().open(account_id, "a phone")
+    await signed_in(browser)
+    listed = (await browser.get("/api/v1/sessions")).json()["data"]
+    assert len(listed) == 2
+    assert [each["device"] for each in listed if not each["current"]] == ["a phone"]
+
+    await browser.delete("/api/v1/sessions")
+
+    with pytest.raises(LosiError):
+        dependencies.sessions().read(elsewhere)
+
+
+async def test_another_accounts_session_is_not_ended(
+    browser: httpx.AsyncClient, accounts: Accounts
+) -> None:
+    other = dependencies.sessions().open(accounts.create_account("free").id, "")
+    await signed_in(browser)
+
+    await browser.delete("/api/v1/sessions", params={"id": f"sess_{other.session_id}"})
+
+    assert dependencies.sessions().read(other)
+
+
+async def test_the_owner_changes_name_and_api_access(browser: httpx.AsyncClient) -> None:
+    await signed_in(browser)
+
+    response = await browser.patch("/api/v1/profile", json={"name": "Ada", "api_access": False})
+
+    data = response.json()["data"]
+    assert data["name"] == "Ada" and data["api_access"] is False
+    assert data["plan"]["keys"] == 10 and "gpt-4o" in data["plan"]["models"]
+
+
+async def test_without_api_access_the_playground_is_refused_and_the_console_is_not(
+    browser: httpx.AsyncClient,
+) -> None:
+    await signed_in(browser)
+    await browser.patch("/api/v1/profile", json={"api_access": False})
+    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
+
+    asked = await browser.post("/api/v1/chat/completions", json=body)
+
+    assert asked.status_code == 403 and code_of(asked) == "api_access_disabled"
+    assert (await browser.get("/api/v1/api-keys")).status_code == 200
+
+
+async def test_the_playground_is_metered_under_its_own_name_and_is_no_key(
+    browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOSI_SANDBOX_FALLBACK", "1")
+    await signed_in(browser)
+    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
+
+    answer = await browser.post("/api/v1/chat/completions", json=body)
+
+    assert answer.status_code == 200, answer.text
+    usage = (await browser.get("/api/v1/api-usage?group_by=key")).json()["data"]["usage"]
+    assert [row["key"] for row in usage] == ["playground"]
+    assert usage[0]["total_input_tokens"] == answer.json()["usage"]["prompt_tokens"]
+    assert (await browser.get("/api/v1/api-keys")).json()["data"] == []
+    assert (await browser.get("/api/v1/profile")).json()["data"]["key_count"] == 0
+
+
+async def test_deleting_the_account_takes_all_of_it(
+    browser: httpx.AsyncClient, accounts: Accounts, account_id: str
+) -> None:
+    await signed_in(browser)
+
+    response = await browser.delete("/api/v1/profile")
+
+    assert response.json() == {"success": True}
+    with pytest.raises(LosiError):
+        accounts.account(account_id)
+    assert (await browser.get("/api/v1/profile")).status_code == 401
+
+
+def test_a_session_ends_by_itself(accounts: Accounts, account_id: str, client: object) -> None:
+    clock = Clock()
+    sessions = Sessions(store.client(), store.table_name(), dependencies.catalogue().plans, clock)
+    idle, used = sessions.open(account_id, ""), sessions.open(account_id, "")
+
+    clock.now += IDLE.total_seconds() - 60
+    sessions.read(used)
+    clock.now += 60
+    assert ends(sessions, idle) and not ends(sessions, used)
+
+    for _ in range(14 * 2):
+        clock.now += IDLE.total_seconds() / 2
+        ends(sessions, used)
+    assert ends(sessions, used)
+    assert clock.now - Clock.START > ABSOLUTE.total_seconds()
+    assert sessions.of_account(account_id) == []
+
+
+def test_what_cannot_be_undone_takes_a_recent_sign_in(accounts: Accounts, account_id: str) -> None:
+    clock = Clock()
+    sessions = Sessions(store.client(), store.table_name(), dependencies.catalogue().plans, clock)
+    token = sessions.open(account_id, "")
+
+    assert sessions.read(token).session.is_fresh(sessions.now())
+    clock.now += 15 * 60
+    assert not sessions.read(token).session.is_fresh(sessions.now())
+
+
+def test_a_guessed_token_is_refused(accounts: Accounts, account_id: str) -> None:
+    token = dependencies.sessions().open(account_id, "")
+    forged = SessionToken(token.account_id, token.session_id, "A" * 43)
+
+    assert SessionToken.parse(token.text) == token
+    assert SessionToken.parse(token.text[:-1]) is None
+    assert ends(dependencies.sessions(), forged)
+    assert token.secret not in repr(token)
+
+
+class Clock:
+    START = 1_700_000_000.0
+
+    def __init__(self) -> None:
+        self.now = self.START
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def ends(sessions: Sessions, token: SessionToken) -> bool:
+    try:
+        sessions.read(token)
+    except LosiError:
+        return True
+    return False
