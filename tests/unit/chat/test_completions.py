@@ -309,7 +309,7 @@ async def test_at_the_deadline_a_silent_stream_ends_with_an_error(world: Any) ->
             await asyncio.Event().wait()
 
     here = world(Stalls(), stream=True)
-    here.call = Call(here.call.secret, here.call.request, "req_1", 0.05)
+    here.call = Call(here.call.credential, here.call.request, "req_1", 0.05)
 
     events = await here.events()
 
@@ -324,7 +324,7 @@ async def test_before_the_first_chunk_the_deadline_is_a_504(world: Any) -> None:
             yield {}
 
     here = world(Silent(), stream=True)
-    here.call = Call(here.call.secret, here.call.request, "req_1", 0.05)
+    here.call = Call(here.call.credential, here.call.request, "req_1", 0.05)
 
     with pytest.raises(UpstreamTimeoutError) as caught:
         await here.events()
