@@ -51,7 +51,7 @@ def main() -> int:
     os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
 
     # only now: these read the environment
-    from local.sign_in import demo_sign_in
+    from local.sign_in import add_demo_sign_in
     from losi.store import client as store
     from losi.web import dependencies
     from losi.web.app import create_app
@@ -66,7 +66,7 @@ def main() -> int:
     (STATE / "local.json").write_text(json.dumps(reach, indent=2) + "\n")
 
     app = create_app(*FUNCTIONS)
-    app.include_router(demo_sign_in(account_of(key)))
+    add_demo_sign_in(app, account_of(key))
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s %(name)s: %(message)s")
     set_levels("INFO")
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)

@@ -2,20 +2,18 @@
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import FastAPI
 from starlette.requests import Request
 
 from losi.web.cookies import check_write
-from losi.web.session import open_session
+from losi.web.session import DEMO_PATH, open_session
 
 
-def demo_sign_in(account_id: str) -> APIRouter:
+def add_demo_sign_in(app: FastAPI, account_id: str) -> None:
     """POST /api/v1/session/demo: whoever reaches this machine's loopback is the demo account."""
-    router = APIRouter(prefix="/api/v1")
 
-    @router.post("/session/demo")
-    async def sign_in(http: Request) -> Any:
+    async def demo_sign_in(http: Request) -> Any:
         check_write(http)
         return await open_session(http, account_id)
 
-    return router
+    app.add_api_route(DEMO_PATH, demo_sign_in, methods=["POST"])

@@ -48,6 +48,9 @@ def fresh_person(caller: Annotated[SignedIn, Depends(person)]) -> SignedIn:
     return caller
 
 
+#: Added by `make run` alone.
+DEMO_PATH = "/api/v1/session/demo"
+
 Caller = Annotated[SignedIn, Depends(signed_in)]
 Owner = Annotated[SignedIn, Depends(person)]
 
@@ -111,7 +114,7 @@ def sign_in_methods(http: Request) -> Any:
     return JsonResponse(
         {
             "data": {
-                "demo": "/api/v1/session/demo" in paths,
+                "demo": DEMO_PATH in paths,
                 "openid_connect": "/api/v1/session/oidc" in paths,
                 "api_key": True,
                 "support": support_contact(),

@@ -9,7 +9,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from local.sign_in import demo_sign_in
+from local.sign_in import add_demo_sign_in
 from losi.errors import LosiError
 from losi.identity.principal import PERMISSIONS
 from losi.identity.secret import Secret
@@ -34,7 +34,7 @@ def fresh_caches(accounts: Accounts) -> None:
 @pytest.fixture
 async def browser(account_id: str) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(*FUNCTIONS)
-    app.include_router(demo_sign_in(account_id))
+    add_demo_sign_in(app, account_id)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=WRITE) as http:
         yield http
@@ -128,6 +128,16 @@ async def test_with_an_authorization_header_the_key_speaks(
     )
 
     assert response.status_code == 403 and code_of(response) == "missing_permission"
+
+
+async def test_the_page_learns_how_one_can_sign_in(browser: httpx.AsyncClient) -> None:
+    here = (await browser.get("/api/v1/session/methods")).json()["data"]
+    transport = httpx.ASGITransport(app=create_app("session"))
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as http:
+        deployed = (await http.get("/api/v1/session/methods")).json()["data"]
+
+    assert here["demo"] is True
+    assert deployed["demo"] is False and deployed["api_key"] is True
 
 
 async def test_a_person_manages_keys_without_one(browser: httpx.AsyncClient) -> None:

@@ -67,7 +67,7 @@ export function Samples({ samples, label = "Code sample" }) {
     choose(LANGUAGES.at(to % LANGUAGES.length)[0]);
     requestAnimationFrame(() => tabs.current.querySelector("[aria-selected=true]").focus());
   }
-  return html`<figure class="code"><div ref=${tabs} ><div role="tablist" aria-label=${label} onKeyDown=${move}>
+  return html`<figure class="code"><div class="bar" ref=${tabs}><div role="tablist" aria-label=${label} onKeyDown=${move}>
       ${LANGUAGES.map(([name, shown]) => html`<button type="button" role="tab" id="${id}-${name}" aria-controls="${id}-panel" aria-selected=${name === language} tabindex=${name === language ? 0 : -1} onClick=${() => choose(name)}>${shown}</button>`)}</div>
     <span><${CopyButton} text=${samples[language]} what=${label} /></span></div>
     <div role="tabpanel" id="${id}-panel" aria-labelledby="${id}-${language}" class="panel-code"><${Pre} text=${samples[language]} label="${label}: ${language}" /></div></figure>`;
@@ -84,6 +84,6 @@ export function Pre({ text, label, wrap }) {
 }
 
 export function Code({ text, title, wrap, onCopied }) {
-  return html`<figure class="code"><div><span class="lang">${title}</span><span><${CopyButton} text=${text} what=${title} onCopied=${onCopied} /></span></div>
+  return html`<figure class="code"><div class="bar"><span class="lang">${title}</span><span><${CopyButton} text=${text} what=${title} onCopied=${onCopied} /></span></div>
     <${Pre} text=${text} label=${title} wrap=${wrap} /></figure>`;
 }

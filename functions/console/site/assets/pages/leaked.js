@@ -33,7 +33,7 @@ function Leaked({ attempt, say, notice }) {
       <ul class="stack"><li><a href=${at(`usage/?by=key`)}>Its usage</a></li><li><a href=${at(`settings/audit/?target=${stopped.id}`)}>Its changes in the audit log</a></li></ul>
       ${made.length > 0 && html`<p>It made ${plural(made.length, "key")}: ${made.map((key) => key.name).join(", ")}</p><${Button} class="danger" busy="Deleting…" onClick=${() => attempt(async () => { for (const key of made) await call("DELETE", "api-keys", { query: { id: key.id } }); await keys.reload(); say(`${plural(made.length, "key")} deleted.`); }, setError)}>Delete ${made.length === 1 ? "this key" : `these ${made.length} keys`}<//>`}</section>`
     : html`<div class="field narrow"><label for="f-start">Start of the key</label><span class="hint" id="start-hint">Type the start of the key, up to ${LENGTH} characters. Nothing is sent.</span>
-      <input id="f-start" type="text" autocomplete="off" spellcheck="false" aria-describedby="start-hint" onInput=${type} />${cut && html`<small role="status">Cut to ${LENGTH} characters: the rest of a key is secret.</small>`}</div>
+      <input id="f-start" type="text" autocomplete="off" spellcheck=${false} aria-describedby="start-hint" onInput=${type} />${cut && html`<small role="status">Cut to ${LENGTH} characters: the rest of a key is secret.</small>`}</div>
     <${Loaded} of=${keys} what="Keys">${(list) => {
       const found = list.filter(matches);
       const shown = found.length ? found : typed.length > 5 ? [] : list;

@@ -47,7 +47,7 @@ function Month({ data, from }) {
   const tokens = summary.total_input_tokens + summary.total_output_tokens;
   return html`<p class="sums"><span class="big">${dollars(summary.cost_usd ?? 0)}</span> <span>${plural(summary.total_requests, "request")}</span> <span>${plural(tokens, "token")}</span>
     <a href=${new URL("usage/?range=month", CONSOLE).href}>Usage</a></p>
-    <${Spark} values=${values} label="Tokens a day this month: ${number(tokens)} in ${plural(days, "day")}" />`;
+    ${tokens === 0 ? html`<p class="muted">No calls this month.</p>` : html`<${Spark} values=${values} label="Tokens a day this month: ${number(tokens)} in ${plural(days, "day")}" />`}`;
 }
 
 function Checklist({ me, called, setMe, attempt, say, usage }) {

@@ -58,7 +58,7 @@ function SignIn() {
     ${methods && html`<details class="fold" open=${!person}><summary>Use an API key</summary>
       <form novalidate onSubmit=${withKey}>
         <${Field} name="key" label="API key" error=${error} hint="The session can do what the key can, and ends with it.">
-          ${(input) => html`<input ...${input} type="password" autocomplete="off" spellcheck="false" />`}<//>
+          ${(input) => html`<input ...${input} type="password" autocomplete="off" spellcheck=${false} />`}<//>
         <div class="actions"><button class="button" type="submit">Sign in with this key</button></div>
       </form></details>`}
     ${!methods && error && html`<div role="alert" class="problem"><p>${error}</p></div>`}
