@@ -85,6 +85,11 @@ test('structured output', async () => {
   assert.equal(typeof JSON.parse(response.choices[0].message.content).celsius, 'number');
 });
 
+test('embeddings', async () => {
+  const answer = await openai.embeddings.create({ model: 'text-embedding-3-small', input: ['a', 'b'], dimensions: 8 });
+  assert.deepEqual(answer.data.map((one) => one.embedding.length), [8, 8]);
+});
+
 test('the models', async () => {
   const ids = [];
   for await (const model of openai.models.list()) ids.push(model.id);

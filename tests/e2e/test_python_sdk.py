@@ -258,3 +258,33 @@ def test_a_stream_that_breaks_raises_and_never_looks_whole(client: OpenAI, direc
         for _ in stream:
             seen += 1
     assert seen == 3
+
+
+def test_embeddings_in_base64_which_the_sdk_asks_for_by_itself(client: OpenAI) -> None:
+    texts = ["The cat sleeps on the warm sofa.", "A cat sleeps on the sofa.", "Revenue grew."]
+    answer = client.embeddings.create(model="text-embedding-3-small", input=texts)
+
+    cat, kitten, tax = (one.embedding for one in answer.data)
+    assert len(cat) == 1_536 and all(isinstance(number, float) for number in cat)
+    assert dot(cat, kitten) > dot(cat, tax)
+    assert answer.usage.prompt_tokens > 0 and answer.model == "text-embedding-3-small"
+
+
+@pytest.mark.parametrize("given", ["text", ["two", "texts"], [1, 2, 3], [[1, 2], [3]]])
+def test_embeddings_as_numbers_of_every_kind_of_input(
+    client: OpenAI, given: str | list[str] | list[int] | list[list[int]]
+) -> None:
+    answer = client.embeddings.create(
+        model="text-embedding-3-small", input=given, dimensions=4, encoding_format="float"
+    )
+
+    assert {len(one.embedding) for one in answer.data} == {4}
+
+
+def test_a_chat_model_makes_no_embeddings(client: OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError, match="chat/completions"):
+        client.embeddings.create(model="gpt-4o", input="Hello")
+
+
+def dot(one: list[float], other: list[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))

@@ -119,6 +119,12 @@ class TestChat:
             stranger.chat.completions.create(model="gpt-4o", messages=HELLO)
 
 
+def test_embeddings(client: openai.OpenAI) -> None:
+    answer = client.embeddings.create(model="text-embedding-3-small", input=["one", "two"])
+
+    assert [len(one.embedding) for one in answer.data] == [1_536, 1_536]
+
+
 class TestModels:
     def test_the_list_has_the_documented_models(self, client: openai.OpenAI) -> None:
         names = {model.id for model in client.models.list()}

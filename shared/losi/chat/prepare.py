@@ -3,6 +3,7 @@
 from typing import Any
 
 from losi.catalogue.models import Model, Route
+from losi.catalogue.providers import providers
 from losi.chat.request import ChatRequest
 from losi.errors import InvalidRequestError
 from losi.upstream.routing import Prepared
@@ -15,7 +16,7 @@ _TRANSPORT = ("stream", "stream_options")
 
 def prepare(request: ChatRequest, model: Model, route: Route) -> Prepared:
     """Apply the catalogue: name, defaults, system prompt, parameters the upstream refuses."""
-    unsupported = route.unsupported_parameters | route.provider.unsupported_parameters
+    unsupported = route.unsupported_parameters | providers()[route.provider].unsupported_parameters
     sent = {name: value for name, value in request.body.items() if value is not None}
     dropped = tuple(sorted(unsupported & sent.keys()))
     defaults = {**model.default_parameters, **route.default_parameters}

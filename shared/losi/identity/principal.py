@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 #: endpoints it can access"), and what each one opens.
 PERMISSIONS = {
     "chat.completions": "create chat completions",
+    "embeddings": "create embeddings",
     "models.list": "list the models",
     "api_keys.read": "list API keys",
     "api_keys.write": "create, change and delete API keys",

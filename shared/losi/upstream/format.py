@@ -61,6 +61,13 @@ class Format(Protocol):
         """Translates, without I/O. Raises InvalidRequestError for what the format cannot say."""
 
 
+class Embedder(Protocol):
+    """Speaks one wire format for embeddings to one provider."""
+
+    async def embed(self, call: UpstreamCall) -> Json:
+        """OpenAI's list of embeddings. Raises a LosiError when the upstream fails."""
+
+
 class _Failure(NamedTuple):
     kind: type[UpstreamError]
     code: str | None

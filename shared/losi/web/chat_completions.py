@@ -16,7 +16,7 @@ from losi.upstream.registry import Registry
 from losi.upstream.routing import ChatRouter
 from losi.web import dependencies
 from losi.web.credentials import credential
-from losi.web.dependencies import gate, request_id
+from losi.web.dependencies import gate, request_id, seconds_left
 from losi.web.endpoints import Answers, Takes
 from losi.web.formats import FORMATS
 from losi.web.parsing import read_json
@@ -25,11 +25,6 @@ from losi.web.responses import render
 
 if TYPE_CHECKING:
     from losi.web.schemas import ChatCompletion, ChatCompletionChunk
-
-#: Lambda's longest invocation; elsewhere the same holds, so that no hold outlives its request.
-LONGEST_SECONDS = 900.0
-#: Left before the deadline to send the error event and to settle.
-MARGIN_SECONDS = 2.0
 
 
 @cache
@@ -49,7 +44,7 @@ async def create_chat_completion(
     caller = credential(http)
     principal = await chat.authenticate(caller)
     request = parse_chat_request(await read_json(http))
-    seconds = _seconds_left(http) - (time.monotonic() - began)
+    seconds = seconds_left(http) - (time.monotonic() - began)
     call = Call(caller, request, request_id(http), seconds)
     if request.params.stream:
         return RelayResponse(_open_stream(chat, call, principal), render, EVENT_STREAM)
@@ -69,11 +64,3 @@ async def _open_plain(chat: ChatCompletions, call: Call, principal: Principal) -
         yield openai_chat.render(completion)
 
     return body(), completion.headers
-
-
-def _seconds_left(http: Request) -> float:
-    """What this invocation may still take; Mangum and our runtime put its context in the scope."""
-    context = http.scope.get("aws.context")
-    if context is None:
-        return LONGEST_SECONDS - MARGIN_SECONDS
-    return float(context.get_remaining_time_in_millis()) / 1000 - MARGIN_SECONDS

@@ -22,6 +22,11 @@ from losi.store import client as store
 from losi.web.credentials import credential
 from losi.web.endpoints import endpoint
 
+#: Lambda's longest invocation; elsewhere the same holds, so that no hold outlives its request.
+LONGEST_SECONDS = 900.0
+#: Left before the deadline to send the error event and to settle.
+MARGIN_SECONDS = 2.0
+
 
 @cache
 def catalogue() -> Catalogue:
@@ -51,6 +56,14 @@ def gate() -> Gate:
 @cache
 def sessions() -> Sessions:
     return Sessions(store.client(), store.table_name(), catalogue().plans)
+
+
+def seconds_left(request: Request) -> float:
+    """What this invocation may still take; Mangum and our runtime put its context in the scope."""
+    context = request.scope.get("aws.context")
+    if context is None:
+        return LONGEST_SECONDS - MARGIN_SECONDS
+    return float(context.get_remaining_time_in_millis()) / 1000 - MARGIN_SECONDS
 
 
 def request_id(request: Request) -> str:

@@ -312,5 +312,40 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             ),
         ),
     ),
+    "create_embeddings": (
+        Example(
+            "base64",
+            "The vectors of two texts, shortened and in base64",
+            body={
+                "model": "text-embedding-3-small",
+                "input": ["The food was delicious.", "Where is the bank?"],
+                "dimensions": 2,
+                "encoding_format": "base64",
+            },
+            answer={
+                "object": "list",
+                "data": [
+                    {"object": "embedding", "index": 0, "embedding": "AACAPwAAAAA="},
+                    {"object": "embedding", "index": 1, "embedding": "AAAAAAAAgD8="},
+                ],
+                "model": "text-embedding-3-small",
+                "usage": {"prompt_tokens": 11, "total_tokens": 11},
+            },
+        ),
+        Example(
+            "chat_model",
+            "A model that makes no embeddings",
+            status=404,
+            body={"model": "gpt-4o", "input": "Hello"},
+            answer=_refused(
+                "The model 'gpt-4o' makes chat completions: ask it with POST "
+                "/api/v1/chat/completions. Your plan has for embeddings: text-embedding-3-small, "
+                "text-embedding-3-large.",
+                "invalid_request_error",
+                "model",
+                "model_not_found",
+            ),
+        ),
+    ),
     "get_openapi": (),
 }

@@ -4,7 +4,7 @@ Imported on first use: a cold start loads the code of the provider it calls and 
 """
 
 from losi.catalogue.providers import Provider
-from losi.upstream.format import Format
+from losi.upstream.format import Embedder, Format
 from losi.upstream.registry import Factory, Settings
 
 
@@ -37,4 +37,22 @@ FORMATS: dict[str, Factory[Format]] = {
     "anthropic": _anthropic,
     "bedrock": _bedrock,
     "sandbox": _sandbox,
+}
+
+
+def _openai_embeddings(provider: Provider, settings: Settings) -> Embedder:
+    from losi.upstream.openai.embeddings import OpenAIEmbeddings
+
+    return OpenAIEmbeddings(provider, settings)
+
+
+def _sandbox_embeddings(_: Provider, __: Settings) -> Embedder:
+    from losi.sandbox.embeddings import SandboxEmbeddings
+
+    return SandboxEmbeddings()
+
+
+EMBEDDING_FORMATS: dict[str, Factory[Embedder]] = {
+    "openai": _openai_embeddings,
+    "sandbox": _sandbox_embeddings,
 }

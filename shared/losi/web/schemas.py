@@ -190,6 +190,29 @@ class ModelList(_Ours):
     data: list[PublicModel]
 
 
+# Embeddings: https://platform.openai.com/docs/api-reference/embeddings/object
+
+
+class EmbeddingUsage(_Ours):
+    prompt_tokens: int
+    total_tokens: int
+
+
+class Embedding(_Ours):
+    object: Literal["embedding"]
+    index: int = Field(description="Which of the inputs this is the vector of, from 0.")
+    embedding: list[float] | str = Field(
+        description="Numbers; or base64 of little-endian 32-bit floats, where that was asked for."
+    )
+
+
+class EmbeddingList(_Ours):
+    object: Literal["list"]
+    data: list[Embedding]
+    model: str
+    usage: EmbeddingUsage
+
+
 # API keys
 
 Permission = Annotated[str, Field(json_schema_extra={"enum": list(PERMISSIONS)})]

@@ -3,10 +3,8 @@
 https://platform.openai.com/docs/api-reference/chat; how providers differ stands in providers.toml.
 """
 
-import re
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
@@ -18,25 +16,22 @@ from losi.upstream.format import (
     UpstreamCall,
     incomplete,
     malformed,
-    retry_after_seconds,
-    upstream_error,
 )
 from losi.upstream.http import Endpoint, finish
+from losi.upstream.openai.refusal import auth_headers, refusal
 from losi.upstream.registry import Settings
 from losi.upstream.sse import events
 
 #: Finish reasons of an answer that failed half-way: https://docs.mistral.ai/api (error), vLLM
 #: (abort), https://api-docs.deepseek.com/api/create-chat-completion (the last).
 _BROKEN_OFF = {"error", "abort", "insufficient_system_resource"}
-#: Gemini refuses our key with a 400: https://ai.google.dev/gemini-api/docs/troubleshooting
-_BAD_KEY = re.compile(r"API key (not valid|not found|expired)", re.IGNORECASE)
 
 
 class OpenAIChat:
     def __init__(self, provider: Provider, settings: Settings) -> None:
         self._provider = provider
         url = f"{settings.base_url.rstrip('/')}/chat/completions"
-        self._endpoint = Endpoint(provider.name, url, _auth_headers(provider, settings.key))
+        self._endpoint = Endpoint(provider.name, url, auth_headers(provider, settings.key))
 
     def prepare(self, call: UpstreamCall) -> "ChatExchange":
         body = request_body(self._provider, call.body)
@@ -98,22 +93,7 @@ class ChatExchange:
             raise incomplete(self._provider.name)
 
     def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
-        """OpenAI's error object, or the shapes other providers use for it."""
-        error: Any = (body or {}).get("error", body) or {}
-        if status < 400:
-            status = _status_of(error)
-        if not isinstance(error, dict):
-            error = {"message": error}
-        if status == 400 and _BAD_KEY.search(str(error.get("message"))):
-            status = 401
-        return upstream_error(
-            status,
-            self._provider.name,
-            message=_text(error.get("message")),
-            param=_text(error.get("param")),
-            code=_text(error.get("code")),
-            retry_after=retry_after_seconds(headers),
-        )
+        return refusal(self._provider.name, status, body, headers)
 
 
 def request_body(provider: Provider, body: Json) -> Json:
@@ -142,14 +122,6 @@ def hoist_usage(chunk: Json) -> None:
         chunk["usage"] = extra.get("usage")
 
 
-def _auth_headers(provider: Provider, api_key: str) -> dict[str, str]:
-    if not api_key:
-        return {}
-    if provider.key_header == "authorization":
-        return {"authorization": f"Bearer {api_key}"}
-    return {provider.key_header: api_key}
-
-
 def _is_completion(answer: Json) -> bool:
     choices = answer.get("choices")
     return (
@@ -167,18 +139,3 @@ def _indexes(chunk: Json, *, finished: bool = False) -> set[str]:
     """The choices that the chunk is about, or only those that it finishes."""
     choices = [c for c in _choices(chunk) if c.get("finish_reason") or not finished]
     return {str(choice.get("index", 0)) for choice in choices}
-
-
-def _status_of(error: Any) -> int:
-    """The status that an error behind a 200 names in `status` or `code`; 500 when it names none."""
-    for name in ("status", "code"):
-        value = error.get(name) if isinstance(error, dict) else None
-        if isinstance(value, str) and value.isdecimal():
-            value = int(value)
-        if isinstance(value, int) and 400 <= value < 600:
-            return value
-    return 500
-
-
-def _text(value: Any) -> str | None:
-    return value[:1000] if isinstance(value, str) and value else None

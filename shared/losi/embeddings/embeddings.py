@@ -1,0 +1,107 @@
+"""The use case: admit a request for embeddings, route it, settle what it used."""
+
+import base64
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from losi.catalogue.catalogue import Catalogue
+from losi.catalogue.models import Model, Route
+from losi.catalogue.providers import providers
+from losi.embeddings.request import EmbeddingInput
+from losi.errors import LosiError
+from losi.identity.principal import Principal
+from losi.metering.gate import Caller, Demand, Gate
+from losi.metering.usage import Usage, from_openai
+from losi.upstream.format import Embedder, UpstreamCall
+from losi.upstream.routing import (
+    Answered,
+    Job,
+    Prepared,
+    Router,
+    Wait,
+    answered_headers,
+    candidates,
+)
+
+Json = dict[str, Any]
+
+PERMISSION = "embeddings"
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    model: Model
+    routes: list[Route]
+
+
+class Embeddings:
+    def __init__(self, gate: Gate, catalogue: Catalogue, router: Router[Embedder]) -> None:
+        self._gate = gate
+        self._catalogue = catalogue
+        self._router = router
+
+    async def create(
+        self, caller: Caller, principal: Principal, request: EmbeddingInput
+    ) -> tuple[Json, dict[str, str]]:
+        """The answer and its headers. Raises a LosiError; a failed call is not charged."""
+        input_tokens = request.input_tokens
+
+        def demand(principal: Principal) -> Demand[_Work]:
+            model = self._catalogue.find(request.params.model, principal.plan, "embedding")
+            routes = candidates(model, (), input_tokens, test_key=principal.test)
+            return Demand(model.code, input_tokens, input_tokens, _Work(model, routes))
+
+        admitted = await self._gate.admit(caller, principal, demand)
+        model, usage = admitted.work.model, None
+        try:
+            job = Job(
+                model.id,
+                admitted.work.routes,
+                lambda route: _prepare(request, route),
+                request.body.keys(),
+                caller.request_id,
+                admitted.deadline,
+            )
+            answer, answered = await self._ask(job)
+            told = from_openai(answer.get("usage"))
+            counted = Usage(told.input_tokens if told else input_tokens, 0, estimated=told is None)
+            body = _public(answer, model.id, counted, request.params.encoding_format)
+            usage = counted
+        except LosiError as error:
+            error.headers = {**admitted.limits.headers(), **error.headers}
+            raise
+        finally:
+            await admitted.settle(usage, caller.request_id)
+        return body, {**admitted.limits.headers(), **answered_headers(answered)}
+
+    async def _ask(self, job: Job) -> tuple[Json, Answered]:
+        async def call(upstream: Embedder, call: UpstreamCall) -> tuple[Json, frozenset[str]]:
+            wait = Wait(call.route.answer_timeout, "its answer", call.route, job.deadline)
+            return await wait.for_(upstream.embed(call)), frozenset()
+
+        return await self._router.first_success(job, call)
+
+
+def _prepare(request: EmbeddingInput, route: Route) -> Prepared:
+    refused = route.unsupported_parameters | providers()[route.provider].unsupported_parameters
+    sent = {name: value for name, value in request.body.items() if value is not None}
+    body = {name: value for name, value in sent.items() if name not in refused}
+    return Prepared({**body, "model": route.model}, tuple(sorted(refused & sent.keys())))
+
+
+def _public(answer: Json, model_id: str, usage: Usage, encoding: str | None) -> Json:
+    """OpenAI's list under the public name, in the encoding that was asked for."""
+    data = [
+        {"object": "embedding", "index": index, "embedding": _encoded(one["embedding"], encoding)}
+        for index, one in enumerate(sorted(answer["data"], key=lambda one: one["index"]))
+    ]
+    counted = {"prompt_tokens": usage.input_tokens, "total_tokens": usage.input_tokens}
+    return {"object": "list", "data": data, "model": model_id, "usage": counted}
+
+
+def _encoded(vector: Any, encoding: str | None) -> Any:
+    """Providers that know no base64 answer numbers: little-endian 32-bit floats, as OpenAI's."""
+    if encoding == "base64" and isinstance(vector, list):
+        return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+    return vector

@@ -1,0 +1,57 @@
+"""POST /api/v1/embeddings."""
+
+import time
+from collections.abc import AsyncGenerator
+from functools import cache
+from typing import TYPE_CHECKING, Annotated
+
+import orjson
+from starlette.requests import Request
+
+from losi.dialects.openai import PLAIN
+from losi.embeddings.embeddings import PERMISSION, Embeddings
+from losi.embeddings.request import EmbeddingInput, EmbeddingRequest, parse_embedding_request
+from losi.identity.principal import Principal
+from losi.metering.gate import Caller
+from losi.upstream.registry import Registry
+from losi.upstream.routing import Router
+from losi.web.credentials import credential
+from losi.web.dependencies import catalogue, gate, request_id, seconds_left
+from losi.web.endpoints import Answers, Takes
+from losi.web.formats import EMBEDDING_FORMATS
+from losi.web.parsing import read_json
+from losi.web.relay import Opened, RelayResponse
+from losi.web.responses import render
+
+if TYPE_CHECKING:
+    from losi.web.schemas import EmbeddingList
+
+
+@cache
+def embeddings() -> Embeddings:
+    return Embeddings(gate(), catalogue(), Router(Registry(EMBEDDING_FORMATS)))
+
+
+async def create_embeddings(
+    http: Annotated[Request, Takes(EmbeddingRequest)],
+) -> "Annotated[RelayResponse, Answers(EmbeddingList, metered=True)]":
+    """OpenAI's embeddings: one vector for each input, as numbers or as base64 of little-endian
+    32-bit floats, which takes a fifth of the space and is what OpenAI's SDKs ask for.
+    """
+    began = time.monotonic()
+    presented = credential(http)
+    principal = await gate().authenticate(presented, PERMISSION)
+    request = parse_embedding_request(await read_json(http))
+    seconds = seconds_left(http) - (time.monotonic() - began)
+    caller = Caller(presented, PERMISSION, request_id(http), seconds)
+    # relayed, because the vectors of one request may be larger than a buffered answer can be
+    return RelayResponse(_open(caller, principal, request), render, PLAIN)
+
+
+async def _open(caller: Caller, principal: Principal, request: EmbeddingInput) -> Opened:
+    answer, headers = await embeddings().create(caller, principal, request)
+
+    async def body() -> AsyncGenerator[bytes]:
+        yield orjson.dumps(answer)
+
+    return body(), headers
