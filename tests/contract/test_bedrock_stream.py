@@ -296,10 +296,8 @@ class TestHowItBreaks:
         self, provider: BedrockConverse
     ) -> None:
         with pytest.raises(InvalidRequestError) as caught:
-            await anext(
-                provider.prepare(call(messages=[{"role": "user", "content": " "}])).stream()
-            )
-        assert caught.value.param == "messages[0].content"
+            await anext(provider.prepare(call(functions=[{"name": "f"}])).stream())
+        assert caught.value.param == "functions"
 
 
 class TestHangingUp:

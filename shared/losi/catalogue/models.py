@@ -8,6 +8,7 @@ from pydantic import Field
 from losi.catalogue.row import (
     Count,
     Dollars,
+    Efforts,
     Features,
     Name,
     Names,
@@ -40,6 +41,8 @@ class Route(Row):
     max_input_tokens: Count | None = None
     #: Parameters the upstream refuses: dropped, and named in `x-losi-dropped-params`.
     unsupported_parameters: Names = frozenset()
+    #: The values of `reasoning_effort` that it takes: the nearest is sent. None: all.
+    efforts: Efforts | None = None
     #: Parameters set where the caller did not set them, for this upstream alone.
     default_parameters: Parameters = Field(default_factory=dict)
     #: Most that this upstream gives in one answer, where that is less than the model's limit.

@@ -1,13 +1,14 @@
 """Providers: tables of providers.toml, which explains the fields."""
 
 import tomllib
+from collections.abc import Collection
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from losi.catalogue.row import Flag, Name, Names, Row, Text, Url, Variable
+from losi.catalogue.row import Efforts, Flag, Name, Names, Row, Text, Url, Variable
 
 Format = Literal["openai", "anthropic", "bedrock", "sandbox"]
 #: The formats in which embeddings can be asked for.
@@ -36,8 +37,20 @@ class Provider(Row):
     stream_options: Flag = True
     developer_role: Flag = False
     native_n: Flag = True
+    empty_content: Flag = True
+    own_fields_only: Flag = False
+    message_fields: Names = frozenset()
     refused_message_fields: Names = frozenset()
+    tool_call_ids: Text | None = None
+    max_temperature: Annotated[float, Field(ge=0, le=2, description="a number up to 2")] = 2.0
+    efforts: Efforts | None = None
+    parameters: Names | None = None
     unsupported_parameters: Names = frozenset()
+
+    def refuses(self, parameters: Collection[str]) -> frozenset[str]:
+        """Those of a request's parameters that it does not take."""
+        unknown = frozenset(parameters) - (self.parameters or frozenset(parameters))
+        return unknown | self.unsupported_parameters.intersection(parameters)
 
     @property
     def credentials(self) -> str:

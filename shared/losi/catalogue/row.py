@@ -58,6 +58,11 @@ Variable = Annotated[
         description="the name of a variable, such as LOSI_ACME_API_KEY, never its value",
     ),
 ]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+Efforts = Annotated[
+    tuple[Effort, ...],
+    Field(min_length=1, description='a list of efforts, such as ["low", "medium", "high"]'),
+]
 Feature = Literal["vision", "tools", "structured_output", "reasoning"]
 Features = Annotated[
     frozenset[Feature],

@@ -1,25 +1,31 @@
 """From the caller's request to the body one route is sent."""
 
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, get_args
 
 from losi.catalogue.models import Model, Route
 from losi.catalogue.providers import providers
+from losi.catalogue.row import Effort
 from losi.chat.request import ChatRequest
 from losi.errors import InvalidRequestError
 from losi.upstream.routing import Prepared
 
 Json = dict[str, Any]
 
+EFFORTS: tuple[str, ...] = get_args(Effort)
+#: Lists, and the parameters that mean something only beside one of them.
+_COMPANIONS = {"tools": ("parallel_tool_calls", "tool_choice"), "functions": ("function_call",)}
 #: Ours to decide at each provider, whatever the caller said.
 _TRANSPORT = ("stream", "stream_options")
 
 
 def prepare(request: ChatRequest, model: Model, route: Route) -> Prepared:
     """Apply the catalogue: name, defaults, system prompt, parameters the upstream refuses."""
-    unsupported = route.unsupported_parameters | providers()[route.provider].unsupported_parameters
-    sent = {name: value for name, value in request.body.items() if value is not None}
-    dropped = tuple(sorted(unsupported & sent.keys()))
+    provider = providers()[route.provider]
+    sent = _said(request.body)
     defaults = {**model.default_parameters, **route.default_parameters}
+    unsupported = route.unsupported_parameters | provider.refuses({*defaults, *sent})
+    dropped = _telling(unsupported & sent.keys())
     if "top_p" in sent:  # to be altered instead of the temperature, not beside our default of it
         defaults.pop("temperature", None)
     body = {
@@ -28,12 +34,47 @@ def prepare(request: ChatRequest, model: Model, route: Route) -> Prepared:
         if name not in unsupported and name not in _TRANSPORT
     }
     body["model"] = route.model
+    efforts = route.efforts or provider.efforts
+    if efforts and body.get("reasoning_effort") not in (None, *efforts):
+        body["reasoning_effort"] = nearest_effort(body["reasoning_effort"], efforts)
     # always named, so that no answer is longer than what the ledger's bound reckons with
     limit = min(output_limit(request, model), route.max_output_tokens)
     body["max_completion_tokens" if "max_completion_tokens" in sent else "max_tokens"] = limit
     if model.system_prompt:
         body["messages"] = with_system_prompt(body["messages"], model.system_prompt.strip())
     return Prepared(body, dropped)
+
+
+def _said(body: Json) -> Json:
+    """The caller's parameters that say something: an empty list of tools is no tools, and a choice
+    among none no choice.
+    """
+    said = {name: value for name, value in body.items() if value is not None}
+    for name, companions in _COMPANIONS.items():
+        if not said.get(name):
+            said = {n: value for n, value in said.items() if n not in (name, *companions)}
+    return said
+
+
+def _telling(dropped: Collection[str]) -> tuple[str, ...]:
+    """Names that can stand in a header, and not more of them than there is room for."""
+    named = (name for name in dropped if name.isascii() and name.isidentifier())
+    return tuple(sorted(name for name in named if len(name) <= 64)[:32])
+
+
+def nearest_effort(effort: str, efforts: Sequence[str]) -> str:
+    """The one of `efforts` that is next to what was asked for; the lesser of two equally near.
+
+    Raises InvalidRequestError for a word that is no effort.
+    """
+    if effort not in EFFORTS:
+        raise InvalidRequestError(
+            f"'reasoning_effort' must be one of {', '.join(EFFORTS)}.",
+            param="reasoning_effort",
+            code="invalid_value",
+        )
+    asked = EFFORTS.index(effort)
+    return min(efforts, key=lambda one: (abs(EFFORTS.index(one) - asked), EFFORTS.index(one)))
 
 
 def output_limit(request: ChatRequest, model: Model) -> int:

@@ -18,6 +18,9 @@ _THINKS_BY_BUDGET = re.compile(
     r"claude-(3-7|(opus|sonnet|haiku)-4(-[015]\b|-20\d{6}|-v\d|-latest|@|$))"
 )
 
+_THINKS_BETWEEN_TOOLS = re.compile(r"claude-sonnet-5-5")
+_ALWAYS_THINKS = re.compile(r"claude-(opus-5-5|fable)")
+
 #: The share of the output limit that may go into thinking.
 _BUDGET_SHARES = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.9, "max": 0.95}
 _SMALLEST_BUDGET = 1024
@@ -31,6 +34,26 @@ class Thinks(Enum):
 
 def is_claude(model: str) -> bool:
     return "claude" in model
+
+
+def not_thinking(model: str) -> Json:
+    """What keeps a model that thinks adaptively from thinking, as far as it lets itself be kept.
+
+    https://platform.claude.com/docs/en/models/sonnet-5-5/whats-new-sonnet-5-5
+    """
+    if _ALWAYS_THINKS.search(model):
+        return {"output_config": {"effort": "low"}}
+    if _THINKS_BETWEEN_TOOLS.search(model):
+        return {"thinking": {"type": "between_tools"}}
+    return {"thinking": {"type": "disabled"}}
+
+
+def takes_prefill(model: str) -> bool:
+    """Whether a conversation may end with an assistant's message: Claude before 4.6.
+
+    https://platform.claude.com/docs/en/api/errors
+    """
+    return thinks(model) is not Thinks.ADAPTIVELY
 
 
 def thinks(model: str) -> Thinks:

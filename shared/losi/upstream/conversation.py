@@ -1,8 +1,8 @@
 """What providers with a stricter conversation than OpenAI's need checked and taken apart. Pure.
 
-Claude's rules, at Anthropic and on Bedrock alike: system text stands apart from the turns, every
-tool call is answered in the turn after it, ids are never used twice, no text is blank. A request
-that breaks one is refused here with the parameter's name instead of by the provider without it.
+Every tool call is answered in the turn after it, no text is blank, data URIs hold what they say. A
+request that breaks such a rule is refused here with the parameter's name instead of by the provider
+without it. What can be said another way is rewritten (losi.upstream.turns).
 """
 
 import base64
@@ -20,6 +20,7 @@ Json = dict[str, Any]
 #: A message or content part with its name in the request, such as `messages[2]`.
 Named = tuple[str, Json]
 
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[^;,]*)*;base64,", re.ASCII | re.I)
 
 
@@ -34,6 +35,7 @@ _IMAGE_FORMATS = {
     "image/gif": "gif",
     "image/webp": "webp",
 }
+_MAGIC = {b"\xff\xd8\xff": "jpeg", b"\x89PNG": "png", b"GIF8": "gif", b"RIFF": "webp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +47,6 @@ class DataUri:
 
 def invalid(param: str, message: str) -> NoReturn:
     raise InvalidRequestError(message, param=param, code="invalid_value")
-
-
-def split_system(messages: list[Json]) -> tuple[list[str], list[Named]]:
-    """The system texts, and the turns with their names.
-
-    A system message between turns is refused: moved to the front it would mean something else.
-    """
-    named = [(f"messages[{position}]", message) for position, message in enumerate(messages)]
-    leading = 0
-    while leading < len(named) and is_system(named[leading][1]):
-        leading += 1
-    turns = named[leading:]
-    for where, message in turns:
-        if is_system(message):
-            invalid(
-                f"{where}.role",
-                "This model takes system and developer messages only before all others. "
-                "Move it to the start of 'messages', or send it as a user message.",
-            )
-    if not turns:
-        invalid("messages", "'messages' holds only system messages. Add a user message.")
-    texts = [text for where, message in named[:leading] for text in system_texts(where, message)]
-    return texts, turns
 
 
 def is_system(message: Json) -> bool:
@@ -97,8 +76,8 @@ def _is_blank(part: Json) -> bool:
 
 def check_tool_calls(turns: list[Named]) -> None:
     """Every tool call has one result, right behind it; every result has its call."""
-    pending: set[str] = set()
-    calls_at, seen = "", set[str]()
+    pending, seen = set[str](), set[str]()
+    calls_at = ""
     for where, message in turns:
         if message["role"] == "tool":
             _check_result(where, message["tool_call_id"], pending, seen)
@@ -106,7 +85,7 @@ def check_tool_calls(turns: list[Named]) -> None:
         if pending:
             _unanswered(calls_at, pending)
         for position, call in enumerate(message.get("tool_calls") or []):
-            if call["id"] in seen:
+            if call["id"] in pending:
                 invalid(
                     f"{where}.tool_calls[{position}].id",
                     f"The tool call id '{echo(call['id'])}' is used twice. "
@@ -186,7 +165,34 @@ def fitting_id(call_id: str, taken: re.Pattern[str]) -> str:
     """
     if taken.fullmatch(call_id):
         return call_id
-    return f"call_{hashlib.sha256(call_id.encode(errors='surrogatepass')).hexdigest()[:32]}"
+    digest = _digest(call_id)
+    standing = f"call_{digest[:32]}"
+    return standing if taken.fullmatch(standing) else digest[:9]  # Mistral wants nine letters
+
+
+def fitting_name(name: str) -> str:
+    """A tool's name as every provider takes it; one that fits is left as it is. Names in `tools`
+    are checked at the edge, so this one stands in the history alone.
+    """
+    if _TOOL_NAME.fullmatch(name):
+        return name
+    return f"{re.sub(r'[^a-zA-Z0-9_-]+', '_', name)[:50]}_{_digest(name)[:8]}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def with_instruction(messages: list[Json], instruction: str) -> list[Json]:
+    """The conversation with an instruction of ours at its end, in the user's turn: a system prompt
+    that changes would undo prompt caches, and thinking that is bound to it.
+    """
+    part = {"type": "text", "text": instruction}
+    last = messages[-1]
+    if last["role"] != "user":
+        return [*messages, {"role": "user", "content": [part]}]
+    own = [own_part for _, own_part in content_parts("", last)]
+    return [*messages[:-1], {**last, "content": [*own, part]}]
 
 
 def is_data_uri(url: str) -> bool:
@@ -209,8 +215,13 @@ def parse_data_uri(where: str, url: str) -> DataUri:
 
 
 def parse_image(where: str, url: str) -> tuple[str, DataUri]:
-    """The image in a data URI and its format: jpeg, png, gif or webp."""
+    """The image in a data URI and its format: jpeg, png, gif or webp, as its bytes say; labels
+    are often wrong, and Claude refuses those while OpenAI looks at the bytes.
+    """
     image = parse_data_uri(where, url)
+    found = next((form for magic, form in _MAGIC.items() if image.data.startswith(magic)), None)
+    if found is not None:
+        return found, image
     if image.media_type not in _IMAGE_FORMATS:
         invalid(
             where,

@@ -10,19 +10,18 @@ from typing import Any
 
 from losi.errors import echo
 from losi.upstream.conversation import (
-    Named,
     check_tool_calls,
     content_parts,
     fitting_id,
+    fitting_name,
     invalid,
     is_data_uri,
-    is_system,
     parse_data_uri,
     parse_image,
-    split_system,
     tool_arguments,
 )
 from losi.upstream.format import Json
+from losi.upstream.turns import as_turns
 
 #: The caller's parameter that a content block was made from, and the block.
 Block = tuple[str, Json]
@@ -38,11 +37,12 @@ class Conversation:
     Anthropic says of its own form of the request is told in the caller's terms.
     """
 
-    def __init__(self, messages: list[Json]) -> None:
-        self.given = messages = _without_functions(messages)
-        _, turns = split_system(messages)
+    def __init__(self, messages: list[Json], *, prefill: bool = True) -> None:
+        self.given = _without_functions(messages)
+        conversation = as_turns(self.given, prefill=prefill)
+        turns = conversation.turns
         check_tool_calls(turns)
-        self.system = [block for message in _named_system(messages) for block in _texts(*message)]
+        self.system = [block for message in conversation.system for block in _texts(*message)]
         self.messages: list[Json] = []
         self.origins: list[list[str]] = []
         for where, message in turns:
@@ -87,20 +87,13 @@ def _without_functions(messages: list[Json]) -> list[Json]:
     return converted
 
 
-def _named_system(messages: list[Json]) -> list[Named]:
-    return [(f"messages[{i}]", m) for i, m in enumerate(messages) if is_system(m)]
-
-
 def _blocks(where: str, message: Json) -> Iterator[Block]:
     if message["role"] == "assistant":
         yield from _assistant(where, message)
     elif message["role"] == "tool":
         yield f"{where}.content", _tool_result(where, message)
     else:
-        parts = content_parts(where, message)
-        if not parts:
-            invalid(f"{where}.content", "The message is empty. Give it content, or remove it.")
-        yield from (_content_block(*part) for part in parts)
+        yield from (_content_block(*part) for part in content_parts(where, message))
 
 
 def _assistant(where: str, message: Json) -> Iterator[Block]:
@@ -114,7 +107,7 @@ def _assistant(where: str, message: Json) -> Iterator[Block]:
     for position, call in enumerate(message.get("tool_calls") or ()):
         origin = f"{where}.tool_calls[{position}]"
         arguments = tool_arguments(origin, call)
-        name, call_id = call["function"]["name"], fitting_id(call["id"], _TOOL_ID)
+        name, call_id = fitting_name(call["function"]["name"]), fitting_id(call["id"], _TOOL_ID)
         yield origin, {"type": "tool_use", "id": call_id, "name": name, "input": arguments}
 
 

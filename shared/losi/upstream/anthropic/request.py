@@ -4,14 +4,30 @@ https://platform.claude.com/docs/en/api/messages; what maps to what and why is t
 docs/decisions/0003-anthropic-translation.md.
 """
 
+import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from losi.catalogue.models import Route
 from losi.errors import echo
+from losi.upstream.anthropic.cache_marks import fit_marks
 from losi.upstream.anthropic.messages import Conversation, with_cache_control
-from losi.upstream.claude import Thinks, sampling, thinking_fields, thinks
-from losi.upstream.conversation import JSON_INSTRUCTION, allowed_tools, invalid, not_understood
+from losi.upstream.claude import (
+    Thinks,
+    not_thinking,
+    sampling,
+    takes_prefill,
+    thinking_fields,
+    thinks,
+)
+from losi.upstream.claude_schema import format_instruction, kept_schema, tool_schema
+from losi.upstream.conversation import (
+    allowed_tools,
+    invalid,
+    not_understood,
+    with_instruction,
+)
 from losi.upstream.format import Json
 
 #: Anthropic's own parameters, sent on as they come.
@@ -39,7 +55,9 @@ class AnthropicRequest:
 
 def translate(body: Json, route: Route) -> AnthropicRequest:
     """Raises InvalidRequestError for what cannot be said to Anthropic."""
-    conversation = Conversation(body["messages"])
+    body = {**body, "messages": _asked_in_words(body)}
+    prefill = takes_prefill(body["model"])
+    conversation = Conversation(body["messages"], prefill=prefill)
     limit_param = "max_completion_tokens" if body.get("max_completion_tokens") else "max_tokens"
     max_tokens = body.get(limit_param) or route.max_output_tokens
     out: Json = {
@@ -53,9 +71,9 @@ def translate(body: Json, route: Route) -> AnthropicRequest:
     _add_thinking(out, body, conversation)
     _add_sampling(out, body)
     _add_account(out, body)
-    system = conversation.system + _format_instruction(body)
-    if system:
-        out["system"] = system
+    if conversation.system:
+        out["system"] = conversation.system
+    fit_marks(out)
     legacy = bool(body.get("functions")) and not body.get("tools")
     return AnthropicRequest(out, conversation.origins, limit_param, legacy, _left_out(body, out))
 
@@ -68,6 +86,7 @@ def _left_out(body: Json, out: Json) -> frozenset[str]:
         "top_p": "top_p" in out or body.get("top_p") == 1,
         "reasoning_effort": effort_sent or body.get("reasoning_effort") == "none",
         "service_tier": "service_tier" in out,
+        "top_k": "top_k" in out,
         "metadata": not (body.get("metadata") or {}).keys() - {"user_id"},
     }
     left_out = {
@@ -114,12 +133,13 @@ def _function_tool(function: Any, where: str) -> Json:
         invalid(where, "A function needs a 'name'.")
     tool: Json = {
         "name": function["name"],
-        # the schema whole, with every keyword; only the type Anthropic insists on is added
-        "input_schema": {"type": "object", **(function.get("parameters") or {})},
+        "input_schema": tool_schema(function.get("parameters") or {}),
     }
-    for name in ("description", "strict"):
-        if function.get(name) is not None:
-            tool[name] = function[name]
+    if function.get("description") is not None:
+        tool["description"] = function["description"]
+    schema = kept_schema(function.get("parameters") or {}) if function.get("strict") else None
+    if schema is not None:
+        tool |= {"input_schema": schema, "strict": True}
     return tool
 
 
@@ -153,15 +173,15 @@ def _legacy_choice(choice: Any) -> Any:
 def _add_output_config(out: Json, body: Json) -> None:
     response_format = body.get("response_format") or {}
     if response_format.get("type") == "json_schema":
-        schema = response_format["json_schema"].get("schema") or {"type": "object"}
-        out["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+        schema = kept_schema(response_format["json_schema"].get("schema") or {"type": "object"})
+        if schema is not None:
+            out["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
 
 
-def _format_instruction(body: Json) -> list[Json]:
-    """https://platform.claude.com/docs/en/build-with-claude/structured-outputs"""
-    if (body.get("response_format") or {}).get("type") != "json_object":
-        return []
-    return [{"type": "text", "text": JSON_INSTRUCTION}]
+def _asked_in_words(body: Json) -> list[Json]:
+    """The messages, with what asks for a form of answer that structured output cannot give."""
+    instruction = format_instruction(body.get("response_format") or {})
+    return with_instruction(body["messages"], instruction) if instruction else body["messages"]
 
 
 def _add_thinking(out: Json, body: Json, conversation: Conversation) -> None:
@@ -173,10 +193,17 @@ def _add_thinking(out: Json, body: Json, conversation: Conversation) -> None:
     if thinks(model) is Thinks.ADAPTIVELY:
         if forced or effort == "none":
             # said aloud, as some models think by default, and none may with a forced tool
-            thinking = {"type": "disabled"}
+            least = not_thinking(model)
+            thinking = least.get("thinking")
+            out["output_config"] = {
+                **out.get("output_config", {}),
+                **least.get("output_config", {}),
+            }
         elif thinking:
             thinking = {**thinking, "display": "summarized"}
             out["output_config"] = {**out.get("output_config", {}), **fields["output_config"]}
+        if not out.get("output_config"):
+            out.pop("output_config", None)
     thinking = body.get("thinking") or thinking
     if thinking and not isinstance(thinking, dict):
         invalid("thinking", "Use an object, such as {'type': 'disabled'}, or reasoning_effort.")
@@ -190,15 +217,28 @@ def _add_sampling(out: Json, body: Json) -> None:
     if not all(sequence.strip() for sequence in out.get("stop_sequences", ())):
         invalid("stop", "This model cannot stop at white space alone. Use a visible text.")
     if out.get("thinking", {}).get("type") in ("enabled", "adaptive"):
+        out.pop("top_k", None)
         return  # refused together with thinking
     out.update(sampling(body))
+
+
+#: What Anthropic takes for an e-mail address or a telephone number, and refuses.
+_PERSONAL = re.compile(r"\S+@\S+|\+?\d[\d ().-]{7,}")
+_LONGEST_USER_ID = 256
+
+
+def _user_id(user: str) -> str:
+    """The caller's end user, without what would tell who that is."""
+    if len(user) <= _LONGEST_USER_ID and not _PERSONAL.fullmatch(user):
+        return user
+    return f"user_{hashlib.sha256(user.encode(errors='surrogatepass')).hexdigest()[:32]}"
 
 
 def _add_account(out: Json, body: Json) -> None:
     metadata = body.get("metadata") or {}
     user = body.get("safety_identifier") or body.get("user") or metadata.get("user_id")
     if isinstance(user, str):
-        out["metadata"] = {"user_id": user}
+        out["metadata"] = {"user_id": _user_id(user)}
     tiers = {"auto": "auto", "priority": "auto", "default": "standard_only"}
     if (tier := tiers.get(str(body.get("service_tier")))) is not None:
         out["service_tier"] = tier

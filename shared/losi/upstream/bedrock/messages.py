@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from losi.errors import echo
+from losi.upstream.bedrock.documents import fit_documents
+from losi.upstream.claude import is_claude, takes_prefill
 from losi.upstream.conversation import (
     DataUri,
     Json,
@@ -17,13 +19,15 @@ from losi.upstream.conversation import (
     check_tool_calls,
     content_parts,
     fitting_id,
+    fitting_name,
     invalid,
     is_data_uri,
     parse_data_uri,
     parse_image,
-    split_system,
+    system_texts,
     tool_arguments,
 )
+from losi.upstream.turns import EMPTY, as_turns
 
 DOCUMENT_FORMATS = {
     "application/pdf": "pdf",
@@ -45,16 +49,20 @@ _TOOL_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
-def convert_messages(messages: list[Json], *, thinking: bool) -> tuple[list[Json], list[Json]]:
+def convert_messages(
+    messages: list[Json], model: str, *, thinking: bool
+) -> tuple[list[Json], list[Json]]:
     """Converse's `system` and `messages`; raises InvalidRequestError naming what does not fit.
 
     Earlier reasoning is sent back only when the model thinks again: otherwise it is refused or
     ignored, but paid for.
     """
-    system, turns = split_system(messages)
+    prefill = not is_claude(model) or takes_prefill(model)
+    conversation = as_turns(messages, prefill=prefill)
+    turns = conversation.turns
     check_tool_calls(turns)
-    if turns[0][1]["role"] != "user":
-        invalid(f"{turns[0][0]}.role", "The first message after system messages must be a user's.")
+    if turns[0][1]["role"] != "user" and not is_claude(model):
+        turns = [(turns[0][0], {"role": "user", "content": EMPTY}), *turns]
     documents = _DocumentNames()
     converted: list[Json] = []
     for where, message in turns:
@@ -66,6 +74,10 @@ def convert_messages(messages: list[Json], *, thinking: bool) -> tuple[list[Json
             converted[-1]["content"] += blocks
         else:
             converted.append({"role": role, "content": blocks})
+    if not converted:
+        invalid("messages", "'messages' holds nothing to answer. Add a user message.")
+    fit_documents(converted, claude=is_claude(model))
+    system = [text for named in conversation.system for text in system_texts(*named)]
     return [{"text": text} for text in system], converted
 
 
@@ -110,10 +122,7 @@ def _blocks(
         result = {"toolUseId": tool_use_id(message["tool_call_id"])}
         yield {"toolResult": {**result, "content": content or [{"text": EMPTY_RESULT}]}}
     elif role == "user":
-        parts = content_parts(where, message)
-        if not parts:
-            invalid(f"{where}.content", "The message is empty. Give it content, or remove it.")
-        yield from (_block(named, documents) for named in parts)
+        yield from (_block(named, documents) for named in content_parts(where, message))
     else:
         invalid(f"{where}.role", f"This model takes no '{role}' messages. Use role 'tool'.")
 
@@ -130,7 +139,7 @@ def _assistant_blocks(where: str, message: Json, *, thinking: bool) -> Iterator[
     for position, call in enumerate(message.get("tool_calls") or []):
         name = f"{where}.tool_calls[{position}]"
         arguments = tool_arguments(name, call)
-        function = tool_name(f"{name}.function.name", call["function"]["name"])
+        function = fitting_name(call["function"]["name"])
         use = {"toolUseId": tool_use_id(call["id"]), "name": function, "input": arguments}
         yield {"toolUse": use}
 

@@ -7,8 +7,10 @@ import json
 
 from losi.upstream.bedrock.messages import convert_messages, tool_name
 from losi.upstream.bedrock.reasoning import reasoning_fields
+from losi.upstream.bedrock.structured import takes_format, takes_strict_tools
 from losi.upstream.claude import is_claude, sampling
-from losi.upstream.conversation import JSON_INSTRUCTION, allowed_tools, invalid, not_understood
+from losi.upstream.claude_schema import format_instruction, kept_schema, tool_schema
+from losi.upstream.conversation import allowed_tools, invalid, not_understood, with_instruction
 from losi.upstream.format import Json, UpstreamCall
 
 #: Converse demands a tool where the history holds calls, even when none may be called any more.
@@ -26,7 +28,7 @@ _UNDERSTOOD = frozenset({"model", "messages", "reasoning_effort", *_SAMPLING, *_
 
 def converse_request(call: UpstreamCall) -> Json:
     """Arguments of `converse` and `converse_stream` alike; raises InvalidRequestError."""
-    body = call.body
+    body = {**call.body, "messages": _asked_in_words(call.body)}
     if body.get("functions"):
         invalid("functions", "This model takes 'tools', not the older 'functions'.")
     limit = max_tokens(call)
@@ -38,10 +40,9 @@ def converse_request(call: UpstreamCall) -> Json:
         body["messages"],
         forced_tool=_is_forced(tools),
     )
-    system, messages = convert_messages(body["messages"], thinking="thinking" in extra)
-    response_format = body.get("response_format") or {}
-    if response_format.get("type") == "json_object":
-        system.append({"text": JSON_INSTRUCTION})
+    system, messages = convert_messages(
+        body["messages"], body["model"], thinking="thinking" in extra
+    )
     if body.get("parallel_tool_calls") is False and tools and is_claude(body["model"]):
         extra["tool_choice"] = _one_call_at_a_time(tools)
     request = {
@@ -50,7 +51,7 @@ def converse_request(call: UpstreamCall) -> Json:
         "system": system,
         "inferenceConfig": _inference_config(body, limit, thinking="thinking" in extra),
         "toolConfig": tools or _stub_for_history(messages),
-        "outputConfig": _output_config(response_format),
+        "outputConfig": _output_config(body),
         "additionalModelRequestFields": extra,
     }
     return {name: value for name, value in request.items() if value}
@@ -94,7 +95,7 @@ def _inference_config(body: Json, limit: int, *, thinking: bool) -> Json:
 def _tool_config(body: Json) -> Json:
     """`toolConfig`, empty when no tool may be called: Converse has no choice "none"."""
     choice = body.get("tool_choice") or "auto"
-    tools = [_tool(i, tool) for i, tool in enumerate(body.get("tools") or [])]
+    tools = [_tool(i, tool, body["model"]) for i, tool in enumerate(body.get("tools") or [])]
     if not tools or choice == "none":
         return {}
     if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
@@ -109,23 +110,21 @@ def _tool_config(body: Json) -> Json:
     return config
 
 
-def _tool(position: int, tool: Json) -> Json:
+def _tool(position: int, tool: Json, model: str) -> Json:
     where = f"tools[{position}]"
     if tool["type"] != "function":
         invalid(f"{where}.type", "This model takes tools of type 'function' only.")
     function = tool["function"]
-    schema = function.get("parameters") or {}
-    if schema.get("type", "object") != "object":
-        invalid(f"{where}.function.parameters", "A tool's parameters must be of type 'object'.")
+    schema = tool_schema(function.get("parameters") or {})
     spec: Json = {
         "name": tool_name(f"{where}.function.name", function["name"]),
-        # the provider wants the type said; all else of the schema goes as it came
-        "inputSchema": {"json": {"type": "object", "properties": {}, **schema}},
+        "inputSchema": {"json": {"properties": {}, **schema}},
     }
     if description := function.get("description"):
         spec["description"] = description
-    if function.get("strict"):
-        spec["strict"] = True
+    kept = kept_schema(function.get("parameters") or {}) if function.get("strict") else None
+    if kept is not None and takes_strict_tools(model):
+        spec |= {"inputSchema": {"json": kept}, "strict": True}
     return {"toolSpec": spec}
 
 
@@ -149,11 +148,27 @@ def _stub_for_history(messages: list[Json]) -> Json:
     return {"tools": [NO_TOOL]} if any("toolUse" in block for block in blocks) else {}
 
 
-def _output_config(response_format: Json) -> Json:
-    if response_format.get("type") != "json_schema":
+def _asked_in_words(body: Json) -> list[Json]:
+    """The messages, with what asks for a form of answer that the model has no field for."""
+    response_format, model = body.get("response_format") or {}, body["model"]
+    if response_format.get("type") == "json_object" or is_claude(model):
+        instruction = format_instruction(response_format, native=takes_format(model))
+        return with_instruction(body["messages"], instruction) if instruction else body["messages"]
+    return list(body["messages"])
+
+
+def _output_config(body: Json) -> Json:
+    response_format, model = body.get("response_format") or {}, body["model"]
+    if response_format.get("type") != "json_schema" or not takes_format(model):
         return {}
     wanted = response_format["json_schema"]
-    definition = {"schema": json.dumps(wanted.get("schema") or {}), "name": wanted["name"]}
+    schema = wanted.get("schema") or {"type": "object"}
+    if is_claude(model):
+        kept = kept_schema(schema)
+        if kept is None:
+            return {}
+        schema = kept
+    definition = {"schema": json.dumps(schema), "name": wanted["name"]}
     if description := wanted.get("description"):
         definition["description"] = description
     return {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": definition}}}

@@ -19,6 +19,7 @@ from losi.upstream.format import (
 )
 from losi.upstream.http import Endpoint, finish
 from losi.upstream.openai.refusal import auth_headers, refusal
+from losi.upstream.openai.request import request_body
 from losi.upstream.registry import Settings
 from losi.upstream.sse import events
 
@@ -94,26 +95,6 @@ class ChatExchange:
 
     def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
         return refusal(self._provider.name, status, body, headers)
-
-
-def request_body(provider: Provider, body: Json) -> Json:
-    """The request as this provider takes it; fields it is not known to refuse pass through."""
-    out = dict(body)
-    limit = out.pop("max_completion_tokens", None) or out.pop("max_tokens", None)
-    out.pop("max_tokens", None)
-    if limit is not None:
-        out[provider.max_tokens_parameter] = limit
-    out["messages"] = [_message(provider, message) for message in out["messages"]]
-    return out
-
-
-def _message(provider: Provider, message: Json) -> Json:
-    foreign = provider.refused_message_fields & message.keys()
-    if foreign:
-        message = {name: value for name, value in message.items() if name not in foreign}
-    if message["role"] == "developer" and not provider.developer_role:
-        message = {**message, "role": "system"}
-    return message
 
 
 def hoist_usage(chunk: Json) -> None:

@@ -72,13 +72,12 @@ class TestSampling:
 
 
 class TestTools:
-    def test_a_schema_is_sent_whole(self) -> None:
+    def test_a_schema_that_claude_keeps_to_is_sent_whole(self) -> None:
         parameters = {
             "type": "object",
             "$defs": {"a": {"enum": [1]}},
             "properties": {"x": {"$ref": "#/$defs/a"}},
             "additionalProperties": False,
-            "anyOf": [{"required": ["x"]}],
         }
         function = {"name": "f", "description": "d", "parameters": parameters, "strict": True}
 
@@ -180,11 +179,12 @@ class TestResponseFormat:
             "effort": "low",
         }
 
-    def test_any_object_is_asked_for_in_words_behind_the_callers_own(self) -> None:
+    def test_any_object_is_asked_for_in_words_in_the_users_turn(self) -> None:
         messages = [{"role": "system", "content": "Be brief."}, user("Hi")]
         body = sent(messages=messages, response_format={"type": "json_object"})
         assert "output_config" not in body
-        assert [block["text"][:9] for block in body["system"]] == ["Be brief.", "Answer wi"]
+        assert [block["text"] for block in body["system"]] == ["Be brief."]
+        assert [b["text"][:9] for b in body["messages"][-1]["content"]] == ["Hi", "Answer wi"]
 
     def test_text_is_the_default(self) -> None:
         assert sent(response_format={"type": "text"}).keys() == sent().keys()

@@ -1,0 +1,116 @@
+"""A chat completion as one provider of OpenAI's format takes it: what it refuses is not sent. Pure.
+
+How providers differ stands in providers.toml; OpenAI's own bounds are of its OpenAPI document,
+https://github.com/openai/openai-openapi
+"""
+
+import hashlib
+import re
+from typing import Any
+
+from losi.catalogue.providers import Provider
+from losi.upstream.conversation import (
+    JSON_INSTRUCTION,
+    fitting_id,
+    fitting_name,
+    with_instruction,
+)
+from losi.upstream.format import Json
+from losi.upstream.turns import after_results
+
+#: OpenAI's fields of a message by role, of its parts by type, and of a tool.
+_FIELDS = frozenset({"role", "content", "name"})
+_MESSAGE_FIELDS = {
+    "assistant": _FIELDS | {"tool_calls", "function_call", "refusal", "audio"},
+    "tool": frozenset({"role", "content", "tool_call_id"}),
+}
+_PART_FIELDS = {
+    "text": frozenset({"type", "text"}),
+    "image_url": frozenset({"type", "image_url"}),
+    "file": frozenset({"type", "file"}),
+    "input_audio": frozenset({"type", "input_audio"}),
+}
+_TOOL_FIELDS = frozenset({"type", "function", "custom"})
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
+_LONGEST_KEY = 64
+
+
+def request_body(provider: Provider, body: Json) -> Json:
+    """The request as this provider takes it; fields it is not known to refuse pass through."""
+    out = dict(body)
+    limit = out.pop("max_completion_tokens", None) or out.pop("max_tokens", None)
+    out.pop("max_tokens", None)
+    if limit is not None:
+        out[provider.max_tokens_parameter] = limit
+    if out.get("temperature") is not None:
+        out["temperature"] = min(out["temperature"], provider.max_temperature)
+    for name in ("prompt_cache_key", "safety_identifier"):
+        if len(str(out.get(name) or "")) > _LONGEST_KEY:
+            out[name] = hashlib.sha256(str(out[name]).encode()).hexdigest()
+    if provider.own_fields_only and out.get("tools"):
+        out["tools"] = [_only(tool, _TOOL_FIELDS) for tool in out["tools"]]
+    messages = [m for _, m in after_results([("", m) for m in out["messages"]])]
+    if _is_json_unspoken(out, messages):
+        messages = with_instruction(messages, JSON_INSTRUCTION)
+    sent = (_message(provider, message) for message in messages)
+    out["messages"] = [message for message in sent if provider.empty_content or _says(message)]
+    return out
+
+
+def _message(provider: Provider, message: Json) -> Json:
+    role = message["role"]
+    if provider.own_fields_only:
+        known = _MESSAGE_FIELDS.get(role, _FIELDS) | provider.message_fields
+        message = _only(message, known)
+        if isinstance(message.get("content"), list):
+            message["content"] = [_part(part) for part in message["content"]]
+        if isinstance(name := message.get("name"), str):
+            message["name"] = _NOT_IN_NAMES.sub("_", name)
+    message = {n: v for n, v in message.items() if n not in provider.refused_message_fields}
+    if role == "developer" and not provider.developer_role:
+        message["role"] = "system"
+    if isinstance(call_id := message.get("tool_call_id"), str):
+        message["tool_call_id"] = _call_id(provider, call_id)
+    if message.get("tool_calls"):
+        message["tool_calls"] = [_call(provider, call) for call in message["tool_calls"]]
+    elif "tool_calls" in message:
+        del message["tool_calls"]  # an empty list is refused, none is what it means
+    return message
+
+
+def _part(part: Json) -> Json:
+    return _only(part, _PART_FIELDS.get(part["type"], frozenset(part)))
+
+
+def _call(provider: Provider, call: Json) -> Json:
+    call = {**call, "id": _call_id(provider, call["id"])}
+    if isinstance(function := call.get("function"), dict):
+        call["function"] = {**function, "name": fitting_name(function["name"])}
+    return call
+
+
+def _call_id(provider: Provider, call_id: str) -> str:
+    if provider.tool_call_ids is None:
+        return call_id
+    return fitting_id(call_id, re.compile(provider.tool_call_ids))
+
+
+def _only(fields: Json, known: frozenset[str]) -> Json:
+    return {name: value for name, value in fields.items() if name in known}
+
+
+def _says(message: Json) -> bool:
+    return bool(message.get("content") or message.get("tool_calls"))
+
+
+def _is_json_unspoken(body: Json, messages: list[Json]) -> bool:
+    """OpenAI wants the word in a message where any JSON object is asked for."""
+    if (body.get("response_format") or {}).get("type") != "json_object":
+        return False
+    return not any("json" in _text(message.get("content")).lower() for message in messages)
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    return " ".join(str(part.get("text", "")) for part in content or ())
