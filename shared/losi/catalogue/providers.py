@@ -37,6 +37,7 @@ class Provider(Row):
     stream_options: Flag = True
     developer_role: Flag = False
     native_n: Flag = True
+    blank_stops: Flag = True
     empty_content: Flag = True
     own_fields_only: Flag = False
     message_fields: Names = frozenset()

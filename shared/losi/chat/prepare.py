@@ -25,6 +25,7 @@ def prepare(request: ChatRequest, model: Model, route: Route) -> Prepared:
     sent = _said(request.body)
     defaults = {**model.default_parameters, **route.default_parameters}
     unsupported = route.unsupported_parameters | provider.refuses({*defaults, *sent})
+    unsupported -= {"stop"}  # where it is refused, the answer is cut (losi.upstream.stops)
     dropped = _telling(unsupported & sent.keys())
     if "top_p" in sent:  # to be altered instead of the temperature, not beside our default of it
         defaults.pop("temperature", None)

@@ -24,10 +24,10 @@ from losi.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from losi.upstream.fanout import prepare
 from losi.upstream.format import Format, Json, UpstreamCall, incomplete
 from losi.upstream.health import RouteHealth
 from losi.upstream.registry import SANDBOX, Registry, configured, sandbox_answers_for_all
+from losi.upstream.stops import prepare
 
 logger = logging.getLogger("losi.routes")
 

@@ -214,8 +214,6 @@ def _add_thinking(out: Json, body: Json, conversation: Conversation) -> None:
 def _add_sampling(out: Json, body: Json) -> None:
     if stop := body.get("stop"):
         out["stop_sequences"] = [stop] if isinstance(stop, str) else stop
-    if not all(sequence.strip() for sequence in out.get("stop_sequences", ())):
-        invalid("stop", "This model cannot stop at white space alone. Use a visible text.")
     if out.get("thinking", {}).get("type") in ("enabled", "adaptive"):
         out.pop("top_k", None)
         return  # refused together with thinking

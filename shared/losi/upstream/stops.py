@@ -1,0 +1,123 @@
+"""Stop sequences that a provider does not take: the answer is cut where they begin. Pure but for
+the exchange that it wraps.
+
+OpenAI stops at any text, white space too. Claude refuses sequences of white space alone
+(https://github.com/BerriAI/litellm/issues/3286), and models that reason refuse `stop` at all
+(https://github.com/openai/openai-openapi, `StopConfiguration`).
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+from losi.catalogue.providers import providers
+from losi.upstream.fanout import prepare as prepare_all
+from losi.upstream.format import Exchange, Format, Json, UpstreamCall
+
+
+def prepare(upstream: Format, call: UpstreamCall) -> Exchange:
+    """The exchange for a call, which stops where the caller asked, whoever sees to it."""
+    asked = call.body.get("stop") or []
+    sequences = [asked] if isinstance(asked, str) else list(asked)
+    cut = [sequence for sequence in sequences if not _takes(call, sequence)]
+    if not cut:
+        return prepare_all(upstream, call)
+    body = {name: value for name, value in call.body.items() if name != "stop"}
+    if sent := [sequence for sequence in sequences if sequence not in cut]:
+        body["stop"] = sent
+    exchange = prepare_all(upstream, replace(call, body=body))
+    return CutShort(exchange, cut, call.body.get("n") or 1)
+
+
+def _takes(call: UpstreamCall, sequence: str) -> bool:
+    provider = providers()[call.route.provider]
+    refused = call.route.unsupported_parameters | provider.refuses(["stop"])
+    return "stop" not in refused and (provider.blank_stops or bool(sequence.strip()))
+
+
+class CutShort:
+    """An exchange whose answers end before the first of some sequences."""
+
+    def __init__(self, exchange: Exchange, sequences: Sequence[str], n: int) -> None:
+        self._exchange = exchange
+        self._sequences = sequences
+        self._n = n
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        return self._exchange.left_out
+
+    async def complete(self) -> Json:
+        answer = await self._exchange.complete()
+        for choice in answer["choices"]:
+            message = choice["message"]
+            text = _Text(self._sequences)
+            said = text.take(message.get("content") or "")
+            if text.ended:  # what would have come behind it was not to be said
+                message["content"] = said
+                message.pop("tool_calls", None)
+                choice["finish_reason"] = "stop"
+        return answer
+
+    async def stream(self) -> AsyncGenerator[Json]:
+        """Ends once every choice has: nobody waits for, or pays, what is not to be said."""
+        texts: dict[Any, _Text] = {}
+        async with aclosing(self._exchange.stream()) as chunks:
+            async for chunk in chunks:
+                choices = [c for c in chunk["choices"] if not _ended(texts, c)]
+                for choice in choices:
+                    text = texts.setdefault(choice.get("index", 0), _Text(self._sequences))
+                    _cut(choice, text)
+                if choices or chunk.get("usage"):
+                    yield {**chunk, "choices": choices}
+                if sum(text.ended for text in texts.values()) == self._n:
+                    return
+
+
+def _ended(texts: dict[Any, "_Text"], choice: Json) -> bool:
+    text = texts.get(choice.get("index", 0))
+    return text is not None and text.ended
+
+
+def _cut(choice: Json, text: "_Text") -> None:
+    delta = choice["delta"] = dict(choice.get("delta") or {})
+    said = text.take(delta.get("content") or "")
+    if text.ended:
+        delta.pop("tool_calls", None)
+        choice["finish_reason"] = "stop"
+    elif choice.get("finish_reason") or delta.get("tool_calls"):
+        said += text.rest()
+    if said or "content" in delta:
+        delta["content"] = said
+
+
+class _Text:
+    """Text as it comes, held back as far as it may be the beginning of a sequence."""
+
+    def __init__(self, sequences: Sequence[str]) -> None:
+        self._sequences = sequences
+        self._held = ""
+        self.ended = False
+
+    def take(self, more: str) -> str:
+        """What can be said now."""
+        text = self._held + more
+        starts = [at for sequence in self._sequences if (at := text.find(sequence)) >= 0]
+        if starts:
+            self.ended, self._held = True, ""
+            return text[: min(starts)]
+        held = max(_overlap(text, sequence) for sequence in self._sequences)
+        self._held = text[len(text) - held :]
+        return text[: len(text) - held]
+
+    def rest(self) -> str:
+        """What was held back, now that no more comes."""
+        held, self._held = self._held, ""
+        return held
+
+
+def _overlap(text: str, sequence: str) -> int:
+    """How much of the text's end is the sequence's beginning."""
+    longest = min(len(text), len(sequence) - 1)
+    return next((n for n in range(longest, 0, -1) if text.endswith(sequence[:n])), 0)
