@@ -53,6 +53,10 @@ format: $(INSTALLED) ## Bring the source to the project's style (ruff)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+.PHONY: openapi
+openapi: $(INSTALLED) ## Write docs/openapi.json anew, after a change of an endpoint
+	$(BIN)/python -m losi.web.openapi > docs/openapi.json
+
 .PHONY: coverage
 coverage: $(FOR_TESTS) ## Run all tests; fail when they reach too few lines, and show which
 	$(PYTEST) --cov --cov-report=term $(PYTEST_ARGS)

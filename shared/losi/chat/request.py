@@ -241,17 +241,35 @@ class ChatCompletionRequest(_Wire):
     response_format: ResponseFormat | None = Field(
         default=None, description="Format of the answer. Default: text."
     )
-    frequency_penalty: Penalty | None = None
-    presence_penalty: Penalty | None = None
-    logit_bias: Annotated[dict[str, Bias], at_most(1024)] | None = None
-    logprobs: bool | None = None
-    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    seed: int | None = None
-    user: str | None = None
-    metadata: Annotated[dict[str, str], at_most(16)] | None = None
-    reasoning_effort: str | None = None
-    service_tier: str | None = None
-    store: bool | None = None
+    frequency_penalty: Penalty | None = Field(
+        default=None, description="Positive values make repetition of the same words less likely."
+    )
+    presence_penalty: Penalty | None = Field(
+        default=None, description="Positive values make new topics more likely."
+    )
+    logit_bias: Annotated[dict[str, Bias], at_most(1024)] | None = Field(
+        default=None, description="From token ids to -100 (never) ... 100 (always)."
+    )
+    logprobs: bool | None = Field(
+        default=None, description="Whether to answer with the log probabilities of the tokens."
+    )
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = Field(
+        default=None, description="How many alternatives of each token; needs `logprobs`."
+    )
+    seed: int | None = Field(default=None, description="The same seed tries for the same answer.")
+    user: str | None = Field(
+        default=None, description="Your name for your user, as a stable identifier."
+    )
+    metadata: Annotated[dict[str, str], at_most(16)] | None = Field(
+        default=None, description="Labels of yours; what they do is up to the provider."
+    )
+    reasoning_effort: str | None = Field(
+        default=None, description="How much to think, such as `low`, `medium` or `high`."
+    )
+    service_tier: str | None = Field(default=None, description="The provider's processing tier.")
+    store: bool | None = Field(
+        default=None, description="Whether the provider may keep the completion."
+    )
 
     @field_validator("stop")
     @classmethod

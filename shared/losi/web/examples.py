@@ -1,7 +1,7 @@
 """The examples of openapi.json: requests, and what is answered.
 
 A test sends every one and compares: refusals to the letter, answers by their form, as ids, times
-and the words of a model differ. `key_xyz78900` stands for the id of a key that exists.
+and the words of a model differ.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Json = dict[str, Any]
+
+#: Stands for the id of a key that exists.
+A_KEY = "key_xyz78900"
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ _USAGE = {
     "prompt_tokens": 18,
     "completion_tokens": 9,
     "total_tokens": 27,
-    "prompt_tokens_details": {"cached_tokens": 0},
+    "prompt_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
     "completion_tokens_details": {"reasoning_tokens": 0},
 }
 _WEATHER = {
@@ -66,6 +69,7 @@ def _completion(message: Json, finish_reason: str, model: str = "gpt-4o") -> Jso
             {"index": 0, "message": whole, "finish_reason": finish_reason, "logprobs": None}
         ],
         "usage": _USAGE,
+        "system_fingerprint": "fp_44709d6fcb",
     }
 
 
@@ -102,11 +106,12 @@ _CHAT = (
             "choices": [
                 {
                     "index": 0,
-                    "delta": {"role": "assistant", "content": ""},
+                    "delta": {"role": "assistant", "content": "", "refusal": None},
                     "finish_reason": None,
                     "logprobs": None,
                 }
             ],
+            "system_fingerprint": "fp_44709d6fcb",
         },
     ),
     Example(
@@ -158,6 +163,7 @@ _MODEL = {
     "created": 1677610602,
     "owned_by": "openai",
     "description": "OpenAI's GPT-4o model",
+    "kind": "chat",
     "features": ["tools", "vision"],
     "context_window": 128000,
     "max_output_tokens": 16384,
@@ -168,7 +174,7 @@ _MODELS = (Example("models", "The models of a plan", answer={"object": "list", "
 _ONE_MODEL = (Example("model", "A model of the plan", parameters={"id": "gpt-4o"}, answer=_MODEL),)
 
 _MASKED = {
-    "id": "key_xyz78900",
+    "id": A_KEY,
     "key": "••••••••",
     "name": "My New API Key",
     "created_at": "2026-11-23T09:00:00Z",
@@ -178,20 +184,20 @@ _MASKED = {
     "is_enabled": True,
 }
 _SHOWN = {**_MASKED, "key": "losi-a1b2c3d4e5..."}
-_ID = {"id": "key_xyz78900"}
+_ID = {"id": A_KEY}
 _UNKNOWN_KEY = Example(
     "unknown_key",
     "An id that no key of the account has",
     status=404,
     parameters={"id": "key_00000000"},
     answer=_refused(
-        "No API key has this id. List them with GET /api/v1/api-keys.",
+        "No API key with this id. List the keys with GET /api/v1/api-keys.",
         "invalid_request_error",
         "id",
         "not_found",
     ),
 )
-_NO_USAGE = {"total_requests": 80, "total_input_tokens": 1920, "total_output_tokens": 960}
+_NO_USAGE = {"total_requests": 2, "total_input_tokens": 1920, "total_output_tokens": 960}
 _JUNE = {"start_date": "2026-06-01", "end_date": "2026-06-30"}
 
 #: By the name of the endpoint.
@@ -260,7 +266,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
                     "usage": [
                         {
                             "day": "2026-06-01",
-                            "total_requests": 80,
+                            "total_requests": 2,
                             "total_input_tokens": 1920,
                             "total_output_tokens": 960,
                         }
@@ -279,7 +285,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
                         {
                             "day": "2026-06-01",
                             "model": "gpt-4o",
-                            "total_requests": 80,
+                            "total_requests": 2,
                             "total_input_tokens": 1920,
                             "total_output_tokens": 960,
                             "total_cached_tokens": 0,
@@ -297,7 +303,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             kind="csv",
             parameters=_JUNE,
             answer="day,total_requests,total_input_tokens,total_output_tokens\r\n"
-            "2026-06-01,80,1920,960\r\n",
+            "2026-06-01,2,1920,960\r\n",
         ),
         Example(
             "mistyped",

@@ -10,6 +10,8 @@ REFUSED = {
     "retry-after-ms": "The same in milliseconds.",
     "x-should-retry": "`false`: trying again does not help, and SDKs do not.",
 }
+#: Read by HTTP clients, not by scripts of a page.
+UNAUTHORIZED = {"www-authenticate": "How to authenticate: `Bearer`."}
 METERED = {
     **{
         f"x-ratelimit-{what}-{of}": f"{meaning} {of} a minute of your account."

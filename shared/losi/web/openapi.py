@@ -5,6 +5,7 @@ bodies and answers from what the signatures declare beside them, examples from e
 """
 
 import http
+import sys
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -84,6 +85,7 @@ def document() -> Json:
         "paths": paths,
         "components": {
             "schemas": definitions["$defs"],
+            "responses": {_refusal_name(status): _refusal(status, {}) for status in REFUSALS},
             "headers": {name: _header(text) for name, text in _all_headers().items()},
             "securitySchemes": {
                 "apiKey": {"type": "http", "scheme": "bearer", "description": "`losi-...`"}
@@ -176,15 +178,9 @@ class _Operation:
         }
 
     def _refusal(self, status: int) -> Json:
-        extra = headers.METERED if self.answers.metered else {}
-        content: Json = {"schema": _ref(schemas.Error)}
         if examples := self._values("answer", status=status):
-            content["examples"] = examples
-        return {
-            "description": f"{http.HTTPStatus(status).phrase}. {REFUSALS[status]}",
-            "headers": _refs({**headers.EVERY, **headers.REFUSED, **extra}),
-            "content": {"application/json": content},
-        }
+            return _refusal(status, examples)
+        return {"$ref": f"#/components/responses/{_refusal_name(status)}"}
 
     def _values(self, what: str, status: int = 200, kind: str = "json") -> Json:
         def fits(example: Example) -> bool:
@@ -217,8 +213,32 @@ def _refs(named: dict[str, str]) -> Json:
 
 
 def _all_headers() -> dict[str, str]:
-    return {**headers.EVERY, **headers.REFUSED, **headers.METERED}
+    return {**headers.EVERY, **headers.REFUSED, **headers.UNAUTHORIZED, **headers.METERED}
+
+
+def _refusal_name(status: int) -> str:
+    return http.HTTPStatus(status).phrase.replace(" ", "")
+
+
+def _refusal(status: int, examples: Json) -> Json:
+    content = {"schema": _ref(schemas.Error), **({"examples": examples} if examples else {})}
+    return {
+        "description": REFUSALS[status],
+        "headers": _refs(
+            {
+                **headers.EVERY,
+                **headers.REFUSED,
+                **(headers.UNAUTHORIZED if status == 401 else {}),
+                **headers.METERED,
+            }
+        ),
+        "content": {"application/json": content},
+    }
 
 
 def _header(description: str) -> Json:
     return {"description": description, "schema": {"type": "string"}}
+
+
+if __name__ == "__main__":  # `make openapi`
+    sys.stdout.buffer.write(rendered())

@@ -48,6 +48,7 @@ class Error(_Ours):
 
 class TokenDetails(_OpenAIs):
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
     audio_tokens: int | None = None
 
@@ -118,6 +119,7 @@ class ChatCompletion(_OpenAIs):
     model: str = Field(description="The model that was asked for.")
     choices: list[CompletionChoice]
     usage: CompletionUsage
+    system_fingerprint: str | None = None
 
 
 class FunctionDelta(_OpenAIs):
@@ -157,6 +159,7 @@ class ChatCompletionChunk(_OpenAIs):
     model: str
     choices: list[ChunkChoice] = Field(description="Empty in the chunk that brings the usage.")
     usage: CompletionUsage | None = None
+    system_fingerprint: str | None = None
 
 
 # Models

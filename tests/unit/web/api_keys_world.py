@@ -41,7 +41,7 @@ class Api:
         self._text = secret if isinstance(secret, str) else secret.text
 
     async def __call__(
-        self, method: str, path: str = PATH, json: Any = None, **params: str
+        self, method: str, path: str = PATH, json: Any = None, **params: Any
     ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self._text}"}
         return await self._http.request(method, path, json=json, params=params, headers=headers)
@@ -59,7 +59,7 @@ class Api:
         data: list[dict[str, Any]] = (await self("GET")).json()["data"]
         return data
 
-    async def refused(self, method: str, path: str = PATH, json: Any = None, **params: str) -> Any:
+    async def refused(self, method: str, path: str = PATH, json: Any = None, **params: Any) -> Any:
         response = await self(method, path, json, **params)
         assert response.status_code >= 400, response.text
         error = response.json()["error"]
