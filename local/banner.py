@@ -43,7 +43,7 @@ Stop with Ctrl-C."""
 def _answers(catalogue: Catalogue) -> str:
     """Who answers which model; people must not take the sandbox for a model."""
     real = [
-        f"{model.id} ({catalogue.providers[route.provider].name})"
+        f"{model.id} ({route.provider.name})"
         for model in catalogue.models.values()
         for route in [next((r for r in model.routes if configured(r.provider)), None)]
         if route is not None

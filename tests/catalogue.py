@@ -6,3 +6,4 @@ from losi.catalogue.loader import load
 
 FOLDER = Path(__file__).parent / "data" / "catalogue"
 CATALOGUE = load(FOLDER)
+PROVIDERS = CATALOGUE.providers

@@ -3,18 +3,18 @@
 from typing import Any
 
 from losi.catalogue.models import Route
-from losi.catalogue.providers import providers
 from losi.upstream.anthropic.client import AnthropicMessages
 from losi.upstream.format import UpstreamCall
 from losi.upstream.registry import Settings
+from tests.catalogue import PROVIDERS
 from tests.contract.cassettes import Cassette, load
 from tests.fake_upstream import FakeUpstream
 
-ROUTE = Route(provider="anthropic", model="claude-sonnet-4-5")
+ROUTE = Route(provider=PROVIDERS["anthropic"], model="claude-sonnet-4-5")
 
 
 def provider(upstream: FakeUpstream) -> AnthropicMessages:
-    return AnthropicMessages(providers()["anthropic"], Settings(upstream.url, "sk-test"))
+    return AnthropicMessages(PROVIDERS["anthropic"], Settings(upstream.url, "sk-test"))
 
 
 def call(**body: Any) -> UpstreamCall:

@@ -8,6 +8,7 @@ from botocore.validate import ParamValidator
 from losi.catalogue.models import Route
 from losi.upstream.bedrock.request import converse_request
 from losi.upstream.format import UpstreamCall
+from tests.catalogue import PROVIDERS
 
 Json = dict[str, Any]
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -30,7 +31,7 @@ _SHAPE = _client.meta.service_model.operation_model("ConverseStream").input_shap
 
 
 def translated(model: str = CLAUDE, **body: Any) -> Json:
-    route = Route(provider="bedrock", model=model, max_output_tokens=4000)
+    route = Route(provider=PROVIDERS["bedrock"], model=model, max_output_tokens=4000)
     request = converse_request(
         UpstreamCall({"model": model, "messages": [USER], **body}, route, "r1")
     )

@@ -13,10 +13,11 @@ from losi.upstream.anthropic.response import completion
 from losi.upstream.anthropic.stream import StreamState
 from losi.upstream.format import Json
 from losi.upstream.sse import SseParser
+from tests.catalogue import PROVIDERS
 from tests.contract.anthropic_types import accumulate, check_request, comparable
 from tests.contract.cassettes import Cassette, load
 
-ROUTE = Route(provider="anthropic", model="claude-sonnet-4-5")
+ROUTE = Route(provider=PROVIDERS["anthropic"], model="claude-sonnet-4-5")
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 STREAMS = load("anthropic", "stream-*")
 

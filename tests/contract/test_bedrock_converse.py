@@ -22,6 +22,7 @@ from losi.errors import InvalidRequestError, Remedy, UpstreamError
 from losi.upstream.bedrock.client import BedrockConverse, bedrock_client
 from losi.upstream.bedrock.errors import translate_error
 from losi.upstream.format import UpstreamCall
+from tests.catalogue import PROVIDERS
 from tests.contract import bedrock_server
 from tests.contract.bedrock_server import BedrockServer
 
@@ -31,7 +32,7 @@ MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 
 def call(**body: Any) -> UpstreamCall:
     messages = [{"role": "user", "content": "hello"}]
-    route = Route(provider="bedrock", model=MODEL, max_output_tokens=8192)
+    route = Route(provider=PROVIDERS["bedrock"], model=MODEL, max_output_tokens=8192)
     return UpstreamCall({"model": MODEL, "messages": messages, **body}, route, "r1")
 
 

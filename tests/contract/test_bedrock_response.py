@@ -13,9 +13,12 @@ from losi.catalogue.models import Route
 from losi.errors import UpstreamError
 from losi.upstream.bedrock.response import StreamState, completion, usage
 from losi.upstream.format import UpstreamCall
+from tests.catalogue import PROVIDERS
 
 Json = dict[str, Any]
-CALL = UpstreamCall({"model": "m", "messages": []}, Route(provider="bedrock", model="m"), "r1")
+CALL = UpstreamCall(
+    {"model": "m", "messages": []}, Route(provider=PROVIDERS["bedrock"], model="m"), "r1"
+)
 USAGE: Json = {"inputTokens": 3, "outputTokens": 4, "totalTokens": 7, "cacheReadInputTokens": 2}
 
 words = st.text(max_size=12)

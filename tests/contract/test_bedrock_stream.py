@@ -14,6 +14,7 @@ from losi.catalogue.models import Route
 from losi.errors import InvalidRequestError, Remedy, UpstreamError
 from losi.upstream.bedrock.client import READ_AHEAD, BedrockConverse
 from losi.upstream.format import UpstreamCall
+from tests.catalogue import PROVIDERS
 from tests.contract.bedrock_server import BedrockServer, event_frame, exception_frame
 
 Json = dict[str, Any]
@@ -52,7 +53,7 @@ def end(reason: str = "end_turn") -> Json:
 
 def call(**body: Any) -> UpstreamCall:
     messages = [{"role": "user", "content": "hello"}]
-    route = Route(provider="bedrock", model=MODEL)
+    route = Route(provider=PROVIDERS["bedrock"], model=MODEL)
     return UpstreamCall({"model": MODEL, "messages": messages, **body}, route, "r1")
 
 

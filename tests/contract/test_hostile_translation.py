@@ -19,6 +19,7 @@ from losi.upstream.anthropic.request import translate
 from losi.upstream.bedrock.request import converse_request
 from losi.upstream.format import UpstreamCall
 from losi.web.parsing import MAX_VALUES
+from tests.catalogue import PROVIDERS
 
 Json = dict[str, Any]
 
@@ -75,7 +76,7 @@ def upstream(model: str, body: Json) -> UpstreamCall:
 
 
 def route(model: str) -> Route:
-    return Route(provider="x", model=model, max_output_tokens=4000)
+    return Route(provider=PROVIDERS["openai"], model=model, max_output_tokens=4000)
 
 
 def to_bedrock(body: Json) -> None:

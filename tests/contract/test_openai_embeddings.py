@@ -10,10 +10,10 @@ from losi.errors import InvalidRequestError, LosiError, UpstreamError, UpstreamU
 from losi.upstream.format import Json, UpstreamCall
 from losi.upstream.openai.embeddings import OpenAIEmbeddings
 from losi.upstream.registry import Settings
-from tests.catalogue import CATALOGUE
+from tests.catalogue import PROVIDERS
 from tests.fake_upstream import FakeUpstream, Reply
 
-ROUTE = Route(provider="openai", model="text-embedding-3-small")
+ROUTE = Route(provider=PROVIDERS["openai"], model="text-embedding-3-small")
 #: https://platform.openai.com/docs/api-reference/embeddings/create
 ANSWER: Json = {
     "object": "list",
@@ -32,7 +32,7 @@ async def upstream() -> AsyncIterator[FakeUpstream]:
 async def embed(upstream: FakeUpstream, reply: Reply, given: Any = "The food") -> Json:
     upstream.replies = [reply]
     settings = Settings(base_url=f"{upstream.url}/v1", key="secret", region="")
-    embedder = OpenAIEmbeddings(CATALOGUE.providers["openai"], settings)
+    embedder = OpenAIEmbeddings(PROVIDERS["openai"], settings)
     return await embedder.embed(
         UpstreamCall({"model": ROUTE.model, "input": given, "dimensions": 2}, ROUTE, "req_1")
     )

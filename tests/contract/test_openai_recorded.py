@@ -13,7 +13,6 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from losi.catalogue.models import Route
-from losi.catalogue.providers import providers
 from losi.chat.chunks import ChunkStream, completion_usage, public_completion
 from losi.chat.request import parse_chat_request
 from losi.dialects.openai import envelope
@@ -22,6 +21,7 @@ from losi.upstream.format import Json, UpstreamCall
 from losi.upstream.openai.chat import OpenAIChat
 from losi.upstream.openai.request import request_body
 from losi.upstream.registry import Settings
+from tests.catalogue import PROVIDERS
 from tests.contract.cassettes import Cassette, load
 from tests.fake_upstream import FakeUpstream, Reply
 
@@ -32,7 +32,7 @@ ANSWERS = load("openai", "json-*") + [
 REQUESTS = [c for c in load("openai", "*") if c.request and "error" not in c.name]
 CALL = UpstreamCall(
     {"model": "m", "messages": [{"role": "user", "content": "Hi"}]},
-    Route(provider="openai", model="m"),
+    Route(provider=PROVIDERS["openai"], model="m"),
     "req_1",
 )
 
@@ -48,7 +48,7 @@ async def upstream() -> AsyncIterator[FakeUpstream]:
 
 
 def provider(upstream: FakeUpstream, provider: str = "openai") -> OpenAIChat:
-    return OpenAIChat(providers()[provider], Settings(upstream.url + "/v1", "sk-upstream"))
+    return OpenAIChat(PROVIDERS[provider], Settings(upstream.url + "/v1", "sk-upstream"))
 
 
 def relay() -> ChunkStream:
@@ -269,7 +269,7 @@ async def test_half_an_answer_is_the_upstreams_fault(reply: Reply, upstream: Fak
 
 
 async def test_a_provider_that_is_not_there_is_unavailable() -> None:
-    nowhere = OpenAIChat(providers()["openai"], Settings("http://127.0.0.1:1/v1", "k"))
+    nowhere = OpenAIChat(PROVIDERS["openai"], Settings("http://127.0.0.1:1/v1", "k"))
 
     with pytest.raises(UpstreamError) as caught:
         await nowhere.prepare(CALL).complete()
@@ -346,33 +346,31 @@ async def test_nothing_grows_from_request_to_request(upstream: FakeUpstream) -> 
 def test_each_provider_gets_the_output_limit_under_the_name_it_knows() -> None:
     body = {"messages": [], "max_tokens": 5, "max_completion_tokens": 7}
 
-    assert request_body(providers()["openai"], body)["max_completion_tokens"] == 7
-    assert request_body(providers()["mistral"], body) == {"messages": [], "max_tokens": 7}
+    assert request_body(PROVIDERS["openai"], body)["max_completion_tokens"] == 7
+    assert request_body(PROVIDERS["mistral"], body) == {"messages": [], "max_tokens": 7}
 
 
 def test_providers_that_know_no_developer_get_a_system_message() -> None:
     body = {"messages": [{"role": "developer", "content": "x"}]}
 
-    assert request_body(providers()["mistral"], body)["messages"][0]["role"] == "system"
-    assert request_body(providers()["openai"], body)["messages"][0]["role"] == "developer"
+    assert request_body(PROVIDERS["mistral"], body)["messages"][0]["role"] == "system"
+    assert request_body(PROVIDERS["openai"], body)["messages"][0]["role"] == "developer"
 
 
 def test_what_another_provider_answered_and_this_one_refuses_is_not_sent_back_to_it() -> None:
     answered = {"role": "assistant", "content": "Hi", "reasoning_content": "hm", "refusal": None}
     body = {"messages": [answered]}
 
-    assert request_body(providers()["openai"], body)["messages"] == [
+    assert request_body(PROVIDERS["openai"], body)["messages"] == [
         {"role": "assistant", "content": "Hi", "refusal": None}
     ]
-    assert request_body(providers()["vllm"], body)["messages"] == [answered]
+    assert request_body(PROVIDERS["vllm"], body)["messages"] == [answered]
 
 
 def test_names_of_participants_are_not_sent_to_groq_which_refuses_them() -> None:
     body = {"messages": [{"role": "user", "content": "Hi", "name": "ann"}]}
 
-    assert request_body(providers()["groq"], body)["messages"] == [
-        {"role": "user", "content": "Hi"}
-    ]
+    assert request_body(PROVIDERS["groq"], body)["messages"] == [{"role": "user", "content": "Hi"}]
 
 
 async def test_azure_gets_its_key_in_its_own_header(upstream: FakeUpstream) -> None:

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.models import Model, Prices, Route
 from losi.catalogue.plans import Plan
-from losi.catalogue.providers import EMBEDDING_FORMATS, Provider
-from losi.catalogue.row import Row
+from losi.catalogue.providers import EMBEDDING_FORMATS, SANDBOX, Provider
+from losi.catalogue.row import Row, instead
 
 SHIPPED = Path(__file__).parent
 #: The operator's: in a checkout a link to the folder config/ at its top, in the layer a copy.
@@ -61,19 +61,21 @@ def load(*folders: Path) -> Catalogue:
         raise CatalogueError(mistakes)
     plans = _checked(Plan, "name", plan_rows, mistakes)
     providers = _checked(Provider, "id", provider_rows, mistakes)
-    models = _checked(Model, "id", model_rows, mistakes)
+    # a wrong provider is a mistake of its own, not also one of every route to it
+    wrong = {id: Provider.model_construct(id=id, format="openai") for id in provider_rows}
+    known = {**wrong, **providers, SANDBOX.id: SANDBOX}
+    models = _checked(Model, "id", model_rows, mistakes, known)
     for provider in providers.values():
         entry = provider_rows[provider.id]
         mistakes += [entry.mistake(*said) for said in _unreachable(provider)]
     for model in models.values():
         entry = model_rows[model.id]
         mistakes += [entry.mistake(*said) for said in _lacks(model)]
-        mistakes += [entry.mistake(*said) for said in _unknown_names(model, plan_rows)]
-        mistakes += [entry.mistake(*said) for said in _bad_routes(model, provider_rows, providers)]
+        mistakes += [entry.mistake(*said) for said in _unknown_plans(model, plan_rows)]
     mistakes += _shared_codes(models.values(), model_rows)
     if mistakes:
         raise CatalogueError(mistakes)
-    return Catalogue(plans, providers, models)
+    return Catalogue(plans, {SANDBOX.id: SANDBOX, **providers}, models)
 
 
 def _entries(
@@ -143,15 +145,19 @@ def _tables(
 
 
 def _checked(
-    row_type: type[R], id_field: str, entries: Mapping[str, _Entry], mistakes: list[str]
+    row_type: type[R],
+    id_field: str,
+    entries: Mapping[str, _Entry],
+    mistakes: list[str],
+    context: Mapping[str, Provider] | None = None,
 ) -> dict[str, R]:
-    """The rows that are right by themselves."""
+    """The rows that are right by themselves; `context` are the providers that routes may name."""
     rows = {}
     for id, entry in entries.items():
         if entry.kind != "model" and id_field in entry.fields:
             mistakes.append(entry.mistake(id_field, "is the table's name. Remove the field."))
         try:
-            rows[id] = row_type.model_validate({**entry.fields, id_field: id})
+            rows[id] = row_type.model_validate({**entry.fields, id_field: id}, context=context)
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 mistakes.append(entry.mistake(*_explained(row_type, detail)))
@@ -166,9 +172,11 @@ def _explained(row_type: type[Row], detail: Any) -> tuple[str, str]:
         if isinstance(part, int):
             continue
         if (field := row_type.model_fields.get(part)) is None:
-            return path, f"is not a known field. {_instead(part, row_type.model_fields)}"
+            return path, f"is not a known field. {instead(part, row_type.model_fields)}"
         expected = field.description or _in_union(field.annotation)
         row_type = _NESTED.get(part, row_type)
+    if detail["type"] == "value_error":
+        return path, str(detail["ctx"]["error"])
     if detail["type"] == "missing":
         return path, f"is missing. Add it: it must be {expected}."
     # a secret may have been put where its name belongs
@@ -191,15 +199,6 @@ def _shown(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def _instead(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    known = list(known)
-    if close := get_close_matches(name, known, 1):
-        return f"Did you mean '{close[0]}'?"
-    return f"Known are: {', '.join(known)}."
-
-
 def _unreachable(provider: Provider) -> Iterator[tuple[str, str]]:
     """What each format needs, to reach its upstream at all."""
     if provider.format in ("openai", "anthropic"):
@@ -209,12 +208,13 @@ def _unreachable(provider: Provider) -> Iterator[tuple[str, str]]:
             yield "key_variable", "is missing. Add it, or key_optional = true."
     if provider.format == "bedrock" and not provider.region_variable:
         yield "region_variable", "is missing. Add the name of the variable with its AWS region."
-    if provider.id == "sandbox" and provider.format != "sandbox":
-        yield "format", "must be 'sandbox': this provider answers test keys."
+    if provider.id == SANDBOX.id:
+        yield "name", "is that of the built-in sandbox. Give yours another one."
 
 
 def _lacks(model: Model) -> Iterator[tuple[str, str]]:
     if model.kind == "embedding":
+        yield from _without_embeddings(model)
         return
     if not model.max_output_tokens:
         yield "max_output_tokens", "is missing. Add it: chat models have a whole number above 0."
@@ -222,24 +222,19 @@ def _lacks(model: Model) -> Iterator[tuple[str, str]]:
         yield "prices.output", "is missing. Add it: US dollars per million tokens."
 
 
-def _unknown_names(model: Model, plans: Mapping[str, _Entry]) -> Iterator[tuple[str, str]]:
+def _unknown_plans(model: Model, plans: Mapping[str, _Entry]) -> Iterator[tuple[str, str]]:
     for name in sorted(model.plans - plans.keys()):
-        yield "plans", f"names the unknown plan '{name}'. {_instead(name, plans)}"
+        yield "plans", f"names the unknown plan '{name}'. {instead(name, plans)}"
 
 
-def _bad_routes(
-    model: Model, known: Mapping[str, _Entry], providers: Mapping[str, Provider]
-) -> Iterator[tuple[str, str]]:
+def _without_embeddings(model: Model) -> Iterator[tuple[str, str]]:
     for number, route in enumerate(model.routes):
-        field = f"routes.{number}.provider"
-        if route.provider not in known:
-            instead = _instead(route.provider, known)
-            yield field, f"names the unknown provider '{route.provider}'. {instead}"
-        elif model.kind == "embedding" and route.provider in providers:
-            format = providers[route.provider].format
-            if format not in EMBEDDING_FORMATS:
-                instead = f"Use a provider with {' or '.join(EMBEDDING_FORMATS)}."
-                yield field, f"has the format '{format}', which has no embeddings. {instead}"
+        if route.provider.format not in EMBEDDING_FORMATS:
+            yield (
+                f"routes.{number}.provider",
+                f"has the format '{route.provider.format}', which has no embeddings. "
+                f"Use a provider with {' or '.join(EMBEDDING_FORMATS)}.",
+            )
 
 
 def _shared_codes(models: Iterable[Model], entries: Mapping[str, _Entry]) -> Iterator[str]:

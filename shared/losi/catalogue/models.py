@@ -1,21 +1,23 @@
 """Models and their routes to upstream models: tables of models.toml."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, ValidationInfo
 
+from losi.catalogue.providers import Provider
 from losi.catalogue.row import (
     Count,
     Dollars,
     Efforts,
     Features,
-    Name,
     Names,
     Parameters,
     Row,
     Seconds,
     Text,
+    instead,
 )
 
 Kind = Literal["chat", "embedding"]
@@ -30,10 +32,22 @@ class Prices(Row):
     cache_write: Dollars | None = None  # None: as `input`
 
 
-class Route(Row):
-    """One way to answer a model: a provider (providers.toml) and its name for the model."""
+def _provider(value: object, info: ValidationInfo) -> Provider:
+    """The provider itself for its name in the file; `context` has them by name."""
+    known: Mapping[str, Provider] = info.context or {}
+    if isinstance(value, Provider):
+        return value
+    if isinstance(value, str) and value in known:
+        return known[value]
+    raise ValueError(f"names the unknown provider {value!r}. {instead(str(value), known)}")
 
-    provider: Name
+
+class Route(Row):
+    """One way to answer a model: a provider and its name for the model."""
+
+    provider: Annotated[
+        Provider, BeforeValidator(_provider), Field(description="the name of a provider")
+    ]
     model: Text
     #: What this upstream can do; a request that needs more takes another route. None: all.
     features: Features | None = None

@@ -1,10 +1,7 @@
 """Providers: tables of providers.toml, which explains the fields."""
 
-import tomllib
 from collections.abc import Collection
-from functools import cache
-from importlib.resources import files
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -59,12 +56,5 @@ class Provider(Row):
         return self.key_variable or "the function's IAM role"
 
 
-def parse_providers(text: str) -> dict[str, Provider]:
-    rows: dict[str, dict[str, Any]] = tomllib.loads(text)
-    return {name: Provider.model_validate({"id": name, **row}) for name, row in rows.items()}
-
-
-@cache
-def providers() -> dict[str, Provider]:
-    """All providers by the name that routes in models.toml use."""
-    return parse_providers(files("losi.catalogue").joinpath("providers.toml").read_text("utf-8"))
+#: Answers test keys, and what `make run` has no credentials for (docs/sandbox.md).
+SANDBOX = Provider(id="sandbox", name="Losi sandbox", format="sandbox")

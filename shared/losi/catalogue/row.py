@@ -3,7 +3,7 @@
 A field's description completes the sentence "it must be ..." in the refusal of a wrong value.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -68,3 +68,13 @@ Features = Annotated[
     frozenset[Feature],
     Field(description='a list of "vision", "tools", "structured_output" and "reasoning"'),
 ]
+
+
+def instead(name: str, known: Iterable[str]) -> str:
+    """What an unknown name may have meant, or all that are known."""
+    from difflib import get_close_matches
+
+    known = list(known)
+    if close := get_close_matches(name, known, 1):
+        return f"Did you mean '{close[0]}'?"
+    return f"Known are: {', '.join(known)}."

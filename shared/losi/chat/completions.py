@@ -237,7 +237,7 @@ class ChatCompletions:
             request_id,
             admitted.account_id,
             admitted.work.model.id,
-            answered.route.provider,
+            answered.route.provider.id,
             answered.route.model,
             answered.attempts,
             usage,

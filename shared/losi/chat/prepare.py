@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from typing import Any, get_args
 
 from losi.catalogue.models import Model, Route
-from losi.catalogue.providers import providers
 from losi.catalogue.row import Effort
 from losi.chat.request import ChatRequest
 from losi.errors import InvalidRequestError
@@ -21,7 +20,7 @@ _TRANSPORT = ("stream", "stream_options")
 
 def prepare(request: ChatRequest, model: Model, route: Route) -> Prepared:
     """Apply the catalogue: name, defaults, system prompt, parameters the upstream refuses."""
-    provider = providers()[route.provider]
+    provider = route.provider
     sent = _said(request.body)
     defaults = {**model.default_parameters, **route.default_parameters}
     unsupported = route.unsupported_parameters | provider.refuses({*defaults, *sent})

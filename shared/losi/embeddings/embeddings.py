@@ -7,7 +7,6 @@ from typing import Any
 
 from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.models import Model, Route
-from losi.catalogue.providers import providers
 from losi.embeddings.request import EmbeddingInput
 from losi.errors import LosiError
 from losi.identity.principal import Principal
@@ -84,7 +83,7 @@ class Embeddings:
 
 
 def _prepare(request: EmbeddingInput, route: Route) -> Prepared:
-    refused = route.unsupported_parameters | providers()[route.provider].unsupported_parameters
+    refused = route.unsupported_parameters | route.provider.unsupported_parameters
     sent = {name: value for name, value in request.body.items() if value is not None}
     body = {name: value for name, value in sent.items() if name not in refused}
     return Prepared({**body, "model": route.model}, tuple(sorted(refused & sent.keys())))

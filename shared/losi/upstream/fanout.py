@@ -6,7 +6,6 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from losi.catalogue.providers import providers
 from losi.metering.usage import Usage, from_openai
 from losi.upstream.format import Exchange, Format, UpstreamCall
 
@@ -15,7 +14,7 @@ Json = dict[str, Any]
 
 def prepare(upstream: Format, call: UpstreamCall) -> Exchange:
     """The exchange for a call; n side by side where the provider does not take `n` itself."""
-    if providers()[call.route.provider].native_n:
+    if call.route.provider.native_n:
         return upstream.prepare(call)
     body = dict(call.body)
     n = body.pop("n", None) or 1

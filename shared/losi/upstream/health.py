@@ -48,4 +48,4 @@ class RouteHealth:
 
 
 def _name(route: Route) -> tuple[str, str]:
-    return route.provider, route.model
+    return route.provider.id, route.model

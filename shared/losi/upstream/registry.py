@@ -6,13 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from losi.catalogue.providers import Provider, providers
+from losi.catalogue.providers import Provider
 from losi.errors import Remedy, UpstreamUnavailableError
 from losi.upstream.credentials import credential
 
 logger = logging.getLogger("losi.providers")
-
-SANDBOX = "sandbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +34,12 @@ class Registry(Generic[P]):
         self._formats = formats
         self._made: dict[str, tuple[Settings, P]] = {}
 
-    def upstream(self, name: str, *, refresh: bool = False) -> P:
+    def upstream(self, provider: Provider, *, refresh: bool = False) -> P:
         """Blocks when it fetches credentials: call it in a worker thread.
 
         Raises UpstreamUnavailableError (503, `upstream_not_configured`) when a setting is missing:
         the log names its variable, the caller learns nothing secret.
         """
-        provider = providers()[name]
         found = settings(provider, refresh=refresh)
         if variable := _missing(provider, found):
             logger.error("%s cannot be called: set %s", provider.name, variable)
@@ -51,16 +48,15 @@ class Registry(Generic[P]):
                 code="upstream_not_configured",
                 remedy=Remedy.NEXT_ROUTE,
             )
-        known = self._made.get(name)
+        known = self._made.get(provider.id)
         if known is None or known[0] != found:
             made = self._formats[provider.format](provider, found)
-            known = self._made[name] = (found, made)
+            known = self._made[provider.id] = (found, made)
         return known[1]
 
 
-def configured(name: str) -> bool:
+def configured(provider: Provider) -> bool:
     """Whether the provider can be called at all: `make run` answers from the sandbox if not."""
-    provider = providers()[name]
     return _missing(provider, settings(provider)) is None
 
 

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 import anyio.to_thread
 
 from losi.catalogue.models import Model, Route
-from losi.catalogue.providers import providers
+from losi.catalogue.providers import SANDBOX
 from losi.errors import (
     InvalidRequestError,
     LosiError,
@@ -26,7 +26,7 @@ from losi.errors import (
 )
 from losi.upstream.format import Format, Json, UpstreamCall, incomplete
 from losi.upstream.health import RouteHealth
-from losi.upstream.registry import SANDBOX, Registry, configured, sandbox_answers_for_all
+from losi.upstream.registry import Registry, configured, sandbox_answers_for_all
 from losi.upstream.stops import prepare
 
 logger = logging.getLogger("losi.routes")
@@ -174,14 +174,15 @@ class Router(Generic[P]):
             "%s attempt %d on %s/%s failed: %s",
             request_id,
             attempts,
-            route.provider,
+            route.provider.id,
             route.model,
             error.code,
         )
         if error.remedy is Remedy.FRESH_CREDENTIALS:
-            provider = providers()[route.provider]
             logger.error(
-                "%s refuses our credentials: check %s", provider.name, provider.credentials
+                "%s refuses our credentials: check %s",
+                route.provider.name,
+                route.provider.credentials,
             )
         if error.remedy is not Remedy.NOTHING:
             self._health.failed(route)
@@ -224,7 +225,7 @@ class ChatRouter(Router[Format]):
 
 def prompts(route: Route, n: int) -> int:
     """How often the prompt of a request for `n` choices is sent on this route, and so paid."""
-    return 1 if providers()[route.provider].native_n else n
+    return 1 if route.provider.native_n else n
 
 
 def candidates(
@@ -265,7 +266,7 @@ async def _timed(first: Json, chunks: AsyncGenerator[Json], wait: Wait) -> Async
 
 
 def _provider_name(route: Route) -> str:
-    return providers()[route.provider].name
+    return route.provider.name
 
 
 def _no_route(model_id: str) -> LosiError:
@@ -275,7 +276,7 @@ def _no_route(model_id: str) -> LosiError:
 def answered_headers(answered: Answered) -> dict[str, Any]:
     """`x-losi-*`: what answered, after how many attempts, and what of the request it ignored."""
     headers = {
-        "x-losi-provider": answered.route.provider,
+        "x-losi-provider": answered.route.provider.id,
         "x-losi-model": answered.route.model,
         "x-losi-attempts": str(answered.attempts),
     }

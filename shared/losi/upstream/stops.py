@@ -11,7 +11,6 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from losi.catalogue.providers import providers
 from losi.upstream.fanout import prepare as prepare_all
 from losi.upstream.format import Exchange, Format, Json, UpstreamCall
 
@@ -31,7 +30,7 @@ def prepare(upstream: Format, call: UpstreamCall) -> Exchange:
 
 
 def _takes(call: UpstreamCall, sequence: str) -> bool:
-    provider = providers()[call.route.provider]
+    provider = call.route.provider
     refused = call.route.unsupported_parameters | provider.refuses(["stop"])
     return "stop" not in refused and (provider.blank_stops or bool(sequence.strip()))
 

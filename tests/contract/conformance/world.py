@@ -13,20 +13,25 @@ from losi.upstream.routing import ChatRouter, Job
 from tests.strict_upstream import StrictUpstream
 from tests.strict_upstream.rules import Json
 
+_SHIPPED = load(SHIPPED)
 #: Providers that no shipped model uses: an operator may name them in a route.
 OTHERS = (
-    Route(provider="groq", model="openai/gpt-oss-120b", efforts=("low", "medium", "high")),
-    Route(provider="mistral", model="mistral-medium-latest"),
-    Route(provider="gemini", model="gemini-3-pro"),
     Route(
-        provider="azure",
+        provider=_SHIPPED.providers["groq"],
+        model="openai/gpt-oss-120b",
+        efforts=("low", "medium", "high"),
+    ),
+    Route(provider=_SHIPPED.providers["mistral"], model="mistral-medium-latest"),
+    Route(provider=_SHIPPED.providers["gemini"], model="gemini-3-pro"),
+    Route(
+        provider=_SHIPPED.providers["azure"],
         model="gpt-4o",
         max_output_tokens=16_384,
         unsupported_parameters=frozenset({"reasoning_effort"}),
     ),
-    Route(provider="together", model="llama-4"),
-    Route(provider="vllm", model="qwen3"),
-    Route(provider="ollama", model="llama4"),
+    Route(provider=_SHIPPED.providers["together"], model="llama-4"),
+    Route(provider=_SHIPPED.providers["vllm"], model="qwen3"),
+    Route(provider=_SHIPPED.providers["ollama"], model="llama4"),
 )
 
 
@@ -38,18 +43,18 @@ class Alone:
     route: Route
 
     def __str__(self) -> str:
-        return f"{self.route.provider}/{self.route.model} for {self.model.id}"
+        return f"{self.route.provider.id}/{self.route.model} for {self.model.id}"
 
 
 def alone() -> Iterator[Alone]:
     """Every route of the catalogue that differs, and one of each other provider."""
     seen = set[tuple[str, str]]()
-    models = load(SHIPPED).models
+    models = _SHIPPED.models
     for model in (model for model in models.values() if model.kind == "chat"):
         for route in model.routes:
-            if (route.provider, route.model) not in seen or model.id == "losi-omega":
+            if (route.provider.id, route.model) not in seen or model.id == "losi-omega":
                 yield Alone(model, route)
-            seen.add((route.provider, route.model))
+            seen.add((route.provider.id, route.model))
     for route in OTHERS:
         yield Alone(models["gpt-4o"], route)
 
@@ -67,9 +72,9 @@ def environment(upstream: StrictUpstream) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "k",
     }
     for route in OTHERS:
-        name = f"LOSI_{route.provider.upper()}"
+        name = f"LOSI_{route.provider.id.upper()}"
         variables[f"{name}_API_KEY"] = "k"
-        variables[f"{name}_BASE_URL"] = f"{upstream.url}/{route.provider}/v1"
+        variables[f"{name}_BASE_URL"] = f"{upstream.url}/{route.provider.id}/v1"
     return variables
 
 

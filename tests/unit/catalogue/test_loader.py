@@ -143,7 +143,7 @@ class TestLayers:
             "routes.0.provider",
             "names the unknown provider 'opanai'. Did you mean 'openai'?",
         ),
-        ('"sandbox"', "1", "routes.0.provider", "must be at most 32 small letters"),
+        ('"sandbox"', "1", "routes.0.provider", "names the unknown provider 1. Known are: "),
         ('"losi-sandbox"', '""', "routes.0.model", "must be a text in quotes"),
         (' model = "losi-sandbox"', ' model = "m", n = 2', "routes.0.n", "is not a known field."),
         ('[{ provider = "sandbox", model = "losi-sandbox" }]', "[]", "routes", "must be a list"),
@@ -230,7 +230,10 @@ def test_a_mistake_in_a_provider_is_refused(
             {"plans": PLAN.replace("[mine]", "[[mine]]")},
             "config/plans.toml: 'mine' must be a table",
         ),
-        ({"providers": PROVIDER.replace("[mine]", "[sandbox]")}, "format must be 'sandbox'"),
+        (
+            {"providers": PROVIDER.replace("[mine]", "[sandbox]")},
+            "name is that of the built-in sandbox",
+        ),
         (
             {"models": EMBEDDING.replace('"sandbox"', '"anthropic"')},
             "routes.0.provider has the format 'anthropic', which has no embeddings.",

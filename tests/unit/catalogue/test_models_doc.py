@@ -57,7 +57,7 @@ async def test_the_models_example_answers(
     prepared = prepare(request, model, model.routes[0])
     answer = (
         await Registry(FORMATS)
-        .upstream("groq")
+        .upstream(model.routes[0].provider)
         .prepare(UpstreamCall(prepared.body, model.routes[0], "req_1"))
         .complete()
     )

@@ -12,6 +12,7 @@ import pytest
 
 from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.models import Model
+from losi.catalogue.providers import Provider
 from losi.chat import completions
 from losi.chat.completions import Call, ChatCompletions, End
 from losi.chat.request import parse_chat_request
@@ -72,7 +73,7 @@ class OneProvider(Registry[Format]):
     def __init__(self, provider: Format) -> None:
         self.one = provider
 
-    def upstream(self, name: str, *, refresh: bool = False) -> Format:
+    def upstream(self, provider: Provider, *, refresh: bool = False) -> Format:
         return self.one
 
 

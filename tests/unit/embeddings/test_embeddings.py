@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from losi.catalogue.providers import Provider
 from losi.embeddings.embeddings import PERMISSION, Embeddings
 from losi.embeddings.request import parse_embedding_request
 from losi.errors import ModelNotFoundError, PermissionDeniedError, UpstreamError
@@ -48,7 +49,7 @@ class OneEmbedder(Registry[Embedder]):
     def __init__(self, embedder: Embedder) -> None:
         self.one = embedder
 
-    def upstream(self, name: str, *, refresh: bool = False) -> Embedder:
+    def upstream(self, provider: Provider, *, refresh: bool = False) -> Embedder:
         return self.one
 
 
@@ -179,4 +180,4 @@ async def test_a_test_key_reaches_only_the_sandbox(
 
     await here.create()
 
-    assert here.upstream.calls[0].route.provider == "sandbox"
+    assert here.upstream.calls[0].route.provider.id == "sandbox"

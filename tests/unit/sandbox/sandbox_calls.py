@@ -10,6 +10,7 @@ from openai.types.chat import ChatCompletionChunk
 from losi.catalogue.models import Route
 from losi.sandbox.format import Sandbox
 from losi.upstream.format import Format, Json, UpstreamCall
+from tests.catalogue import PROVIDERS
 
 _DATA = Path(__file__).parents[3] / "tests" / "data"
 SCHEMAS = json.loads((_DATA / "openai-schemas.json").read_text("utf-8"))
@@ -20,7 +21,7 @@ async def instantly(_: float) -> None:
 
 
 def call(body: Json) -> UpstreamCall:
-    return UpstreamCall(body, Route(provider="sandbox", model="sandbox-1"), "req_1")
+    return UpstreamCall(body, Route(provider=PROVIDERS["sandbox"], model="sandbox-1"), "req_1")
 
 
 def request(content: Any = "Hello, world!", **parameters: Any) -> Json:

@@ -11,8 +11,9 @@ from losi.catalogue.models import Route
 from losi.errors import InvalidRequestError
 from losi.sandbox.embeddings import DIMENSIONS, MAX_TOKENS, SandboxEmbeddings, unit_vector
 from losi.upstream.format import UpstreamCall
+from tests.catalogue import PROVIDERS
 
-ROUTE = Route(provider="sandbox", model="losi-sandbox")
+ROUTE = Route(provider=PROVIDERS["sandbox"], model="losi-sandbox")
 
 
 async def embed(given: Any, **more: Any) -> Any:

@@ -9,6 +9,7 @@ from losi.upstream.anthropic.request import translate
 from losi.upstream.bedrock.request import converse_request
 from losi.upstream.claude import Thinks, takes_budget, thinks
 from losi.upstream.format import Json, UpstreamCall
+from tests.catalogue import PROVIDERS
 
 #: Anthropic's id, Bedrock's, and how the model thinks.
 #: https://platform.claude.com/docs/en/about-claude/models/overview
@@ -38,12 +39,14 @@ def body(model: str, **parameters: Any) -> Json:
 
 
 def at_anthropic(model: str, **parameters: Any) -> Json:
-    route = Route(provider="anthropic", model=model)
+    route = Route(provider=PROVIDERS["anthropic"], model=model)
     return translate(body(model, **parameters), route).body
 
 
 def on_bedrock(model: str, **parameters: Any) -> Json:
-    call = UpstreamCall(body(model, **parameters), Route(provider="bedrock", model=model), "r1")
+    call = UpstreamCall(
+        body(model, **parameters), Route(provider=PROVIDERS["bedrock"], model=model), "r1"
+    )
     return converse_request(call)
 
 

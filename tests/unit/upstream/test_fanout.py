@@ -12,6 +12,7 @@ from losi.errors import UpstreamError
 from losi.metering.usage import Usage
 from losi.upstream.fanout import prepare
 from losi.upstream.format import Json, UpstreamCall
+from tests.catalogue import PROVIDERS
 from tests.fake_format import FakeExchange
 
 USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
@@ -59,7 +60,9 @@ class OneAtATime:
 
 
 def call(n: int = 3) -> UpstreamCall:
-    return UpstreamCall({"messages": [], "n": n}, Route(provider="anthropic", model="m"), "req_1")
+    return UpstreamCall(
+        {"messages": [], "n": n}, Route(provider=PROVIDERS["anthropic"], model="m"), "req_1"
+    )
 
 
 async def test_plain_answers_are_merged() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from losi.catalogue.models import Model, Prices, Route
+from losi.catalogue.providers import Provider
 from losi.errors import (
     InvalidRequestError,
     LosiError,
@@ -19,6 +20,7 @@ from losi.upstream.format import Format, Json, UpstreamCall, upstream_error
 from losi.upstream.health import FAILURES, SKIP_SECONDS, RouteHealth
 from losi.upstream.registry import Registry
 from losi.upstream.routing import ATTEMPTS_PER_ROUTE, ChatRouter, Job, Prepared, candidates
+from tests.catalogue import PROVIDERS
 from tests.fake_format import FakeExchange
 
 Step = LosiError | list[Json]
@@ -70,10 +72,10 @@ class FakeRegistry(Registry[Format]):
         self.providers = providers
         self.refreshed: list[str] = []
 
-    def upstream(self, name: str, *, refresh: bool = False) -> Format:
+    def upstream(self, provider: Provider, *, refresh: bool = False) -> Format:
         if refresh:
-            self.refreshed.append(name)
-        return self.providers[name]
+            self.refreshed.append(provider.id)
+        return self.providers[provider.id]
 
 
 class Naps:
@@ -85,7 +87,7 @@ class Naps:
 
 
 def route(provider: str, **fields: Any) -> Route:
-    return Route(provider=provider, model=f"{provider}-model", **fields)
+    return Route(provider=PROVIDERS[provider], model=f"{provider}-model", **fields)
 
 
 def a_model(*routes: Route) -> Model:
@@ -125,7 +127,7 @@ async def test_the_first_route_answers() -> None:
     chunks, answered = await router.stream(job(route("openai"), route("anthropic")))
 
     assert await read(chunks) == ANSWER
-    assert (answered.route.provider, answered.attempts) == ("openai", 1)
+    assert (answered.route.provider.id, answered.attempts) == ("openai", 1)
     assert not anthropic.calls
 
 
@@ -170,7 +172,7 @@ async def test_a_provider_that_asks_for_a_long_pause_is_left_for_the_next_route(
         job(route("openai"), route("anthropic"))
     )
 
-    assert answered.route.provider == "anthropic"
+    assert answered.route.provider.id == "anthropic"
     assert naps.taken == [] and len(openai.calls) == 1
 
 
@@ -182,7 +184,7 @@ async def test_a_route_that_stays_down_falls_over_to_the_next_also_when_not_stre
         job(route("openai"), route("anthropic"))
     )
 
-    assert (answered.route.provider, answered.attempts) == ("anthropic", ATTEMPTS_PER_ROUTE + 1)
+    assert (answered.route.provider.id, answered.attempts) == ("anthropic", ATTEMPTS_PER_ROUTE + 1)
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
@@ -210,7 +212,7 @@ async def test_a_provider_without_credentials_is_left_at_once_and_no_secret_read
 
     _, answered = await ChatRouter(registry).stream(job(route("openai"), route("anthropic")))
 
-    assert (answered.route.provider, answered.attempts) == ("anthropic", 2)
+    assert (answered.route.provider.id, answered.attempts) == ("anthropic", 2)
     assert registry.refreshed == []
 
 
@@ -266,7 +268,7 @@ async def test_a_silent_provider_times_out_and_the_next_route_answers() -> None:
 
     _, answered = await ChatRouter(providers, sleep=Naps()).stream(job(slow, route("anthropic")))
 
-    assert answered.route.provider == "anthropic"
+    assert answered.route.provider.id == "anthropic"
 
 
 async def test_at_the_deadline_nothing_more_is_tried() -> None:
@@ -291,12 +293,12 @@ async def test_a_route_that_keeps_failing_is_skipped_for_a_while_and_then_tried_
         await ask()
     failed = len(openai.calls)
     _, answered = await ask()
-    assert (answered.route.provider, len(openai.calls)) == ("anthropic", failed)
+    assert (answered.route.provider.id, len(openai.calls)) == ("anthropic", failed)
 
     now[0] += SKIP_SECONDS
     openai.steps = [ANSWER]
     _, answered = await ask()
-    assert answered.route.provider == "openai"
+    assert answered.route.provider.id == "openai"
 
 
 async def test_when_all_routes_are_ill_they_are_tried_all_the_same() -> None:
@@ -336,4 +338,4 @@ def test_a_request_that_no_route_can_answer_is_refused_with_the_reason() -> None
 def test_a_test_key_reaches_only_the_sandbox() -> None:
     routes = candidates(a_model(route("openai")), NEEDS_VISION, 10, test_key=True)
 
-    assert [route.provider for route in routes] == ["sandbox"]
+    assert [route.provider.id for route in routes] == ["sandbox"]

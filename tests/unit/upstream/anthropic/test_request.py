@@ -8,9 +8,10 @@ from losi.catalogue.models import Route
 from losi.errors import InvalidRequestError
 from losi.upstream.anthropic.request import AnthropicRequest, translate
 from losi.upstream.format import Json
+from tests.catalogue import PROVIDERS
 from tests.contract.anthropic_types import check_request
 
-ROUTE = Route(provider="anthropic", model="claude-sonnet-5", max_output_tokens=8_000)
+ROUTE = Route(provider=PROVIDERS["anthropic"], model="claude-sonnet-5", max_output_tokens=8_000)
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 FORCED = {"type": "function", "function": {"name": "f"}}
 

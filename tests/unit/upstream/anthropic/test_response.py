@@ -12,8 +12,9 @@ from losi.upstream.anthropic.request import translate
 from losi.upstream.anthropic.response import completion, error, usage
 from losi.upstream.anthropic.stream import StreamState
 from losi.upstream.format import Json
+from tests.catalogue import PROVIDERS
 
-ROUTE = Route(provider="anthropic", model="claude-sonnet-4-5")
+ROUTE = Route(provider=PROVIDERS["anthropic"], model="claude-sonnet-4-5")
 
 
 def message(*content: Json, stop_reason: str = "end_turn", **fields: Any) -> Json:

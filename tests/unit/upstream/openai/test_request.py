@@ -6,26 +6,26 @@ import pytest
 
 from losi.catalogue.loader import SHIPPED, load
 from losi.catalogue.models import Route
-from losi.catalogue.providers import providers
 from losi.chat.prepare import nearest_effort, prepare
 from losi.chat.request import parse_chat_request
 from losi.errors import InvalidRequestError
 from losi.upstream.conversation import Json
 from losi.upstream.openai.request import request_body
 
+CATALOGUE = load(SHIPPED)
 USER: Json = {"role": "user", "content": "Hi"}
 MARK = {"cache_control": {"type": "ephemeral"}}
 LONG = "functions.get_weather:0__thought__" + "A" * 60
 
 
 def prepared(provider: str, **body: Any) -> Any:
-    model = load(SHIPPED).models["gpt-4o"]
+    model = CATALOGUE.models["gpt-4o"]
     request = parse_chat_request({"model": "gpt-4o", "messages": [USER], **body})
-    return prepare(request, model, Route(provider=provider, model="m"))
+    return prepare(request, model, Route(provider=CATALOGUE.providers[provider], model="m"))
 
 
 def sent(provider: str, **body: Any) -> Json:
-    return request_body(providers()[provider], prepared(provider, **body).body)
+    return request_body(CATALOGUE.providers[provider], prepared(provider, **body).body)
 
 
 def calling(call_id: str, name: str = "f") -> list[Json]:
@@ -61,7 +61,7 @@ class TestStrictProviders:
         assert name in prepared(provider, **{name: {"a": 1}}).dropped
 
 
-@pytest.mark.parametrize("provider", sorted(set(providers()) - {"sandbox"}))
+@pytest.mark.parametrize("provider", sorted(CATALOGUE.providers.keys() - {"sandbox"}))
 @pytest.mark.parametrize("lists", [{"tools": []}, {"functions": []}, {"tools": None}, {}])
 def test_choices_among_no_tools_are_not_sent(provider: str, lists: Json) -> None:
     body = {**lists, "tool_choice": "auto", "parallel_tool_calls": True, "function_call": "auto"}
