@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from losi.catalogue.models import Route
 from losi.upstream.format import Json, UpstreamCall
 from losi.upstream.stops import CutShort, prepare
+from tests.catalogue import CATALOGUE
 
 
 class Said:
@@ -110,7 +111,9 @@ async def test_a_stream_is_read_no_further_once_all_choices_have_ended() -> None
 def test_what_a_provider_takes_is_left_to_it(
     provider: str, refused: list[str], stop: Any, sent: Any, cut: bool
 ) -> None:
-    route = Route(provider=provider, model="m", unsupported_parameters=frozenset(refused))
+    route = Route(
+        provider=CATALOGUE.providers[provider], model="m", unsupported_parameters=frozenset(refused)
+    )
     said = Said()
 
     exchange = prepare(said, UpstreamCall({"model": "m", "stop": stop}, route, "r"))
