@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from losi.catalogue.loader import SHIPPED, load
 from losi.catalogue.models import Route
 from losi.upstream.format import Json, UpstreamCall
 from losi.upstream.stops import CutShort, prepare
-from tests.catalogue import CATALOGUE
 
 
 class Said:
@@ -112,7 +112,9 @@ def test_what_a_provider_takes_is_left_to_it(
     provider: str, refused: list[str], stop: Any, sent: Any, cut: bool
 ) -> None:
     route = Route(
-        provider=CATALOGUE.providers[provider], model="m", unsupported_parameters=frozenset(refused)
+        provider=load(SHIPPED).providers[provider],
+        model="m",
+        unsupported_parameters=frozenset(refused),
     )
     said = Said()
 
