@@ -11,9 +11,9 @@ from losi.identity.principal import Principal
 from losi.identity.secret import Secret
 from losi.ids import random_id
 from losi.management.accounts import NewKey
-from losi.metering.ledger import Ledger
 from losi.metering.usage import Usage
 from losi.store.table import Table
+from tests.ledger_world import BlockingLedger
 from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def disabled(key: Key) -> Key:
 class Caller:
     """A warm process that has the key's authentication cached, and keeps calling."""
 
-    def __init__(self, authenticator: Authenticator, ledger: Ledger, secret: Secret) -> None:
+    def __init__(
+        self, authenticator: Authenticator, ledger: BlockingLedger, secret: Secret
+    ) -> None:
         self._ledger = ledger
         self.principal: Principal = authenticator.authenticate(secret)
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Collection, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from losi.catalogue.plans import Plan
 from losi.errors import LosiError
+from losi.identity.authenticator import Authenticator
 from losi.identity.principal import Principal
-from losi.metering.ledger import Admission, Ledger
+from losi.metering.books import Books
+from losi.metering.day_item import Hold
+from losi.metering.gate import Gate
+from losi.metering.ledger import AbandonedError, Admission, Closed, Ledger
+from losi.metering.settler import Settler
 from losi.metering.usage import Usage
+from losi.store.queue import FolderQueue, QueueUnavailableError
+from losi.store.writes import DynamoDBWrites
 from tests.dynamodb_local import connect
 
 if TYPE_CHECKING:
@@ -30,6 +39,8 @@ KEY = "Key00001"
 OTHER_KEY = "Key00002"
 MODEL = "4om"
 LIFETIME = 900.0
+#: Tests ask two hundred times at once, on machines that do other things too.
+PATIENCE = 120.0
 
 _request_numbers = itertools.count()
 
@@ -48,6 +59,57 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self.now += seconds
+
+
+class BlockingLedger(Books):
+    """The ledger and the books in one, for tests that are not asynchronous."""
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table: str,
+        clock: Callable[[], float] = time.time,
+        plans: Collection[Plan] = (),
+        *,
+        patience: float = PATIENCE,
+    ) -> None:
+        super().__init__(client, table, clock)
+        self._writes = (client, table)
+        self._patience = patience
+        self._plans = plans
+
+    @property
+    def ledger(self) -> Ledger:
+        writes = DynamoDBWrites(*self._writes)  # its threads belong to one loop
+        return Ledger(writes, writes, self._clock, self._plans, patience=self._patience)
+
+    def admit(self, *args: Any) -> Admission:
+        try:
+            return asyncio.run(self.ledger.admit(*args))
+        except AbandonedError as error:
+            asyncio.run(self.ledger.close(error.hold, None))
+            raise error.reason from error
+
+    def settle(self, hold: Hold, usage: Usage) -> bool:
+        """Whether it counts by this call."""
+        return asyncio.run(self.ledger.close(hold, usage)) is not Closed.BEFORE
+
+    def release(self, hold: Hold) -> bool:
+        return asyncio.run(self.ledger.close(hold, None)) is not Closed.BEFORE
+
+
+class NoQueue(FolderQueue):
+    """For tests whose store never fails."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("no-such-folder"))
+
+    async def put(self, text: str) -> None:
+        raise QueueUnavailableError
+
+
+def make_gate(authenticator: Authenticator, ledger: BlockingLedger, clock: Clock) -> Gate:
+    return Gate(authenticator, ledger.ledger, Settler(ledger.ledger, NoQueue()), clock)
 
 
 def make_plan(**limits: Any) -> Plan:
@@ -79,7 +141,7 @@ def caller(
 
 
 def admit(
-    ledger: Ledger,
+    ledger: BlockingLedger,
     principal: Principal,
     clock: Clock,
     *,
@@ -99,7 +161,7 @@ def _process_client(endpoint: str) -> DynamoDBClient:
     return connect(endpoint)
 
 
-def refused(ledger: Ledger, clock: Clock, principal: Principal, **how: Any) -> LosiError:
+def refused(ledger: BlockingLedger, clock: Clock, principal: Principal, **how: Any) -> LosiError:
     """The refusal of a request like `admit`'s."""
     with pytest.raises(LosiError) as refusal:
         admit(ledger, principal, clock, **how)
@@ -108,39 +170,47 @@ def refused(ledger: Ledger, clock: Clock, principal: Principal, **how: Any) -> L
 
 def admit_all(endpoint: str, table: str, now: float, plan: Plan, ids: Sequence[str]) -> list[str]:
     """In a process of its own: admit these requests all at once; what became of each."""
-    ledger = Ledger(_process_client(endpoint), table, lambda: now)
+    ledger = BlockingLedger(_process_client(endpoint), table, lambda: now).ledger
 
-    def attempt(request_id: str) -> str:
+    async def attempt(request_id: str) -> str:
         try:
-            ledger.admit(caller(plan), MODEL, request_id, 100, 500, now + LIFETIME)
+            await ledger.admit(caller(plan), MODEL, request_id, 100, 500, now + LIFETIME)
         except LosiError as error:
             return error.code or ""
         return "admitted"
 
-    with ThreadPoolExecutor(len(ids)) as pool:
-        return list(pool.map(attempt, ids))
+    async def attempts() -> list[str]:
+        return await asyncio.gather(*map(attempt, ids))
+
+    return asyncio.run(attempts())
 
 
 def run_all(endpoint: str, table: str, now: float, plan: Plan, ids: Sequence[str]) -> int:
     """In a process of its own: admit, then settle twice or release; the tokens settled."""
-    ledger = Ledger(_process_client(endpoint), table, lambda: now)
+    ledger = BlockingLedger(_process_client(endpoint), table, lambda: now).ledger
 
-    def run(number: int, request_id: str) -> int:
-        key_id = f"Key{number % 3:05}"
-        hold = ledger.admit(caller(plan, key_id), MODEL, request_id, 100, 500, now + LIFETIME).hold
+    async def run(number: int, request_id: str) -> int:
+        principal = caller(plan, f"Key{number % 3:05}")
+        expires = now + LIFETIME
+        admission = await ledger.admit(principal, MODEL, request_id, 100, 500, expires)
+        hold = admission.hold
         if number % 5 == 0:
-            return 0 if ledger.release(hold) else -1
+            return 0 if await ledger.close(hold, None) is Closed.NOW else -1
         usage = Usage(90 + number, 200, cached_tokens=number)
-        settled = [ledger.settle(hold, usage), ledger.settle(hold, usage)]
-        return usage.total_tokens * sum(settled)
+        closed = [await ledger.close(hold, usage), await ledger.close(hold, usage)]
+        return usage.total_tokens * closed.count(Closed.NOW)
 
-    with ThreadPoolExecutor(8) as pool:
-        return sum(pool.map(run, range(len(ids)), ids))
+    async def runs() -> int:
+        return sum(await asyncio.gather(*map(run, range(len(ids)), ids)))
+
+    return asyncio.run(runs())
 
 
 def mark_changed(endpoint: str, table: str, now: float, what: str, version: int) -> None:
     """In a process of its own: what revoking a key or changing a plan does to the ledger."""
-    Ledger(_process_client(endpoint), table, lambda: now).mark_changed(ACCOUNT, what, version)
+    BlockingLedger(_process_client(endpoint), table, lambda: now).mark_changed(
+        ACCOUNT, what, version
+    )
 
 
 @dataclass
@@ -182,5 +252,7 @@ def _value_bytes(value: dict[str, Any]) -> int:
         return len(value["S"].encode())
     if "M" in value:
         return 3 + sum(1 + len(name) + _value_bytes(inner) for name, inner in value["M"].items())
+    if "L" in value:
+        return 3 + sum(1 + _value_bytes(inner) for inner in value["L"])
     digits = value["N"].lstrip("-").rstrip("0")
     return (len(digits) + 1) // 2 + 1 + int(value["N"].startswith("-"))

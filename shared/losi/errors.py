@@ -140,6 +140,10 @@ class StoreUnavailableError(ServerError):
         super().__init__(message, headers=retry_headers(1))
 
 
+class StoreUnansweredError(StoreUnavailableError):
+    """No answer came to a write: it may have been done, or may be done yet."""
+
+
 class Remedy(Enum):
     """What may help after an upstream failed. Each but the last includes the next route."""
 

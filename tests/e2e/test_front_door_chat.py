@@ -11,7 +11,7 @@ import pytest
 from openai.types.chat import ChatCompletionToolParam
 
 from losi.management.accounts import Accounts, NewKey
-from losi.metering.ledger import Ledger
+from losi.metering.books import Books
 from losi.metering.usage import Usage
 from losi.store.client import partition, primary_key
 from tests.catalogue import CATALOGUE
@@ -180,7 +180,7 @@ async def test_keys_models_and_usage_on_the_documented_urls(world: World) -> Non
 async def test_a_revoked_key_fails_on_its_next_completion_although_it_is_cached(
     world: World,
 ) -> None:
-    ledger = Ledger(world.client, world.table)
+    ledger = Books(world.client, world.table)
     accounts = Accounts(world.client, world.table, ledger, CATALOGUE.plans)
     key, secret = accounts.create_key(
         world.account_id, NewKey("doomed", frozenset({"chat.completions"}))
@@ -275,7 +275,7 @@ async def test_several_choices_of_a_provider_that_gives_one(world: World) -> Non
 
 
 async def test_a_test_key_reaches_only_the_sandbox_and_is_never_billed(world: World) -> None:
-    ledger = Ledger(world.client, world.table)
+    ledger = Books(world.client, world.table)
     accounts = Accounts(world.client, world.table, ledger, CATALOGUE.plans)
     new = NewKey("CI", frozenset({"chat.completions"}), test=True)
     _, secret = accounts.create_key(world.account_id, new)
@@ -293,7 +293,7 @@ async def test_a_test_key_reaches_only_the_sandbox_and_is_never_billed(world: Wo
 
 
 async def test_a_plans_limits_are_told_in_openais_words(world: World) -> None:
-    ledger = Ledger(world.client, world.table)
+    ledger = Books(world.client, world.table)
     Accounts(world.client, world.table, ledger, CATALOGUE.plans).set_plan(world.account_id, "free")
     message = {"role": "assistant", "content": "Hi"}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}

@@ -19,7 +19,7 @@ from local.docker import MACHINE
 from local.sam import function_environment, start_api
 from local.table import create_table
 from losi.management.accounts import Accounts
-from losi.metering.ledger import Ledger
+from losi.metering.books import Books
 from tests.catalogue import CATALOGUE
 from tests.deployment import Build
 from tests.dynamodb_local import free_port
@@ -48,7 +48,7 @@ def deployment(
 ) -> Iterator[Deployment]:
     built = sam_build(MACHINE) / "template.yaml"
     create_table(dynamodb, TABLE)
-    accounts = Accounts(dynamodb, TABLE, Ledger(dynamodb, TABLE), CATALOGUE.plans)
+    accounts = Accounts(dynamodb, TABLE, Books(dynamodb, TABLE), CATALOGUE.plans)
     key = ensure_demo_key(accounts, built.with_name("demo.env"))
     variables = function_environment(TABLE, dynamodb_endpoint) | {"LOSI_SANDBOX_FALLBACK": "1"}
     log = built.with_name("sam.log")

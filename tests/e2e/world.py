@@ -17,7 +17,8 @@ from openai.types.chat import ChatCompletionMessageParam
 
 from losi.identity.principal import PERMISSIONS
 from losi.management.accounts import Accounts, NewKey
-from losi.metering.ledger import DayUsage, Ledger
+from losi.metering.books import Books
+from losi.metering.day_item import DayUsage
 from losi.metering.usage import Usage
 from tests.catalogue import CATALOGUE
 from tests.dynamodb_local import dynamodb_environment
@@ -107,7 +108,7 @@ class World:
     async def days(self) -> list[DayUsage]:
         today = datetime.now(UTC).date()
         return await asyncio.to_thread(
-            Ledger(self.client, self.table).usage, self.account_id, today, today
+            Books(self.client, self.table).usage, self.account_id, today, today
         )
 
     async def settled(self) -> tuple[int, Usage]:
@@ -129,7 +130,7 @@ async def open_world(
     timeout_s: float = 60.0,
 ) -> AsyncIterator[World]:
     """An account whose key may do everything, at a front door of its own."""
-    accounts = Accounts(client, table, Ledger(client, table), CATALOGUE.plans)
+    accounts = Accounts(client, table, Books(client, table), CATALOGUE.plans)
     account = accounts.create_account("ultra", name="Ann")
     _, secret = accounts.create_key(account.id, NewKey("key", frozenset(PERMISSIONS)))
     async with FakeUpstream() as upstream:

@@ -26,7 +26,7 @@ from losi.identity.key import Key
 from losi.identity.principal import PERMISSIONS
 from losi.identity.secret import Secret
 from losi.management.accounts import Accounts, NewKey
-from losi.metering.ledger import Ledger
+from losi.metering.books import Books
 from losi.store import client as store
 from losi.store.table import Table
 from tests.catalogue import CATALOGUE
@@ -50,7 +50,7 @@ def losi_table(dynamodb: DynamoDBClient) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def accounts(dynamodb: DynamoDBClient, losi_table: str) -> Accounts:
-    return Accounts(dynamodb, losi_table, Ledger(dynamodb, losi_table), CATALOGUE.plans)
+    return Accounts(dynamodb, losi_table, Books(dynamodb, losi_table), CATALOGUE.plans)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def set_environment(environment: dict[str, str]) -> None:
 
 
 def own_accounts() -> Accounts:
-    ledger = Ledger(store.client(), store.table_name())
+    ledger = Books(store.client(), store.table_name())
     return Accounts(store.client(), store.table_name(), ledger, CATALOGUE.plans)
 
 

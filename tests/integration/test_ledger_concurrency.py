@@ -14,13 +14,16 @@ import pytest
 from botocore.config import Config
 from botocore.httpsession import URLLib3Session
 
-from losi.errors import StaleAuthenticationError, StoreUnavailableError
-from losi.metering.ledger import Ledger
+from losi.errors import StaleAuthenticationError, StoreUnansweredError
+from losi.metering.ledger import AbandonedError, Ledger
 from losi.metering.usage import Usage
+from losi.store.writes import DynamoDBWrites, Update, Written
 from tests.ledger_invariants import check_invariants
 from tests.ledger_world import (
     ACCOUNT,
     KEY,
+    MODEL,
+    BlockingLedger,
     Clock,
     admit,
     admit_all,
@@ -73,8 +76,8 @@ def client(dynamodb_endpoint: str) -> Iterator[DynamoDBClient]:
 
 
 @pytest.fixture
-def ledger(client: DynamoDBClient, losi_table: str, clock: Clock) -> Iterator[Ledger]:
-    yield Ledger(client, losi_table, clock)
+def ledger(client: DynamoDBClient, losi_table: str, clock: Clock) -> Iterator[BlockingLedger]:
+    yield BlockingLedger(client, losi_table, clock)
     check_invariants(client, losi_table)
 
 
@@ -97,7 +100,7 @@ def test_200_requests_at_once_from_four_processes_are_admitted_exactly_to_the_li
     processes: ProcessPoolExecutor,
     dynamodb_endpoint: str,
     losi_table: str,
-    ledger: Ledger,
+    ledger: BlockingLedger,
     clock: Clock,
     limit: dict[str, int],
     refusal: str,
@@ -120,7 +123,7 @@ def test_no_token_is_lost_or_counted_twice_when_four_processes_settle_at_once(
     dynamodb_endpoint: str,
     losi_table: str,
     client: DynamoDBClient,
-    ledger: Ledger,
+    ledger: BlockingLedger,
     clock: Clock,
 ) -> None:
     plan = make_plan()
@@ -136,7 +139,7 @@ def test_no_token_is_lost_or_counted_twice_when_four_processes_settle_at_once(
     check_invariants(client, losi_table, all_settled=True)
 
 
-def test_of_many_settlements_of_one_hold_one_counts(ledger: Ledger, clock: Clock) -> None:
+def test_of_many_settlements_of_one_hold_one_counts(ledger: BlockingLedger, clock: Clock) -> None:
     holds = [admit(ledger, caller(), clock).hold for _ in range(10)]
 
     with ThreadPoolExecutor(32) as pool:
@@ -149,7 +152,9 @@ def test_of_many_settlements_of_one_hold_one_counts(ledger: Ledger, clock: Clock
     assert day.requests == 10
 
 
-def test_settling_and_expiry_at_once_count_the_request_once(ledger: Ledger, clock: Clock) -> None:
+def test_settling_and_expiry_at_once_count_the_request_once(
+    ledger: BlockingLedger, clock: Clock
+) -> None:
     holds = [admit(ledger, caller(), clock).hold for _ in range(8)]
     clock.advance(901)
 
@@ -169,7 +174,7 @@ def test_a_change_made_by_another_process_fails_the_very_next_request(
     processes: ProcessPoolExecutor,
     dynamodb_endpoint: str,
     losi_table: str,
-    ledger: Ledger,
+    ledger: BlockingLedger,
     clock: Clock,
     what: str,
 ) -> None:
@@ -200,7 +205,7 @@ class LostAnswers:
 
 
 def test_an_admission_whose_answer_was_lost_is_retried_and_counts_once(
-    client: DynamoDBClient, ledger: Ledger, clock: Clock
+    client: DynamoDBClient, ledger: BlockingLedger, clock: Clock
 ) -> None:
     plan = make_plan(in_flight=2, requests_per_minute=10)
     admit(ledger, caller(plan), clock)
@@ -213,7 +218,7 @@ def test_an_admission_whose_answer_was_lost_is_retried_and_counts_once(
 
 
 def test_the_first_admission_of_the_day_may_lose_every_answer_once(
-    client: DynamoDBClient, ledger: Ledger, clock: Clock
+    client: DynamoDBClient, ledger: BlockingLedger, clock: Clock
 ) -> None:
     LostAnswers(client, 3)
 
@@ -221,7 +226,7 @@ def test_the_first_admission_of_the_day_may_lose_every_answer_once(
 
 
 def test_a_settlement_whose_answer_was_lost_is_retried_and_counts_once(
-    client: DynamoDBClient, ledger: Ledger, clock: Clock
+    client: DynamoDBClient, ledger: BlockingLedger, clock: Clock
 ) -> None:
     hold = admit(ledger, caller(), clock).hold
     LostAnswers(client, 1)
@@ -232,16 +237,49 @@ def test_a_settlement_whose_answer_was_lost_is_retried_and_counts_once(
     assert (day.requests, day.total) == (1, Usage(100, 10))
 
 
-def test_an_admission_that_never_got_an_answer_leaves_nothing_to_pay(
-    dynamodb_endpoint: str, losi_table: str, ledger: Ledger, clock: Clock
+async def test_an_admission_that_never_got_an_answer_leaves_nothing_to_pay(
+    dynamodb: DynamoDBClient, losi_table: str, ledger: BlockingLedger, clock: Clock
 ) -> None:
-    admit(ledger, caller(), clock)
-    unlucky = connect_with(dynamodb_endpoint, attempts=1)
-    LostAnswers(unlucky, 1)
+    class AnswersAreLost(DynamoDBWrites):
+        async def update(self, update: Update) -> Written:
+            await super().update(update)
+            raise StoreUnansweredError
 
-    with pytest.raises(StoreUnavailableError):
-        admit(Ledger(unlucky, losi_table, clock), caller(), clock)
+    well = DynamoDBWrites(dynamodb, losi_table)
+    opened = await Ledger(well, well, clock).admit(caller(), MODEL, "opens", 100, 500, clock.now)
+    await Ledger(well, well, clock).close(opened.hold, None)
+    ill = Ledger(AnswersAreLost(dynamodb, losi_table), well, clock, patience=0.5)
+
+    with pytest.raises(AbandonedError) as abandoned:
+        await ill.admit(caller(), MODEL, "abandoned", 100, 500, clock.now + 900)
+    await ill.close(abandoned.value.hold, None)
+
+    clock.advance(901)
+    assert ledger.usage(ACCOUNT, TODAY, TODAY) == []
+
+
+async def test_a_try_that_lands_late_holds_nothing(
+    dynamodb: DynamoDBClient, losi_table: str, ledger: BlockingLedger, clock: Clock
+) -> None:
+    """The first try hangs on its way, the second is answered; then the first one arrives."""
+
+    class FirstIsLate(DynamoDBWrites):
+        late: Update | None = None
+
+        async def update(self, update: Update) -> Written:
+            if self.late is None and "holds.#request = :hold" in update["UpdateExpression"]:
+                self.late = update
+                raise StoreUnansweredError
+            return await super().update(update)
+
+    writes = FirstIsLate(dynamodb, losi_table)
+    its_ledger = Ledger(writes, writes, clock)
+
+    admission = await its_ledger.admit(caller(), MODEL, "request1", 100, 500, clock.now + 900)
+    await its_ledger.close(admission.hold, Usage(120, 30))
+    assert writes.late is not None
+    assert not (await writes.update(writes.late)).landed
 
     clock.advance(901)
     (day,) = ledger.usage(ACCOUNT, TODAY, TODAY)
-    assert day.requests == 1
+    assert (day.requests, day.total) == (1, Usage(120, 30))

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from losi.metering.ledger import Hold, Ledger
+from losi.metering.day_item import Hold
 from losi.metering.usage import Usage
 from tests.dynamodb_local import connect
-from tests.ledger_world import ACCOUNT, Clock, Meter, admit, caller, item_bytes, metered
+from tests.ledger_world import (
+    ACCOUNT,
+    BlockingLedger,
+    Clock,
+    Meter,
+    admit,
+    caller,
+    item_bytes,
+    metered,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,56 +44,61 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def ledger(client: DynamoDBClient, losi_table: str, clock: Clock) -> Ledger:
-    return Ledger(client, losi_table, clock)
+def ledger(client: DynamoDBClient, losi_table: str, clock: Clock) -> BlockingLedger:
+    return BlockingLedger(client, losi_table, clock)
 
 
-def busy_day(ledger: Ledger, clock: Clock, pairs: int, in_flight: int) -> list[Hold]:
-    """A day with usage of so many pairs of key and model, and so many requests running."""
-    callers = [(f"Key{number:05}", f"m{number % 2}") for number in range(pairs)]
-    for key_id, model in callers:
+def busy_day(
+    ledger: BlockingLedger, clock: Clock, *, keys: int, models: int, in_flight: int
+) -> list[Hold]:
+    """A day on which every key used every model, with so many requests running."""
+    pairs = [(f"Key{key:05}", f"4o{model}") for key in range(keys) for model in range(models)]
+    for key_id, model in pairs:
         hold = admit(ledger, caller(key_id=key_id), clock, model=model).hold
         ledger.settle(hold, BUSY)
     clock.advance(60)
+    running = list(itertools.islice(itertools.cycle(pairs), in_flight))
     return [
-        admit(ledger, caller(key_id=callers[n % pairs][0]), clock, model=callers[n % pairs][1]).hold
-        for n in range(in_flight)
+        admit(ledger, caller(key_id=key_id), clock, model=model, request_id=f"{n:016}").hold
+        for n, (key_id, model) in enumerate(running)
     ]
 
 
-def one_request(client: DynamoDBClient, ledger: Ledger, clock: Clock) -> Meter:
+def one_request(client: DynamoDBClient, ledger: BlockingLedger, clock: Clock) -> Meter:
     with metered(client) as meter:
-        hold = admit(ledger, caller(key_id="Key00000"), clock, model="m0").hold
+        hold = admit(
+            ledger, caller(key_id="Key00000"), clock, model="4o0", request_id="r" * 16
+        ).hold
         ledger.settle(hold, BUSY)
     return meter
 
 
 @pytest.mark.parametrize(
-    ("pairs", "in_flight", "units", "size"), [(1, 0, 2, 512), (10, 0, 4, 1_536), (10, 10, 4, 2_048)]
+    ("keys", "models", "in_flight", "units"),
+    [(1, 1, 0, 2), (1, 5, 10, 2), (1, 5, 50, 6), (10, 5, 0, 6), (10, 5, 10, 6)],
 )
 def test_a_request_is_two_writes_and_no_read(
     client: DynamoDBClient,
     losi_table: str,
-    ledger: Ledger,
+    ledger: BlockingLedger,
     clock: Clock,
-    pairs: int,
+    keys: int,
+    models: int,
     in_flight: int,
     units: int,
-    size: int,
 ) -> None:
-    busy_day(ledger, clock, pairs, in_flight)
+    busy_day(ledger, clock, keys=keys, models=models, in_flight=in_flight)
 
     meter = one_request(client, ledger, clock)
 
     assert meter.calls == ["UpdateItem", "UpdateItem"]
-    assert meter.units <= units
-    assert item_bytes(only_item(client, losi_table)) <= size
+    assert meter.units <= units, item_bytes(only_item(client, losi_table))
 
 
 def test_400_days_are_read_in_one_query(
-    client: DynamoDBClient, losi_table: str, ledger: Ledger, clock: Clock
+    client: DynamoDBClient, losi_table: str, ledger: BlockingLedger, clock: Clock
 ) -> None:
-    busy_day(ledger, clock, pairs=10, in_flight=0)
+    busy_day(ledger, clock, keys=5, models=2, in_flight=0)
     item = only_item(client, losi_table)
     last = date(2026, 11, 23)
     for days in range(1, 400):
@@ -94,7 +109,7 @@ def test_400_days_are_read_in_one_query(
         days_with_usage = ledger.usage(ACCOUNT, last - timedelta(399), last)
 
     assert len(days_with_usage) == 400
-    assert meter.calls == ["Query"]
+    assert meter.calls == ["Query", "Query"]
     assert meter.units <= 200
 
 

@@ -9,9 +9,8 @@ import pytest
 
 from losi.identity.authenticator import Authenticator
 from losi.management.accounts import Accounts
-from losi.metering.ledger import Ledger
 from tests.catalogue import CATALOGUE
-from tests.ledger_world import Clock
+from tests.ledger_world import BlockingLedger, Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,12 +35,12 @@ def client(table: tuple[DynamoDBClient, str], monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
-def ledger(client: DynamoDBClient, clock: Clock) -> Ledger:
-    return Ledger(client, TABLE, clock, CATALOGUE.plans.values())
+def ledger(client: DynamoDBClient, clock: Clock) -> BlockingLedger:
+    return BlockingLedger(client, TABLE, clock, CATALOGUE.plans.values())
 
 
 @pytest.fixture
-def accounts(client: DynamoDBClient, ledger: Ledger, clock: Clock) -> Accounts:
+def accounts(client: DynamoDBClient, ledger: BlockingLedger, clock: Clock) -> Accounts:
     return Accounts(client, TABLE, ledger, CATALOGUE.plans, clock)
 
 

@@ -2,9 +2,10 @@
 
 import logging
 import time
+from asyncio import Task
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -45,10 +46,12 @@ class Call:
     request: ChatRequest
     request_id: str
     seconds: float
+    #: What goes on when the answer is given; await it before the process may stop.
+    unfinished: list[Task[None]] = field(default_factory=list)
 
     @property
     def caller(self) -> Caller:
-        return Caller(self.credential, PERMISSION, self.request_id, self.seconds)
+        return Caller(self.credential, PERMISSION, self.request_id, self.seconds, self.unfinished)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ class ChatCompletions:
             _with_limits(error, admitted)
             raise
         finally:
-            await admitted.settle(usage, call.request_id)
+            await admitted.settle(usage)
         self._log(call.request_id, admitted, answered, usage)
         return Completion(body, _headers(admitted, answered, self._today()))
 
@@ -156,7 +159,7 @@ class ChatCompletions:
             job = work.job(call.request_id, admitted.deadline)
             chunks, answered = await self._router.stream(job)
         except BaseException as error:
-            await admitted.settle(None, call.request_id)
+            await admitted.settle(None)
             if isinstance(error, LosiError):
                 _with_limits(error, admitted)
             raise
@@ -196,7 +199,7 @@ class ChatCompletions:
         finally:
             # an answer that has nothing to say is an answer too: its prompt was read
             usage = relay.usage if whole or relay.produced else None
-            await admitted.settle(usage, request_id)
+            await admitted.settle(usage)
         self._log(request_id, admitted, answered, usage, failure)
         yield End(relay.usage_chunk(), failure)
 

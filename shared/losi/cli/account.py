@@ -11,7 +11,7 @@ from losi.identity.account import Account
 from losi.identity.values import InvalidValueError, valid_name
 
 if TYPE_CHECKING:
-    from losi.metering.ledger import DayUsage
+    from losi.metering.day_item import DayUsage
 
 app = group("Create, show, change and delete accounts.")
 
@@ -175,14 +175,14 @@ def export(session: Session, account: AccountId) -> None:
     today = datetime.now(UTC).date()
     print_json(
         export_account(
-            session.accounts, session.ledger, session.catalogue, account_id(account), today
+            session.accounts, session.books, session.catalogue, account_id(account), today
         )
     )
 
 
 def _usage(session: Session, account: Account) -> "list[DayUsage]":
     today = datetime.now(UTC).date()
-    return session.ledger.usage(account.id, account.created_at.date(), today)
+    return session.books.usage(account.id, account.created_at.date(), today)
 
 
 def _show(session: Session, account: Account, then: str | None = None) -> None:

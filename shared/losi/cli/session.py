@@ -17,7 +17,7 @@ from losi.identity.values import InvalidValueError
 if TYPE_CHECKING:
     from losi.catalogue.catalogue import Catalogue
     from losi.management.accounts import Accounts
-    from losi.metering.ledger import Ledger
+    from losi.metering.books import Books
 
 Stack = Annotated[
     str | None,
@@ -62,17 +62,17 @@ class Session:
             fail(f"{error.mistakes[0]} `losi check` names all that is wrong.")
 
     @cached_property
-    def ledger(self) -> "Ledger":
-        from losi.metering.ledger import Ledger
+    def books(self) -> "Books":
+        from losi.metering.books import Books
 
-        return Ledger(self.connection.client, self.connection.table)
+        return Books(self.connection.client, self.connection.table)
 
     @cached_property
     def accounts(self) -> "Accounts":
         from losi.management.accounts import Accounts
 
         return Accounts(
-            self.connection.client, self.connection.table, self.ledger, self.catalogue.plans
+            self.connection.client, self.connection.table, self.books, self.catalogue.plans
         )
 
     @contextmanager

@@ -14,7 +14,7 @@ from losi.metering.usage import Usage
 
 if TYPE_CHECKING:
     from losi.catalogue.catalogue import Catalogue
-    from losi.metering.ledger import DayUsage
+    from losi.metering.day_item import DayUsage
 
 DEFAULT_DAYS = 30
 
@@ -46,7 +46,7 @@ def usage(
         raise InvalidValueError(f"--from {first} is after --to {last}. Swap them.")
     id = account_id(account)
     session.accounts.account(id)  # an account that does not exist is an error, not no usage
-    days = session.ledger.usage(id, first, last)
+    days = session.books.usage(id, first, last)
     if session.as_json:
         from losi.management.export import usage_json
 

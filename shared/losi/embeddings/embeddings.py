@@ -71,7 +71,7 @@ class Embeddings:
             error.headers = {**admitted.limits.headers(), **error.headers}
             raise
         finally:
-            await admitted.settle(usage, caller.request_id)
+            await admitted.settle(usage)
         return body, {**admitted.limits.headers(), **answered_headers(answered)}
 
     async def _ask(self, job: Job) -> tuple[Json, Answered]:

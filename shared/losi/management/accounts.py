@@ -25,8 +25,8 @@ from losi.identity.key import Key
 from losi.identity.principal import Principal
 from losi.identity.secret import Secret, mint, new_account_id
 from losi.identity.values import iso
+from losi.metering.books import Books
 from losi.metering.day_item import valid_version
-from losi.metering.ledger import Ledger
 from losi.store.client import PROFILE, key_sort, primary_key
 from losi.store.table import ABSENT, EXISTS, Table
 
@@ -66,12 +66,12 @@ class Accounts:
         self,
         client: "DynamoDBClient",
         table: str,
-        ledger: Ledger,
+        books: Books,
         plans: Mapping[str, Plan],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._table = Table(client, table)
-        self._ledger = ledger
+        self._books = books
         self._plans = plans
         self._clock = clock
         #: The current minute and the keys touched in it.
@@ -156,7 +156,7 @@ class Accounts:
 
     def keys(self, account_id: str) -> list[Key]:
         """The account's keys, oldest first."""
-        last_used = self._ledger.last_used(account_id)
+        last_used = self._books.last_used(account_id)
         items = self._table.query(account_id, key_sort(""))
         found = (Key.from_item(item) for item in items)
         shown = (key.used_at(last_used.get(key.id)) for key in found)
@@ -164,7 +164,7 @@ class Accounts:
 
     def key(self, account_id: str, key_id: str) -> Key:
         key = self._stored_key(account_id, key_id)
-        return key.used_at(self._ledger.last_used(account_id).get(key_id))
+        return key.used_at(self._books.last_used(account_id).get(key_id))
 
     def create_key(
         self, account_id: str, new: NewKey, minted: Secret | None = None
@@ -200,8 +200,8 @@ class Accounts:
             read = self._stored_key(account_id, key_id)
             changed = replace(change(read), version=read.version + 1)
             if self._replace_key(account_id, read, changed):
-                self._ledger.mark_changed(account_id, key_id, changed.version, test=changed.test)
-                last_used = self._ledger.last_used(account_id)
+                self._books.mark_changed(account_id, key_id, changed.version, test=changed.test)
+                last_used = self._books.last_used(account_id)
                 return changed.used_at(last_used.get(key_id))
         raise StoreUnavailableError
 
@@ -239,7 +239,7 @@ class Accounts:
             return replace(key, is_enabled=False)
 
         self.change_key(account_id, key_id, disable)
-        self._ledger.forget_key(account_id, key_id)
+        self._books.forget_key(account_id, key_id)
         record = {
             "Key": primary_key(account_id, key_sort(key_id)),
             "ConditionExpression": EXISTS,
@@ -285,7 +285,7 @@ class Accounts:
                 condition="#version = :read",
                 values={":read": {"N": str(account.version)}},
             ):
-                self._ledger.mark_changed(account_id, "p", changed.version)
+                self._books.mark_changed(account_id, "p", changed.version)
                 return changed
         raise StoreUnavailableError
 

@@ -7,19 +7,20 @@ from typing import Any
 from losi.catalogue.catalogue import Catalogue
 from losi.identity.session import usage_name
 from losi.management.accounts import Accounts
-from losi.metering.ledger import DayUsage, Ledger
+from losi.metering.books import Books
+from losi.metering.day_item import DayUsage
 from losi.metering.usage import Usage
 
 
 def export_account(
-    accounts: Accounts, ledger: Ledger, catalogue: Catalogue, account_id: str, today: date
+    accounts: Accounts, books: Books, catalogue: Catalogue, account_id: str, today: date
 ) -> dict[str, Any]:
     """The profile, the keys (of their secrets there is nothing to export), the usage by day.
 
     Usage is what the live keys used; test keys are not billed, and counted only to limit them.
     """
     account = accounts.account(account_id)
-    days = ledger.usage(account_id, account.created_at.date(), today)
+    days = books.usage(account_id, account.created_at.date(), today)
     return {
         "account": account.as_json(),
         "keys": [key.as_json() for key in accounts.keys(account_id)],

@@ -1,12 +1,16 @@
 """The day item: what one account used in one UTC day, as one DynamoDB item (docs/ledger.md).
 
 Pure: how attributes are named and read. Names are short because every byte of the item is paid
-for with every write; only losi.metering.ledger writes them.
+for with every write; losi.metering.ledger and losi.metering.books alone write them.
+
+A day has one of two layouts, by whoever opened it: `k`, a map of keys and models with the
+counters of each in a list, or the flat counters of version 0.1. Readers add up both, because a
+process of the other version may write to either.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from losi.metering.usage import Usage
@@ -16,15 +20,38 @@ DAY_SECONDS = 86_400
 MINUTE_SECONDS = 60
 #: Day items go by themselves after this long: two years and a bit.
 KEPT_DAYS = 800
+#: Clocks of two processes may differ by less than this. The one figure for it.
+CLOCK_SKEW_SECONDS = 60.0
+#: The counters of a key and model in the order of their list. A seventh place is kept for
+#: micro-dollars.
+COUNTERS = ("n", "i", "o", "c", "w", "g")
 #: Counters in the order of Usage's fields: input, output, cached, cache write, reasoning.
-USAGE_COUNTERS = ("i", "o", "c", "w", "g")
-REQUESTS = "n"
+USAGE_COUNTERS = COUNTERS[1:]
+REQUESTS = COUNTERS[0]
+#: The map of the counters, of days that were opened since version 0.2.
+ROWS = "k"
+#: DynamoDB takes a signed request for five minutes; a tombstone stays a minute longer.
+LATE_SECONDS = 360
+#: While an item has so many tombstones, its account is refused.
+MAX_TOMBSTONES = 64
+#: How long after its hold expired a settlement still replaces the estimate.
+CORRECTABLE_SECONDS = 14 * DAY_SECONDS
 
 _WINDOW = re.compile(r"[rt](\d+)")
+_TOMBSTONE, _EXPIRED = "z_", "x_"
+
+#: Key and model -> requests and what they used.
+Rows = dict[tuple[str, str], tuple[int, Usage]]
+_NOTHING = (0, Usage(0, 0))
 
 
 def sort_key(day: date, *, test: bool) -> str:
     return f"{'TEST' if test else 'DAY'}#{day.isoformat()}"
+
+
+def folded_sort_key(day: date, *, test: bool) -> str:
+    """The side item with the rows of the day's deleted keys."""
+    return f"FOLDED-{sort_key(day, test=test)}"
 
 
 def utc_day(now: float) -> date:
@@ -48,6 +75,16 @@ def valid_version(what: str) -> str:
     return f"v_{what}"
 
 
+def tombstone(request_id: str) -> str:
+    """Keeps a try of an admission that is still on its way from placing a hold (epoch s)."""
+    return f"{_TOMBSTONE}{request_id}"
+
+
+def expired(request_id: str) -> str:
+    """The estimate (input tokens) that was billed for a hold that expired."""
+    return f"{_EXPIRED}{request_id}"
+
+
 def expiry_of(day: date) -> int:
     """The item's time to live, in epoch seconds."""
     return _epoch(day) + KEPT_DAYS * DAY_SECONDS
@@ -68,10 +105,17 @@ class Hold:
     expires: int
     key_id: str
     model_code: str
+    #: Whether its day has the nested layout.
+    nested: bool = True
+    #: Until when (epoch s) another try of its admission may still land; 0: there was one try,
+    #: and it was answered.
+    late_until: int = 0
     #: Minute of the day whose windows counted it. Not stored: None for a hold that was read back.
     minute: int | None = None
     #: Minutes of the day with window counters when the hold was made: settling sweeps old ones.
     windows: frozenset[int] = frozenset()
+    #: Tombstones on the item when the hold was made, and until when: settling sweeps old ones.
+    tombstones: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def sort(self) -> str:
@@ -79,8 +123,13 @@ class Hold:
 
     @property
     def pair(self) -> str:
-        """What the counters of its key and model begin with."""
+        """What the flat counters of its key and model begin with."""
         return f"{self.key_id}.{self.model_code}"
+
+    @property
+    def estimate(self) -> Usage:
+        """What it is billed when it expires."""
+        return Usage(self.input_tokens, 0, estimated=True)
 
     def to_attribute(self) -> Item:
         return {
@@ -95,12 +144,12 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class DayUsage:
-    """What was settled on one UTC day."""
+    """What was used on one UTC day."""
 
     day: date
     total: Usage
     requests: int
-    by_key_model: dict[tuple[str, str], tuple[int, Usage]]
+    by_key_model: Rows
 
 
 class DayItem:
@@ -114,12 +163,20 @@ class DayItem:
     def from_item(cls, item: Item) -> "DayItem":
         kind, _, day = item["sk"]["S"].partition("#")
         account_id = item["pk"]["S"].removeprefix(partition(""))
-        return cls(account_id, date.fromisoformat(day), test=kind == "TEST", item=item)
+        return cls(account_id, date.fromisoformat(day), test=kind.endswith("TEST"), item=item)
 
     @property
     def is_open(self) -> bool:
         """Whether requests were admitted: a change of a key alone makes an item without holds."""
         return "holds" in self._item
+
+    @property
+    def is_nested(self) -> bool:
+        return ROWS in self._item
+
+    def is_past(self, now: float) -> bool:
+        """Whether its time to live is over: DynamoDB deletes late."""
+        return "ttl" in self._item and self.number("ttl") <= now
 
     def number(self, name: str) -> int:
         return int(self._item[name]["N"]) if name in self._item else 0
@@ -131,7 +188,7 @@ class DayItem:
 
     @property
     def settled(self) -> int:
-        return self.number("i") + self.number("o")
+        return self.committed - sum(hold.tokens for hold in self.holds().values())
 
     def holds(self) -> dict[str, Hold]:
         if not self.is_open:
@@ -150,12 +207,37 @@ class DayItem:
             expires=int(row["x"]["N"]),
             key_id=key_id,
             model_code=model_code,
+            nested=self.is_nested,
         )
+
+    def expired_holds(self, now: float) -> list[Hold]:
+        """Holds of processes that must be dead."""
+        return [hold for hold in self.holds().values() if hold.expires < now]
+
+    def was_expired(self, request_id: str) -> bool:
+        """Whether the request was billed its estimate because its hold expired."""
+        return expired(request_id) in self._item
+
+    def has_key(self, key_id: str) -> bool:
+        """Whether counters of the key may be added to: its map was made."""
+        return self.is_nested and key_id in self._item[ROWS]["M"]
+
+    def has_row(self, key_id: str, model_code: str) -> bool:
+        return self.has_key(key_id) and model_code in self._item[ROWS]["M"][key_id]["M"]
+
+    def key_rows(self, key_id: str) -> Item | None:
+        """The key's counters as stored."""
+        rows: Item | None = self._item[ROWS]["M"].get(key_id) if self.is_nested else None
+        return rows
 
     def windows(self) -> frozenset[int]:
         """Minutes of the day that have window counters."""
         minutes = (_WINDOW.fullmatch(name) for name in self._item)
         return frozenset(int(match[1]) for match in minutes if match)
+
+    def tombstones(self) -> dict[str, int]:
+        """Tombstones by attribute name, and until when each must stay (epoch s)."""
+        return {name: self.number(name) for name in self._item if name.startswith(_TOMBSTONE)}
 
     def last_uses(self) -> dict[str, int]:
         """Key id -> epoch minute of its last use."""
@@ -166,20 +248,51 @@ class DayItem:
             if name.startswith(prefix)
         }
 
-    def usage(self) -> DayUsage:
-        pairs = {name.rpartition(".")[0] for name in self._item if "." in name}
-        by_key_model = {}
-        for pair in sorted(pairs):
+    def rows(self) -> Rows:
+        """What was counted, by key and model, in both layouts."""
+        rows: Rows = {}
+        for pair in {name.rpartition(".")[0] for name in self._item if "." in name}:
             key_id, _, model_code = pair.partition(".")
-            by_key_model[key_id, model_code] = self._counted(f"{pair}.")
-        requests, total = self._counted("")
-        return DayUsage(self.day, total, requests, by_key_model)
+            figures = [self.number(f"{pair}.{counter}") for counter in COUNTERS]
+            _add(rows, (key_id, model_code), *_row(figures))
+        for key_id, models in self._item.get(ROWS, {"M": {}})["M"].items():
+            for model_code, counters in models["M"].items():
+                figures = [int(counter["N"]) for counter in counters["L"][: len(COUNTERS)]]
+                _add(rows, (key_id, model_code), *_row(figures))
+        return {pair: row for pair, row in rows.items() if row != _NOTHING}
 
-    def _counted(self, prefix: str) -> tuple[int, Usage]:
-        figures = [self.number(prefix + counter) for counter in USAGE_COUNTERS]
-        read, written, cached, cache_written, reasoning = figures
-        usage = Usage(read, written, cached, cache_written, reasoning)
-        return self.number(prefix + REQUESTS), usage
+
+def day_usage(day: DayItem, folded: DayItem | None, now: float) -> DayUsage:
+    """All that was used: what was counted, also of keys deleted since, and what expired holds
+    are billed, whether or not somebody has come by and settled them.
+    """
+    rows = day.rows()
+    for pair, (requests, usage) in (folded.rows() if folded else {}).items():
+        _add(rows, pair, requests, usage)
+    for hold in day.expired_holds(now):
+        _add(rows, (hold.key_id, hold.model_code), 1, Usage(hold.input_tokens, 0))
+    by_key_model = {pair: rows[pair] for pair in sorted(rows) if rows[pair][0]}
+    total = sum((usage for _, usage in by_key_model.values()), Usage(0, 0))
+    return DayUsage(day.day, total, sum(count for count, _ in rows.values()), by_key_model)
+
+
+def last_uses(days: Iterable[DayItem]) -> dict[str, int]:
+    """Key id -> epoch minute of its last use on any of the days."""
+    last: dict[str, int] = {}
+    for day in days:
+        for key_id, minute in day.last_uses().items():
+            last[key_id] = max(minute, last.get(key_id, 0))
+    return last
+
+
+def _row(figures: Sequence[int]) -> tuple[int, Usage]:
+    requests, read, written, cached, cache_written, reasoning = figures
+    return requests, Usage(read, written, cached, cache_written, reasoning)
+
+
+def _add(rows: Rows, pair: tuple[str, str], requests: int, usage: Usage) -> None:
+    known = rows.get(pair, _NOTHING)
+    rows[pair] = (known[0] + requests, known[1] + usage)
 
 
 def minute_of_day(day: date, now: float) -> int:
@@ -187,18 +300,24 @@ def minute_of_day(day: date, now: float) -> int:
     return (int(now) - _epoch(day)) // MINUTE_SECONDS
 
 
-def settled_counters(hold: Hold, usage: Usage) -> Iterator[tuple[str, int]]:
-    """What settling adds: once to the day's totals, once under the key and model."""
-    figures = (
+def counted(usage: Usage | None) -> tuple[int, ...]:
+    """What a request adds to the counters of its key and model; one that is free adds nothing."""
+    if usage is None:
+        return (0,) * len(COUNTERS)
+    return (
+        1,
         usage.input_tokens,
         usage.output_tokens,
         usage.cached_tokens,
         usage.cache_write_tokens,
         usage.reasoning_tokens,
     )
+
+
+def flat_counters(hold: Hold, figures: tuple[int, ...]) -> Iterator[tuple[str, int]]:
+    """Version 0.1's counters: once in the day's totals, once under the key and model."""
     for prefix in ("", f"{hold.pair}."):
-        yield prefix + REQUESTS, 1
-        for counter, figure in zip(USAGE_COUNTERS, figures, strict=True):
+        for counter, figure in zip(COUNTERS, figures, strict=True):
             if figure:  # an absent counter is zero, and takes no room
                 yield prefix + counter, figure
 

@@ -1,39 +1,51 @@
 """The ledger's writes as DynamoDB expressions: pure, so that each can be read in one place."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
 from losi.identity.principal import Principal
 from losi.metering.day_item import (
+    COUNTERS,
+    LATE_SECONDS,
     MINUTE_SECONDS,
+    ROWS,
     Hold,
+    counted,
+    expired,
     expiry_of,
+    flat_counters,
+    folded_sort_key,
     last_use,
     minute_of_day,
     requests_window,
-    settled_counters,
     sort_key,
     tokens_window,
+    tombstone,
     valid_version,
 )
 from losi.metering.usage import Usage
-from losi.store.client import primary_key
-
-Update = dict[str, Any]
+from losi.store.client import Item, primary_key
+from losi.store.writes import Update
 
 _ADMIT = (
-    "SET holds.#request = :hold, committed = committed + :tokens, #last_use = :epoch_minute "
+    "SET holds.#request = :hold, committed = committed + :tokens, #last_use = :epoch_minute{row} "
     "ADD #requests :one, #tokens :tokens"
+)
+_GOOD = (
+    "(attribute_not_exists(#valid_key) OR #valid_key <= :key_version)"
+    " AND (attribute_not_exists(#valid_profile) OR #valid_profile <= :profile_version)"
 )
 _ROOM = (
     "attribute_exists(holds) AND attribute_not_exists(holds.#request)"
+    " AND attribute_not_exists(#tombstone)"
     " AND size(holds) < :in_flight AND committed <= :room"
     " AND (attribute_not_exists(#requests) OR #requests < :requests_per_minute)"
     " AND (attribute_not_exists(#tokens) OR #tokens <= :room_in_minute)"
-    " AND (attribute_not_exists(#valid_key) OR #valid_key <= :key_version)"
-    " AND (attribute_not_exists(#valid_profile) OR #valid_profile <= :profile_version)"
+    f" AND {_GOOD}"
 )
+#: No transaction, and no reading before: the list that settling adds to is made by the admission.
+_ROW = f", {ROWS}.#key.#model = if_not_exists({ROWS}.#key.#model, :row)"
 
 
 def admission(hold: Hold, principal: Principal, now: float) -> Update:
@@ -42,75 +54,266 @@ def admission(hold: Hold, principal: Principal, now: float) -> Update:
     room_in_minute = plan.tokens_per_minute - hold.tokens
     # a minute's first request meets no counter, so one larger than the minute is refused here
     room = plan.tokens_per_day - hold.tokens if room_in_minute >= 0 else -1
-    return {
-        "Key": primary_key(hold.account_id, hold.sort),
-        "UpdateExpression": _ADMIT,
-        "ConditionExpression": _ROOM,
-        "ExpressionAttributeNames": {
-            "#request": hold.request_id,
-            "#last_use": last_use(hold.key_id),
-            "#requests": requests_window(minute),
-            "#tokens": tokens_window(minute),
-            "#valid_key": valid_version(hold.key_id),
-            "#valid_profile": valid_version("p"),
-        },
-        "ExpressionAttributeValues": {
-            ":hold": hold.to_attribute(),
-            ":one": _number(1),
-            ":tokens": _number(hold.tokens),
-            ":epoch_minute": _number(int(now) // MINUTE_SECONDS),
-            ":in_flight": _number(plan.in_flight),
-            ":room": _number(room),
-            ":requests_per_minute": _number(plan.requests_per_minute),
-            ":room_in_minute": _number(room_in_minute),
-            ":key_version": _number(principal.key_version),
-            ":profile_version": _number(principal.profile_version),
-        },
+    names = {
+        "#request": hold.request_id,
+        "#tombstone": tombstone(hold.request_id),
+        "#last_use": last_use(hold.key_id),
+        "#requests": requests_window(minute),
+        "#tokens": tokens_window(minute),
+        **_valid_names(principal),
     }
-
-
-def opening(hold: Hold, last_uses: Mapping[str, int]) -> Update:
-    """Begin the day: no holds yet, and the last use of every key so far."""
-    sets = {"#holds": {"M": {}}, "#committed": _number(0), "#ttl": _number(expiry_of(hold.day))}
-    names = {"#holds": "holds", "#committed": "committed", "#ttl": "ttl"}
-    for index, (key_id, minute) in enumerate(last_uses.items()):
-        names[f"#u{index}"] = last_use(key_id)
-        sets[f"#u{index}"] = _number(minute)
-    return {
-        "Key": primary_key(hold.account_id, hold.sort),
-        "UpdateExpression": "SET " + ", ".join(f"{name} = :{name[1:]}" for name in sets),
-        "ConditionExpression": "attribute_not_exists(#holds)",
-        "ExpressionAttributeNames": names,
-        "ExpressionAttributeValues": {f":{name[1:]}": value for name, value in sets.items()},
+    values = {
+        ":hold": hold.to_attribute(),
+        ":one": _number(1),
+        ":tokens": _number(hold.tokens),
+        ":epoch_minute": _number(int(now) // MINUTE_SECONDS),
+        ":in_flight": _number(plan.in_flight),
+        ":room": _number(room),
+        ":requests_per_minute": _number(plan.requests_per_minute),
+        ":room_in_minute": _number(room_in_minute),
+        **_valid_values(principal),
     }
-
-
-def closing(hold: Hold, usage: Usage | None, now: float) -> Update:
-    """Take the hold away, if it is still there, and count its usage in the same write."""
-    surplus = (usage.total_tokens if usage else 0) - hold.tokens
-    minute = minute_of_day(hold.day, now)
-    adds = {"committed": surplus}
-    if usage:
-        adds.update(settled_counters(hold, usage))
-    if hold.minute == minute:  # what the hold took too much is free again for this minute
-        adds[tokens_window(minute)] = surplus
-    # the minute before stays: the clock of another process may still be in it
-    old = [seen for seen in sorted(hold.windows) if seen < minute - 1]
-    removes = [window(seen) for seen in old for window in (requests_window, tokens_window)]
-    added = {f"#a{index}": name for index, name in enumerate(adds)}
-    removed = {f"#r{index}": name for index, name in enumerate(removes)}
+    if hold.nested:
+        names |= {"#key": hold.key_id, "#model": hold.model_code}
+        values[":row"] = {"L": [_number(0)] * len(COUNTERS)}
     return {
         "Key": primary_key(hold.account_id, hold.sort),
-        "UpdateExpression": (
-            f"ADD {', '.join(f'{name} :{name[1:]}' for name in added)} "
-            f"REMOVE {', '.join(['holds.#request', *removed])}"
+        "UpdateExpression": _ADMIT.format(row=_ROW if hold.nested else ""),
+        "ConditionExpression": (
+            f"attribute_exists({ROWS}.#key) AND {_ROOM}" if hold.nested else _ROOM
         ),
-        "ConditionExpression": "attribute_exists(holds.#request)",
-        "ExpressionAttributeNames": {**added, **removed, "#request": hold.request_id},
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values,
+    }
+
+
+def opening(hold: Hold, principal: Principal, last_uses: Mapping[str, int]) -> Update:
+    """Begin the day: no holds yet, and the last use of every key so far."""
+    sets: dict[str, Item] = {
+        "holds": {"M": {}},
+        ROWS: {"M": {hold.key_id: {"M": {}}}},
+        "committed": _number(0),
+        "ttl": _number(expiry_of(hold.day)),
+        **{last_use(key_id): _number(minute) for key_id, minute in last_uses.items()},
+    }
+    # what is outdated opens nothing: a mark may be all that is left of a deleted account
+    return {
+        "Key": primary_key(hold.account_id, hold.sort),
+        "UpdateExpression": "SET " + ", ".join(f"#s{n} = :s{n}" for n in range(len(sets))),
+        "ConditionExpression": f"attribute_not_exists(holds) AND {_GOOD}",
+        "ExpressionAttributeNames": {
+            **{f"#s{n}": name for n, name in enumerate(sets)},
+            **_valid_names(principal),
+        },
         "ExpressionAttributeValues": {
-            f":{name[1:]}": _number(adds[attribute]) for name, attribute in added.items()
+            **{f":s{n}": value for n, value in enumerate(sets.values())},
+            **_valid_values(principal),
         },
     }
+
+
+def key_opening(hold: Hold, principal: Principal) -> Update:
+    """A key's first request of the day makes the map of its counters."""
+    return {
+        "Key": primary_key(hold.account_id, hold.sort),
+        "UpdateExpression": f"SET {ROWS}.#key = :empty",
+        "ConditionExpression": (
+            f"attribute_exists({ROWS}) AND attribute_not_exists({ROWS}.#key) AND {_GOOD}"
+        ),
+        "ExpressionAttributeNames": {"#key": hold.key_id, **_valid_names(principal)},
+        "ExpressionAttributeValues": {":empty": {"M": {}}, **_valid_values(principal)},
+    }
+
+
+class _Change:
+    """An UpdateItem of the day item that is put together piece by piece."""
+
+    def __init__(self, hold: Hold) -> None:
+        self._key = primary_key(hold.account_id, hold.sort)
+        self._sets: list[str] = []
+        self._adds: list[str] = []
+        self._removes: list[str] = []
+        self._conditions: list[str] = []
+        self.names: dict[str, str] = {}
+        self.values: dict[str, Item] = {}
+
+    def _name(self, attribute: str) -> str:
+        placeholder = f"#n{len(self.names)}"
+        self.names[placeholder] = attribute
+        return placeholder
+
+    def _value(self, number: int) -> str:
+        placeholder = f":v{len(self.values)}"
+        self.values[placeholder] = _number(number)
+        return placeholder
+
+    def set(self, attribute: str, number: int) -> None:
+        self._sets.append(f"{self._name(attribute)} = {self._value(number)}")
+
+    def add(self, attribute: str, number: int) -> None:
+        self._adds.append(f"{self._name(attribute)} {self._value(number)}")
+
+    def remove(self, attribute: str) -> None:
+        self._removes.append(self._name(attribute))
+
+    def take_hold(self, hold: Hold) -> None:
+        """Remove it; the whole change is on the condition that it is there."""
+        self.names["#request"] = hold.request_id
+        self._removes.append("holds.#request")
+        self._conditions.append("attribute_exists(holds.#request)")
+
+    def take_record(self, hold: Hold) -> None:
+        """Remove the record of its expiry, on the condition that it is there."""
+        self.names["#expired"] = expired(hold.request_id)
+        self._removes.append("#expired")
+        self._conditions.append("attribute_exists(#expired)")
+
+    def count(self, hold: Hold, figures: tuple[int, ...]) -> None:
+        """Add to the counters of the hold's key and model, in the layout of its day."""
+        if not hold.nested:
+            for name, figure in flat_counters(hold, figures):
+                self.add(name, figure)
+        elif any(figures):
+            self.names |= {"#key": hold.key_id, "#model": hold.model_code}
+            self._conditions.append(f"attribute_exists({ROWS}.#key.#model)")
+            for place, figure in enumerate(figures):
+                if figure:
+                    path = f"{ROWS}.#key.#model[{place}]"
+                    self._sets.append(f"{path} = {path} + {self._value(figure)}")
+
+    def sweep(self, hold: Hold, now: float) -> None:
+        """Remove what nobody needs any more of what the admission saw."""
+        minute = minute_of_day(hold.day, now)
+        # the minute before stays: the clock of another process may still be in it
+        for old in sorted(seen for seen in hold.windows if seen < minute - 1):
+            self.remove(requests_window(old))
+            self.remove(tokens_window(old))
+        for name, until in hold.tombstones.items():
+            if until < now and name not in self.names.values():
+                self.remove(name)
+
+    def update(self) -> Update:
+        parts = (("SET", self._sets), ("ADD", self._adds), ("REMOVE", self._removes))
+        return {
+            "Key": self._key,
+            "UpdateExpression": " ".join(f"{word} {', '.join(w)}" for word, w in parts if w),
+            "ConditionExpression": " AND ".join(self._conditions),
+            "ExpressionAttributeNames": self.names,
+            "ExpressionAttributeValues": self.values,
+        }
+
+
+def closing(hold: Hold, usage: Usage | None, now: float, *, elsewhere: bool = False) -> Update:
+    """Take the hold away, if it is still there, and count its usage in the same write.
+
+    `elsewhere`: the key's counters have left the item; `folded_count` counts it there.
+    """
+    change = _Change(hold)
+    change.take_hold(hold)
+    surplus = (usage.total_tokens if usage else 0) - hold.tokens
+    change.add("committed", surplus)
+    if hold.minute == minute_of_day(hold.day, now):
+        change.add(tokens_window(hold.minute), surplus)  # what it took too much is free again
+    if not elsewhere:
+        change.count(hold, counted(usage))
+    if hold.late_until > now:
+        change.set(tombstone(hold.request_id), hold.late_until)
+    change.sweep(hold, now)
+    return change.update()
+
+
+def expiring(hold: Hold, *, elsewhere: bool = False) -> Update:
+    """Bill a hold whose process is dead its estimate, and leave a record of it, so that a
+    settlement that comes late replaces the estimate.
+    """
+    change = _Change(hold)
+    change.take_hold(hold)
+    change.add("committed", hold.estimate.total_tokens - hold.tokens)
+    if not elsewhere:
+        change.count(hold, counted(hold.estimate))
+    change.set(expired(hold.request_id), hold.input_tokens)
+    return change.update()
+
+
+def correction(hold: Hold, usage: Usage | None, *, elsewhere: bool = False) -> Update:
+    """Replace the estimate of a hold that expired by the truth."""
+    change = _Change(hold)
+    change.take_record(hold)
+    truth = usage.total_tokens if usage else 0
+    change.add("committed", truth - hold.estimate.total_tokens)
+    if not elsewhere:
+        change.count(hold, correcting(hold, usage))
+    return change.update()
+
+
+def correcting(hold: Hold, usage: Usage | None) -> tuple[int, ...]:
+    """What is to be added where the estimate was counted."""
+    truth, estimate = counted(usage), counted(hold.estimate)
+    return tuple(true - guess for true, guess in zip(truth, estimate, strict=True))
+
+
+def folded_count(hold: Hold, figures: tuple[int, ...]) -> Update:
+    """Count on the side item of deleted keys."""
+    adds = [(name, figure) for name, figure in flat_counters(hold, figures) if "." in name]
+    return _folded(hold.account_id, hold.day, adds, test=hold.test)
+
+
+def folding(account_id: str, day: date, key_id: str, rows: Item, *, test: bool) -> list[Update]:
+    """Move a deleted key's rows, as they were read, from the day item to its side item."""
+    adds = [
+        (f"{key_id}.{model_code}.{counter}", int(figure["N"]))
+        for model_code, counters in rows["M"].items()
+        for counter, figure in zip(COUNTERS, counters["L"], strict=False)
+        if int(figure["N"])
+    ]
+    removal: Update = {
+        "Key": primary_key(account_id, sort_key(day, test=test)),
+        "UpdateExpression": f"REMOVE {ROWS}.#key, #last_use",
+        "ConditionExpression": f"{ROWS}.#key = :rows",
+        "ExpressionAttributeNames": {"#key": key_id, "#last_use": last_use(key_id)},
+        "ExpressionAttributeValues": {":rows": rows},
+    }
+    return [removal, _folded(account_id, day, adds, test=test)] if adds else [removal]
+
+
+def _folded(account_id: str, day: date, adds: Iterable[tuple[str, int]], *, test: bool) -> Update:
+    adds = list(adds)
+    added = ", ".join(f"#a{n} :a{n}" for n in range(len(adds)))
+    return {
+        "Key": primary_key(account_id, folded_sort_key(day, test=test)),
+        "UpdateExpression": "SET #ttl = :ttl" + (f" ADD {added}" if adds else ""),
+        "ExpressionAttributeNames": {
+            "#ttl": "ttl",
+            **{f"#a{n}": name for n, (name, _) in enumerate(adds)},
+        },
+        "ExpressionAttributeValues": {
+            ":ttl": _number(expiry_of(day)),
+            **{f":a{n}": _number(figure) for n, (_, figure) in enumerate(adds)},
+        },
+    }
+
+
+def burying(hold: Hold) -> Update:
+    """Keep a try that is still on its way from placing the hold, where none stands."""
+    return {
+        "Key": primary_key(hold.account_id, hold.sort),
+        "UpdateExpression": "SET #tombstone = :until, #ttl = if_not_exists(#ttl, :ttl)",
+        "ConditionExpression": "attribute_not_exists(holds.#request)",
+        "ExpressionAttributeNames": {
+            "#tombstone": tombstone(hold.request_id),
+            "#request": hold.request_id,
+            "#ttl": "ttl",
+        },
+        "ExpressionAttributeValues": {
+            ":until": _number(hold.late_until),
+            ":ttl": _number(expiry_of(hold.day)),
+        },
+    }
+
+
+def late_until(now: float) -> int:
+    """Until when a try that was sent now may still land."""
+    return int(now) + LATE_SECONDS
 
 
 def marking(account_id: str, day: date, what: str, version: int, *, test: bool) -> Update:
@@ -134,6 +337,20 @@ def forgetting(account_id: str, day: date, key_id: str, *, test: bool) -> Update
         "UpdateExpression": "REMOVE #last_use",
         "ConditionExpression": "attribute_exists(#last_use)",
         "ExpressionAttributeNames": {"#last_use": last_use(key_id)},
+    }
+
+
+def _valid_names(principal: Principal) -> dict[str, str]:
+    return {
+        "#valid_key": valid_version(principal.key_id),
+        "#valid_profile": valid_version("p"),
+    }
+
+
+def _valid_values(principal: Principal) -> dict[str, Any]:
+    return {
+        ":key_version": _number(principal.key_version),
+        ":profile_version": _number(principal.profile_version),
     }
 
 

@@ -5,26 +5,35 @@ fresh records where the cached ones were out of date, and hands back what must b
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import anyio
 import anyio.to_thread
 
-from losi.errors import ModelNotInPlanError, StaleAuthenticationError, StoreUnavailableError
+from losi.errors import (
+    LosiError,
+    ModelNotInPlanError,
+    StaleAuthenticationError,
+    StoreUnavailableError,
+)
 from losi.identity.authenticator import Authenticator
 from losi.identity.principal import Principal
 from losi.identity.session import Credential
-from losi.metering.ledger import Hold, Ledger, RateLimits
+from losi.metering.day_item import CLOCK_SKEW_SECONDS
+from losi.metering.ledger import AbandonedError, Admission, Hold, Ledger
+from losi.metering.settler import Settler
 from losi.metering.usage import Usage
 
-logger = logging.getLogger("losi.gate")
-
-#: A hold outlives its request's deadline by this much, so that clocks may differ by seconds.
-HOLD_GRACE_SECONDS = 10.0
+#: An answer waits so long for its settlement. The store is sick when it takes longer, and the
+#: settlement goes on behind the answer.
+SETTLED_WITHIN_SECONDS = 1.0
+#: A settlement may be tried so long after its request's deadline, before it is handed over.
+SETTLING_SECONDS = 3.0
+#: A request that was refused because the store is sick does not hold its process longer.
+GIVING_BACK_SECONDS = 30.0
 
 W = TypeVar("W")
 
@@ -37,6 +46,8 @@ class Caller:
     permission: str
     request_id: str
     seconds: float
+    #: What the ledger still does when the answer is given. Await it before the process may stop.
+    unfinished: list[asyncio.Task[None]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +65,31 @@ class Metered(Generic[W]):
     """An admitted request. Must be settled, or released with `settle(None)`."""
 
     def __init__(
-        self, ledger: Ledger, hold: Hold, limits: RateLimits, work: W, deadline: float
+        self, settler: Settler, caller: Caller, admission: Admission, work: W, deadline: float
     ) -> None:
-        self._ledger = ledger
-        self._hold: Hold | None = hold
-        self.account_id = hold.account_id
-        self.limits = limits
+        self._settler = settler
+        self._unfinished = caller.unfinished
+        self._hold: Hold | None = admission.hold
+        self.account_id = admission.hold.account_id
+        self.limits = admission.limits
         self.work = work
         #: In the loop's time.
         self.deadline = deadline
 
-    async def settle(self, usage: Usage | None, request_id: str) -> None:
+    async def settle(self, usage: Usage | None) -> None:
         """Count the usage, or give the hold back; only the first call does anything.
 
+        Returns when it is in the books, after a second at the latest: then it is `unfinished`.
         Shielded: a cancelled request is metered too.
         """
         hold, self._hold = self._hold, None
         if hold is None:
             return
+        task = self._settler.start(hold, usage, self.deadline + SETTLING_SECONDS)
         with anyio.CancelScope(shield=True):
-            try:
-                if usage is None:
-                    await anyio.to_thread.run_sync(self._ledger.release, hold)
-                else:
-                    await anyio.to_thread.run_sync(self._ledger.settle, hold, usage)
-            except StoreUnavailableError:
-                # the hold stays and is settled at its estimate once it expires; the answer is
-                # the caller's, and this line lets the operator set the bill right
-                logger.error("%s could not be settled: %s", request_id, usage)
+            await asyncio.wait({task}, timeout=SETTLED_WITHIN_SECONDS)
+        if not task.done():
+            self._unfinished.append(task)
 
 
 class Gate:
@@ -89,10 +97,12 @@ class Gate:
         self,
         authenticator: Authenticator,
         ledger: Ledger,
+        settler: Settler,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._authenticator = authenticator
         self._ledger = ledger
+        self._settler = settler
         self._clock = clock
 
     async def authenticate(
@@ -126,15 +136,20 @@ class Gate:
     async def _hold(
         self, caller: Caller, principal: Principal, demand: Demand[W], deadline: float
     ) -> Metered[W]:
-        expires_at = self._clock() + caller.seconds + HOLD_GRACE_SECONDS
-        admission = await anyio.to_thread.run_sync(
-            lambda: self._ledger.admit(
+        lasts = caller.seconds + SETTLING_SECONDS + CLOCK_SKEW_SECONDS
+        try:
+            admission = await self._ledger.admit(
                 principal,
                 demand.model_code,
                 caller.request_id.removeprefix("req_"),
                 demand.input_tokens,
                 demand.hold_tokens,
-                expires_at,
+                self._clock() + lasts,
             )
-        )
-        return Metered(self._ledger, admission.hold, admission.limits, demand.work, deadline)
+        except AbandonedError as error:
+            until = asyncio.get_running_loop().time() + GIVING_BACK_SECONDS
+            caller.unfinished.append(self._settler.start(error.hold, None, until))
+            if isinstance(error.reason, LosiError):
+                raise error.reason from error
+            raise StoreUnavailableError from error
+        return Metered(self._settler, caller, admission, demand.work, deadline)

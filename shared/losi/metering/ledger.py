@@ -1,49 +1,54 @@
 """The ledger: admits a request within its plan's limits, and settles what it used, once.
 
-One conditional UpdateItem each, on the account's day item; no transaction ever touches it. The
-item's layout stands in losi.metering.day_item, the proofs in docs/ledger.md. Calls block: async
-code runs them in a thread.
+One conditional UpdateItem each, on the account's day item. The item's layout stands in
+losi.metering.day_item, the proofs in docs/ledger.md.
 """
 
+import asyncio
 import logging
 import math
+import random
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from enum import Enum
+from typing import TYPE_CHECKING
 
-from losi.errors import StoreUnavailableError
+from losi.errors import StaleAuthenticationError, StoreUnansweredError, StoreUnavailableError
 from losi.identity.principal import Principal
 from losi.metering import expressions
 from losi.metering.day_item import (
-    MINUTE_SECONDS,
+    MAX_TOMBSTONES,
     DayItem,
     DayUsage,
     Hold,
-    days_around,
+    counted,
+    last_uses,
     minute_of_day,
     sort_key,
+    tombstone,
     utc_day,
     yesterday,
 )
-from losi.metering.refusals import RateLimits, rate_limits, refusal
+from losi.metering.refusals import RateLimits, is_stale, rate_limits, refusal
 from losi.metering.usage import MAX_TOKENS, Usage
-from losi.store.client import Item, partition, store_errors
+from losi.store.writes import Update, Writes, Written
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
     from losi.catalogue.plans import Plan
 
-__all__ = ["Admission", "DayUsage", "Hold", "Ledger", "RateLimits"]
+__all__ = ["Admission", "Closed", "DayUsage", "Hold", "Ledger", "RateLimits"]
 
 logger = logging.getLogger("losi.ledger")
 
-#: Clocks of two processes may differ by less than this.
-CLOCK_SKEW_SECONDS = 60.0
-#: An admission may find the day not open, then expired holds in its way, then neither.
-ADMISSION_TRIES = 4
+#: So that a store that hangs refuses within three seconds.
+ADMISSION_SECONDS = 2.5
+#: An admission may find the day not open, then its key's map missing, then expired holds in its
+#: way, then none of these.
+ADMISSION_STEPS = 5
+#: Pauses between two tries of an admission, and their growth.
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +59,52 @@ class Admission:
     limits: RateLimits
 
 
+class Closed(Enum):
+    """What an attempt to settle or release found."""
+
+    #: The hold was there, and what was said is in the books.
+    NOW = "now"
+    #: It had expired: its estimate was replaced by what was said.
+    CORRECTED = "corrected"
+    #: There is no hold and no estimate: it was closed before.
+    BEFORE = "before"
+
+
+class AbandonedError(Exception):
+    """An admission without an answer: its hold may stand, now or soon, and must be released."""
+
+    def __init__(self, hold: Hold, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.hold = hold
+        self.reason = reason
+
+
 class Ledger:
-    """The only writer of day items. Every method may raise StoreUnavailableError (503)."""
+    """Admits and closes. Every method may raise StoreUnavailableError (503)."""
 
     def __init__(
         self,
-        client: "DynamoDBClient",
-        table: str,
+        admissions: Writes,
+        settlements: Writes,
         clock: Callable[[], float] = time.time,
         plans: Collection["Plan"] = (),
+        *,
+        patience: float = ADMISSION_SECONDS,
     ) -> None:
-        """`plans` are those that a refusal may recommend."""
-        self._client = client
-        self._table = table
-        self._clock = clock
-        self._plans = plans
+        """Settlements come over a client of their own: admissions that fail take none of it.
 
-    def admit(
+        `plans` are those that a refusal may recommend.
+        `patience`: seconds that the store may take to admit a request, before it is refused.
+        """
+        self._patience = patience
+        self.plans = plans
+        self._admissions = admissions
+        self._settlements = settlements
+        self._clock = clock
+        #: Days that version 0.1 opened: account and sort key.
+        self.flat_days: set[tuple[str, str]] = set()
+
+    async def admit(
         self,
         principal: Principal,
         model_code: str,
@@ -83,10 +117,12 @@ class Ledger:
 
         `request_id` is unique; a repetition of the very same admission is the same admission.
         `expires_at` lies beyond the moment until which the request's process can settle.
-        Raises RateLimitError, QuotaExceededError or StaleAuthenticationError.
+        Raises RateLimitError, QuotaExceededError or StaleAuthenticationError; AbandonedError
+        around any of them or around StoreUnavailableError, when a try may land yet.
         """
         now = self._clock()
         day = utc_day(now)
+        sort = sort_key(day, test=principal.test)
         hold = Hold(
             principal.account_id,
             day,
@@ -97,171 +133,181 @@ class Ledger:
             expires=math.ceil(expires_at),
             key_id=principal.key_id,
             model_code=model_code,
+            nested=(principal.account_id, sort) not in self.flat_days,
             minute=minute_of_day(day, now),
         )
+        attempt = _Attempt(self, self._admissions, hold, principal, self._clock)
         try:
-            return self._admit(hold, principal, now)
-        except StoreUnavailableError:
-            self._abandon(hold)
-            raise
+            async with asyncio.timeout(self._patience):
+                return await attempt.run()
+        except TimeoutError as error:
+            raise attempt.given_up(StoreUnavailableError()) from error
+        except Exception as error:
+            raise attempt.given_up(error) from error
 
-    def settle(self, hold: Hold, usage: Usage) -> bool:
-        """Count what the request used in place of its hold. True once, then False."""
-        counted = _clamped(usage)
-        if counted != usage:
-            logger.warning("%s usage clamped: %s counts as %s", hold.request_id, usage, counted)
-        if usage.estimated:
-            logger.info("%s usage estimated: %s", hold.request_id, counted)
-        if self._close(hold, counted):
-            return True
-        logger.warning("%s was settled before; not counted: %s", hold.request_id, counted)
-        return False
+    async def close(self, hold: Hold, usage: Usage | None) -> Closed:
+        """Count what the request used in place of its hold, or give the hold back.
 
-    def release(self, hold: Hold) -> bool:
-        """Give back the tokens of a request that produced nothing. True once, then False.
-
-        The request stays counted in its minute: a caller who provokes failures is slowed too.
+        One attempt. Repeat it after StoreUnavailableError: only one will ever count.
         """
-        return self._close(hold, None)
-
-    def mark_changed(
-        self, account_id: str, what: str, version: int, *, test: bool | None = None
-    ) -> None:
-        """From now on refuse authentications that read the record before `version`.
-
-        `what` is a key id, or "p" for the profile. `test` tells which kind of key it is; None
-        marks both kinds of day items.
-        """
-        for day in days_around(self._clock(), CLOCK_SKEW_SECONDS):
-            for kind in (False, True) if test is None else (test,):
-                self._update(expressions.marking(account_id, day, what, version, test=kind))
-
-    def usage(self, account_id: str, start: date, end: date) -> list[DayUsage]:
-        """What was settled on each day from `start` to `end`; days without usage are left out."""
-        days = self._live_days(account_id, start, end)
-        if sum(self._settle_expired(day) for day in days):
-            days = self._live_days(account_id, start, end)
-        return [usage for day in days if (usage := day.usage()).requests]
-
-    def last_used(self, account_id: str) -> dict[str, datetime]:
-        """Key id -> its last admitted request, to the minute, for live and test keys."""
-        days = [day for test in (False, True) for day in self._latest(account_id, test=test)]
-        return {
-            key_id: datetime.fromtimestamp(minute * MINUTE_SECONDS, UTC)
-            for key_id, minute in _last_uses(days).items()
-        }
-
-    def forget_key(self, account_id: str, key_id: str) -> None:
-        """Drop a deleted key's last use, which would be carried from day to day for ever.
-
-        Call it after `mark_changed`, so that no later request brings it back.
-        """
-        for test in (False, True):
-            for day in self._latest(account_id, test=test):
-                self._update(expressions.forgetting(account_id, day.day, key_id, test=test))
-
-    def _admit(self, hold: Hold, principal: Principal, now: float) -> Admission:
-        for _ in range(ADMISSION_TRIES):
-            admitted, day = self._try_admit(hold, principal, now)
-            expired = self._settle_expired(day)
-            if admitted or _is_same(day.holds().get(hold.request_id), hold):
-                hold = replace(hold, windows=day.windows())
-                return Admission(hold, rate_limits(day, principal.plan, now))
-            if not day.is_open:
-                self._open_day(hold)
-            elif not expired:
-                break
-        raise refusal(day, hold, principal, now, self._plans)
-
-    def _try_admit(self, hold: Hold, principal: Principal, now: float) -> tuple[bool, DayItem]:
-        """Whether the hold was placed, and the day item with it, or as it refused."""
-        item: Item | None
-        try:
-            with store_errors():
-                response = self._client.update_item(
-                    TableName=self._table,
-                    **expressions.admission(hold, principal, now),
-                    ReturnValues="ALL_NEW",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        usage = None if usage is None else clamped(usage)
+        while True:
+            written = await self._change(
+                hold,
+                lambda elsewhere: expressions.closing(
+                    hold, usage, self._clock(), elsewhere=elsewhere
+                ),
+                counted(usage),
+            )
+            if written.landed:
+                return Closed.NOW
+            day = self._day(hold, written)
+            if day.was_expired(hold.request_id):
+                corrected = await self._change(
+                    hold,
+                    lambda elsewhere: expressions.correction(hold, usage, elsewhere=elsewhere),
+                    expressions.correcting(hold, usage),
                 )
-            admitted, item = True, response["Attributes"]
-        except self._client.exceptions.ConditionalCheckFailedException as error:
-            refused: Any = error.response
-            admitted, item = False, refused.get("Item")
-        return admitted, DayItem(hold.account_id, hold.day, test=hold.test, item=item)
+                if corrected.landed:
+                    return Closed.CORRECTED
+            elif hold.request_id not in day.holds() and await self._is_buried(hold, day):
+                return Closed.BEFORE
 
-    def _open_day(self, hold: Hold) -> None:
-        earlier = self._latest(hold.account_id, yesterday(hold.day), test=hold.test)
-        for day in earlier:
-            self._settle_expired(day)
-        self._update(expressions.opening(hold, _last_uses(earlier)))
+    async def settle_expired(self, day: DayItem) -> int:
+        """Bill the holds of dead processes their estimate; how many there were."""
+        gone = day.expired_holds(self._clock())
+        await asyncio.gather(*map(self._expire, gone))
+        return len(gone)
 
-    def _settle_expired(self, day: DayItem) -> int:
-        """Settle at their estimated input the holds of dead processes; how many there were."""
-        now = self._clock()
-        expired = [hold for hold in day.holds().values() if hold.expires < now]
-        for hold in expired:
-            usage = _clamped(Usage(hold.input_tokens, 0, estimated=True))
-            if self._close(hold, usage):
-                logger.warning("%s expired: usage estimated: %s", hold.request_id, usage)
-        return len(expired)
+    async def _expire(self, hold: Hold) -> None:
+        written = await self._change(
+            hold,
+            lambda elsewhere: expressions.expiring(hold, elsewhere=elsewhere),
+            counted(hold.estimate),
+        )
+        if written.landed:
+            logger.warning("%s expired: billed by estimate: %s", hold.request_id, hold.estimate)
 
-    def _close(self, hold: Hold, usage: Usage | None) -> bool:
-        return self._update(expressions.closing(hold, usage, self._clock()))
+    async def _is_buried(self, hold: Hold, day: DayItem) -> bool:
+        """Whether no try of the admission can land any more where no hold stands."""
+        if hold.late_until <= self._clock() or tombstone(hold.request_id) in day.tombstones():
+            return True
+        return (await self._settlements.update(expressions.burying(hold))).landed
 
-    def _abandon(self, hold: Hold) -> None:
-        """After an admission without an answer: it may have landed, and nobody will use it."""
-        try:
-            self.release(hold)
-        except StoreUnavailableError:
-            logger.error("%s may be held until %d without running", hold.request_id, hold.expires)
+    async def _change(
+        self,
+        hold: Hold,
+        update: Callable[[bool], Update],
+        figures: tuple[int, ...],
+    ) -> Written:
+        """Make a change that counts; where the key's counters have left the day item, with it on
+        the side item, in one transaction.
+        """
+        written = await self._settlements.update(update(False))
+        if written.landed or not hold.nested or not any(figures):
+            return written
+        day = self._day(hold, written)
+        if not day.is_open or day.has_row(hold.key_id, hold.model_code):
+            return written
+        elsewhere = [update(True), expressions.folded_count(hold, figures)]
+        return await self._settlements.transact(elsewhere)
 
-    def _update(self, update: expressions.Update) -> bool:
-        """Whether the item met the update's condition and was changed."""
-        try:
-            with store_errors():
-                self._client.update_item(TableName=self._table, **update)
-        except self._client.exceptions.ConditionalCheckFailedException:
+    def _day(self, hold: Hold, written: Written) -> DayItem:
+        return DayItem(hold.account_id, hold.day, test=hold.test, item=written.item)
+
+
+class _Attempt:
+    """One request's way into the books: as many writes as it takes."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        writes: Writes,
+        hold: Hold,
+        principal: Principal,
+        clock: Callable[[], float],
+    ) -> None:
+        self._ledger = ledger
+        self._writes = writes
+        self._hold = hold
+        self._principal = principal
+        self._clock = clock
+        self._now = self._sent = clock()
+        #: A try was sent whose answer never came.
+        self.unanswered = False
+
+    async def run(self) -> Admission:
+        for _ in range(ADMISSION_STEPS):
+            written = await self._place()
+            hold = self._hold
+            day = DayItem(hold.account_id, hold.day, test=hold.test, item=written.item)
+            if written.landed or _is_same(day.holds().get(hold.request_id), hold):
+                return self._admitted(day)
+            if is_stale(day, self._principal):
+                raise StaleAuthenticationError
+            expired = await self._ledger.settle_expired(day)
+            if not await self._prepare(day) and not expired:
+                break
+        raise refusal(day, self._hold, self._principal, self._now, self._ledger.plans)
+
+    def given_up(self, reason: Exception) -> Exception:
+        return AbandonedError(self._late_hold(), reason) if self.unanswered else reason
+
+    def _late_hold(self) -> Hold:
+        return replace(self._hold, late_until=expressions.late_until(self._sent))
+
+    def _admitted(self, day: DayItem) -> Admission:
+        hold = replace(
+            self._late_hold() if self.unanswered else self._hold,
+            windows=day.windows(),
+            tombstones=day.tombstones(),
+        )
+        if sum(until > self._now for until in hold.tombstones.values()) >= MAX_TOMBSTONES:
+            self.unanswered = True  # so many answers were lost: what is taken must be given back
+            raise StoreUnavailableError
+        return Admission(hold, rate_limits(day, self._principal.plan, self._now))
+
+    async def _prepare(self, day: DayItem) -> bool:
+        """Make what the day item lacks for the hold; whether it lacked anything."""
+        if not day.is_open:
+            await self._open_day()
+        elif self._hold.nested and not day.is_nested:
+            self._ledger.flat_days.add((self._hold.account_id, self._hold.sort))
+            self._hold = replace(self._hold, nested=False)
+        elif self._hold.nested and not day.has_key(self._hold.key_id):
+            await self._writes.update(expressions.key_opening(self._hold, self._principal))
+        else:
             return False
         return True
 
-    def _live_days(self, account_id: str, start: date, end: date) -> list[DayItem]:
-        with store_errors():
-            return list(self._query(account_id, start, end, test=False))
+    async def _open_day(self) -> None:
+        hold = self._hold
+        first, last = (sort_key(day, test=hold.test) for day in (date.min, yesterday(hold.day)))
+        items = await self._writes.newest(hold.account_id, first, last)
+        earlier = [day for day in map(DayItem.from_item, items) if day.is_open][:2]
+        for day in earlier:
+            await self._ledger.settle_expired(day)
+        await self._writes.update(expressions.opening(hold, self._principal, last_uses(earlier)))
 
-    def _latest(self, account_id: str, end: date = date.max, *, test: bool) -> list[DayItem]:
-        """The last two days up to `end` that were opened, newest first.
-
-        Two, because just after midnight a slower clock still writes to the older one.
-        """
-        latest: list[DayItem] = []
-        with store_errors():
-            for day in self._query(
-                account_id, date.min, end, test=test, ScanIndexForward=False, Limit=2
-            ):
-                if day.is_open:
-                    latest.append(day)
-                if len(latest) == 2:
-                    break
-        return latest
-
-    def _query(
-        self, account_id: str, start: date, end: date, *, test: bool, **options: Any
-    ) -> Iterator[DayItem]:
-        """Consistent, so that a request is seen as soon as it is settled."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :account AND sk BETWEEN :start AND :end",
-            ExpressionAttributeValues={
-                ":account": {"S": partition(account_id)},
-                ":start": {"S": sort_key(start, test=test)},
-                ":end": {"S": sort_key(end, test=test)},
-            },
-            ConsistentRead=True,
-            **options,
-        )
-        for page in pages:
-            yield from map(DayItem.from_item, page["Items"])
+    async def _place(self) -> Written:
+        """Send the admission until it is answered."""
+        pause = FIRST_PAUSE
+        while True:
+            self._sent = self._clock()
+            try:
+                # until the answer is there it counts as lost: this may be cancelled
+                before, self.unanswered = self.unanswered, True
+                written = await self._writes.update(
+                    expressions.admission(self._hold, self._principal, self._now)
+                )
+                self.unanswered = before
+                return written
+            except StoreUnansweredError:
+                pass
+            except StoreUnavailableError:
+                self.unanswered = before
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+            pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def _is_same(known: Hold | None, hold: Hold) -> bool:
@@ -269,16 +315,7 @@ def _is_same(known: Hold | None, hold: Hold) -> bool:
     return known is not None and known.to_attribute() == hold.to_attribute()
 
 
-def _last_uses(days: Iterable[DayItem]) -> dict[str, int]:
-    """Key id -> epoch minute of its last use on any of the days."""
-    last: dict[str, int] = {}
-    for day in days:
-        for key_id, minute in day.last_uses().items():
-            last[key_id] = max(minute, last.get(key_id, 0))
-    return last
-
-
-def _clamped(usage: Usage) -> Usage:
+def clamped(usage: Usage) -> Usage:
     """The usage as it is counted: no figure negative, absurd, or larger than what it is part of."""
     read = _between(usage.input_tokens, MAX_TOKENS)
     written = _between(usage.output_tokens, MAX_TOKENS)

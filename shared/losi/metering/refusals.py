@@ -10,7 +10,6 @@ from losi.errors import (
     QuotaExceededError,
     RateLimitError,
     ServerError,
-    StaleAuthenticationError,
     StoreUnavailableError,
 )
 from losi.identity.principal import Principal
@@ -22,6 +21,7 @@ from losi.metering.day_item import (
     minute_of_day,
     requests_window,
     tokens_window,
+    tombstone,
     valid_version,
 )
 
@@ -72,11 +72,9 @@ def refusal(
     item: DayItem, hold: Hold, principal: Principal, now: float, plans: Collection[Plan]
 ) -> Exception:
     """Why the day item, as it stood when it refused, had no room for the hold."""
-    if _is_stale(item, principal):
-        return StaleAuthenticationError()
     if not item.is_open:  # removed while it was being opened, as when its account is deleted
         return StoreUnavailableError()
-    if hold.request_id in item.holds():
+    if hold.request_id in item.holds() or tombstone(hold.request_id) in item.tombstones():
         return ServerError("Another request with this request id is running. Send it again.")
     recommend = partial(_larger_plan, plans, principal.plan)
     error = _oversized(hold, principal.plan, recommend) or _limit_reached(
@@ -86,7 +84,8 @@ def refusal(
     return error
 
 
-def _is_stale(item: DayItem, principal: Principal) -> bool:
+def is_stale(item: DayItem, principal: Principal) -> bool:
+    """Whether the key or profile changed since the principal was read."""
     return (
         item.number(valid_version(principal.key_id)) > principal.key_version
         or item.number(valid_version("p")) > principal.profile_version

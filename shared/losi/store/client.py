@@ -22,16 +22,25 @@ def client() -> "DynamoDBClient":
 
     Standard retries back off with jitter; the timeouts keep four attempts within a few seconds.
     """
+    return _client(attempts=4, read_timeout=3)
+
+
+def single_try_client() -> "DynamoDBClient":
+    """A new client, with connections of its own, that leaves retries to its caller."""
+    return _client(attempts=1, read_timeout=1.4)
+
+
+def _client(attempts: int, read_timeout: float) -> "DynamoDBClient":
     import boto3
     from botocore.config import Config
 
     return boto3.client(
         "dynamodb",
         config=Config(
-            retries={"mode": "standard", "total_max_attempts": 4},
-            connect_timeout=2,
-            read_timeout=3,
-            max_pool_connections=50,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            connect_timeout=1,
+            read_timeout=read_timeout,
+            max_pool_connections=64,
             tcp_keepalive=True,
         ),
     )

@@ -116,6 +116,10 @@ class Table:
             )
         )
 
+    def change(self, update: Mapping[str, Any]) -> bool:
+        """An UpdateItem as it is given; False when its condition fails."""
+        return self._conditional(lambda: self._client.update_item(TableName=self._name, **update))
+
     def transact(self, *writes: tuple[str, dict[str, Any]]) -> bool:
         """All of the writes, such as `("Put", {...})`, or none: False when a condition fails."""
         items: list[Any] = [{kind: {"TableName": self._name, **w}} for kind, w in writes]

@@ -15,10 +15,10 @@ from losi.catalogue.catalogue import Catalogue
 from losi.errors import InvalidRequestError
 from losi.identity.session import usage_name
 from losi.metering.cost import cost as dollars
-from losi.metering.ledger import DayUsage
+from losi.metering.day_item import DayUsage
 from losi.metering.usage import Usage
 from losi.web import dependencies
-from losi.web.dependencies import Caller, ledger
+from losi.web.dependencies import Caller, books
 from losi.web.endpoints import Answers
 from losi.web.parsing import StrictQuery
 from losi.web.responses import JsonResponse
@@ -56,7 +56,7 @@ def get_usage(
     spans at most 400 days.
     """
     start, end = date_range(query.start_date, query.end_date, datetime.now(UTC).date())
-    days = ledger().usage(caller.account_id, start, end)
+    days = books().usage(caller.account_id, start, end)
     rows = (
         grouped_rows(days, query.group_by, dependencies.catalogue())
         if query.group_by

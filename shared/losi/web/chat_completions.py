@@ -47,8 +47,10 @@ async def create_chat_completion(
     seconds = seconds_left(http) - (time.monotonic() - began)
     call = Call(caller, request, request_id(http), seconds)
     if request.params.stream:
-        return RelayResponse(_open_stream(chat, call, principal), render, EVENT_STREAM)
-    return RelayResponse(_open_plain(chat, call, principal), render, PLAIN)
+        opening, form = _open_stream(chat, call, principal), EVENT_STREAM
+    else:
+        opening, form = _open_plain(chat, call, principal), PLAIN
+    return RelayResponse(opening, render, form, seconds, call.unfinished)
 
 
 async def _open_stream(chat: ChatCompletions, call: Call, principal: Principal) -> Opened:

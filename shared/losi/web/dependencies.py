@@ -16,16 +16,21 @@ from losi.identity.authenticator import Authenticator
 from losi.identity.principal import Principal
 from losi.identity.session import Sessions, SessionToken
 from losi.management.accounts import Accounts
+from losi.metering.books import Books
 from losi.metering.gate import Gate
 from losi.metering.ledger import Ledger
+from losi.metering.settler import Settler
 from losi.store import client as store
+from losi.store.queue import settlements
+from losi.store.writes import DynamoDBWrites
 from losi.web.credentials import credential
 from losi.web.endpoints import endpoint
 
 #: Lambda's longest invocation; elsewhere the same holds, so that no hold outlives its request.
 LONGEST_SECONDS = 900.0
-#: Left before the deadline to send the error event and to settle.
-MARGIN_SECONDS = 2.0
+#: Left before the process may be stopped: to send the error event, then to settle (the gate's
+#: SETTLING_SECONDS), then to hand over what the store did not take.
+MARGIN_SECONDS = 6.0
 
 
 @cache
@@ -35,12 +40,20 @@ def catalogue() -> Catalogue:
 
 @cache
 def ledger() -> Ledger:
-    return Ledger(store.client(), store.table_name(), plans=catalogue().plans.values())
+    def writes() -> DynamoDBWrites:
+        return DynamoDBWrites(store.single_try_client(), store.table_name())
+
+    return Ledger(writes(), settlements=writes(), plans=catalogue().plans.values())
+
+
+@cache
+def books() -> Books:
+    return Books(store.client(), store.table_name())
 
 
 @cache
 def accounts() -> Accounts:
-    return Accounts(store.client(), store.table_name(), ledger(), catalogue().plans)
+    return Accounts(store.client(), store.table_name(), books(), catalogue().plans)
 
 
 @cache
@@ -50,7 +63,7 @@ def authenticator() -> Authenticator:
 
 @cache
 def gate() -> Gate:
-    return Gate(authenticator(), ledger())
+    return Gate(authenticator(), ledger(), Settler(ledger(), settlements()))
 
 
 @cache

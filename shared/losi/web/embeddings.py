@@ -45,7 +45,9 @@ async def create_embeddings(
     seconds = seconds_left(http) - (time.monotonic() - began)
     caller = Caller(presented, PERMISSION, request_id(http), seconds)
     # relayed, because the vectors of one request may be larger than a buffered answer can be
-    return RelayResponse(_open(caller, principal, request), render, PLAIN)
+    return RelayResponse(
+        _open(caller, principal, request), render, PLAIN, caller.seconds, caller.unfinished
+    )
 
 
 async def _open(caller: Caller, principal: Principal, request: EmbeddingInput) -> Opened:

@@ -19,7 +19,7 @@ from losi.management.export import export_account
 from losi.upstream.registry import configured
 from losi.validation import validated
 from losi.web.cookies import clear_cookie
-from losi.web.dependencies import accounts, catalogue, ledger, sessions
+from losi.web.dependencies import accounts, books, catalogue, sessions
 from losi.web.parsing import read_json
 from losi.web.responses import JsonResponse
 from losi.web.session import Caller, Owner, fresh_person, support_contact
@@ -59,7 +59,7 @@ async def change_profile(http: Request, caller: Owner) -> Any:
 def export_profile(caller: Owner) -> Any:
     """All that is stored of the account, as a file. Of secrets there is nothing to export."""
     today = datetime.now(UTC).date()
-    stored = export_account(accounts(), ledger(), catalogue(), caller.account.id, today)
+    stored = export_account(accounts(), books(), catalogue(), caller.account.id, today)
     stored["sessions"] = [
         each.as_json(caller.session) for each in sessions().of_account(caller.account.id)
     ]

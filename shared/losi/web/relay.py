@@ -6,7 +6,7 @@ nothing (a comment, in JSON a space) keeps whatever lies between from closing th
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -15,6 +15,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from losi.dialects.form import Form
 from losi.errors import LosiError, ServerError
+
+#: Left after the end of a request for its last words: the error event.
+WRITING_SECONDS = 1.0
 
 Opened = tuple[AsyncGenerator[bytes], Mapping[str, str]]
 Render = Callable[[LosiError], Callable[[Scope, Receive, Send], Awaitable[None]]]
@@ -27,6 +30,8 @@ class RelayResponse(Response):
 
     An error before anything was sent is rendered with its status; once the answer has begun
     (the first event, or a heartbeat while the provider was silent) it is written in the form.
+    After `seconds`, which the request may last, nothing more is written: a client that reads slowly
+    cannot hold it longer. What is `unfinished` goes on when the answer is written.
     """
 
     def __init__(
@@ -34,14 +39,25 @@ class RelayResponse(Response):
         opening: Coroutine[Any, Any, Opened],
         render: Render,
         form: Form,
+        seconds: float,
+        unfinished: Sequence[asyncio.Task[None]] = (),
     ) -> None:
         self.background = None
         self._opening = opening
         self._render = render
         self._form = form
+        self._deadline = asyncio.get_running_loop().time() + seconds + WRITING_SECONDS
+        self._unfinished = unfinished
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        writer = _Writer(send, self._form)
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            if self._unfinished:
+                await asyncio.wait(self._unfinished)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        writer = _Writer(send, self._form, self._deadline)
         heartbeat = asyncio.create_task(writer.keep_alive())
         try:
             try:
@@ -75,7 +91,8 @@ def _broken() -> ServerError:
 class _Writer:
     """Sends until the client is gone, and from then on only pretends to."""
 
-    def __init__(self, send: Send, form: Form) -> None:
+    def __init__(self, send: Send, form: Form, deadline: float) -> None:
+        self._deadline = deadline
         self.headers = dict(form.headers)
         self._form = form
         self.begun = False
@@ -110,6 +127,7 @@ class _Writer:
         if self._gone:
             return
         try:
-            await self._send(message)
-        except OSError:  # ASGI's word for "the client has disconnected"
+            async with asyncio.timeout_at(self._deadline):
+                await self._send(message)
+        except OSError:  # ASGI's word for "the client has disconnected", and TimeoutError
             self._gone = True

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -25,16 +26,21 @@ from losi.errors import (
 )
 from losi.identity.authenticator import Authenticator
 from losi.management.accounts import Accounts, NewKey
+from losi.metering import gate
 from losi.metering.gate import Gate
-from losi.metering.ledger import Hold, Ledger
+from losi.metering.ledger import Ledger
+from losi.metering.settler import Settler, drain
 from losi.metering.usage import Usage
+from losi.store.client import Item
+from losi.store.queue import FolderQueue
+from losi.store.writes import DynamoDBWrites, Update, Writes, Written
 from losi.upstream.format import Format, Json, UpstreamCall, malformed
 from losi.upstream.registry import Registry
 from losi.upstream.routing import ChatRouter
 from tests.catalogue import CATALOGUE
 from tests.fake_format import FakeExchange
 from tests.ledger_invariants import check_invariants
-from tests.ledger_world import Clock
+from tests.ledger_world import BlockingLedger, Clock
 from tests.unit.conftest import TABLE
 
 REPORTED = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
@@ -77,10 +83,16 @@ class OneProvider(Registry[Format]):
         return self.one
 
 
-class NoSettling(Ledger):
-    """A ledger whose table goes away between admission and settlement."""
+class NoStore:
+    """Refuses every write, as DynamoDB does while it throttles."""
 
-    def settle(self, hold: Hold, usage: Usage) -> bool:
+    async def update(self, update: Update) -> Written:
+        raise StoreUnavailableError
+
+    async def transact(self, updates: Sequence[Update]) -> Written:
+        raise StoreUnavailableError
+
+    async def newest(self, account_id: str, first: str, last: str) -> list[Item]:
         raise StoreUnavailableError
 
 
@@ -88,7 +100,7 @@ class NoSettling(Ledger):
 class World:
     chat: ChatCompletions
     call: Call
-    ledger: Ledger
+    ledger: BlockingLedger
     account_id: str
 
     async def plain(self) -> Any:
@@ -109,11 +121,17 @@ class World:
 
 
 @pytest.fixture
+def queue(tmp_path: Path) -> FolderQueue:
+    return FolderQueue(tmp_path)
+
+
+@pytest.fixture
 def world(
     client: Any,
     accounts: Accounts,
     authenticator: Authenticator,
-    ledger: Ledger,
+    ledger: BlockingLedger,
+    queue: FolderQueue,
     clock: Clock,
 ) -> Any:
     """Makes a world around one provider; at the end, the ledger's invariants hold."""
@@ -121,7 +139,7 @@ def world(
     def make(
         provider: Format,
         *,
-        its_ledger: Ledger = ledger,
+        settlements: Writes | None = None,
         its_catalogue: Catalogue | None = None,
         permissions: frozenset[str] = frozenset({"chat.completions"}),
         **fields: Any,
@@ -132,7 +150,10 @@ def world(
         call = Call(secret, parse_chat_request(body), "req_1", 60)
         router = ChatRouter(OneProvider(provider), sleep=no_sleep)
         models = its_catalogue or CATALOGUE
-        chat = ChatCompletions(Gate(authenticator, its_ledger, clock), models, router, clock)
+        writes = DynamoDBWrites(client, TABLE)
+        its_ledger = Ledger(writes, settlements or writes, clock)
+        its_gate = Gate(authenticator, its_ledger, Settler(its_ledger, queue), clock)
+        chat = ChatCompletions(its_gate, models, router, clock)
         return World(chat, call, ledger, account.id)
 
     yield make
@@ -280,20 +301,28 @@ async def test_absurd_usage_is_clamped(world: Any) -> None:
     assert completion.body["usage"]["completion_tokens"] == 10_000_000
 
 
-async def test_when_settling_fails_the_answer_is_given_and_the_operator_told(
-    world: Any, client: Any, clock: Clock, caplog: pytest.LogCaptureFixture
+async def test_an_answer_does_not_wait_for_a_sick_store_and_is_billed_later(
+    world: Any,
+    ledger: BlockingLedger,
+    queue: FolderQueue,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    monkeypatch.setattr(gate, "SETTLED_WITHIN_SECONDS", 0.0)
     message = {"role": "assistant", "content": "Hi"}
     answer = {"choices": [{"index": 0, "message": message}], "usage": REPORTED}
-    here = world(Scripted(answer), its_ledger=NoSettling(client, TABLE, clock))
+    here = world(Scripted(answer), settlements=NoStore())
 
-    with caplog.at_level(logging.ERROR):
-        completion = await here.plain()
+    completion = await here.plain()
 
     assert completion.body["choices"][0]["message"]["content"] == "Hi"
-    assert "could not be settled" in caplog.text and "output_tokens=7" in caplog.text
-    clock.advance(10_000)  # its hold expires, and is then charged its estimated input
-    assert here.settled()[0] == 1
+    (settlement,) = here.call.unfinished
+    settlement.cancel()  # the process stops
+    await asyncio.wait({settlement})
+    assert here.settled() == (0, Usage(0, 0))
+    assert "handed over to be settled later" in caplog.text
+    assert await drain(queue, ledger.ledger) == 1
+    assert here.settled() == (1, Usage(11, 7))
 
 
 async def test_a_key_without_the_permission_is_told_which(world: Any) -> None:

@@ -19,10 +19,10 @@ from losi.identity.authenticator import Authenticator
 from losi.identity.principal import PERMISSIONS
 from losi.identity.secret import Secret, parse
 from losi.ids import random_id
-from losi.metering.ledger import Ledger
 from losi.metering.usage import Usage
 from tests.catalogue import CATALOGUE
 from tests.dynamodb_local import connect, dynamodb_environment, free_port
+from tests.ledger_world import BlockingLedger
 from tests.unit.cli.command_line import data, error, losi, output
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def account(local: DynamoDBClient) -> str:
 def call(client: DynamoDBClient, text: str) -> None:
     """A chat completion, as far as the ledger sees it."""
     principal = Authenticator(client, TABLE, CATALOGUE.plans).authenticate(secret_of(text))
-    ledger = Ledger(client, TABLE)
+    ledger = BlockingLedger(client, TABLE)
     admission = ledger.admit(principal, "4o", f"req_{random_id(8)}", 10, 20, 4e9)
     ledger.settle(admission.hold, Usage(400_000, 2_000))
 

@@ -14,9 +14,9 @@ from moto import mock_aws
 from local.table import create_table
 from losi.cli import connection
 from losi.management.accounts import Accounts
-from losi.metering.ledger import Ledger
 from tests.catalogue import CATALOGUE
 from tests.dynamodb_local import free_port
+from tests.ledger_world import BlockingLedger
 from tests.unit.cli.command_line import data, error
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -67,7 +67,7 @@ class TestADeployedStack:
             region_name=self.REGION,
             endpoint_url="https://dynamodb.eu-west-1.amazonaws.com",
         )
-        ledger = Ledger(client, "losi-deployed")
+        ledger = BlockingLedger(client, "losi-deployed")
         stored = Accounts(client, "losi-deployed", ledger, CATALOGUE.plans).list_accounts()
         assert [f"acct_{account.id}" for account in stored] == [made["id"]]
 

@@ -16,13 +16,12 @@ from losi.errors import ModelNotFoundError, PermissionDeniedError, UpstreamError
 from losi.identity.authenticator import Authenticator
 from losi.management.accounts import Accounts, NewKey
 from losi.metering.gate import Caller, Gate
-from losi.metering.ledger import Ledger
 from losi.metering.usage import Usage
 from losi.upstream.format import Embedder, Json, UpstreamCall, malformed
 from losi.upstream.registry import Registry
 from losi.upstream.routing import Router
 from tests.catalogue import CATALOGUE
-from tests.ledger_world import Clock
+from tests.ledger_world import BlockingLedger, Clock, make_gate
 
 VECTOR = [0.25, -0.5]
 ANSWER: Json = {
@@ -57,7 +56,7 @@ class OneEmbedder(Registry[Embedder]):
 class World:
     embeddings: Embeddings
     gate: Gate
-    ledger: Ledger
+    ledger: BlockingLedger
     account_id: str
     caller: Caller
     upstream: FakeEmbedder
@@ -74,12 +73,12 @@ class World:
 
 @pytest.fixture
 def world(
-    accounts: Accounts, authenticator: Authenticator, ledger: Ledger, clock: Clock
+    accounts: Accounts, authenticator: Authenticator, ledger: BlockingLedger, clock: Clock
 ) -> Callable[..., World]:
     def make(answer: Json | Exception = ANSWER, permission: str = PERMISSION) -> World:
         account = accounts.create_account("plus")
         _, secret = accounts.create_key(account.id, NewKey("key", frozenset({permission})))
-        gate, upstream = Gate(authenticator, ledger, clock), FakeEmbedder(answer)
+        gate, upstream = make_gate(authenticator, ledger, clock), FakeEmbedder(answer)
         router = Router(OneEmbedder(upstream), sleep=no_sleep)
         caller = Caller(secret, PERMISSION, "req_1", 60)
         embeddings = Embeddings(gate, CATALOGUE, router)

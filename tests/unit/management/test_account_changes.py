@@ -17,9 +17,8 @@ from losi.identity.authenticator import Authenticator
 from losi.identity.secret import Secret
 from losi.management.accounts import Accounts, NewKey
 from losi.management.export import export_account
-from losi.metering.ledger import Ledger
 from losi.store.table import Table
-from tests.ledger_world import Clock
+from tests.ledger_world import BlockingLedger, Clock
 from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class TestCachedAuthentications:
         self,
         accounts: Accounts,
         authenticator: Authenticator,
-        ledger: Ledger,
+        ledger: BlockingLedger,
         change: Any,
         test: bool,
     ) -> None:
@@ -69,7 +68,7 @@ class TestCachedAuthentications:
         self,
         accounts: Accounts,
         authenticator: Authenticator,
-        ledger: Ledger,
+        ledger: BlockingLedger,
         secret: Secret,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
@@ -89,7 +88,7 @@ class TestCachedAuthentications:
         self,
         accounts: Accounts,
         authenticator: Authenticator,
-        ledger: Ledger,
+        ledger: BlockingLedger,
         clock: Clock,
     ) -> None:
         # the demo account of a database that outlives `make run`
@@ -110,7 +109,7 @@ class TestDeletedAccounts:
         client: DynamoDBClient,
         accounts: Accounts,
         authenticator: Authenticator,
-        ledger: Ledger,
+        ledger: BlockingLedger,
         clock: Clock,
     ) -> None:
         account = accounts.create_account("ultra", name="Ada", email="ada@example.com")
@@ -146,7 +145,7 @@ class TestDeletedAccounts:
         assert {"PROFILE"}.isdisjoint(items(client, account.id))
 
     def test_the_export_holds_all_but_secrets(
-        self, accounts: Accounts, authenticator: Authenticator, ledger: Ledger, clock: Clock
+        self, accounts: Accounts, authenticator: Authenticator, ledger: BlockingLedger, clock: Clock
     ) -> None:
         account = accounts.create_account("plus", name="Ada", email="ada@example.com")
         key, secret = accounts.create_key(account.id, A_KEY)

@@ -19,8 +19,7 @@ from losi.identity.authenticator import Authenticator
 from losi.identity.key import Key
 from losi.identity.secret import Secret, mint, new_account_id, new_key_id
 from losi.management.accounts import KEYS_PER_DAY, Accounts, NewKey
-from losi.metering.ledger import Ledger
-from tests.ledger_world import Clock
+from tests.ledger_world import BlockingLedger, Clock
 from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
@@ -304,7 +303,7 @@ class TestLastUse:
     def test_a_slower_clock_does_not_turn_it_back(
         self,
         client: DynamoDBClient,
-        ledger: Ledger,
+        ledger: BlockingLedger,
         accounts: Accounts,
         authenticator: Authenticator,
         secret: Secret,
@@ -337,7 +336,7 @@ class TestLastUse:
         self,
         accounts: Accounts,
         authenticator: Authenticator,
-        ledger: Ledger,
+        ledger: BlockingLedger,
         secret: Secret,
         clock: Clock,
     ) -> None:

@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from losi.errors import QuotaExceededError, RateLimitError, StaleAuthenticationError
-from losi.metering.ledger import Ledger
 from losi.metering.refusals import RateLimits
 from losi.metering.usage import Usage
 from tests.catalogue import CATALOGUE
 from tests.ledger_invariants import check_invariants
-from tests.ledger_world import ACCOUNT, KEY, Clock, admit, caller, make_plan, refused
+from tests.ledger_world import (
+    ACCOUNT,
+    KEY,
+    BlockingLedger,
+    Clock,
+    admit,
+    caller,
+    make_plan,
+    refused,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,14 +35,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def ledger(table: tuple[DynamoDBClient, str], clock: Clock) -> Iterator[Ledger]:
-    yield Ledger(*table, clock, CATALOGUE.plans.values())
+def ledger(table: tuple[DynamoDBClient, str], clock: Clock) -> Iterator[BlockingLedger]:
+    yield BlockingLedger(*table, clock, CATALOGUE.plans.values())
     check_invariants(*table)
 
 
 class TestRateLimits:
     def test_tells_where_the_account_stands_in_this_minute(
-        self, ledger: Ledger, clock: Clock
+        self, ledger: BlockingLedger, clock: Clock
     ) -> None:
         plan = make_plan(requests_per_minute=60, tokens_per_minute=40_000)
 
@@ -56,7 +64,7 @@ class TestRateLimits:
 
 
 class TestRefusal:
-    def test_requests_per_minute(self, ledger: Ledger, clock: Clock) -> None:
+    def test_requests_per_minute(self, ledger: BlockingLedger, clock: Clock) -> None:
         plan = make_plan(requests_per_minute=1)
         admit(ledger, caller(plan), clock)
 
@@ -73,7 +81,7 @@ class TestRefusal:
         clock.advance(error.retry_after)
         admit(ledger, caller(plan), clock)
 
-    def test_tokens_per_minute(self, ledger: Ledger, clock: Clock) -> None:
+    def test_tokens_per_minute(self, ledger: BlockingLedger, clock: Clock) -> None:
         plan = make_plan(tokens_per_minute=900)
         admit(ledger, caller(plan), clock)
 
@@ -84,7 +92,7 @@ class TestRefusal:
         assert error.headers["retry-after"] == "50"
         admit(ledger, caller(plan), clock, tokens=400)
 
-    def test_requests_in_flight(self, ledger: Ledger, clock: Clock) -> None:
+    def test_requests_in_flight(self, ledger: BlockingLedger, clock: Clock) -> None:
         plan = make_plan(in_flight=1)
         running = admit(ledger, caller(plan), clock).hold
 
@@ -96,7 +104,7 @@ class TestRefusal:
         ledger.settle(running, Usage(100, 10))
         admit(ledger, caller(plan), clock)
 
-    def test_tokens_per_day(self, ledger: Ledger, clock: Clock) -> None:
+    def test_tokens_per_day(self, ledger: BlockingLedger, clock: Clock) -> None:
         plan = make_plan(tokens_per_day=900)
         ledger.settle(admit(ledger, caller(plan), clock).hold, Usage(400, 100))
 
@@ -114,7 +122,9 @@ class TestRefusal:
         clock.set("2026-11-24T00:00:10")
         admit(ledger, caller(plan), clock)
 
-    def test_a_quota_that_is_only_held_passes_soon(self, ledger: Ledger, clock: Clock) -> None:
+    def test_a_quota_that_is_only_held_passes_soon(
+        self, ledger: BlockingLedger, clock: Clock
+    ) -> None:
         plan = make_plan(tokens_per_day=900)
         running = admit(ledger, caller(plan), clock).hold
 
@@ -127,7 +137,7 @@ class TestRefusal:
 
     @pytest.mark.parametrize("limit", ["tokens_per_minute", "tokens_per_day"])
     def test_a_request_larger_than_a_whole_limit_is_not_to_be_retried(
-        self, ledger: Ledger, clock: Clock, limit: str
+        self, ledger: BlockingLedger, clock: Clock, limit: str
     ) -> None:
         principal = caller(make_plan(**{limit: 499}))
 
@@ -138,7 +148,9 @@ class TestRefusal:
         assert error.headers["x-should-retry"] == "false"
         assert "it needs up to 500 tokens" in error.message
 
-    def test_names_the_cheapest_plan_that_would_do(self, ledger: Ledger, clock: Clock) -> None:
+    def test_names_the_cheapest_plan_that_would_do(
+        self, ledger: BlockingLedger, clock: Clock
+    ) -> None:
         def message(plan: str, tokens: int) -> str:
             principal = caller(CATALOGUE.plans[plan])
             return refused(ledger, clock, principal=principal, tokens=tokens).message
@@ -149,7 +161,7 @@ class TestRefusal:
 
     @pytest.mark.parametrize("what", [KEY, "p"])
     def test_a_changed_key_or_profile_must_authenticate_again(
-        self, ledger: Ledger, clock: Clock, what: str
+        self, ledger: BlockingLedger, clock: Clock, what: str
     ) -> None:
         admit(ledger, caller(), clock)
         ledger.mark_changed(ACCOUNT, what, 2)
@@ -160,7 +172,7 @@ class TestRefusal:
         admit(ledger, replace(caller(), key_version=2, profile_version=2), clock)
 
     def test_an_outdated_plan_is_read_again_rather_than_believed(
-        self, ledger: Ledger, clock: Clock
+        self, ledger: BlockingLedger, clock: Clock
     ) -> None:
         outdated = caller(make_plan(tokens_per_minute=499))
         ledger.mark_changed(ACCOUNT, "p", 2)

@@ -17,12 +17,12 @@ from jsonschema import Draft202012Validator, ValidationError
 from losi.identity.principal import Principal
 from losi.identity.secret import Secret
 from losi.management.accounts import Accounts, NewKey
-from losi.metering.ledger import Ledger
 from losi.metering.usage import Usage
 from losi.web.endpoints import BASE_PATH, ENDPOINTS, Endpoint
 from losi.web.examples import A_KEY, EXAMPLES, Example
 from losi.web.openapi import rendered
 from tests.api_description import answer_of, check, data_of, described, fits
+from tests.ledger_world import BlockingLedger
 from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
@@ -212,7 +212,9 @@ class TestExamples:
     @pytest.fixture
     def june(self, client: DynamoDBClient, account_id: str, principal: Principal) -> None:
         """The usage that the examples show."""
-        ledger = Ledger(client, TABLE, lambda: datetime(2026, 6, 1, 12, tzinfo=UTC).timestamp())
+        ledger = BlockingLedger(
+            client, TABLE, lambda: datetime(2026, 6, 1, 12, tzinfo=UTC).timestamp()
+        )
         for number, usage in enumerate((Usage(1024, 512), Usage(896, 448))):
             admission = ledger.admit(principal, "4o", f"req_{number}", 1, 1, 4e9)
             ledger.settle(admission.hold, usage)

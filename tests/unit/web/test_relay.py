@@ -49,7 +49,7 @@ async def respond(
     form: Form = EVENT_STREAM,
 ) -> None:
     form = replace(form, heartbeat_seconds=heartbeat)
-    response = RelayResponse(opening, render, form)  # type: ignore[arg-type]
+    response = RelayResponse(opening, render, form, 60)  # type: ignore[arg-type]
     await response(SCOPE, client.receive, client.send)
 
 

@@ -1,0 +1,170 @@
+"""Brings every admitted request to its end in the books, however long the store is away.
+
+A settlement is tried until it lands or its invocation ends; then it is handed over to a queue,
+which `drain` empties. Whatever comes twice, late or out of order counts once: the ledger's
+conditions see to that.
+"""
+
+import asyncio
+import json
+import logging
+import random
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import date
+from typing import Any
+
+from losi.errors import StoreUnansweredError, StoreUnavailableError
+from losi.metering.day_item import Hold
+from losi.metering.ledger import Closed, Ledger, clamped
+from losi.metering.usage import Usage
+from losi.store.queue import Queue, QueueUnavailableError
+
+logger = logging.getLogger("losi.settler")
+
+#: One attempt may take so long.
+TRY_SECONDS = 4.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+#: What handing over may take; it is kept before the end of the invocation.
+HANDOVER_SECONDS = 2.0
+#: What is needed to close a hold later; the rest of it serves the hot path alone.
+_NOT_SENT = {"windows", "tombstones", "minute"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a request ended: its hold, and what it used; None: it is free."""
+
+    hold: Hold
+    usage: Usage | None
+
+    def to_text(self) -> str:
+        hold = {name: value for name, value in asdict(self.hold).items() if name not in _NOT_SENT}
+        hold["day"] = self.hold.day.isoformat()
+        return json.dumps({"hold": hold, "usage": self.usage and asdict(self.usage)})
+
+    @classmethod
+    def from_text(cls, text: str) -> "Settlement":
+        """Raises ValueError for what is none."""
+        try:
+            told = json.loads(text)
+            hold = _typed(Hold, {**told["hold"], "day": date.fromisoformat(told["hold"]["day"])})
+            return cls(hold, told["usage"] and _typed(Usage, told["usage"]))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a settlement: {error}") from error
+
+
+def _typed(made: Any, values: dict[str, Any]) -> Any:
+    """Fields that another version added are left out."""
+    known = {field.name for field in fields(made)}
+    return made(**{name: value for name, value in values.items() if name in known})
+
+
+class Settler:
+    def __init__(self, ledger: Ledger, queue: Queue) -> None:
+        self._ledger = ledger
+        self._queue = queue
+        self._running: set[asyncio.Task[None]] = set()
+
+    def start(self, hold: Hold, usage: Usage | None, until: float) -> asyncio.Task[None]:
+        """Settle, or release where `usage` is None; never raises. From `until` on (the loop's
+        time) it is handed over; also when the task is cancelled.
+        """
+        task = asyncio.ensure_future(self._close(Settlement(hold, usage), until))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def _close(self, settlement: Settlement, until: float) -> None:
+        usage = settlement.usage
+        if usage and (counted := clamped(usage)) != usage:
+            logger.warning(
+                "%s usage clamped: %s counts as %s", settlement.hold.request_id, usage, counted
+            )
+            settlement = replace(settlement, usage=counted)
+        try:
+            if await self._try_until(settlement, until):
+                return
+        except asyncio.CancelledError:  # the process stops
+            await self._hand_over(settlement)
+            raise
+        await self._hand_over(settlement)
+
+    async def _try_until(self, settlement: Settlement, until: float) -> bool:
+        """Whether it is in the books."""
+        loop, pause, unanswered = asyncio.get_running_loop(), FIRST_PAUSE, False
+        while True:
+            try:
+                async with asyncio.timeout(TRY_SECONDS):
+                    closed = await self._ledger.close(settlement.hold, settlement.usage)
+            except (StoreUnansweredError, TimeoutError):
+                unanswered = True
+            except StoreUnavailableError:
+                pass
+            else:
+                _tell(settlement, closed, repeated=unanswered)
+                return True
+            if loop.time() + pause >= until:
+                return False
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _hand_over(self, settlement: Settlement) -> None:
+        try:
+            async with asyncio.timeout(HANDOVER_SECONDS):
+                await self._queue.put(settlement.to_text())
+        except (QueueUnavailableError, TimeoutError):
+            logger.error(
+                "%s is neither in the books nor handed over: its hold is billed by estimate when "
+                "it expires; used: %s",
+                settlement.hold.request_id,
+                settlement.usage,
+            )
+        else:
+            logger.warning("%s was handed over to be settled later", settlement.hold.request_id)
+
+
+async def drain(queue: Queue, ledger: Ledger, until: float = float("inf")) -> int:
+    """Settle what waits in the queue, until it is empty or `until` (the loop's time) has come.
+
+    What the store refuses stays for the next time; what is no settlement goes to the dead
+    letters. Returns how many were settled. Raises QueueUnavailableError.
+    """
+    settled, loop = 0, asyncio.get_running_loop()
+    while loop.time() < until and (letters := await queue.take()):
+        before = settled
+        for letter in letters:
+            outcome = await _settle(letter.text, ledger)
+            if outcome is None:
+                await queue.bury(letter)
+            elif outcome:
+                await queue.done(letter)
+                settled += 1
+        if settled == before:
+            break  # the store is away: it would be asked the same again
+    return settled
+
+
+async def _settle(text: str, ledger: Ledger) -> bool | None:
+    """Whether it is in the books now; None for what is no settlement."""
+    try:
+        settlement = Settlement.from_text(text)
+    except ValueError:
+        logger.error("a letter that is no settlement goes to the dead letters")
+        return None
+    try:
+        closed = await ledger.close(settlement.hold, settlement.usage)
+    except StoreUnavailableError:
+        return False
+    _tell(settlement, closed, repeated=True)
+    return True
+
+
+def _tell(settlement: Settlement, closed: Closed, *, repeated: bool) -> None:
+    """`repeated`: an earlier try may have landed, so that finding nothing to close is a success."""
+    request_id, usage = settlement.hold.request_id, settlement.usage
+    if closed is Closed.CORRECTED:
+        logger.info("%s came after its hold had expired: its estimate became %s", request_id, usage)
+    elif closed is Closed.BEFORE and not repeated:
+        logger.warning("%s was closed before; nothing was counted now: %s", request_id, usage)
+    elif usage and usage.estimated:
+        logger.info("%s usage estimated: %s", request_id, usage)

@@ -1,0 +1,138 @@
+"""Letters that must not be lost, kept outside the table's failure domain: SQS, or files."""
+
+import asyncio
+import os
+import secrets
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+T = TypeVar("T")
+
+#: What one ReceiveMessage gives at most.
+BATCH = 10
+
+
+class QueueUnavailableError(Exception):
+    """The queue did not take or give anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    text: str
+    receipt: str
+
+
+class Queue(Protocol):
+    """Letters come at least once, in any order. Each call raises QueueUnavailableError."""
+
+    async def put(self, text: str) -> None: ...
+
+    async def take(self) -> list[Letter]:
+        """Some that wait, none when there are none. They come again unless they are done."""
+        ...
+
+    async def done(self, letter: Letter) -> None: ...
+
+    async def bury(self, letter: Letter) -> None:
+        """Set a letter aside that can never be done."""
+        ...
+
+
+class SqsQueue:
+    def __init__(self, client: "SQSClient", url: str, dead_letters: str) -> None:
+        self._client = client
+        self._url = url
+        self._dead_letters = dead_letters
+
+    async def put(self, text: str) -> None:
+        await self._send(self._url, text)
+
+    async def take(self) -> list[Letter]:
+        answer = await _in_thread(
+            lambda: self._client.receive_message(
+                QueueUrl=self._url, MaxNumberOfMessages=BATCH, WaitTimeSeconds=1
+            )
+        )
+        return [
+            Letter(message["Body"], message["ReceiptHandle"])
+            for message in answer.get("Messages", [])
+        ]
+
+    async def done(self, letter: Letter) -> None:
+        await _in_thread(
+            lambda: self._client.delete_message(QueueUrl=self._url, ReceiptHandle=letter.receipt)
+        )
+
+    async def bury(self, letter: Letter) -> None:
+        await self._send(self._dead_letters, letter.text)
+        await self.done(letter)
+
+    async def _send(self, url: str, text: str) -> None:
+        await _in_thread(lambda: self._client.send_message(QueueUrl=url, MessageBody=text))
+
+
+class FolderQueue:
+    """One file a letter, for machines without SQS. A file that is there is whole and on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def put(self, text: str) -> None:
+        def write() -> None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            name = secrets.token_hex(8)
+            unfinished = self._folder / f"{name}.tmp"
+            with unfinished.open("w") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.rename(self._folder / f"{name}.json")
+
+        await _in_thread(write)
+
+    async def take(self) -> list[Letter]:
+        def read() -> list[Letter]:
+            waiting = sorted(self._folder.glob("*.json"))[:BATCH]
+            return [Letter(path.read_text(), path.name) for path in waiting]
+
+        return await _in_thread(read)
+
+    async def done(self, letter: Letter) -> None:
+        await _in_thread(lambda: (self._folder / letter.receipt).unlink(missing_ok=True))
+
+    async def bury(self, letter: Letter) -> None:
+        dead = (self._folder / letter.receipt).with_suffix(".dead")
+        await _in_thread(lambda: (self._folder / letter.receipt).replace(dead))
+
+
+async def _in_thread(call: Callable[[], T]) -> T:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return await asyncio.to_thread(call)
+    except (BotoCoreError, ClientError, OSError) as error:
+        raise QueueUnavailableError(type(error).__name__) from error
+
+
+@cache
+def settlements() -> Queue:
+    """The deployment's queue of settlements; elsewhere a folder."""
+    url = os.environ.get("LOSI_SETTLEMENTS_QUEUE")
+    if not url:
+        default = Path(tempfile.gettempdir()) / "losi-settlements"
+        return FolderQueue(Path(os.environ.get("LOSI_SETTLEMENTS_FOLDER", default)))
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=1, read_timeout=3
+    )
+    dead_letters = os.environ.get("LOSI_DEAD_SETTLEMENTS_QUEUE", "")  # the consumer's alone
+    return SqsQueue(boto3.client("sqs", config=config), url, dead_letters)
