@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -104,12 +105,83 @@ class TestLayer:
                 if "__pycache__" not in path.parts
             }
 
-        assert contents(layer / "losi") == contents(ROOT / "shared" / "losi")
+        losi = contents(layer / "losi")
+        operators = {name for name in losi if name.startswith("catalogue/config/")}
+        assert losi - operators == contents(ROOT / "shared" / "losi")
+        assert operators == {f"catalogue/config/{name}" for name in contents(ROOT / "config")}
         assert [path.name for path in layer.parent.iterdir()] == ["python"]
         assert [name for name in ("pytest", "pip", "bin") if (layer / name).exists()] == []
 
     def test_the_exec_wrapper_can_be_executed(self, layer: Path) -> None:
         assert os.access(layer / "losi" / "aws" / "runtime" / "exec-wrapper", os.X_OK)
+
+
+class TestOperatorsCatalogue:
+    """The layer's Makefile in a copy of shared/, as `sam build` runs it: links are followed."""
+
+    MODEL = """
+[[models]]
+id = "mine"
+kind = "embedding"
+code = "xm"
+description = "A model"
+owned_by = "me"
+created = 1
+features = []
+plans = ["free"]
+context_window = 1000
+prices = { input = 1.0 }
+routes = [{ provider = "sandbox", model = "losi-sandbox" }]
+"""
+
+    @pytest.fixture
+    def copy(self, tmp_path: Path) -> Path:
+        return Path(shutil.copytree(ROOT / "shared", tmp_path / "shared"))
+
+    def build(self, copy: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["make", "-f", "layer/x86_64/Makefile", "build-LosiLayer", "ARTIFACTS_DIR=built"],
+            cwd=copy,
+            env={**os.environ, **python313_environment()},
+            capture_output=True,
+            text=True,
+        )
+
+    def test_it_is_in_force_in_the_layer(self, copy: Path) -> None:
+        (copy / "losi" / "catalogue" / "config" / "models.toml").write_text(self.MODEL)
+
+        done = self.build(copy)
+
+        assert done.returncode == 0, done.stderr
+        script = (
+            "import sys; sys.path += sys.argv[1:]; from losi.catalogue.loader import load; "
+            "print(load().models['mine'].kind)"
+        )
+        # pydantic of this machine, which the layer's need not be for
+        told = run_in_lambda_s_python(script, copy / ".check", copy / "built" / "python")
+        assert told == "embedding\n"
+
+    def test_a_mistake_in_it_fails_the_build_without_a_traceback(self, copy: Path) -> None:
+        wrong = self.MODEL.replace('"free"', '"fee"')
+        (copy / "losi" / "catalogue" / "config" / "models.toml").write_text(wrong)
+
+        done = self.build(copy)
+
+        assert done.returncode != 0
+        assert (
+            "config/models.toml: model 'mine': plans names the unknown plan 'fee'. "
+            "Did you mean 'free'?" in done.stderr
+        )
+        assert "Traceback" not in done.stderr
+        assert not (copy / "built").exists()
+
+    def test_a_build_that_cannot_see_it_fails(self, copy: Path) -> None:
+        shutil.rmtree(copy / "losi" / "catalogue" / "config")
+
+        done = self.build(copy)
+
+        assert done.returncode != 0
+        assert "config/ cannot be read here" in done.stderr
 
 
 class TestFunctions:
