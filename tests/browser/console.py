@@ -1,0 +1,137 @@
+"""A person at the console: pages, what they said, and whether everybody can use them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, ConsoleMessage, Page
+
+from tests.e2e.server import Server
+
+AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+DEMO_KEY = "Demo key"
+
+
+@dataclass(frozen=True)
+class Size:
+    width: int
+    height: int
+
+
+class Console:
+    def __init__(self, browser: Browser, server: Server, size: Size, theme: str) -> None:
+        self.origin = server.base_url.removesuffix("/api/v1")
+        self.server = server
+        self.context = browser.new_context(
+            viewport={"width": size.width, "height": size.height},
+            color_scheme="dark" if theme == "dark" else "light",
+            reduced_motion="reduce",
+            has_touch=size.width < 500,
+        )
+        self.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        self.page: Page = self.context.new_page()
+        #: Errors and violations of the policy, wherever they came from.
+        self.complaints: list[str] = []
+        #: Refusals that a test provokes: the browser reports them as errors.
+        self.expected: list[str] = []
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._asked)
+
+    def close(self) -> None:
+        self.context.close()
+        unexpected = [
+            each for each in self.complaints if not any(known in each for known in self.expected)
+        ]
+        assert unexpected == []
+
+    def open(self, path: str, heading: str | None = None) -> Page:
+        self.page.goto(f"{self.origin}/{path}")
+        if heading is not None:
+            self.page.get_by_role("heading", level=1, name=heading).wait_for()
+        self.settle()
+        return self.page
+
+    def settle(self) -> None:
+        """Until nothing is being loaded."""
+        self.page.wait_for_load_state("networkidle")
+        self.page.wait_for_function("!document.querySelector('[aria-busy=true]')")
+
+    def sign_in(self) -> None:
+        self.open("console/signin/", "Sign in")
+        self.page.get_by_role("button", name="Open the demo account").click()
+        self.page.get_by_role("heading", level=1, name="Overview").wait_for()
+        self.settle()
+
+    def api(self, method: str, path: str, json: Any = None) -> Any:
+        """What the console's own pages can call: from the page, with its session."""
+        return self.page.evaluate(
+            """async ([method, path, json]) => {
+                const response = await fetch(`/api/v1/${path}`, {
+                    method,
+                    headers: {"x-losi-console": "1", "content-type": "application/json"},
+                    body: json === null ? undefined : JSON.stringify(json),
+                });
+                return {status: response.status, body: await response.json().catch(() => null)};
+            }""",
+            [method, path, json],
+        )
+
+    def delete_keys(self) -> None:
+        for key in self.api("GET", "api-keys")["body"]["data"]:
+            if key["name"] != DEMO_KEY:
+                self.api("DELETE", f"api-keys?id={key['id']}")
+
+    def make_key(self, name: str, **more: Any) -> dict[str, Any]:
+        body = {"name": name, "permissions": ["chat.completions", "models.list"], **more}
+        made = self.api("POST", "api-keys", body)
+        assert made["status"] == 200, made
+        data: dict[str, Any] = made["body"]["data"]
+        return data
+
+    def violations(self) -> list[str]:
+        """What axe finds on the page as it stands."""
+        # evaluated, not added to the page: the page's policy refuses foreign scripts
+        self.page.evaluate(AXE.read_text())
+        result = self.page.evaluate(
+            "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", RULES
+        )
+        return [
+            f"{each['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
+            for each in result["violations"]
+            for node in each["nodes"]
+        ]
+
+    def sideways(self) -> int:
+        """Pixels by which the page is wider than its window."""
+        wide: int = self.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        return wide
+
+    def focused(self) -> str:
+        """What has the focus, in words."""
+        words: str = self.page.evaluate(
+            "(e => e === document.body ? 'BODY' : (e.getAttribute('aria-label') || e.innerText"
+            " || e.labels?.[0]?.innerText || e.id || e.tagName).trim())(document.activeElement)"
+        )
+        return words
+
+    def tab_to(self, words: str, most: int = 60) -> None:
+        """Press Tab until the focus is on what is so called."""
+        for _ in range(most):
+            if self.focused().startswith(words):
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"Tab does not reach {words!r}; the focus is on {self.focused()!r}")
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.text} ({message.location.get('url')})")
+
+    def _asked(self, request: Any) -> None:
+        if not request.url.startswith((self.origin, "blob:", "data:")):
+            self.complaints.append(f"asked another host: {request.url}")

@@ -1,0 +1,224 @@
+"""Every page and state: axe finds nothing, nothing is cut, and it holds at every size and theme."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.browser.console import Console, Size
+
+PAGES = {
+    "console/": "Overview",
+    "console/playground/": "Playground",
+    "console/usage/": "API usage statistics",
+    "console/settings/": "Profile settings",
+    "console/settings/api/": "Manage API keys",
+    "console/settings/api/new/": "Create a key",
+    "console/settings/api/leaked/": "Is a key leaked?",
+    "console/settings/sessions/": "Sessions",
+    "console/models/": "Models",
+    "console/deleted/": "The account is deleted",
+    "docs/": "Losi API",
+    "docs/api-access/": "API access",
+    "docs/errors/": "Errors",
+    "docs/limits/": "Rate limits and quotas",
+    "docs/models/": "Models",
+    "docs/reference/create-a-chat-completion/": "Create a chat completion",
+    "docs/contents/": "All headings",
+}
+SIZES = [Size(1280, 800), Size(390, 844)]
+LONG = "W" * 60 + " " + "wide " * 7
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: str(size.width))
+def test_pages(open_console: type[Console], size: Size, theme: str, screenshots: Path) -> None:
+    console = open_console(size, theme)  # type: ignore[call-arg, arg-type]
+    found: dict[str, list[str]] = {"console/signin/": []}
+    console.open("console/signin/", "Sign in")
+    found["console/signin/"] = console.violations()
+    console.sign_in()
+    console.delete_keys()
+    console.make_key(LONG)
+    console.make_key("<img src=x onerror=alert(1)>", test=True)
+    for path, heading in PAGES.items():
+        page = console.open(path, heading)
+        found[path] = console.violations()
+        if console.sideways() > 0:
+            found[path].append(f"{console.sideways()} px too wide")
+        name = path.strip("/").replace("/", "-") or "start"
+        page.screenshot(path=screenshots / f"{name}-{size.width}-{theme}.png", full_page=True)
+
+    assert {path: faults for path, faults in found.items() if faults} == {}
+
+
+def _dialog(opener: str) -> Callable[[Console], None]:
+    def opened(console: Console) -> None:
+        page = console.open("console/settings/api/", "Manage API keys")
+        row = page.get_by_role("row").filter(has=page.get_by_role("link", name="CI"))
+        row.locator("summary").click()
+        if opener:
+            row.get_by_role("button", name=opener).click()
+            page.locator("dialog").wait_for()
+
+    return opened
+
+
+def _access(console: Console) -> None:
+    page = console.open("console/settings/", "Profile settings")
+    page.get_by_role("switch").click()
+    page.get_by_role("alertdialog").wait_for()
+
+
+def _delete_account(console: Console) -> None:
+    page = console.open("console/settings/", "Profile settings")
+    page.get_by_role("button", name="Delete account").click()
+    page.get_by_role("alertdialog").wait_for()
+
+
+def _secret(console: Console) -> None:
+    page = console.open("console/settings/api/new/", "Create a key")
+    page.keyboard.type("shown")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Send a test request").click()
+    page.get_by_text("Your key works.").wait_for()
+    page.get_by_role("button", name="Done").click()
+
+
+def _usage_error(console: Console) -> None:
+    page = console.open("console/usage/", "API usage statistics")
+    page.get_by_label("From").fill("2020-01-01")
+    page.get_by_role("button", name="Apply").click()
+    page.get_by_text("at most 400 are answered").wait_for()
+
+
+def _no_usage(console: Console) -> None:
+    page = console.open("console/usage/?from=2020-01-01&to=2020-01-31", "API usage statistics")
+    page.get_by_role("heading", name="No usage from 1 Jan 2020 to 31 Jan 2020").wait_for()
+
+
+def _api_down(console: Console) -> None:
+    console.expected.append("503")
+    error = '{"error": {"message": "The service cannot reach its database.", "code": "x"}}'
+    console.page.route(
+        "**/api/v1/api-usage*",
+        lambda route: route.fulfill(status=503, body=error, content_type="application/json"),
+    )
+    page = console.open("console/usage/", "API usage statistics")
+    page.get_by_role("heading", name="Usage could not be loaded").wait_for()
+    page.unroute("**/api/v1/api-usage*")
+
+
+def _answer(console: Console) -> None:
+    page = console.open("console/playground/", "Playground")
+    page.get_by_label("Message 2", exact=True).fill(
+        "[[sandbox:say=# Hi\n\n- **bold** and `code`\n\n1 < 2]]"
+    )
+    page.get_by_role("button", name="Send", exact=True).click()
+    page.get_by_role("button", name="Formatted").click()
+    page.locator(".formatted").wait_for()
+
+
+def _search(console: Console) -> None:
+    page = console.open("docs/", "Losi API")
+    page.keyboard.press("/")
+    page.keyboard.type("temprature")
+    page.get_by_role("option").first.wait_for()
+
+
+def _parts(console: Console) -> None:
+    page = console.open("docs/reference/create-a-chat-completion/")
+    for fold in page.locator("details").all():
+        fold.evaluate("fold => fold.open = true")
+
+
+STATES = {
+    "actions": _dialog(""),
+    "rotate": _dialog("Rotate key"),
+    "delete": _dialog("Delete key"),
+    "rename": _dialog("Rename key"),
+    "access-dialog": _access,
+    "delete-account": _delete_account,
+    "secret": _secret,
+    "usage-error": _usage_error,
+    "no-usage": _no_usage,
+    "api-down": _api_down,
+    "answer": _answer,
+    "search": _search,
+    "parts": _parts,
+}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: str(size.width))
+def test_states(open_console: type[Console], size: Size, theme: str, screenshots: Path) -> None:
+    console = open_console(size, theme)  # type: ignore[call-arg, arg-type]
+    console.sign_in()
+    console.delete_keys()
+    console.make_key("CI")
+    console.page.on("dialog", lambda dialog: dialog.accept())
+    found = {}
+    for name, bring_about in STATES.items():
+        bring_about(console)
+        found[name] = console.violations()
+        if console.sideways() > 0:
+            found[name].append(f"{console.sideways()} px too wide")
+        console.page.screenshot(path=screenshots / f"state-{name}-{size.width}-{theme}.png")
+
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+def test_nothing_is_cut_at_320_pixels_or_twice_the_text(open_console: type[Console]) -> None:
+    console = open_console(Size(320, 640))  # type: ignore[call-arg, arg-type]
+    console.sign_in()
+    console.delete_keys()
+    console.make_key(LONG)
+    wide = {}
+    for path, heading in PAGES.items():
+        page = console.open(path, heading)
+        wide[path] = console.sideways()
+        if wide[path] == 0:
+            page.evaluate("document.documentElement.style.setProperty('font-size', '200%')")
+            wide[f"{path} at 200 %"] = console.sideways()
+
+    assert {path: pixels for path, pixels in wide.items() if pixels > 0} == {}
+
+
+def test_docs_are_read_without_script(open_console: type[Console], chromium: object) -> None:
+    console = open_console()  # type: ignore[call-arg]
+    context = console.context.browser.new_context(java_script_enabled=False)  # type: ignore[union-attr]
+    page = context.new_page()
+    page.goto(f"{console.origin}/docs/api-access/")
+    assert page.get_by_text("client.chat.completions.create").first.is_visible()
+    assert page.get_by_text("await openai.chat.completions.create").first.is_visible()
+    page.goto(f"{console.origin}/console/usage/")
+    assert page.get_by_text("The console needs JavaScript").is_visible()
+    assert page.get_by_role("link", name="API keys").is_visible()
+    context.close()
+
+
+def test_the_docs_speak_of_the_reader_s_own_address_and_key(console: Console) -> None:
+    page = console.open("docs/api-access/", "API access")
+    sample = page.locator(".samples [data-language]:visible pre").first
+    assert f"{console.origin}/api/v1/chat/completions" in sample.inner_text()
+    page.get_by_text("Use my key").click()
+    page.get_by_label("API key").fill("losi-mine")
+    assert "Bearer losi-mine" in sample.inner_text()
+    page.get_by_role("button", name="Copy").first.click()
+    assert "losi-mine" not in page.evaluate("navigator.clipboard.readText()")
+
+    page.get_by_role("tab", name="Python").first.click()
+    console.open("docs/streaming/", "Streaming")
+    assert page.get_by_role("tab", name="Python").get_attribute("aria-selected") == "true"
+    assert "losi-mine" not in page.content()
+
+
+def test_an_unknown_page_helps(console: Console) -> None:
+    console.expected.append("404")
+    page = console.open("console/keyz")
+    assert page.get_by_role("heading", name="There is no page at /console/keyz").is_visible()
+    assert console.violations() == []
+    console.open("v1/chat/completions")
+    assert page.get_by_text("/api/v1/chat/completions", exact=True).is_visible()
