@@ -53,7 +53,8 @@ def render(text: str) -> Rendered:
         elif token.type == "table_open":
             end = next(i for i in range(position, len(tokens)) if tokens[i].type == "table_close")
             table = _RENDERER.render(tokens[position : end + 1], _PARSER.options, {})
-            region = '<div class="wide" tabindex="0" role="region" aria-label="Table">'
+            name = f"Table {len(parts)}"
+            region = f'<div class="wide" tabindex="0" role="region" aria-label="{name}">'
             parts.append(f"{region}{table}</div>")
             position = end + 1
         else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from tests.e2e.server import Server
 
@@ -58,7 +58,7 @@ class Console:
     def settle(self) -> None:
         """Until nothing is being loaded."""
         self.page.wait_for_load_state("networkidle")
-        self.page.wait_for_function("!document.querySelector('[aria-busy=true]')")
+        expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
 
     def sign_in(self) -> None:
         self.open("console/signin/", "Sign in")

@@ -76,6 +76,7 @@ CONSOLE = (
     Endpoint("get_profile", "GET", "/profile", "profile", None, "Who is signed in"),
     Endpoint("change_profile", "PATCH", "/profile", "profile", None, "Change name or API access"),
     Endpoint("delete_profile", "DELETE", "/profile", "profile", None, "Delete the account"),
+    Endpoint("get_limits", "GET", "/limits", "profile", None, "Where the account stands today"),
     Endpoint("export_profile", "GET", "/profile/export", "profile", None, "Export all data"),
 )
 #: The console and the docs, and every path that nothing else answers: functions/console.

@@ -1,6 +1,8 @@
 """/api/v1/profile: the account as its owner sees it in the console, and what they change there."""
 
 import os
+import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -16,6 +18,10 @@ from losi.identity.principal import PERMISSIONS
 from losi.identity.session import SignedIn
 from losi.identity.values import iso, valid_name
 from losi.management.export import export_account
+from losi.metering.day_item import DayItem, sort_key, utc_day
+from losi.metering.standing import standing
+from losi.store import client as store
+from losi.store.table import Table
 from losi.upstream.registry import configured
 from losi.validation import validated
 from losi.web.cookies import clear_cookie
@@ -54,6 +60,28 @@ async def change_profile(http: Request, caller: Owner) -> Any:
     account = await anyio.to_thread.run_sync(accounts().account, account_id)
     changed = SignedIn(caller.session, account, caller.principal)
     return JsonResponse({"data": profile_json(changed)})
+
+
+def get_limits(caller: Caller) -> Any:
+    """The figures of the `x-ratelimit-*` headers, without a completion."""
+    now = time.time()
+    account, today = caller.account, utc_day(now)
+    sort = sort_key(today, test=False)
+    found = Table(store.client(), store.table_name()).get_all(account.id, [sort])
+    day = DayItem(account.id, today, test=False, item=found.get(sort))
+    stands = standing(day, account.plan(catalogue().plans), now)
+    return JsonResponse(
+        {
+            "data": {
+                "minute": {
+                    "requests": asdict(stands.requests_this_minute),
+                    "tokens": asdict(stands.tokens_this_minute),
+                },
+                "day": {"tokens": asdict(stands.tokens_today)},
+                "running": {"used": stands.running, "limit": stands.in_flight},
+            }
+        }
+    )
 
 
 def export_profile(caller: Owner) -> Any:

@@ -303,6 +303,22 @@ async def test_the_playground_is_metered_under_its_own_name_and_is_no_key(
     assert (await browser.get("/api/v1/profile")).json()["data"]["key_count"] == 0
 
 
+async def test_where_the_account_stands_is_seen_without_a_completion(
+    browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOSI_SANDBOX_FALLBACK", "1")
+    await signed_in(browser)
+    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
+    answer = await browser.post("/api/v1/chat/completions", json=body)
+
+    data = (await browser.get("/api/v1/limits")).json()["data"]
+
+    assert data["day"]["tokens"]["used"] == answer.json()["usage"]["total_tokens"]
+    assert data["day"]["tokens"]["limit"] == 100_000_000 and data["day"]["tokens"]["held"] == 0
+    assert data["minute"]["requests"]["used"] <= 1
+    assert data["running"] == {"used": 0, "limit": 50}
+
+
 async def test_deleting_the_account_takes_all_of_it(
     browser: httpx.AsyncClient, accounts: Accounts, account_id: str
 ) -> None:

@@ -32,8 +32,9 @@
       button.hidden = false;
       button.addEventListener("click", () => copy(button, button.closest("figure").querySelector("pre")));
     }
+    let number = 0;
     for (const pre of document.querySelectorAll("pre")) {
-      if (pre.scrollWidth > pre.clientWidth) { pre.tabIndex = 0; pre.setAttribute("role", "region"); pre.setAttribute("aria-label", "Code"); }
+      if (pre.scrollWidth > pre.clientWidth) { pre.tabIndex = 0; pre.setAttribute("role", "region"); pre.setAttribute("aria-label", `Code ${++number}`); }
     }
     choose(store.get("losi-language") ?? "curl");
     addSearch(document.querySelector("[data-search]"));

@@ -8,7 +8,7 @@ export const formatted = (text) => lexer(text).map(block);
 function block(token) {
   switch (token.type) {
     case "space": return null;
-    case "heading": return html`<h4>${inline(token.tokens)}</h4>`;
+    case "heading": return html`<h3>${inline(token.tokens)}</h3>`;
     case "paragraph": return html`<p>${inline(token.tokens)}</p>`;
     case "text": return token.tokens ? inline(token.tokens) : token.raw;
     case "code": return html`<pre tabindex="0" role="region" aria-label="Code of the answer"><code>${token.text}</code></pre>`;

@@ -66,9 +66,11 @@ export function Dialog({ title, danger, onClose, children }) {
   const id = useUid();
   useLayoutEffect(() => {
     const opener = document.activeElement;
-    self.current.showModal();
+    const dialog = self.current;
+    dialog.showModal();
     (self.current.querySelector("[data-first]") ?? self.current.querySelector("input, select, button"))?.focus();
     return () => {
+      dialog.close();  // while it is open, nothing beneath it takes the focus
       if (opener?.isConnected && opener !== document.body) opener.focus();
       else focusHeading();
     };

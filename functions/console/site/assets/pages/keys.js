@@ -38,7 +38,7 @@ function Keys({ me, attempt, say, notice, reloadMe }) {
       <table class="data cards" role="table"><caption class="hide">API keys</caption>
         <thead><tr><${SortHead} by="name" sort=${sort} setSort=${setSort}>Name<//><th scope="col">Permissions</th><${SortHead} by="last_used_at" sort=${sort} setSort=${setSort}>Last used<//><${SortHead} by="expires_at" sort=${sort} setSort=${setSort}>Expires<//><th scope="col">State</th><th scope="col"><span class="hide">Actions</span></th></tr></thead>
         <tbody>${sorted(list.filter((key) => kind === "all" || Boolean(key.test) === (kind === "test")), sort).map((key) => html`<${Row} key=${key.id} of=${key} open=${setDialog} attempt=${attempt} after=${after} onError=${setError} />`)}</tbody></table>
-      <p class="section"><a href=${at("settings/api/leaked/")}>Is a key leaked?</a></p>`}<//>
+      <p class="section"><a class="alone" href=${at("settings/api/leaked/")}>Is a key leaked?</a></p>`}<//>
     <${KeyDialogs} dialog=${dialog} close=${() => setDialog(null)} attempt=${attempt} after=${after} onError=${(failed) => { setDialog(null); setError(failed); }} onSecret=${(made) => { setDialog(null); setFresh(made); }} />`;
 }
 
@@ -48,7 +48,7 @@ function Row({ of: key, open, attempt, after, onError }) {
     await call("PATCH", "api-keys", { query: { id: key.id }, json: { is_enabled: !key.is_enabled } });
     await after(key.is_enabled ? `Key ${named(key.name)} is disabled. Calls with it are refused from now on.` : `Key ${named(key.name)} is enabled.`);
   }, onError);
-  const act = (name) => html`<li><button type="button" class="button quiet small ${name === "delete" ? "red" : ""}" onClick=${(event) => { event.target.closest("details").open = false; if (name === "toggle") toggle(); else open({ name, key }); }}>${{ rotate: "Rotate key", delete: "Delete key", toggle: key.is_enabled ? "Disable key" : "Enable key", rename: "Rename key" }[name]}</button></li>`;
+  const act = (name) => html`<li><button type="button" class="button quiet small ${name === "delete" ? "red" : ""}" onClick=${(event) => { const menu = event.target.closest("details"); menu.open = false; menu.firstElementChild.focus(); if (name === "toggle") toggle(); else open({ name, key }); }}>${{ rotate: "Rotate key", delete: "Delete key", toggle: key.is_enabled ? "Disable key" : "Enable key", rename: "Rename key" }[name]}</button></li>`;
   return html`<tr role="row"><th scope="row" role="rowheader"><a class="name" dir="auto" href=${at(`settings/api/key/?id=${key.id}`)} title=${key.name}>${key.name}</a>
       <span class="sub"><code>${key.hint ?? key.id}</code></span><${OldSecret} of=${key} /></th>
     <td role="cell" data-label="Permissions">${permissionWords(key.permissions)}</td>

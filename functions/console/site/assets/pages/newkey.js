@@ -1,4 +1,4 @@
-import { html, useState } from "../vendor/preact.js";
+import { html, useLayoutEffect, useState } from "../vendor/preact.js";
 import { CONSOLE, addDays, call, curl, day, plural, title, today } from "../lib.js";
 import { Code, Errors, PERMISSIONS, PRESETS, Secret, Tabs, keepDraft, presetOf, setTitle, start, takeDraft } from "../lib.js";
 
@@ -16,6 +16,7 @@ function NewKey({ me, attempt, notice, say }) {
   const [test, setTest] = useState(kept?.test ?? me.test);
   const [errors, setErrors] = useState({});
   const [made, setMade] = useState(null);
+  useLayoutEffect(() => { document.getElementById("f-name")?.focus(); }, []);
   if (made) return html`<${Secret} made=${made} onDone=${() => location.assign(at("settings/api/"))} />`;
   const until = ends === "never" ? null : ends === "date" ? date : addDays(today(), Number(ends));
   const body = { name: name.trim(), permissions, expires_at: until && `${until}T23:59:59Z`, ...(test ? { test: true } : {}) };
@@ -52,7 +53,7 @@ function NewKey({ me, attempt, notice, say }) {
     <form class="narrow" novalidate onSubmit=${create}>
       <div class="field"><label for="f-name">Name</label><span class="hint" id="f-name-hint">What will use it? For example: production, CI</span>
         ${errors.name && html`<span class="error" id="f-name-error"><span class="hide">Error: </span>${errors.name}</span>`}
-        <input id="f-name" name="name" type="text" autocomplete="off" dir="auto" aria-describedby="f-name-hint${errors.name ? " f-name-error" : ""}" aria-invalid=${errors.name ? "true" : undefined} value=${name} onInput=${(event) => setName(event.target.value)} ref=${firstFocus} />
+        <input id="f-name" name="name" type="text" autocomplete="off" dir="auto" aria-describedby="f-name-hint${errors.name ? " f-name-error" : ""}" aria-invalid=${errors.name ? "true" : undefined} value=${name} onInput=${(event) => setName(event.target.value)} />
         ${[...name].length >= 80 && html`<small>${[...name].length} of 100 characters</small>`}</div>
       <fieldset class="field" id="f-permissions" tabindex="-1"><legend>What it may do</legend>
         ${errors.permissions && html`<span class="error"><span class="hide">Error: </span>${errors.permissions}</span>`}
@@ -76,9 +77,5 @@ const larger = ({ plan, plans }) => {
   const next = plans.find((each) => each.keys > plan.keys);
   return next ? `The ${title(next.name)} plan has ${next.keys}. ` : "";
 };
-
-function firstFocus(input) {
-  if (input && !firstFocus.done) { firstFocus.done = true; input.focus(); }
-}
 
 start(NewKey);

@@ -1,0 +1,44 @@
+"""Where an account stands within its plan at this moment: what a completion's headers would say."""
+
+from dataclasses import dataclass
+
+from losi.catalogue.plans import Plan
+from losi.metering.day_item import DAY_SECONDS, MINUTE_SECONDS, DayItem
+from losi.metering.refusals import rate_limits
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    used: int
+    limit: int
+    reset_seconds: int
+    #: Set aside for requests that are running.
+    held: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    requests_this_minute: Window
+    tokens_this_minute: Window
+    tokens_today: Window
+    running: int
+    in_flight: int
+
+
+def standing(day: DayItem, plan: Plan, now: float) -> Standing:
+    """Holds of processes that must be dead no longer count as running."""
+    limits = rate_limits(day, plan, now)
+    running = [hold for hold in day.holds().values() if hold.expires >= now]
+    minute = MINUTE_SECONDS - int(now) % MINUTE_SECONDS
+    return Standing(
+        Window(limits.limit_requests - limits.remaining_requests, plan.requests_per_minute, minute),
+        Window(limits.limit_tokens - limits.remaining_tokens, plan.tokens_per_minute, minute),
+        Window(
+            day.settled,
+            plan.tokens_per_day,
+            DAY_SECONDS - int(now) % DAY_SECONDS,
+            held=sum(hold.tokens for hold in running),
+        ),
+        len(running),
+        plan.in_flight,
+    )
