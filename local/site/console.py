@@ -52,8 +52,8 @@ _HEAD = """<!doctype html>
 {modules}</head>
 """
 
-_SCRIPTLESS = """<noscript><p class="problem">The console needs JavaScript. The API, the command \
-<code>losi</code> and the <a href="{root}../docs/">docs</a> work without it.</p></noscript>"""
+_SCRIPTLESS = """<p class="problem scriptless"><span>The console needs JavaScript. The API, the \
+command <code>losi</code> and the <a href="{root}../docs/">docs</a> work without it.</span></p>"""
 
 
 def console_documents(assets: str) -> dict[str, str]:

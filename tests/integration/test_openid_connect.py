@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -16,38 +12,19 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from losi.web.openid_connect import Attempt, Client, OpenIdConnect, SignInFailedError
-from tests.obtain import skip_or_fail
+from tests.openid_provider import running_provider, visit
 
-TESTS = Path(__file__).parents[1]
 REDIRECT = "http://127.0.0.1:3000/api/v1/session/oidc/callback"
 
 
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[str]:
-    node = shutil.which("node")
-    if node is None or not (TESTS / "node_modules" / "oidc-provider").is_dir():
-        skip_or_fail("npm's oidc-provider is missing: make tests/node_modules/.installed")
-    process = subprocess.Popen(
-        [node, "openid_provider.mjs", REDIRECT], cwd=TESTS, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    with process.stdout as output:
-        yield f"http://127.0.0.1:{int(output.readline())}"
-        process.terminate()
-        process.wait(timeout=10)
+    with running_provider(REDIRECT) as url:
+        yield url
 
 
 async def authorize(url: str, hint: str = "ada") -> dict[str, str]:
-    """Follow the provider's pages like a browser; returns what it sends back to us."""
-    async with httpx.AsyncClient() as browser:
-        url = f"{url}&login_hint={hint}"
-        for _ in range(10):
-            response = await browser.get(url)
-            assert response.status_code in (302, 303), response.text
-            url = str(httpx.URL(url).join(response.headers["location"]))
-            if url.startswith(REDIRECT):
-                return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
-    raise AssertionError("the provider did not send the browser back")
+    return await visit(url, REDIRECT, hint)
 
 
 async def test_a_person_signs_in(issuer: str) -> None:
@@ -101,7 +78,8 @@ async def test_rotated_keys_are_fetched_again(issuer: str) -> None:
     attempt = Attempt.new()
     back = await authorize(await client.authorization_url(attempt, REDIRECT))
     await client.identity(back["code"], attempt, REDIRECT)
-    httpx.post(f"{issuer}/rotate")
+    async with httpx.AsyncClient() as operator:
+        await operator.post(f"{issuer}/rotate")
 
     clock[0] += 61
     back = await authorize(await client.authorization_url(attempt, REDIRECT))

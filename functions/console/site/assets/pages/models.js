@@ -24,7 +24,7 @@ function Models({ me, notice }) {
         <thead><tr><th scope="col">Model</th><th scope="col">Features</th><th scope="col" class="n">Context</th><th scope="col" class="n">Longest answer</th><th scope="col" class="n">Input</th><th scope="col" class="n">Cached</th><th scope="col" class="n">Output</th><th scope="col"><span class="hide">Action</span></th></tr></thead>
         <tbody>${found.map((model) => html`<tr role="row" key=${model.id}><th scope="row" role="rowheader"><span class="row"><code>${model.id}</code><${CopyButton} text=${model.id} what=${model.id} /></span><span class="sub">${model.description}</span><${Retires} model=${model} /></th>
           <td role="cell" data-label="Features">${words(model.features)}</td>
-          <td role="cell" class="n" data-label="Context">${number(model.context_window)}</td><td role="cell" class="n" data-label="Longest answer">${number(model.max_output_tokens)}</td>
+          <td role="cell" class="n" data-label="Context">${model.context_window ? number(model.context_window) : "–"}</td><td role="cell" class="n" data-label="Longest answer">${model.max_output_tokens ? number(model.max_output_tokens) : "–"}</td>
           <td role="cell" class="n" data-label="Input">${price(model.pricing.input)}</td><td role="cell" class="n" data-label="Cached">${price(model.pricing.cached_input)}</td><td role="cell" class="n" data-label="Output">${price(model.pricing.output)}</td>
           <td role="cell" class="bare"><a href=${new URL(`playground/?model=${encodeURIComponent(model.id)}`, CONSOLE).href}>Try it<span class="hide">: ${model.id}</span></a></td></tr>`)}</tbody></table>`}`;
     }}<//>

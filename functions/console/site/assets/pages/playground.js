@@ -67,7 +67,7 @@ function Playground({ me, notice, reloadMe }) {
       <${Answer} run=${run} add=${add} free=${me.answers === "sandbox" || me.test} messages=${messages} />
     </div>
     <aside class="side" aria-label="Settings">
-      <${Loaded} of=${models} what="Models" rows=${1}>${(list) => html`<${Field} name="model" label="Model">${(input) => html`<select ...${input} value=${model} onChange=${(event) => setModel(event.target.value)}>${list.map(({ id }) => html`<option value=${id} selected=${id === model}>${id}</option>`)}</select>`}<//><small>${list.find((each) => each.id === model)?.features.join(", ").replaceAll("_", " ")}</small>`}<//>
+      <${Loaded} of=${models} what="Models" rows=${1}>${(list) => html`<${Field} name="model" label="Model">${(input) => html`<select ...${input} value=${model} onChange=${(event) => setModel(event.target.value)}>${list.filter((each) => each.max_output_tokens).map(({ id }) => html`<option value=${id} selected=${id === model}>${id}</option>`)}</select>`}<//><small>${list.find((each) => each.id === model)?.features.join(", ").replaceAll("_", " ")}</small>`}<//>
       <details class="fold" open=${innerWidth >= 960}><summary>Settings: ${temperature || "default"}, ${most || "no limit"}</summary>
       <${Field} name="temperature" label="Temperature" hint="0 to 2: lower is more deterministic">${(input) => html`<input ...${input} type="number" min="0" max="2" step="0.1" value=${temperature} onInput=${(event) => setTemperature(event.target.value)} />`}<//>
       <${Field} name="most" label="Max tokens">${(input) => html`<input ...${input} type="number" min="1" value=${most} onInput=${(event) => setMost(event.target.value)} />`}<//>
