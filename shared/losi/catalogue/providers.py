@@ -1,13 +1,13 @@
 """Providers: tables of providers.toml, which explains the fields."""
 
 from collections.abc import Collection
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
 from losi.catalogue.row import Efforts, Flag, Name, Names, Row, Text, Url, Variable
 
-Format = Literal["openai", "anthropic", "bedrock", "sandbox"]
+Format = Literal["openai", "openai-responses", "anthropic", "bedrock", "sandbox"]
 #: The formats in which embeddings can be asked for.
 EMBEDDING_FORMATS = ("openai", "sandbox")
 
@@ -17,7 +17,7 @@ class Provider(Row):
 
     id: Name
     name: Text
-    format: Annotated[Format, Field(description='"openai", "anthropic", "bedrock" or "sandbox"')]
+    format: Annotated[Format, Field(description=f"one of {', '.join(get_args(Format))}")]
     base_url: Url | None = None
     base_url_variable: Variable | None = None
     region_variable: Variable | None = None

@@ -14,6 +14,12 @@ def _openai(provider: Provider, settings: Settings) -> Format:
     return OpenAIChat(provider, settings)
 
 
+def _openai_responses(provider: Provider, settings: Settings) -> Format:
+    from losi.upstream.openai.responses.client import OpenAIResponses
+
+    return OpenAIResponses(provider, settings)
+
+
 def _anthropic(provider: Provider, settings: Settings) -> Format:
     from losi.upstream.anthropic.client import AnthropicMessages
 
@@ -34,6 +40,7 @@ def _sandbox(_: Provider, __: Settings) -> Format:
 
 FORMATS: dict[str, Factory[Format]] = {
     "openai": _openai,
+    "openai-responses": _openai_responses,
     "anthropic": _anthropic,
     "bedrock": _bedrock,
     "sandbox": _sandbox,

@@ -191,7 +191,7 @@ def test_a_mistake_in_a_plan_is_refused(
 @pytest.mark.parametrize(
     ("right", "wrong", "field", "remedy"),
     [
-        ('"openai"', '"opanai"', "format", 'must be "openai", "anthropic", "bedrock" or "sandbox"'),
+        ('"openai"', '"opanai"', "format", "must be one of openai, openai-responses"),
         ("base_url", "base_ulr", "base_ulr", "Did you mean 'base_url'?"),
         ("https://", "", "base_url", "must be a URL that starts with https://"),
         ('"LOSI_MINE_API_KEY"', '"sk-1"', "key_variable", "the name of a variable"),

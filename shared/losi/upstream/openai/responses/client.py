@@ -1,0 +1,73 @@
+"""Chat completions answered by OpenAI's Responses API.
+
+For models that can do there what they cannot do in chat completions, such as calling tools while
+they reason. The translation is pure and stands beside this module: request, answer, stream.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from losi.catalogue.models import Route
+from losi.catalogue.providers import Provider
+from losi.errors import LosiError
+from losi.upstream.format import Json, UpstreamCall, incomplete, malformed
+from losi.upstream.http import Endpoint, finish
+from losi.upstream.openai.refusal import auth_headers, refusal
+from losi.upstream.openai.responses import answer
+from losi.upstream.openai.responses.request import ResponsesRequest, translate
+from losi.upstream.openai.responses.stream import StreamState
+from losi.upstream.registry import Settings
+from losi.upstream.sse import events
+
+
+class OpenAIResponses:
+    def __init__(self, provider: Provider, settings: Settings) -> None:
+        url = f"{settings.base_url.rstrip('/')}/responses"
+        self._endpoint = Endpoint(provider.name, url, auth_headers(provider, settings.key))
+
+    def prepare(self, call: UpstreamCall) -> "ResponsesExchange":
+        return ResponsesExchange(self._endpoint, call.route, translate(call.body))
+
+
+@dataclass(frozen=True, slots=True)
+class ResponsesExchange:
+    _endpoint: Endpoint
+    _route: Route
+    _request: ResponsesRequest
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        return self._request.left_out
+
+    async def complete(self) -> Json:
+        response = await self._endpoint.post_json(self._request.body, self._route, self._refusal)
+        return answer.completion(
+            response, self._endpoint.provider, legacy_functions=self._request.legacy_functions
+        )
+
+    async def stream(self) -> AsyncGenerator[Json]:
+        body = {**self._request.body, "stream": True}
+        provider = self._endpoint.provider
+        state = StreamState(provider, legacy_functions=self._request.legacy_functions)
+        async with self._endpoint.post_stream(body, self._route, self._refusal) as chunks:
+            async for _, data in events(chunks, provider):
+                for chunk in self._feed(state, data):
+                    yield chunk
+                if state.finished:
+                    await finish(chunks)
+                    return
+        raise incomplete(provider)
+
+    def _feed(self, state: StreamState, data: bytes) -> list[Json]:
+        try:
+            event = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise malformed(self._endpoint.provider) from error
+        if not isinstance(event, dict):
+            raise malformed(self._endpoint.provider)
+        return state.feed(event)
+
+    def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
+        return refusal(self._endpoint.provider, status, body, headers)

@@ -1,0 +1,246 @@
+"""Responses as chat completions, plain and streamed, held against OpenAI's own types."""
+
+from typing import Any
+
+import pytest
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.responses import Response
+
+from losi.errors import InvalidRequestError, LosiError, UpstreamError, UpstreamUnavailableError
+from losi.upstream.openai.responses.answer import completion
+from losi.upstream.openai.responses.stream import StreamState
+
+REASONING = {
+    "type": "reasoning",
+    "id": "rs_1",
+    "summary": [
+        {"type": "summary_text", "text": "Think."},
+        {"type": "summary_text", "text": "Go."},
+    ],
+    "encrypted_content": "gAAAA",
+}
+MESSAGE = {
+    "type": "message",
+    "id": "msg_1",
+    "role": "assistant",
+    "status": "completed",
+    "content": [{"type": "output_text", "text": "Hello!", "annotations": []}],
+}
+CALL = {
+    "type": "function_call",
+    "id": "fc_1",
+    "call_id": "call_1",
+    "name": "get_weather",
+    "arguments": '{"place":"London"}',
+    "status": "completed",
+}
+USAGE = {
+    "input_tokens": 20,
+    "input_tokens_details": {"cached_tokens": 8, "cache_write_tokens": 2},
+    "output_tokens": 10,
+    "output_tokens_details": {"reasoning_tokens": 4},
+    "total_tokens": 30,
+}
+
+
+def response(*output: Any, **more: Any) -> Any:
+    told = {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1_700_000_000,
+        "model": "gpt-6.1-sol",
+        "status": "completed",
+        "error": None,
+        "incomplete_details": None,
+        "output": list(output),
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+        "usage": USAGE,
+        **more,
+    }
+    Response.model_validate(told, strict=False)
+    return told
+
+
+def read(told: Any, *, legacy: bool = False) -> Any:
+    answer = completion(told, "OpenAI", legacy_functions=legacy)
+    ChatCompletion.model_validate({"id": "c", **answer})
+    return answer
+
+
+def test_text_thought_and_usage() -> None:
+    answer = read(response(REASONING, MESSAGE))
+
+    [choice] = answer["choices"]
+    assert choice["message"]["content"] == "Hello!"
+    assert choice["message"]["reasoning_content"] == "Think.\n\nGo."
+    assert choice["message"]["thinking_blocks"] == [
+        {
+            "type": "reasoning",
+            "model": "gpt-6.1-sol",
+            "encrypted_content": "gAAAA",
+            "summary": REASONING["summary"],
+        }
+    ]
+    assert choice["finish_reason"] == "stop"
+    assert answer["usage"] == {
+        "prompt_tokens": 20,
+        "completion_tokens": 10,
+        "total_tokens": 30,
+        "prompt_tokens_details": {"cached_tokens": 8, "cache_write_tokens": 2},
+        "completion_tokens_details": {"reasoning_tokens": 4},
+    }
+
+
+def test_calls() -> None:
+    [choice] = read(response(CALL))["choices"]
+
+    assert choice["finish_reason"] == "tool_calls"
+    assert choice["message"]["tool_calls"] == [
+        {
+            "id": "call_1",
+            "type": "function",
+            "function": {"name": "get_weather", "arguments": '{"place":"London"}'},
+        }
+    ]
+
+
+def test_a_call_of_the_old_form() -> None:
+    [choice] = read(response(CALL), legacy=True)["choices"]
+
+    assert choice["finish_reason"] == "function_call"
+    assert choice["message"]["function_call"]["name"] == "get_weather"
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"), [("max_output_tokens", "length"), ("content_filter", "content_filter")]
+)
+def test_why_it_ended(reason: str, told: str) -> None:
+    cut = response(MESSAGE, status="incomplete", incomplete_details={"reason": reason})
+
+    assert read(cut)["choices"][0]["finish_reason"] == told
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("server_error", UpstreamError),
+        ("rate_limit_exceeded", UpstreamUnavailableError),
+        ("invalid_prompt", InvalidRequestError),
+        ("invalid_image_format", InvalidRequestError),
+    ],
+)
+def test_a_run_that_failed_is_a_200_and_an_error(code: str, kind: type[LosiError]) -> None:
+    with pytest.raises(kind):
+        read(response(status="failed", error={"code": code, "message": "It failed."}))
+
+
+@pytest.mark.parametrize("told", [{}, {"output": None}, {"output": ["text"]}, {"output": {}}])
+def test_what_is_no_response_is_malformed(told: Any) -> None:
+    with pytest.raises(UpstreamError) as caught:
+        completion(told, "OpenAI", legacy_functions=False)
+
+    assert caught.value.code == "upstream_malformed"
+
+
+def events(*output: Any, end: str = "response.completed", **more: Any) -> list[Any]:
+    """In the order of OpenAI's types/responses: nothing but the last event says how it went."""
+    told: list[Any] = [{"type": "response.created", "response": response(usage=None)}]
+    for index, item in enumerate(output):
+        place = {"output_index": index, "item_id": item["id"]}
+        begun = {**item, "arguments": ""} if "arguments" in item else {**item, "content": []}
+        told.append({"type": "response.output_item.added", **place, "item": begun})
+        if item["type"] == "message":
+            for word in ("Hel", "lo!"):
+                told.append({"type": "response.output_text.delta", **place, "delta": word})
+        if item["type"] == "reasoning":
+            for number, part in enumerate(item["summary"]):
+                added = {"type": "response.reasoning_summary_part.added", "summary_index": number}
+                told += [
+                    {**added, **place},
+                    {
+                        "type": "response.reasoning_summary_text.delta",
+                        **place,
+                        "delta": part["text"],
+                    },
+                ]
+        if item["type"] == "function_call":
+            for piece in (item["arguments"][:5], item["arguments"][5:]):
+                told.append(
+                    {"type": "response.function_call_arguments.delta", **place, "delta": piece}
+                )
+        told.append({"type": "response.output_item.done", **place, "item": item})
+    return [*told, {"type": end, "response": response(*output, **more)}]
+
+
+def stream(told: list[Any], *, legacy: bool = False) -> list[Any]:
+    state = StreamState("OpenAI", legacy_functions=legacy)
+    chunks = [chunk for event in told for chunk in state.feed(event)]
+    assert state.finished
+    for chunk in chunks:
+        whole = {"id": "c", "created": 0, "model": "m", "object": "chat.completion.chunk", **chunk}
+        ChatCompletionChunk.model_validate(whole)
+    return chunks
+
+
+def said(chunks: list[Any], name: str) -> str:
+    deltas = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
+    return "".join(delta.get(name) or "" for delta in deltas)
+
+
+def test_a_stream_says_the_same() -> None:
+    chunks = stream(events(REASONING, MESSAGE))
+
+    assert said(chunks, "content") == "Hello!"
+    assert said(chunks, "reasoning_content") == "Think.\n\nGo."
+    [blocks] = [
+        choice["delta"]["thinking_blocks"]
+        for chunk in chunks
+        for choice in chunk["choices"]
+        if "thinking_blocks" in choice["delta"]
+    ]
+    assert blocks[0]["encrypted_content"] == "gAAAA"
+    *_, last, usage = chunks
+    assert last["choices"][0]["finish_reason"] == "stop"
+    assert usage["usage"]["completion_tokens"] == 10
+
+
+def test_calls_have_indexes_of_their_own_and_their_arguments_once() -> None:
+    other = {**CALL, "id": "fc_2", "call_id": "call_2"}
+    told = events(REASONING, CALL, other)
+    silent = [event for event in told if "arguments.delta" not in event["type"]]
+
+    for heard in (told, silent):  # some say the arguments only when they are complete
+        calls: dict[int, str] = {}
+        for chunk in stream(heard):
+            for choice in chunk["choices"]:
+                for call in choice["delta"].get("tool_calls", ()):
+                    calls[call["index"]] = (
+                        calls.get(call["index"], "") + call["function"]["arguments"]
+                    )
+        assert calls == {0: CALL["arguments"], 1: CALL["arguments"]}
+
+
+def test_a_stream_that_failed_raises() -> None:
+    with pytest.raises(UpstreamUnavailableError):
+        stream(events(end="response.failed", error={"code": "rate_limit_exceeded", "message": "x"}))
+    with pytest.raises(InvalidRequestError):
+        stream([{"type": "error", "code": "invalid_prompt", "message": "x", "param": None}])
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "response.output_text.delta"},
+        {"type": "response.output_text.delta", "delta": 1},
+        {"type": "response.output_item.added", "item": None},
+        {"type": "response.function_call_arguments.delta", "output_index": 9, "delta": "{"},
+        {"type": "response.completed"},
+    ],
+)
+def test_events_of_another_shape_are_malformed(event: Any) -> None:
+    with pytest.raises(UpstreamError) as caught:
+        stream([event])
+
+    assert caught.value.code == "upstream_malformed"

@@ -1,0 +1,193 @@
+"""A chat completion request as the Responses API takes it."""
+
+from typing import Any
+
+import pytest
+
+from losi.errors import InvalidRequestError
+from losi.upstream.openai.responses.request import SMALLEST_LIMIT, translate
+
+PDF = "data:application/pdf;base64,QQ=="
+USER = {"role": "user", "content": "Hi"}
+WEATHER: dict[str, Any] = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "The weather in a place",
+        "parameters": {"type": "object", "properties": {"place": {"type": "string"}}},
+    },
+}
+CALL = {
+    "id": "call_1",
+    "type": "function",
+    "function": {"name": "get_weather", "arguments": '{"place": "London"}'},
+}
+
+
+def sent(*messages: Any, **more: Any) -> Any:
+    return translate({"model": "gpt-6.1-sol", "messages": list(messages) or [USER], **more}).body
+
+
+def test_nothing_is_stored_and_what_was_thought_comes_back_encrypted() -> None:
+    body = sent()
+
+    assert body["store"] is False
+    assert body["include"] == ["reasoning.encrypted_content"]
+    assert body["input"] == [
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}
+    ]
+
+
+def test_tools_stand_flat_and_are_strict_only_where_the_caller_says_so() -> None:
+    strict = {**WEATHER, "function": {**WEATHER["function"], "strict": True}}
+    bare = {"type": "function", "function": {"name": "now"}}
+
+    flat, also_strict, empty = sent(tools=[WEATHER, strict, bare])["tools"]
+
+    assert flat == {"type": "function", **WEATHER["function"], "strict": False}
+    assert also_strict["strict"] is True
+    assert empty["parameters"] == {"type": "object", "properties": {}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("required", "required"),
+        ("none", "none"),
+        (
+            {"type": "function", "function": {"name": "get_weather"}},
+            {"type": "function", "name": "get_weather"},
+        ),
+        (
+            {
+                "type": "allowed_tools",
+                "allowed_tools": {
+                    "mode": "auto",
+                    "tools": [{"type": "function", "function": {"name": "get_weather"}}],
+                },
+            },
+            {
+                "type": "allowed_tools",
+                "mode": "auto",
+                "tools": [{"type": "function", "name": "get_weather"}],
+            },
+        ),
+    ],
+)
+def test_which_tool_is_to_be_called(asked: Any, told: Any) -> None:
+    assert sent(tools=[WEATHER], tool_choice=asked)["tool_choice"] == told
+
+
+def test_functions_of_the_old_form_are_tools() -> None:
+    translated = translate(
+        {
+            "model": "m",
+            "messages": [USER],
+            "functions": [WEATHER["function"]],
+            "function_call": {"name": "get_weather"},
+        }
+    )
+
+    assert translated.legacy_functions
+    assert translated.body["tools"][0]["name"] == "get_weather"
+    assert translated.body["tool_choice"] == {"type": "function", "name": "get_weather"}
+
+
+def test_a_call_and_its_result_are_items() -> None:
+    assistant = {"role": "assistant", "content": "Let me look.", "tool_calls": [CALL]}
+    result = {"role": "tool", "tool_call_id": "call_1", "content": "Rain"}
+
+    _, said, call, output = sent(USER, assistant, result)["input"]
+
+    assert said["content"] == [{"type": "output_text", "text": "Let me look."}]
+    assert call == {
+        "type": "function_call",
+        "call_id": "call_1",
+        "name": "get_weather",
+        "arguments": '{"place": "London"}',
+    }
+    assert output == {"type": "function_call_output", "call_id": "call_1", "output": "Rain"}
+
+
+def test_ids_that_are_too_long_get_the_same_stand_in_in_call_and_result() -> None:
+    long = "x" * 94
+    assistant = {"role": "assistant", "content": None, "tool_calls": [{**CALL, "id": long}]}
+    result = {"role": "tool", "tool_call_id": long, "content": "Rain"}
+
+    _, call, output = sent(USER, assistant, result)["input"]
+
+    assert call["call_id"] == output["call_id"] and len(call["call_id"]) <= 64
+
+
+@pytest.mark.parametrize(("model", "kept"), [("gpt-6.1-sol", True), ("gpt-6.2-sol", False)])
+def test_what_was_thought_goes_back_to_the_model_that_thought_it(model: str, kept: bool) -> None:
+    thought = {"type": "reasoning", "model": model, "encrypted_content": "gAAAA", "summary": []}
+    signed = {"type": "thinking", "thinking": "Claude's", "signature": "s"}
+    assistant = {"role": "assistant", "content": "Hm.", "thinking_blocks": [thought, signed]}
+
+    items = sent(USER, assistant, USER)["input"]
+
+    told = [item for item in items if item["type"] == "reasoning"]
+    assert told == (
+        [{"type": "reasoning", "summary": [], "encrypted_content": "gAAAA"}] if kept else []
+    )
+
+
+def test_images_and_files() -> None:
+    content = [
+        {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
+        {
+            "type": "file",
+            "file": {"file_data": "data:application/pdf;base64,QQ==", "filename": "a"},
+        },
+    ]
+
+    [message] = sent({"role": "user", "content": content})["input"]
+
+    assert message["content"] == [
+        {"type": "input_image", "image_url": "https://example.com/a.png", "detail": "auto"},
+        {
+            "type": "input_file",
+            "file_data": PDF,
+            "filename": "a",
+        },
+    ]
+
+
+def test_sound_is_refused_by_its_place() -> None:
+    audio = {"type": "input_audio", "input_audio": {"data": "QQ==", "format": "wav"}}
+
+    with pytest.raises(InvalidRequestError) as caught:
+        sent(USER, {"role": "user", "content": [audio]})
+
+    assert caught.value.param == "messages[1].content[0].type"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (
+            {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}},
+            {"type": "json_schema", "name": "a", "schema": {"type": "object"}},
+        ),
+        ({"type": "json_schema", "json_schema": {"name": "a"}}, {"type": "json_object"}),
+        ({"type": "json_object"}, {"type": "json_object"}),
+    ],
+)
+def test_the_form_of_the_answer(asked: Any, told: Any) -> None:
+    assert sent(response_format=asked)["text"]["format"] == told
+
+
+def test_limits_effort_and_verbosity() -> None:
+    body = sent(max_tokens=1, reasoning_effort="high", verbosity="low")
+
+    assert body["max_output_tokens"] == SMALLEST_LIMIT
+    assert body["reasoning"] == {"effort": "high", "summary": "auto"}
+    assert body["text"] == {"verbosity": "low"}
+
+
+def test_what_it_has_no_place_for_is_named() -> None:
+    translated = translate({"model": "m", "messages": [USER], "seed": 1, "logit_bias": {}})
+
+    assert translated.left_out == {"seed", "logit_bias"}
+    assert not {"seed", "logit_bias"} & translated.body.keys()
