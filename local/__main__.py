@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -51,10 +52,12 @@ def main() -> int:
     os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
 
     # only now: these read the environment
+    from local.demo_usage import seed
     from local.sign_in import add_demo_sign_in
     from losi.store import client as store
     from losi.web import dependencies
     from losi.web.app import create_app
+    from losi.web.credentials import parse_key
     from losi.web.endpoints import FUNCTIONS
 
     create_table(store.client(), store.table_name())
@@ -65,6 +68,9 @@ def main() -> int:
     reach = {"dynamodb_endpoint": endpoint, "table": store.table_name(), "base_url": base_url}
     (STATE / "local.json").write_text(json.dumps(reach, indent=2) + "\n")
 
+    if os.environ.get("DEMO_USAGE") == "1":
+        principal = dependencies.authenticator().authenticate(parse_key(key))
+        seed(principal, catalogue, dependencies.books(), datetime.now(UTC).date())
     app = create_app(*FUNCTIONS)
     add_demo_sign_in(app, account_of(key))
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s %(name)s: %(message)s")

@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 import time
 
+import pytest
+
 from tests.browser.console import Console
+
+pytestmark = pytest.mark.timeout(300)
 
 
 def test_from_nothing_to_a_key_a_completion_and_its_bar_in_under_two_minutes(
@@ -29,7 +33,7 @@ def test_from_nothing_to_a_key_a_completion_and_its_bar_in_under_two_minutes(
 
     readout = page.get_by_role("slider").get_attribute("aria-valuetext") or ""
     assert "(today)" in readout and re.search(r"[1-9]\d* requests?", readout)
-    assert "$0.00" in readout  # what the sandbox answers costs nothing
+    assert readout.endswith("$0.00")  # what the sandbox answers costs nothing
     assert time.monotonic() - began < 120
 
 

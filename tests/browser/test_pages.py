@@ -9,6 +9,8 @@ import pytest
 
 from tests.browser.console import Console, Size
 
+pytestmark = pytest.mark.timeout(300)
+
 PAGES = {
     "console/": "Overview",
     "console/playground/": "Playground",

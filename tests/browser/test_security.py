@@ -11,6 +11,8 @@ import pytest
 
 from tests.browser.console import Console
 
+pytestmark = pytest.mark.timeout(300)
+
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
     '"><svg onload=alert(1)>',

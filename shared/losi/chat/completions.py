@@ -21,6 +21,7 @@ from losi.ids import random_id
 from losi.metering import estimate
 from losi.metering.gate import Caller, Demand, Gate, Metered
 from losi.metering.usage import Usage
+from losi.upstream.registry import only_sandbox_answers
 from losi.upstream.routing import (
     Answered,
     ChatRouter,
@@ -35,6 +36,8 @@ logger = logging.getLogger("losi.chat")
 Json = dict[str, Any]
 
 PERMISSION = "chat.completions"
+#: What usage calls the answers of the sandbox in place of a model. No model has such a code.
+SANDBOX = "sandbox"
 SUNSET_NOTICE = timedelta(days=90)
 
 
@@ -219,7 +222,9 @@ class ChatCompletions:
         output = min(limit, principal.plan.hold_output_tokens) + (request.n - 1) * limit
         read = input_tokens * max(prompts(route, request.n) for route in routes)
         work = _Work(model, request, routes, input_tokens)
-        return Demand(model.code, input_tokens, read + output, work)
+        # usage names the sandbox where it answers, so that no price is put on what costs nothing
+        code = SANDBOX if only_sandbox_answers(route.provider for route in routes) else model.code
+        return Demand(code, input_tokens, read + output, work)
 
     def _now(self) -> int:
         return int(self._clock())
