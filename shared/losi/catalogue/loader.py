@@ -199,7 +199,7 @@ def _shown(value: object) -> str:
 
 def _unreachable(provider: Provider) -> Iterator[tuple[str, str]]:
     """What each format needs, to reach its upstream at all."""
-    if provider.format in ("openai", "anthropic"):
+    if provider.format not in ("bedrock", "sandbox"):  # those that speak HTTP
         if not (provider.base_url or provider.base_url_variable):
             yield "base_url", "is missing. Add it, or base_url_variable."
         if not (provider.key_variable or provider.key_optional):

@@ -266,6 +266,12 @@ def test_what_cannot_be_read_is_refused(config: Path) -> None:
         load(FOLDER, config)
 
 
+def test_every_format_of_http_needs_a_url(mistakes: Callable[..., list[str]]) -> None:
+    wrong = PROVIDER.replace('"openai"', '"openai-responses"').replace("base_url", "#")
+
+    assert [m for m in mistakes(providers=wrong) if "base_url is missing." in m]
+
+
 def test_all_mistakes_of_all_files_are_named_at_once(mistakes: Callable[..., list[str]]) -> None:
     found = mistakes(
         models=MODEL.replace("1.0", '"1"').replace("2.0", '"2"'),
