@@ -61,6 +61,10 @@ openapi: $(INSTALLED) ## Write docs/openapi.json anew, after a change of an endp
 coverage: $(FOR_TESTS) ## Run all tests; fail when they reach too few lines, and show which
 	$(PYTEST) --cov --cov-report=term $(PYTEST_ARGS)
 
+.PHONY: mutants
+mutants: $(INSTALLED) ## Change the source at random (SEED=7 DRAW=60): do the tests notice?
+	$(BIN)/python -m tests.mutants
+
 .PHONY: clean
 clean: ## Remove everything that the other targets made, the demo key included
 	rm -rf $(VENV) .venv-sam .losi .aws-sam tests/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* .mutants

@@ -230,7 +230,9 @@ def metered(client: DynamoDBClient) -> Iterator[Meter]:
 
     def count(model: Any, parsed: dict[str, Any], **_: Any) -> None:
         meter.calls.append(model.name)
-        meter.units += parsed.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+        consumed = parsed.get("ConsumedCapacity", [])  # of a batch: one for each table
+        for one in consumed if isinstance(consumed, list) else [consumed]:
+            meter.units += one.get("CapacityUnits", 0.0)
 
     events = client.meta.events
     events.register("provide-client-params.dynamodb.*", ask)

@@ -386,3 +386,14 @@ class TestReasoning:
         message = called(thinking_blocks=[{"type": "thinking", "thinking": "Hm"}])
         error = refused(messages=[USER, message, result()], reasoning_effort="low")
         assert error.param == "messages[1].thinking_blocks[0]"
+
+
+@pytest.mark.parametrize("data", ["%", "YQ", "Y Q=="])
+def test_redacted_thinking_that_is_no_base64_is_the_callers_mistake(data: str) -> None:
+    block = {"type": "redacted_thinking", "data": data}
+    messages = [USER, called(thinking_blocks=[block]), result()]
+
+    with pytest.raises(InvalidRequestError) as refused:
+        translated(messages=messages, tools=[WEATHER], reasoning_effort="low")
+
+    assert refused.value.param == "messages[1].thinking_blocks[0].data"

@@ -170,6 +170,47 @@ async def test_the_request_asks_for_usage_and_carries_our_key(upstream: FakeUpst
     assert sent.json["stream_options"] == {"include_usage": True}
 
 
+async def test_a_provider_that_needs_no_key_is_sent_none(upstream: FakeUpstream) -> None:
+    upstream.replies = [STREAMS[0].reply()]
+    local = OpenAIChat(providers()["openai"], upstream.url, None)
+
+    async with aclosing(local.stream(CALL)) as chunks:
+        [chunk async for chunk in chunks]
+
+    assert "authorization" not in upstream.requests[0].headers
+
+
+@pytest.mark.parametrize("error", ["Too long.", {"message": "Too long."}])
+async def test_a_refusal_in_another_form_keeps_its_words(
+    error: Any, upstream: FakeUpstream
+) -> None:
+    upstream.replies = [Reply.json({"error": error}, 400)]
+
+    with pytest.raises(InvalidRequestError, match=r"Too long\."):
+        await provider(upstream).complete(CALL)
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ({"status": 429}, 503),
+        ({"code": "400"}, 400),
+        ({"code": 200}, 502),  # no status of an error, whatever it is
+        ({"code": 1000}, 502),
+        ({"status": "RESOURCE_EXHAUSTED"}, 502),
+    ],
+)
+async def test_an_error_behind_a_200_may_name_its_status(
+    told: Json, status: int, upstream: FakeUpstream
+) -> None:
+    upstream.replies = [Reply.json({"error": {"message": "No.", **told}})]
+
+    with pytest.raises(LosiError) as caught:
+        await provider(upstream).complete(CALL)
+
+    assert caught.value.status == status
+
+
 @pytest.mark.parametrize(
     ("reply", "code"),
     [

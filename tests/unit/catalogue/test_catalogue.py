@@ -33,8 +33,9 @@ def test_an_unknown_model_is_refused_with_those_that_the_plan_has() -> None:
 
 
 def test_a_model_of_other_plans_is_refused_with_their_names() -> None:
-    with pytest.raises(ModelNotInPlanError, match=r"It comes with: plus, pro, ultra\."):
+    with pytest.raises(ModelNotInPlanError, match=r"It comes with: plus, pro, ultra\.") as refused:
         CATALOGUE.find("gpt-4o", FREE, "chat")
+    assert refused.value.param == "model"
 
 
 def test_a_retired_model_is_gone_for_callers_and_kept_for_the_usage_of_the_past() -> None:

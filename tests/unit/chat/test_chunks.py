@@ -236,3 +236,20 @@ def test_a_plain_answer_without_usage_is_estimated() -> None:
     answer = {"choices": [{"message": {"content": "12345678"}}]}
 
     assert completion_usage(answer, 7) == Usage(7, 2, estimated=True)
+
+
+def test_a_choice_without_finish_reason_gets_none() -> None:
+    public = stream().public({"choices": [{"index": 0, "delta": {"content": "a"}}]})
+
+    assert public is not None
+    assert public["choices"][0]["finish_reason"] is None  # SDKs type it as required
+
+
+@pytest.mark.parametrize("function", ["f", ["f"], 5, None])
+def test_a_function_that_is_no_object_does_not_break_the_stream(function: Any) -> None:
+    relay = stream()
+
+    deltas(relay, call(0, id="call_1", function={"name": "f", "arguments": ""}))
+    [sent] = deltas(relay, call(0, function=function))
+
+    assert sent["tool_calls"][0]["index"] == 0

@@ -396,3 +396,34 @@ async def test_no_prompt_and_no_answer_is_logged(
 
     assert "req_1" in caplog.text
     assert "secret" not in caplog.text
+
+
+ROLE: Json = {
+    "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]
+}
+
+
+async def test_a_stream_that_breaks_before_it_said_anything_is_free(world: Any) -> None:
+    here = world(Scripted(ROLE, malformed("OpenAI")), stream=True)
+
+    await here.events()
+
+    assert here.settled() == (0, Usage(0, 0))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"type": "function", "function": {"name": "f", "arguments": "x" * 39}},
+        {"type": "custom", "custom": {"name": "f", "input": "x" * 39}},
+    ],
+    ids=["function", "custom"],
+)
+async def test_a_broken_stream_of_tool_calls_is_charged(world: Any, said: Json) -> None:
+    delta = {"tool_calls": [{"index": 0, "id": "call_1", **said}]}
+    tool = {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
+    here = world(Scripted(ROLE, tool, malformed("OpenAI")), stream=True)
+
+    await here.events()
+
+    assert here.settled() == (1, Usage(5, 10))

@@ -145,8 +145,9 @@ class TestKeyLimits:
 
         for _ in range(3):
             make_and_delete()
-        with pytest.raises(QuotaExceededError, match="midnight UTC"):
+        with pytest.raises(QuotaExceededError, match="midnight UTC") as refused:
             make_and_delete()
+        assert refused.value.code == "key_creation_limit"
 
         clock.advance(86_400)
         make_and_delete()
@@ -158,6 +159,25 @@ class TestKeyLimits:
 
         with pytest.raises(PermissionDeniedError, match="disabled"):
             accounts.create_key(account.id, A_KEY)
+
+    def test_two_that_make_the_last_key_at_once_make_one(
+        self, client: DynamoDBClient, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        account = accounts.create_account("free")
+        transact, raced = client.transact_write_items, False
+
+        def slower(**request: Any) -> Any:
+            nonlocal raced
+            if not raced:
+                raced = True
+                accounts.create_key(account.id, A_KEY)
+            return transact(**request)
+
+        monkeypatch.setattr(client, "transact_write_items", slower)
+
+        with pytest.raises(PermissionDeniedError, match="free plan allows 1"):
+            accounts.create_key(account.id, A_KEY)
+        assert len(accounts.keys(account.id)) == 1
 
     def test_a_plan_that_changes_meanwhile_decides(
         self, client: DynamoDBClient, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
@@ -317,6 +337,29 @@ class TestLastUse:
         Accounts(client, TABLE, ledger, CATALOGUE.plans, later).touch(principal)
 
         assert self.last_used(accounts, secret) == before
+
+    def test_a_change_does_not_put_an_older_one_back(
+        self,
+        client: DynamoDBClient,
+        accounts: Accounts,
+        authenticator: Authenticator,
+        secret: Secret,
+        monkeypatch: pytest.MonkeyPatch,
+        clock: Clock,
+    ) -> None:
+        """The key is used between the change's read and its write."""
+        principal = authenticator.authenticate(secret)
+        accounts.touch(principal)
+        clock.advance(3_600)
+
+        def used_meanwhile(key: Key) -> Key:
+            accounts.touch(principal)
+            return replace(key, name="renamed")
+
+        accounts.change_key(secret.account_id, secret.key_id, used_meanwhile)
+
+        assert accounts.key(secret.account_id, secret.key_id).name == "renamed"
+        assert self.last_used(accounts, secret) == datetime(2026, 11, 23, 13, 0, tzinfo=UTC)
 
     def test_a_key_that_was_deleted_meanwhile_does_not_come_back(
         self,

@@ -108,6 +108,38 @@ class TestAdmission:
 
         assert ends == datetime(2029, 1, 31, tzinfo=UTC)
 
+    def test_a_request_that_fills_the_day_exactly_is_admitted(
+        self, ledger: Ledger, clock: Clock
+    ) -> None:
+        plan = make_plan(tokens_per_day=1_000, tokens_per_minute=1_000)
+
+        admit(ledger, caller(plan), clock, tokens=400)
+        admit(ledger, caller(plan), clock, tokens=600)
+
+        assert refused(ledger, clock, caller(plan), tokens=1).code == "rate_limit_exceeded"
+
+    def test_two_that_open_a_day_at_once_open_it_once(
+        self, ledger: Ledger, table: tuple[DynamoDBClient, str], clock: Clock
+    ) -> None:
+        """The slower one must not put an empty day over the faster one's hold."""
+        client, _ = table
+        update, raced = client.update_item, False
+
+        def slower(**request: Any) -> Any:
+            nonlocal raced
+            if "holds" in request["ExpressionAttributeNames"].values() and not raced:
+                raced = True
+                admit(ledger, caller(), clock, tokens=700)
+            return update(**request)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(client, "update_item", slower)
+            admit(ledger, caller(), clock, tokens=300)
+
+        assert raced
+        assert item(table)["committed"] == {"N": "1000"}
+        assert len(item(table)["holds"]["M"]) == 2
+
 
 class TestSettling:
     def test_counts_what_was_used_for_the_day_and_for_its_key_and_model(
@@ -197,6 +229,16 @@ class TestSettling:
 
         (day,) = ledger.usage(ACCOUNT, TODAY, TODAY)
         assert day.total == Usage(0, MAX_TOKENS, 0, 0, MAX_TOKENS)
+
+    def test_what_is_cached_and_what_is_written_are_parts_of_what_was_read(
+        self, ledger: Ledger, clock: Clock
+    ) -> None:
+        hold = admit(ledger, caller(), clock).hold
+
+        ledger.settle(hold, Usage(10, 1, cached_tokens=8, cache_write_tokens=8))
+
+        [day] = ledger.usage(ACCOUNT, TODAY, TODAY)
+        assert (day.total.cached_tokens, day.total.cache_write_tokens) == (8, 2)
 
 
 class TestDeadProcesses:

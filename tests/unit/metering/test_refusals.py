@@ -135,6 +135,17 @@ class TestRefusal:
         ledger.settle(running, Usage(100, 10))
         admit(ledger, caller(plan), clock)
 
+    def test_the_limit_that_is_told_is_the_one_that_is_in_the_way(
+        self, ledger: Ledger, clock: Clock
+    ) -> None:
+        """The rest of the day would take the request exactly; the number of requests would not."""
+        plan = make_plan(tokens_per_day=1_000, in_flight=1)
+        admit(ledger, caller(plan), clock, tokens=500)
+
+        error = refused(ledger, clock, principal=caller(plan), tokens=500)
+
+        assert "at the same time" in error.message
+
     @pytest.mark.parametrize("limit", ["tokens_per_minute", "tokens_per_day"])
     def test_a_request_larger_than_a_whole_limit_is_not_to_be_retried(
         self, ledger: BlockingLedger, clock: Clock, limit: str

@@ -228,3 +228,30 @@ async def test_arguments_fit_any_schema_of_an_object(inner: Any) -> None:
 
     arguments = json.loads(choice["message"]["tool_calls"][0]["function"]["arguments"])
     Draft202012Validator(parameters).validate(arguments)
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        (
+            {
+                "tools": [
+                    function("f", {"type": "object", "properties": {"a": False}, "required": ["a"]})
+                ]
+            },
+            "tools[0].function.parameters",
+        ),
+        (
+            {"tools": [{"type": "custom", "custom": {"name": "f", "format": {"type": "grammar"}}}]},
+            "tools[0].custom.format",
+        ),
+    ],
+    ids=["nothing fits", "an unknown grammar"],
+)
+async def test_a_schema_that_it_cannot_follow_is_refused_by_parameter(
+    fields: Json, param: str
+) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        await completed(request("Call it.", tool_choice="required", **fields))
+
+    assert (refused.value.param, refused.value.code) == (param, "invalid_schema")

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from losi.errors import UpstreamError
+from losi.upstream import sse
 from losi.upstream.sse import MAX_EVENT_BYTES, SseParser
 
 endings = st.sampled_from(["\n", "\r\n", "\r"])
@@ -37,4 +38,16 @@ def test_names_comments_and_several_lines() -> None:
 def test_an_event_without_end_is_refused() -> None:
     with pytest.raises(UpstreamError) as caught:
         parsed(b"data: ", b"x" * MAX_EVENT_BYTES)
+    assert caught.value.code == "upstream_too_large"
+
+
+def test_a_stream_of_small_events_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "MAX_STREAM_BYTES", 100)
+    parser = SseParser("Provider")
+    for _ in range(10):
+        parser.feed(b"data: xx\n\n")
+
+    with pytest.raises(UpstreamError) as caught:
+        parser.feed(b"data: xx\n\n")
+
     assert caught.value.code == "upstream_too_large"

@@ -3,8 +3,11 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from losi.dialects.form import Form
 from losi.dialects.openai import EVENT_STREAM, PLAIN
@@ -176,3 +179,42 @@ async def test_a_plain_answer_that_fails_late_is_the_error_object() -> None:
 
     assert client.status == 200  # it was sent with the first space
     assert json.loads(b"".join(client.body))["error"]["message"] == "OpenAI failed."
+
+
+async def test_nginx_is_told_not_to_collect_the_events() -> None:
+    client = Client()
+
+    await respond(client, Source(b"data: 1\n\n").open())
+
+    assert client.headers["x-accel-buffering"] == "no"
+
+
+async def test_nothing_of_the_response_is_left_running() -> None:
+    before = asyncio.all_tasks()
+
+    await respond(Client(), Source(b"data: 1\n\n").open())
+    with suppress(RuntimeError):
+        await respond(Client(), Source(failure=RuntimeError("bug")).open())
+    await respond(Client(), Source(failure=UpstreamError("OpenAI failed.")).open())
+
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_bug_before_anything_was_sent_is_the_apps_to_answer_and_log() -> None:
+    client = Client()
+
+    with pytest.raises(RuntimeError, match="bug"):
+        await respond(client, Source(failure=RuntimeError("bug")).open())
+
+    assert client.status is None
+
+
+@pytest.mark.parametrize("form", [EVENT_STREAM, PLAIN], ids=["stream", "plain"])
+async def test_a_bug_after_a_heartbeat_ends_the_answer_with_an_error(form: Form) -> None:
+    client = Client()
+    crash = Source(failure=RuntimeError("bug"))
+
+    await respond(client, silent_until(client.received, crash.open), heartbeat=0.01, form=form)
+
+    assert client.ended
+    assert b'"type":"server_error"' in client.body[-1] and b"bug" not in client.body[-1]

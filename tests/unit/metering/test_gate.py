@@ -1,0 +1,204 @@
+"""The gate: whose cached records are believed, when they are read anew, and that all is settled."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from losi.errors import (
+    LosiError,
+    ModelNotInPlanError,
+    PermissionDeniedError,
+    QuotaExceededError,
+    RateLimitError,
+    StaleAuthenticationError,
+    StoreUnavailableError,
+)
+from losi.identity.authenticator import Authenticator
+from losi.identity.principal import Principal
+from losi.identity.secret import Secret
+from losi.management.accounts import Accounts, NewKey
+from losi.metering.gate import HOLD_GRACE_SECONDS, Caller, Demand, Gate, Metered
+from losi.metering.ledger import Ledger
+from losi.metering.usage import Usage
+from tests.ledger_world import Clock, metered
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+CHAT = "chat.completions"
+SECONDS = 60.0
+
+
+@pytest.fixture
+def gate(authenticator: Authenticator, ledger: Ledger, clock: Clock) -> Gate:
+    return Gate(authenticator, ledger, clock)
+
+
+@pytest.fixture
+def secret(accounts: Accounts) -> Secret:
+    account = accounts.create_account("free")
+    return accounts.create_key(account.id, NewKey("key", frozenset({CHAT})))[1]
+
+
+def small(principal: Principal) -> Demand[str]:
+    """What any plan allows."""
+    return Demand("4om", 10, 100, principal.plan.name)
+
+
+def of_a_larger_plan(principal: Principal) -> Demand[str]:
+    """A model that the free plan does not have, as a catalogue refuses it."""
+    if principal.plan.name == "free":
+        raise ModelNotInPlanError("Not in your plan.")
+    return small(principal)
+
+
+async def admit(gate: Gate, secret: Secret, demand: Any = small) -> Metered[str]:
+    caller = Caller(secret, CHAT, "req_1", SECONDS)
+    return await gate.admit(caller, await gate.authenticate(secret, CHAT), demand)
+
+
+async def refused(gate: Gate, secret: Secret, demand: Any = small) -> LosiError:
+    with pytest.raises(LosiError) as caught:
+        await admit(gate, secret, demand)
+    return caught.value
+
+
+def used(ledger: Ledger, secret: Secret) -> tuple[int, Usage]:
+    days = ledger.usage(secret.account_id, date(2026, 1, 1), date(2026, 12, 31))
+    return (days[0].requests, days[0].total) if days else (0, Usage(0, 0))
+
+
+class TestCachedRecords:
+    async def test_a_known_caller_costs_no_read(
+        self, gate: Gate, secret: Secret, client: DynamoDBClient
+    ) -> None:
+        await (await admit(gate, secret)).settle(Usage(1, 2), "req_1")
+
+        with metered(client) as meter:
+            await (await admit(gate, secret)).settle(Usage(1, 2), "req_1")
+
+        assert meter.calls == ["UpdateItem", "UpdateItem"]
+
+    async def test_a_key_that_was_revoked_elsewhere_fails_at_once(
+        self, gate: Gate, secret: Secret, accounts: Accounts
+    ) -> None:
+        await (await admit(gate, secret)).settle(None, "req_1")
+
+        accounts.delete_key(secret.account_id, secret.key_id)
+
+        assert (await refused(gate, secret)).code == "invalid_api_key"
+
+    async def test_a_larger_plan_counts_at_once(
+        self, gate: Gate, secret: Secret, accounts: Accounts
+    ) -> None:
+        assert isinstance(await refused(gate, secret, of_a_larger_plan), ModelNotInPlanError)
+
+        accounts.set_plan(secret.account_id, "pro")
+
+        assert (await admit(gate, secret, of_a_larger_plan)).work == "pro"
+
+    async def test_a_model_that_the_plan_still_lacks_is_refused_after_one_more_read(
+        self, gate: Gate, secret: Secret, client: DynamoDBClient
+    ) -> None:
+        await gate.authenticate(secret, CHAT)
+
+        with metered(client) as meter:
+            await refused(gate, secret, of_a_larger_plan)
+
+        assert meter.calls == ["BatchGetItem"]
+
+    async def test_a_permission_that_was_given_since_counts(
+        self, gate: Gate, secret: Secret, client: DynamoDBClient
+    ) -> None:
+        with pytest.raises(PermissionDeniedError):
+            await gate.authenticate(secret, "usage.read")
+        with metered(client) as meter, pytest.raises(PermissionDeniedError):
+            await gate.authenticate(secret, "usage.read")
+
+        assert meter.calls == ["BatchGetItem"]  # what is cached is not believed when it refuses
+
+    async def test_records_that_change_with_every_try_are_not_chased(
+        self, authenticator: Authenticator, secret: Secret, clock: Clock, client: DynamoDBClient
+    ) -> None:
+        class AlwaysOutOfDate(Ledger):
+            tries = 0
+
+            def admit(self, *_: Any) -> Any:
+                self.tries += 1
+                raise StaleAuthenticationError
+
+        ledger = AlwaysOutOfDate(client, "losi", clock)
+
+        error = await refused(Gate(authenticator, ledger, clock), secret)
+
+        assert isinstance(error, StoreUnavailableError)
+        assert ledger.tries == 2
+
+
+class TestSettling:
+    async def test_what_was_used_is_counted_once(
+        self, gate: Gate, secret: Secret, ledger: Ledger
+    ) -> None:
+        admitted = await admit(gate, secret)
+
+        await admitted.settle(Usage(3, 4), "req_1")
+        await admitted.settle(Usage(30, 40), "req_1")
+
+        assert used(ledger, secret) == (1, Usage(3, 4))
+
+    async def test_without_usage_the_hold_is_given_back(
+        self, gate: Gate, secret: Secret, ledger: Ledger, clock: Clock
+    ) -> None:
+        await (await admit(gate, secret)).settle(None, "req_1")
+
+        clock.advance(10_000)  # a hold that were still there would now be billed
+        assert used(ledger, secret) == (0, Usage(0, 0))
+
+    async def test_a_cancelled_request_is_settled_all_the_same(
+        self, gate: Gate, secret: Secret, ledger: Ledger
+    ) -> None:
+        admitted = await admit(gate, secret)
+
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await admitted.settle(Usage(3, 4), "req_1")
+
+        assert used(ledger, secret) == (1, Usage(3, 4))
+
+    async def test_a_hold_outlives_its_request_by_a_grace(
+        self, gate: Gate, secret: Secret, ledger: Ledger, clock: Clock
+    ) -> None:
+        await admit(gate, secret)
+
+        clock.advance(SECONDS + HOLD_GRACE_SECONDS - 1)
+        before = used(ledger, secret)
+        clock.advance(2)
+
+        assert before == (0, Usage(0, 0))
+        assert used(ledger, secret)[0] == 1
+
+    async def test_the_deadline_is_the_callers(self, gate: Gate, secret: Secret) -> None:
+        begun = asyncio.get_running_loop().time()
+
+        admitted = await admit(gate, secret)
+
+        assert admitted.deadline >= begun + SECONDS
+
+
+async def test_a_limit_that_is_reached_is_no_reason_to_read_anew(
+    gate: Gate, secret: Secret, client: DynamoDBClient
+) -> None:
+    def huge(principal: Principal) -> Demand[None]:
+        return Demand("4om", 10, principal.plan.tokens_per_day + 1, None)
+
+    await gate.authenticate(secret, CHAT)
+    with metered(client) as meter:
+        error = await refused(gate, secret, huge)
+
+    assert isinstance(error, QuotaExceededError | RateLimitError)
+    assert "BatchGetItem" not in meter.calls

@@ -1,0 +1,74 @@
+"""Calls to providers over real sockets: what is not followed, not read without end, not retried."""
+
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+
+from losi.catalogue.models import Route
+from losi.errors import LosiError, UpstreamError, UpstreamUnavailableError
+from losi.upstream import http
+from losi.upstream.format import Json
+from losi.upstream.http import post_json, post_stream
+from tests.dynamodb_local import free_port
+from tests.fake_upstream import FakeUpstream, Reply
+
+ROUTE = Route(provider="openai", model="m")
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[FakeUpstream]:
+    async with FakeUpstream() as server:
+        yield server
+
+
+def refusal(status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
+    return UpstreamError(f"refused with {status}")
+
+
+async def posted(url: str) -> Json:
+    headers = {"x-api-key": "sk-secret"}
+    return await post_json(f"{url}/v1", headers, {"model": "m"}, ROUTE, "Provider", refusal)
+
+
+async def test_a_redirect_is_a_refusal_and_the_key_goes_nowhere_else(
+    upstream: FakeUpstream,
+) -> None:
+    async with FakeUpstream() as elsewhere:
+        elsewhere.replies = [Reply.json({"choices": []})]
+        upstream.replies = [Reply(status=307, headers={"location": f"{elsewhere.url}/v1"})]
+
+        with pytest.raises(UpstreamError, match="refused with 307"):
+            await posted(upstream.url)
+
+        assert elsewhere.requests == []
+
+
+async def test_an_answer_without_end_is_not_kept_in_memory(
+    upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "MAX_JSON_BYTES", 1_000)
+    upstream.replies = [Reply.json({"choices": ["x" * 2_000]})]
+
+    with pytest.raises(UpstreamError) as caught:
+        await posted(upstream.url)
+
+    assert caught.value.code == "upstream_malformed"
+
+
+async def test_nobody_at_the_address_is_told_as_such() -> None:
+    with pytest.raises(UpstreamUnavailableError) as caught:
+        await posted(f"http://127.0.0.1:{free_port()}")
+
+    assert caught.value.code == "upstream_unreachable"
+
+
+async def test_an_answer_where_a_stream_was_asked_for_is_not_relayed(
+    upstream: FakeUpstream,
+) -> None:
+    upstream.replies = [Reply.json({"choices": []})]
+
+    with pytest.raises(UpstreamError) as caught:
+        async with post_stream(upstream.url, {}, {}, ROUTE, "Provider", refusal):
+            pass
+
+    assert caught.value.code == "upstream_malformed"
