@@ -1,10 +1,8 @@
-"""Items that version 0.1.0 wrote (tests/data/items/0.1.json): two accounts, keys and their usage.
-
-The file was made once, by that version's own code, and is not edited. Its secrets are those of the
-keys in it, by the keys' names.
-"""
+"""Items that earlier versions wrote, as those versions left them (tests/data/items/README.md)."""
 
 import json
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,36 +12,40 @@ from losi.identity.secret import Secret, parse
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-FILE = Path(__file__).parent / "data" / "items" / "0.1.json"
+FOLDER = Path(__file__).parent / "data" / "items"
+VERSIONS = sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+@dataclass(frozen=True)
+class OldItems:
+    made_at: str
+    #: The keys themselves, by their names.
+    secrets: dict[str, Secret]
+    items: list[dict[str, Any]]
+    #: What the version that wrote them reads from them.
+    says: dict[str, Any]
+
+    @property
+    def now(self) -> float:
+        return datetime.fromisoformat(self.made_at).timestamp()
+
+    def item(self, sort_prefix: str, name: str) -> dict[str, Any]:
+        """The one item of that kind with that name."""
+        [found] = [
+            item
+            for item in self.items
+            if item["sk"]["S"].startswith(sort_prefix) and item.get("name", {}).get("S") == name
+        ]
+        return found
+
+    def load(self, client: "DynamoDBClient", table: str) -> None:
+        for stored in self.items:
+            client.put_item(TableName=table, Item=stored)
 
 
 @cache
-def _file() -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(FILE.read_text())
-    return loaded
-
-
-def items() -> list[dict[str, Any]]:
-    return list(_file()["items"])
-
-
-def secret(name: str) -> Secret:
-    """The key as its owner has it."""
-    found = parse(_file()["secrets"][name])
-    assert found is not None
-    return found
-
-
-def item(sort_prefix: str, name: str) -> dict[str, Any]:
-    """The one item of that kind with that name."""
-    [found] = [
-        item
-        for item in items()
-        if item["sk"]["S"].startswith(sort_prefix) and item.get("name", {}).get("S") == name
-    ]
-    return found
-
-
-def load(client: "DynamoDBClient", table: str) -> None:
-    for stored in items():
-        client.put_item(TableName=table, Item=stored)
+def written_by(version: str) -> OldItems:
+    stored = json.loads((FOLDER / f"{version}.json").read_text())
+    keys = {name: parse(text) for name, text in stored.pop("secrets").items()}
+    secrets = {name: key for name, key in keys.items() if key is not None}
+    return OldItems(secrets=secrets, **stored)

@@ -15,14 +15,16 @@ from losi.identity.key import FIRST_PERMISSIONS, Key
 from losi.identity.principal import ALL_PERMISSIONS, PERMISSIONS
 from losi.management.accounts import Accounts, NewKey
 from losi.store.client import Item
-from tests import old_items
 from tests.catalogue import CATALOGUE
+from tests.old_items import written_by
 from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 NEW = "galaxies.read"
+
+old_items = written_by("0.1")
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ class TestOfVersion01:
         old_items.load(client, TABLE)
 
         caller = Authenticator(client, TABLE, CATALOGUE.plans).authenticate(
-            old_items.secret("full")
+            old_items.secrets["full"]
         )
 
         caller.require(a_new_permission)
@@ -127,9 +129,7 @@ class TestTheTagOfAnAccount:
         assert not any(account_id in tag for account_id, tag in tags.items())
 
     def test_one_of_version_0_1_always_has_the_same(self) -> None:
-        tags = {
-            Account.from_item(item).tag for item in 2 * [old_items.item("PROFILE", "Ada again")]
-        }
+        tags = {Account.from_item(item).tag for item in 2 * [old_items.item("PROFILE", "Grace")]}
 
         assert len(tags) == 1
         assert tags != {Account.from_item(old_items.item("PROFILE", "Ada Lovelace")).tag}

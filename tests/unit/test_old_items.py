@@ -1,0 +1,185 @@
+"""What earlier versions stored means the same today, and is written on without loss."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from losi.errors import AuthenticationError, LosiError
+from losi.identity.authenticator import Authenticator
+from losi.identity.key import Key
+from losi.identity.secret import Secret
+from losi.management.accounts import Accounts, NewKey
+from losi.metering.ledger import Ledger
+from losi.metering.usage import Usage
+from tests.ledger_invariants import check_invariants
+from tests.ledger_world import Clock
+from tests.old_items import VERSIONS, OldItems, written_by
+from tests.unit.conftest import TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+ADA = "Ada Lovelace"
+NOVEMBER = (date(2026, 11, 1), date(2026, 11, 30))
+
+
+@pytest.fixture(params=VERSIONS)
+def old(request: pytest.FixtureRequest, client: DynamoDBClient, clock: Clock) -> Iterator[OldItems]:
+    """The table as that version left it, at that moment; at the end, the ledger's invariants."""
+    old = written_by(request.param)
+    old.load(client, TABLE)
+    clock.now = old.now
+    yield old
+    check_invariants(client, TABLE)
+
+
+@pytest.fixture
+def ada(old: OldItems) -> str:
+    account_id: str = old.says["accounts"][ADA]["id"]
+    return account_id
+
+
+def figures(usage: Usage) -> list[int]:
+    return [
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cached_tokens,
+        usage.cache_write_tokens,
+        usage.reasoning_tokens,
+    ]
+
+
+def used(ledger: Ledger, account_id: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "day": day.day.isoformat(),
+            "requests": day.requests,
+            "total": figures(day.total),
+            "by_key_model": {
+                " ".join(pair): [requests, figures(usage)]
+                for pair, (requests, usage) in sorted(day.by_key_model.items())
+            },
+        }
+        for day in ledger.usage(account_id, *NOVEMBER)
+    ]
+
+
+class TestReading:
+    def test_every_key_is_good_or_refused_as_it_was(
+        self, old: OldItems, authenticator: Authenticator
+    ) -> None:
+        def verdict(secret: Secret) -> str:
+            try:
+                authenticator.authenticate(secret)
+            except LosiError as error:
+                return error.code or ""
+            return "good"
+
+        today = {name: verdict(secret) for name, secret in old.secrets.items()}
+
+        assert today == old.says["verdicts"]
+        assert set(today.values()) >= {"good", "key_expired", "key_disabled", "invalid_api_key"}
+
+    def test_accounts_and_keys_are_what_they_were(self, old: OldItems, accounts: Accounts) -> None:
+        for account in accounts.list_accounts():
+            was = old.says["accounts"][account.name]
+            keys = {key.id: key.as_json() for key in accounts.keys(account.id)}
+
+            assert account.plan_name == was["plan"]
+            for key in was["keys"]:
+                now = keys.pop(key["id"].removeprefix("key_"))
+                # a full key has got what came since
+                assert set(now.pop("permissions")) >= set(key.pop("permissions"))
+                assert now.items() >= key.items()
+            assert keys == {}
+
+    def test_usage_adds_up_to_what_it_was_the_dead_requests_too(
+        self, old: OldItems, ledger: Ledger
+    ) -> None:
+        for account in old.says["accounts"].values():
+            assert used(ledger, account["id"]) == account["usage"]
+            assert used(ledger, account["id"]) == account["usage"]  # dead ones are billed once
+
+
+class TestWriting:
+    def test_a_request_is_admitted_and_settled_on_a_day_that_an_old_version_opened(
+        self, old: OldItems, ada: str, authenticator: Authenticator, ledger: Ledger, clock: Clock
+    ) -> None:
+        principal = authenticator.authenticate(old.secrets["full"])
+        admission = ledger.admit(principal, "4o", "new", 10, 100, clock.now + 60)
+
+        ledger.settle(admission.hold, Usage(1, 2))
+
+        before, after = old.says["accounts"][ADA]["usage"][-1], used(ledger, ada)[-1]
+        assert after["requests"] == before["requests"] + 1
+        assert after["total"][:2] == [before["total"][0] + 1, before["total"][1] + 2]
+
+    def test_what_was_running_counts_against_the_plan_until_it_is_dead(
+        self, old: OldItems, ada: str, ledger: Ledger, clock: Clock
+    ) -> None:
+        running = used(ledger, ada)[-1]
+
+        clock.advance(3_600)
+
+        assert used(ledger, ada)[-1]["requests"] == running["requests"] + 1
+
+    def test_the_next_day_opens_after_an_old_one(
+        self,
+        old: OldItems,
+        ada: str,
+        accounts: Accounts,
+        authenticator: Authenticator,
+        ledger: Ledger,
+        clock: Clock,
+    ) -> None:
+        clock.advance(86_400)
+        principal = authenticator.authenticate(old.secrets["full"])
+
+        hold = ledger.admit(principal, "4o", "new", 10, 100, clock.now + 60).hold
+        ledger.settle(hold, Usage(1, 2))
+
+        assert [day["day"] for day in used(ledger, ada)][-1] == "2026-11-24"
+        last_used = {key.name: key.last_used_at for key in accounts.keys(ada)}
+        assert last_used["ends"] == datetime(2026, 11, 23, 11, 50, tzinfo=UTC)
+
+    def test_a_key_is_rotated_changed_and_deleted(
+        self, old: OldItems, accounts: Accounts, authenticator: Authenticator
+    ) -> None:
+        principal = authenticator.authenticate(old.secrets["ends"])
+        account_id, key_id = principal.account_id, principal.key_id
+
+        def renamed(key: Key) -> Key:
+            return dataclasses.replace(key, name="renamed")
+
+        assert accounts.change_key(account_id, key_id, renamed).name == "renamed"
+        secret = accounts.rotate_key(account_id, key_id, timedelta(0), lambda key: None).secret
+        authenticator.authenticate(secret)
+        accounts.delete_key(account_id, key_id)
+
+        for lost in (secret, old.secrets["ends"]):
+            with pytest.raises(AuthenticationError):
+                authenticator.authenticate(lost, fresh=True)
+
+    def test_both_secrets_of_a_rotation_end_when_they_should(
+        self, old: OldItems, authenticator: Authenticator, clock: Clock
+    ) -> None:
+        clock.advance(2 * 86_400)
+
+        authenticator.authenticate(old.secrets["ci, rotated"])
+        with pytest.raises(AuthenticationError):
+            authenticator.authenticate(old.secrets["ci"])
+
+    def test_an_account_gets_a_new_key_and_goes(
+        self, old: OldItems, ada: str, accounts: Accounts, client: DynamoDBClient
+    ) -> None:
+        accounts.create_key(ada, NewKey("new", frozenset({"models.list"})))
+
+        accounts.delete_account(ada)
+
+        assert ada not in {account.id for account in accounts.list_accounts()}
