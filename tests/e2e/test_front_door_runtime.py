@@ -33,8 +33,8 @@ def door() -> Iterator[FrontDoor]:
 
 @pytest.fixture(scope="module")
 def hasty_door() -> Iterator[FrontDoor]:
-    """Its functions have one second: half of it for the app, half for the runtime."""
-    with FrontDoor({"ANY /{path}": STREAMING}, concurrency=1, timeout_s=1) as door:
+    """Its functions have few seconds; the last half one is the runtime's own."""
+    with FrontDoor({"ANY /{path}": STREAMING}, concurrency=1, timeout_s=4) as door:
         yield door
 
 

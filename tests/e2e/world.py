@@ -127,7 +127,6 @@ async def open_world(
     routes: Mapping[str, Function],
     *,
     env: Mapping[str, str] | None = None,
-    timeout_s: float = 60.0,
 ) -> AsyncIterator[World]:
     """An account whose key may do everything, at a front door of its own."""
     accounts = Accounts(client, table, Books(client, table), CATALOGUE.plans)
@@ -142,7 +141,7 @@ async def open_world(
             "LOSI_ANTHROPIC_BASE_URL": upstream.url,
             **(env or {}),
         }
-        with FrontDoor(routes, environment, concurrency=2, timeout_s=timeout_s) as door:
+        with FrontDoor(routes, environment, concurrency=2) as door:
             base_url = f"{door.url}/api/v1"
             async with AsyncOpenAI(base_url=base_url, api_key=secret.text, max_retries=0) as sdk:
                 yield World(door, upstream, client, table, account.id, secret.text, sdk)

@@ -74,6 +74,11 @@ class FrontDoor:
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(IDLE_SECONDS)
 
+    def limit(self, timeout_s: float) -> None:
+        """From now on an invocation may take this long."""
+        for service in self._services.values():
+            service.timeout_s = timeout_s
+
     def wait_idle(self) -> None:
         """Returns when every function has finished its invocations, whoever still listened."""
         for service in self._services.values():

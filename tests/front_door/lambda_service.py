@@ -61,7 +61,7 @@ class LambdaService:
         self.logs: list[str] = []
         name = {"AWS_LAMBDA_FUNCTION_NAME": function.name}
         self._env = {**LAMBDA_ENVIRONMENT, **name, **env, **function.env}
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._running: set[asyncio.Task[None]] = set()
         # last in, first out: as in Lambda, the warmest environment serves next
         self._slots: asyncio.LifoQueue[Sandbox | None] = asyncio.LifoQueue()
@@ -85,7 +85,7 @@ class LambdaService:
             if sandbox is None or not sandbox.alive:
                 sandbox = self._new_sandbox()
                 await sandbox.start()
-            await sandbox.run(invocation, self._timeout_s)
+            await sandbox.run(invocation, self.timeout_s)
         finally:
             invocation.fail("Runtime.Unknown", "the front door itself failed")
             self._slots.put_nowait(sandbox)

@@ -10,9 +10,10 @@ import pytest
 
 from losi.identity.secret import Secret
 from losi.management.accounts import Accounts
-from losi.web import api_usage, dependencies
+from losi.web import dependencies
 from losi.web.api_usage import LONGEST_DAYS
 from losi.web.app import create_app
+from losi.web.endpoints import FUNCTIONS
 from tests.account_world import A_KEY, Caller
 from tests.unit.web.api_keys_world import Api
 
@@ -22,14 +23,9 @@ USED = {"total_requests": 2, "total_input_tokens": 6, "total_output_tokens": 8}
 
 @pytest.fixture
 async def http(accounts: Accounts) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create_app(api_usage.router))
+    transport = httpx.ASGITransport(app=create_app(*FUNCTIONS))
     async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
         yield client
-
-
-@pytest.fixture
-def api(http: httpx.AsyncClient, secret: Secret) -> Api:
-    return Api(http, secret)
 
 
 @pytest.fixture
