@@ -57,7 +57,7 @@ def test_the_examples_of_the_keys_page_continue_each_other(server: Server) -> No
 
 
 def test_every_page_it_links_to_is_there() -> None:
-    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     for page in pages:
         for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             if not link.startswith("http"):
