@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
 from local.table import create_table
@@ -18,6 +20,16 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 pytest_plugins = ["tests.dynamodb_local", "tests.deployment", "tests.parallel"]
+
+
+# no example is too slow: on a busy machine any may be
+settings.register_profile(
+    "losi",
+    max_examples=150 if os.environ.get("CI") else 40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("losi")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,15 +45,21 @@ def moto_client() -> Iterator[DynamoDBClient]:
     """One a module: making a client takes longer than a hundred requests."""
     with pytest.MonkeyPatch.context() as environment, mock_aws():
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        yield boto3.client("dynamodb")
+        client = boto3.client("dynamodb")
+        create_table(client, "losi")
+        yield client
 
 
 @pytest.fixture
 def table(moto_client: DynamoDBClient) -> Iterator[tuple[DynamoDBClient, str]]:
-    """A client for a new, empty table within this process, and the table's name.
+    """A client for an empty table within this process, and the table's name.
 
     Fast, and enough for one request after another; for concurrency take `losi_table`.
     """
-    create_table(moto_client, "losi")
     yield moto_client, "losi"
-    moto_client.delete_table(TableName="losi")  # moto's transactions copy all that there is
+    keys = moto_client.scan(TableName="losi", ProjectionExpression="pk, sk", ConsistentRead=True)[
+        "Items"
+    ]
+    for batch in (keys[i : i + 25] for i in range(0, len(keys), 25)):
+        deleted = [{"DeleteRequest": {"Key": key}} for key in batch]
+        moto_client.batch_write_item(RequestItems={"losi": deleted})  # type: ignore[dict-item]

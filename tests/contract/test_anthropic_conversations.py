@@ -4,7 +4,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from losi.catalogue.models import Route
@@ -87,7 +87,6 @@ def answers(draw: st.DrawFn, ids: Any) -> list[Json]:
 
 
 class TestConversations:
-    @settings(max_examples=60, deadline=None)
     @given(conversations().filter(lambda messages: not any(map(is_empty_user, messages))))
     def test_anthropic_is_told_all_of_it_in_order(self, messages: list[Json]) -> None:
         request = translate({"model": ROUTE.model, "messages": messages}, ROUTE)
@@ -100,7 +99,6 @@ class TestConversations:
             len(origins) for origins in request.origins
         ]
 
-    @settings(max_examples=40, deadline=None)
     @given(st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=4, unique=True))
     def test_ids_of_other_provider_still_belong_together(self, ids: list[str]) -> None:
         messages: list[Json] = [
@@ -117,7 +115,6 @@ class TestConversations:
 
 
 class TestStreams:
-    @settings(max_examples=40, deadline=None)
     @given(st.sampled_from(STREAMS), st.data())
     def test_where_the_network_cuts_makes_no_difference(
         self, recorded: Cassette, data: st.DataObject
@@ -128,7 +125,6 @@ class TestStreams:
 
         assert chunks_of(pieces) == chunks_of([wire])
 
-    @settings(max_examples=60, deadline=None)
     @given(st.data())
     def test_a_generated_answer_streams_to_the_same(self, data: st.DataObject) -> None:
         message = data.draw(messages_of_anthropic)

@@ -5,7 +5,7 @@ import json
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from losi.upstream.bedrock.messages import tool_use_id
@@ -88,7 +88,6 @@ def understood(request: Json) -> list[Any]:
 
 
 @given(messages=conversations(), tools=st.booleans(), effort=st.sampled_from([None, "low"]))
-@settings(max_examples=150, deadline=None)
 def test_any_conversation(messages: list[Json], tools: bool, effort: str | None) -> None:
     request = translated(
         messages=messages, tools=[WEATHER] if tools else None, reasoning_effort=effort

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
@@ -103,7 +103,6 @@ def accumulated(events: list[Json]) -> Json:
 
 
 @given(answers())
-@settings(max_examples=200, deadline=None)
 def test_streamed_and_whole_answers_are_the_same(answer: tuple[list[Json], list[Json]]) -> None:
     content, events = answer
     reason = events[-2]["messageStop"]["stopReason"]

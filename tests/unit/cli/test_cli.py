@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from local.table import create_table
+from losi.cli import connection
 from losi.errors import LosiError
 from losi.identity.authenticator import Authenticator
 from losi.identity.principal import PERMISSIONS
@@ -75,6 +77,8 @@ def database() -> Iterator[DynamoDBClient]:
 def local(database: DynamoDBClient, monkeypatch: pytest.MonkeyPatch) -> DynamoDBClient:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", database.meta.endpoint_url)
     monkeypatch.setenv("LOSI_TABLE", TABLE)
+    # one client for all commands: making one takes longer than a hundred requests
+    monkeypatch.setattr(connection, "_client", cache(connection._client))
     return database
 
 

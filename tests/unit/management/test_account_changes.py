@@ -115,7 +115,7 @@ class TestDeletedAccounts:
         account = accounts.create_account("ultra", name="Ada", email="ada@example.com")
         for _ in range(10):
             _, secret = accounts.create_key(account.id, A_KEY)
-        for _ in range(30):  # more items than one batch takes
+        for _ in range(16):  # with the keys more items than one batch takes
             Caller(authenticator, ledger, secret).call()
             clock.advance(86_400)
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from losi.errors import InvalidRequestError
@@ -219,7 +219,6 @@ async def test_streamed_calls_number_themselves_from_zero() -> None:
     assert indexes == sorted(indexes)
 
 
-@settings(max_examples=60, deadline=None)
 @given(SATISFIABLE)
 async def test_arguments_fit_any_schema_of_an_object(inner: Any) -> None:
     parameters = {"type": "object", "properties": {"value": inner}, "required": ["value"]}

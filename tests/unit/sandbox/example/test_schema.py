@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from losi.sandbox.example.limits import MAX_CHARACTERS, Budget, SchemaError
@@ -231,13 +231,11 @@ def test_a_schema_that_cannot_be_met_is_refused_with_the_reason(schema: Any, why
         generated(schema)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SATISFIABLE)
 def test_every_satisfiable_schema_gets_a_value_that_fits(schema: Any) -> None:
     assert fits(schema, generated(schema))
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ANY_SCHEMA)
 def test_every_schema_gets_a_value_that_fits_or_a_reason(schema: Any) -> None:
     document = {**schema, "$defs": HARMLESS} if isinstance(schema, dict) else schema
@@ -250,7 +248,6 @@ def test_every_schema_gets_a_value_that_fits_or_a_reason(schema: Any) -> None:
     assert len(json.dumps(value)) <= MAX_CHARACTERS
 
 
-@settings(max_examples=80, deadline=None)
 @given(JSON)
 def test_what_is_no_schema_at_all_gets_a_value_or_a_reason(schema: Any) -> None:
     try:
