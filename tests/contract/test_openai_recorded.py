@@ -172,9 +172,9 @@ async def test_the_request_asks_for_usage_and_carries_our_key(upstream: FakeUpst
 
 async def test_a_provider_that_needs_no_key_is_sent_none(upstream: FakeUpstream) -> None:
     upstream.replies = [STREAMS[0].reply()]
-    local = OpenAIChat(providers()["openai"], upstream.url, None)
+    local = OpenAIChat(providers()["openai"], Settings(upstream.url))
 
-    async with aclosing(local.stream(CALL)) as chunks:
+    async with aclosing(local.prepare(CALL).stream()) as chunks:
         [chunk async for chunk in chunks]
 
     assert "authorization" not in upstream.requests[0].headers
@@ -187,7 +187,7 @@ async def test_a_refusal_in_another_form_keeps_its_words(
     upstream.replies = [Reply.json({"error": error}, 400)]
 
     with pytest.raises(InvalidRequestError, match=r"Too long\."):
-        await provider(upstream).complete(CALL)
+        await provider(upstream).prepare(CALL).complete()
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ async def test_an_error_behind_a_200_may_name_its_status(
     upstream.replies = [Reply.json({"error": {"message": "No.", **told}})]
 
     with pytest.raises(LosiError) as caught:
-        await provider(upstream).complete(CALL)
+        await provider(upstream).prepare(CALL).complete()
 
     assert caught.value.status == status
 

@@ -8,7 +8,7 @@ from losi.catalogue.models import Route
 from losi.errors import LosiError, UpstreamError, UpstreamUnavailableError
 from losi.upstream import http
 from losi.upstream.format import Json
-from losi.upstream.http import post_json, post_stream
+from losi.upstream.http import Endpoint
 from tests.dynamodb_local import free_port
 from tests.fake_upstream import FakeUpstream, Reply
 
@@ -26,8 +26,8 @@ def refusal(status: int, body: Json | None, headers: Mapping[str, str]) -> LosiE
 
 
 async def posted(url: str) -> Json:
-    headers = {"x-api-key": "sk-secret"}
-    return await post_json(f"{url}/v1", headers, {"model": "m"}, ROUTE, "Provider", refusal)
+    endpoint = Endpoint("Provider", f"{url}/v1", {"x-api-key": "sk-secret"})
+    return await endpoint.post_json({"model": "m"}, ROUTE, refusal)
 
 
 async def test_a_redirect_is_a_refusal_and_the_key_goes_nowhere_else(
@@ -68,7 +68,7 @@ async def test_an_answer_where_a_stream_was_asked_for_is_not_relayed(
     upstream.replies = [Reply.json({"choices": []})]
 
     with pytest.raises(UpstreamError) as caught:
-        async with post_stream(upstream.url, {}, {}, ROUTE, "Provider", refusal):
+        async with Endpoint("Provider", upstream.url, {}).post_stream({}, ROUTE, refusal):
             pass
 
     assert caught.value.code == "upstream_malformed"
