@@ -59,7 +59,7 @@ openapi: $(INSTALLED) ## Write docs/openapi.json anew, after a change of an endp
 
 .PHONY: coverage
 coverage: $(FOR_TESTS) ## Run all tests; fail when they reach too few lines, and show which
-	$(PYTEST) --cov --cov-report=term $(PYTEST_ARGS)
+	$(PYTEST) --durations=10 --cov --cov-report=term $(PYTEST_ARGS)
 
 .PHONY: mutants
 mutants: $(INSTALLED) ## Change the source at random (SEED=7 DRAW=60): do the tests notice?
@@ -102,6 +102,8 @@ $(BIN)/python:
 	echo "Making $(VENV) with $$($$found --version)."; \
 	$$found -m venv $(VENV) || { \
 	  echo "Could not make $(VENV). On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+# Python 3.11 brings it along, newer ones do not, and nothing here uses it
+	@$(BIN)/python -m pip uninstall -qq --yes --disable-pip-version-check setuptools
 
 tests/node_modules/.installed: tests/package.json tests/package-lock.json
 	npm ci --prefix tests --no-audit --no-fund --loglevel=error
