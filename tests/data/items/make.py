@@ -54,8 +54,11 @@ class World:
         self.now = FIRST
         self.client = boto3.client("dynamodb", region_name="us-east-1")
         create_table(self.client, TABLE)
+        plans = () if IS_0_1 else (importlib.import_module("tests.catalogue").CATALOGUE.plans,)
         self.ledger = Ledger(self.client, TABLE, self.clock)
-        self.accounts = accounts.Accounts(self.client, TABLE, self.ledger, self.clock)
+        self.accounts = accounts.Accounts(self.client, TABLE, self.ledger, *plans, self.clock)
+        # a process that has nothing cached
+        self.authenticator = lambda: Authenticator(self.client, TABLE, *plans, self.clock)
         self.secrets: dict[str, Any] = {}
         self._numbers = itertools.count()
 
@@ -80,10 +83,8 @@ class World:
         self.secrets[f"{name}, rotated"] = made.secret
 
     def authenticate(self, name: str) -> Any:
-        """A process that has nothing cached."""
-        authenticator = Authenticator(self.client, TABLE, self.clock)
         secret = self.secrets[name]
-        return authenticator.authenticate(f"Bearer {secret.text}" if IS_0_1 else secret)
+        return self.authenticator().authenticate(f"Bearer {secret.text}" if IS_0_1 else secret)
 
     def request(self, name: str, model: str, usage: Any = None, lasts: float = 900) -> None:
         """With usage it is settled at once; without, it runs until it is dead."""
