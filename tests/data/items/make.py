@@ -58,7 +58,7 @@ class World:
         self.ledger = Ledger(self.client, TABLE, self.clock)
         self.accounts = accounts.Accounts(self.client, TABLE, self.ledger, *plans, self.clock)
         # a process that has nothing cached
-        self.authenticator = lambda: Authenticator(self.client, TABLE, *plans, self.clock)
+        self.authenticator: Any = lambda: Authenticator(self.client, TABLE, *plans, self.clock)
         self.secrets: dict[str, Any] = {}
         self._numbers = itertools.count()
 

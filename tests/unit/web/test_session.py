@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -358,6 +359,22 @@ def test_what_cannot_be_undone_takes_a_recent_sign_in(accounts: Accounts, accoun
     assert sessions.read(token).session.is_fresh(sessions.now())
     clock.now += 15 * 60
     assert not sessions.read(token).session.is_fresh(sessions.now())
+
+
+async def test_an_account_is_not_deleted_by_whoever_finds_the_page_open(
+    browser: httpx.AsyncClient, accounts: Accounts, account_id: str
+) -> None:
+    await signed_in(browser)
+    an_hour_on = Clock()
+    an_hour_on.now = time.time() + 3_600
+    later = Sessions(store.client(), store.table_name(), dependencies.catalogue().plans, an_hour_on)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("losi.web.session.sessions", lambda: later)
+        refused = await browser.delete("/api/v1/profile")
+
+    assert refused.status_code == 403 and code_of(refused) == "fresh_sign_in_required"
+    assert accounts.account(account_id).id == account_id
 
 
 def test_a_guessed_token_is_refused(accounts: Accounts, account_id: str) -> None:
