@@ -19,7 +19,14 @@ from losi.errors import (
 from losi.upstream.format import Format, Json, UpstreamCall, upstream_error
 from losi.upstream.health import FAILURES, SKIP_SECONDS, RouteHealth
 from losi.upstream.registry import Registry
-from losi.upstream.routing import ATTEMPTS_PER_ROUTE, ChatRouter, Job, Prepared, candidates
+from losi.upstream.routing import (
+    ATTEMPTS_PER_ROUTE,
+    LONGEST_BACKOFF_SECONDS,
+    ChatRouter,
+    Job,
+    Prepared,
+    candidates,
+)
 from tests.catalogue import PROVIDERS
 from tests.fake_format import FakeExchange
 
@@ -154,13 +161,14 @@ async def test_a_passing_failure_is_tried_again_on_the_same_route(status: int) -
     assert len(naps.taken) == 1
 
 
-async def test_the_backoff_is_what_the_provider_asked_for() -> None:
+@pytest.mark.parametrize("seconds", [1.5, LONGEST_BACKOFF_SECONDS])
+async def test_the_backoff_is_what_the_provider_asked_for(seconds: float) -> None:
     naps = Naps()
-    openai = FakeFormat(upstream_error(429, "OpenAI", retry_after=1.5), ANSWER)
+    openai = FakeFormat(upstream_error(429, "OpenAI", retry_after=seconds), ANSWER)
 
     await ChatRouter(FakeRegistry(openai=openai), sleep=naps).stream(job(route("openai")))
 
-    assert naps.taken == [1.5]
+    assert naps.taken == [seconds]
 
 
 async def test_a_provider_that_asks_for_a_long_pause_is_left_for_the_next_route() -> None:

@@ -70,6 +70,18 @@ def test_an_invocation_comes_with_its_context(service: Service) -> None:
     assert service.seen[0][:2] == ("GET", NEXT)
 
 
+@pytest.mark.parametrize(("now", "seconds"), [(4102444797.5, 2.5), (4102444801.0, 0.0)])
+def test_its_context_knows_what_time_is_left(
+    service: Service, monkeypatch: pytest.MonkeyPatch, now: float, seconds: float
+) -> None:
+    context, _ = RuntimeApi(service.address).next_invocation()
+
+    monkeypatch.setattr("losi.aws.runtime.runtime_api.time.time", lambda: now)
+
+    assert context.seconds_left() == seconds
+    assert context.get_remaining_time_in_millis() == seconds * 1_000
+
+
 def test_an_error_is_reported_with_its_type(service: Service) -> None:
     service.status = 202
 

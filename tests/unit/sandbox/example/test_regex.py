@@ -52,6 +52,25 @@ def test_searching_agrees_with_the_standard_library(source: str, text: str) -> N
     assert Pattern(source, Budget()).search(text) is bool(expected)
 
 
+EVERY = "".join(map(chr, [*range(0x180), 0x1680, *range(0x2000, 0x2070), 0x3000, 0xFEFF, 0x1F600]))
+
+
+@pytest.mark.parametrize(
+    ("source", "members"),
+    [
+        (r"\d", "0123456789"),
+        (r"\w", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"),
+        (r"[^.]", EVERY.replace(".", "")),
+        (".", "".join(character for character in EVERY if character not in "\n\r\u2028\u2029")),
+    ],
+)
+def test_a_class_holds_the_characters_that_ecmascript_says(source: str, members: str) -> None:
+    """https://tc39.es/ecma262/#sec-compiletocharset"""
+    pattern = Pattern(f"^{source}$", Budget())
+
+    assert "".join(filter(pattern.search, EVERY)) == members
+
+
 def test_a_length_is_kept_where_the_pattern_leaves_room() -> None:
     assert spelled("^(ab)+$", low=5) == "ababab"
     assert spelled("^a$", low=2) is None
