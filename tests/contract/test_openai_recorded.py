@@ -172,7 +172,7 @@ async def test_the_request_asks_for_usage_and_carries_our_key(upstream: FakeUpst
 
 async def test_a_provider_that_needs_no_key_is_sent_none(upstream: FakeUpstream) -> None:
     upstream.replies = [STREAMS[0].reply()]
-    local = OpenAIChat(providers()["openai"], Settings(upstream.url))
+    local = OpenAIChat(PROVIDERS["openai"], Settings(upstream.url))
 
     async with aclosing(local.prepare(CALL).stream()) as chunks:
         [chunk async for chunk in chunks]

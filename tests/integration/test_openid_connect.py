@@ -162,5 +162,6 @@ async def test_an_issuer_that_names_itself_otherwise_is_refused() -> None:
     )
     client = OpenIdConnect(Client(ISSUER, "losi"), transport=transport)
 
-    with pytest.raises(SignInFailedError):
+    with pytest.raises(SignInFailedError) as refused:
         await client.authorization_url(Attempt.new(), REDIRECT)
+    assert refused.value.code == "sign_in_failed"

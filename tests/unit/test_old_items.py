@@ -13,10 +13,9 @@ from losi.identity.authenticator import Authenticator
 from losi.identity.key import Key
 from losi.identity.secret import Secret
 from losi.management.accounts import Accounts, NewKey
-from losi.metering.ledger import Ledger
 from losi.metering.usage import Usage
 from tests.ledger_invariants import check_invariants
-from tests.ledger_world import Clock
+from tests.ledger_world import BlockingLedger, Clock
 from tests.old_items import VERSIONS, OldItems, written_by
 from tests.unit.conftest import TABLE
 
@@ -55,7 +54,7 @@ def figures(usage: Usage) -> list[int]:
     ]
 
 
-def used(ledger: Ledger, account_id: str) -> list[dict[str, Any]]:
+def used(ledger: BlockingLedger, account_id: str) -> list[dict[str, Any]]:
     return [
         {
             "day": day.day.isoformat(),
@@ -100,7 +99,7 @@ class TestReading:
             assert keys == {}
 
     def test_usage_adds_up_to_what_it_was_the_dead_requests_too(
-        self, old: OldItems, ledger: Ledger
+        self, old: OldItems, ledger: BlockingLedger
     ) -> None:
         for account in old.says["accounts"].values():
             assert used(ledger, account["id"]) == account["usage"]
@@ -109,7 +108,12 @@ class TestReading:
 
 class TestWriting:
     def test_a_request_is_admitted_and_settled_on_a_day_that_an_old_version_opened(
-        self, old: OldItems, ada: str, authenticator: Authenticator, ledger: Ledger, clock: Clock
+        self,
+        old: OldItems,
+        ada: str,
+        authenticator: Authenticator,
+        ledger: BlockingLedger,
+        clock: Clock,
     ) -> None:
         principal = authenticator.authenticate(old.secrets["full"])
         admission = ledger.admit(principal, "4o", "new", 10, 100, clock.now + 60)
@@ -121,7 +125,7 @@ class TestWriting:
         assert after["total"][:2] == [before["total"][0] + 1, before["total"][1] + 2]
 
     def test_what_was_running_counts_against_the_plan_until_it_is_dead(
-        self, old: OldItems, ada: str, ledger: Ledger, clock: Clock
+        self, old: OldItems, ada: str, ledger: BlockingLedger, clock: Clock
     ) -> None:
         running = used(ledger, ada)[-1]
 
@@ -135,7 +139,7 @@ class TestWriting:
         ada: str,
         accounts: Accounts,
         authenticator: Authenticator,
-        ledger: Ledger,
+        ledger: BlockingLedger,
         clock: Clock,
     ) -> None:
         clock.advance(86_400)

@@ -22,21 +22,27 @@ from losi.identity.authenticator import Authenticator
 from losi.identity.principal import Principal
 from losi.identity.secret import Secret
 from losi.management.accounts import Accounts, NewKey
-from losi.metering.gate import HOLD_GRACE_SECONDS, Caller, Demand, Gate, Metered
+from losi.metering.day_item import CLOCK_SKEW_SECONDS
+from losi.metering.gate import SETTLING_SECONDS, Caller, Demand, Gate, Metered
 from losi.metering.ledger import Ledger
+from losi.metering.settler import Settler
 from losi.metering.usage import Usage
-from tests.ledger_world import Clock, metered
+from losi.store.writes import DynamoDBWrites
+from tests.ledger_world import BlockingLedger, Clock, NoQueue, make_gate, metered
+from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 CHAT = "chat.completions"
 SECONDS = 60.0
+#: So much longer a hold lasts than its request may.
+GRACE = SETTLING_SECONDS + CLOCK_SKEW_SECONDS
 
 
 @pytest.fixture
-def gate(authenticator: Authenticator, ledger: Ledger, clock: Clock) -> Gate:
-    return Gate(authenticator, ledger, clock)
+def gate(authenticator: Authenticator, ledger: BlockingLedger, clock: Clock) -> Gate:
+    return make_gate(authenticator, ledger, clock)
 
 
 @pytest.fixture
@@ -68,7 +74,7 @@ async def refused(gate: Gate, secret: Secret, demand: Any = small) -> LosiError:
     return caught.value
 
 
-def used(ledger: Ledger, secret: Secret) -> tuple[int, Usage]:
+def used(ledger: BlockingLedger, secret: Secret) -> tuple[int, Usage]:
     days = ledger.usage(secret.account_id, date(2026, 1, 1), date(2026, 12, 31))
     return (days[0].requests, days[0].total) if days else (0, Usage(0, 0))
 
@@ -77,17 +83,17 @@ class TestCachedRecords:
     async def test_a_known_caller_costs_no_read(
         self, gate: Gate, secret: Secret, client: DynamoDBClient
     ) -> None:
-        await (await admit(gate, secret)).settle(Usage(1, 2), "req_1")
+        await (await admit(gate, secret)).settle(Usage(1, 2))
 
         with metered(client) as meter:
-            await (await admit(gate, secret)).settle(Usage(1, 2), "req_1")
+            await (await admit(gate, secret)).settle(Usage(1, 2))
 
         assert meter.calls == ["UpdateItem", "UpdateItem"]
 
     async def test_a_key_that_was_revoked_elsewhere_fails_at_once(
         self, gate: Gate, secret: Secret, accounts: Accounts
     ) -> None:
-        await (await admit(gate, secret)).settle(None, "req_1")
+        await (await admit(gate, secret)).settle(None)
 
         accounts.delete_key(secret.account_id, secret.key_id)
 
@@ -128,13 +134,15 @@ class TestCachedRecords:
         class AlwaysOutOfDate(Ledger):
             tries = 0
 
-            def admit(self, *_: Any) -> Any:
+            async def admit(self, *_: Any) -> Any:
                 self.tries += 1
                 raise StaleAuthenticationError
 
-        ledger = AlwaysOutOfDate(client, "losi", clock)
+        writes = DynamoDBWrites(client, TABLE)
+        ledger = AlwaysOutOfDate(writes, writes, clock, ())
+        gate = Gate(authenticator, ledger, Settler(ledger, NoQueue()), clock)
 
-        error = await refused(Gate(authenticator, ledger, clock), secret)
+        error = await refused(gate, secret)
 
         assert isinstance(error, StoreUnavailableError)
         assert ledger.tries == 2
@@ -142,40 +150,40 @@ class TestCachedRecords:
 
 class TestSettling:
     async def test_what_was_used_is_counted_once(
-        self, gate: Gate, secret: Secret, ledger: Ledger
+        self, gate: Gate, secret: Secret, ledger: BlockingLedger
     ) -> None:
         admitted = await admit(gate, secret)
 
-        await admitted.settle(Usage(3, 4), "req_1")
-        await admitted.settle(Usage(30, 40), "req_1")
+        await admitted.settle(Usage(3, 4))
+        await admitted.settle(Usage(30, 40))
 
         assert used(ledger, secret) == (1, Usage(3, 4))
 
     async def test_without_usage_the_hold_is_given_back(
-        self, gate: Gate, secret: Secret, ledger: Ledger, clock: Clock
+        self, gate: Gate, secret: Secret, ledger: BlockingLedger, clock: Clock
     ) -> None:
-        await (await admit(gate, secret)).settle(None, "req_1")
+        await (await admit(gate, secret)).settle(None)
 
         clock.advance(10_000)  # a hold that were still there would now be billed
         assert used(ledger, secret) == (0, Usage(0, 0))
 
     async def test_a_cancelled_request_is_settled_all_the_same(
-        self, gate: Gate, secret: Secret, ledger: Ledger
+        self, gate: Gate, secret: Secret, ledger: BlockingLedger
     ) -> None:
         admitted = await admit(gate, secret)
 
         with anyio.CancelScope() as scope:
             scope.cancel()
-            await admitted.settle(Usage(3, 4), "req_1")
+            await admitted.settle(Usage(3, 4))
 
         assert used(ledger, secret) == (1, Usage(3, 4))
 
     async def test_a_hold_outlives_its_request_by_a_grace(
-        self, gate: Gate, secret: Secret, ledger: Ledger, clock: Clock
+        self, gate: Gate, secret: Secret, ledger: BlockingLedger, clock: Clock
     ) -> None:
         await admit(gate, secret)
 
-        clock.advance(SECONDS + HOLD_GRACE_SECONDS - 1)
+        clock.advance(SECONDS + GRACE - 1)
         before = used(ledger, secret)
         clock.advance(2)
 

@@ -109,7 +109,7 @@ class TestAdmission:
         assert ends == datetime(2029, 1, 31, tzinfo=UTC)
 
     def test_a_request_that_fills_the_day_exactly_is_admitted(
-        self, ledger: Ledger, clock: Clock
+        self, ledger: BlockingLedger, clock: Clock
     ) -> None:
         plan = make_plan(tokens_per_day=1_000, tokens_per_minute=1_000)
 
@@ -119,7 +119,7 @@ class TestAdmission:
         assert refused(ledger, clock, caller(plan), tokens=1).code == "rate_limit_exceeded"
 
     def test_two_that_open_a_day_at_once_open_it_once(
-        self, ledger: Ledger, table: tuple[DynamoDBClient, str], clock: Clock
+        self, ledger: BlockingLedger, table: tuple[DynamoDBClient, str], clock: Clock
     ) -> None:
         """The slower one must not put an empty day over the faster one's hold."""
         client, _ = table
@@ -231,7 +231,7 @@ class TestSettling:
         assert day.total == Usage(0, MAX_TOKENS, 0, 0, MAX_TOKENS)
 
     def test_what_is_cached_and_what_is_written_are_parts_of_what_was_read(
-        self, ledger: Ledger, clock: Clock
+        self, ledger: BlockingLedger, clock: Clock
     ) -> None:
         hold = admit(ledger, caller(), clock).hold
 

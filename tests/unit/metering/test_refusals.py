@@ -136,7 +136,7 @@ class TestRefusal:
         admit(ledger, caller(plan), clock)
 
     def test_the_limit_that_is_told_is_the_one_that_is_in_the_way(
-        self, ledger: Ledger, clock: Clock
+        self, ledger: BlockingLedger, clock: Clock
     ) -> None:
         """The rest of the day would take the request exactly; the number of requests would not."""
         plan = make_plan(tokens_per_day=1_000, in_flight=1)

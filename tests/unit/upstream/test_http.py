@@ -9,10 +9,11 @@ from losi.errors import LosiError, UpstreamError, UpstreamUnavailableError
 from losi.upstream import http
 from losi.upstream.format import Json
 from losi.upstream.http import Endpoint
+from tests.catalogue import PROVIDERS
 from tests.dynamodb_local import free_port
 from tests.fake_upstream import FakeUpstream, Reply
 
-ROUTE = Route(provider="openai", model="m")
+ROUTE = Route(provider=PROVIDERS["openai"], model="m")
 
 
 @pytest.fixture

@@ -10,11 +10,13 @@ import pytest
 
 from losi.identity.secret import Secret
 from losi.management.accounts import Accounts
+from losi.store import client as store
 from losi.web import dependencies
 from losi.web.api_usage import LONGEST_DAYS
 from losi.web.app import create_app
 from losi.web.endpoints import FUNCTIONS
 from tests.account_world import A_KEY, Caller
+from tests.ledger_world import BlockingLedger
 from tests.unit.web.api_keys_world import Api
 
 PATH = "/api/v1/api-usage"
@@ -32,7 +34,8 @@ async def http(accounts: Accounts) -> AsyncIterator[httpx.AsyncClient]:
 def today(accounts: Accounts, secret: Secret) -> date:
     """A day on which the account used gpt-4o twice, and another account once."""
     stranger = accounts.create_key(accounts.create_account("pro").id, A_KEY)[1]
-    authenticator, ledger = dependencies.authenticator(), dependencies.ledger()
+    authenticator = dependencies.authenticator()
+    ledger = BlockingLedger(store.client(), store.table_name())
     for one in (secret, secret, stranger):
         Caller(authenticator, ledger, one).call()
     return datetime.now(UTC).date()
