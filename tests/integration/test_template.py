@@ -217,6 +217,7 @@ class TestPermissions:
     #: Kept apart from the template on purpose: a wider policy needs a second signature, here.
     TABLE = (
         ("ChatCompletionsFunction", {"BatchGetItem", "Query", "UpdateItem"}),
+        ("EmbeddingsFunction", {"BatchGetItem", "Query", "UpdateItem"}),
         ("ModelsFunction", {"BatchGetItem", "UpdateItem"}),
         (
             "ApiKeysFunction",
@@ -245,12 +246,16 @@ class TestPermissions:
     def test_the_others_may_do_nothing(self, function: str) -> None:
         assert "Policies" not in resource(f"{function}Role")
 
-    @pytest.mark.parametrize("function", [name for name, _ in TABLE[1:]])
-    def test_only_chat_may_do_more(self, function: str) -> None:
+    #: They call providers.
+    CALLING = ("ChatCompletionsFunction", "EmbeddingsFunction")
+
+    @pytest.mark.parametrize("function", sorted({name for name, _ in TABLE} - {*CALLING}))
+    def test_the_others_may_do_no_more(self, function: str) -> None:
         assert len(statements(function)) == 1
 
-    def test_chat_reads_the_provider_secret(self) -> None:
-        secret = statements("ChatCompletionsFunction")[1]
+    @pytest.mark.parametrize("function", CALLING)
+    def test_those_that_call_providers_read_the_provider_secret(self, function: str) -> None:
+        secret = statements(function)[1]
 
         assert secret["Action"] == "secretsmanager:GetSecretValue"
         assert secret["Resource"] == {"Ref": "ProviderSecret"}
@@ -300,13 +305,14 @@ class TestFunctions:
             "Ref": "LogRetentionDays"
         }
 
-    def test_only_what_streams_runs_our_runtime_and_only_chat_knows_the_secret(self) -> None:
+    def test_what_streams_runs_our_runtime_and_what_calls_providers_knows_the_secret(self) -> None:
         extra = {
             "ChatCompletionsFunction": {
                 "AWS_LAMBDA_EXEC_WRAPPER",
                 "LOSI_PROVIDER_SECRET",
                 "LOSI_BEDROCK_REGION",
             },
+            "EmbeddingsFunction": {"AWS_LAMBDA_EXEC_WRAPPER", "LOSI_PROVIDER_SECRET"},
             "ConsoleFunction": {"AWS_LAMBDA_EXEC_WRAPPER"},
             "SessionFunction": {"LOSI_SUPPORT"},
             "ProfileFunction": {"LOSI_SUPPORT"},
