@@ -5,9 +5,10 @@
     make mutants UNDER=shared/losi/metering  only there
 
 A test reaches a change when coverage saw it on the changed line; a line that only runs at import is
-reached by the tests that reach its file. Tests of the file named after the module run first. The
-source is changed in a copy of the repository. `equivalent.toml` lists changes that were judged to
-change nothing that anybody sees; they do not count. Exit status 1 when fewer than 95 % are noticed.
+reached by the tests that reach its file. Tests of the file named after the module run first; what
+survives is tried on tests that start processes, where DynamoDB Local is there. The source is
+changed in a copy of the repository. `equivalent.toml` lists changes that were judged to change
+nothing that anybody sees; they do not count. Exit status 1 when fewer than 95 % are noticed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,8 @@ ROOT = Path(__file__).parents[2]
 WORK = ROOT / ".mutants"
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 TESTS = ("tests/unit", "tests/contract")
+#: What survives them is tried on these: whole processes, which coverage by test cannot see into.
+PROCESSES = ("tests/e2e/test_front_door_runtime.py", "tests/e2e/test_front_door_chat.py")
 COVERAGE = ("--cov=shared/losi", "--cov-context=test", "--cov-report=", "--cov-fail-under=0")
 WANTED = 0.95
 #: Seconds for all tests of one change. One that makes a test hang counts as noticed.
@@ -132,7 +136,7 @@ def _is_listed(site: Site, known: list[dict[str, str]]) -> bool:
 
 
 def run(drawn: list[Site], reached: Reached, workers: int) -> dict[Site, str]:
-    """What became of each change: "noticed", "hung", "survived", or "not reached" by any test."""
+    """What became of each change: "noticed", "hung" or "survived"."""
     folders: queue.Queue[Path] = queue.Queue()
     with tempfile.TemporaryDirectory() as scratch:
         for number in range(workers):
@@ -158,6 +162,8 @@ def copy_of_the_repository(folder: Path) -> Path:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
+    if not (modules := folder / "tests" / "node_modules").exists():
+        modules.symlink_to(ROOT / "tests" / "node_modules")
     return folder
 
 
@@ -171,25 +177,32 @@ def tests_for(site: Site, reached: Reached) -> list[str]:
 
 
 def try_out(site: Site, tests: list[str], folder: Path) -> str:
-    if not tests:
-        return "not reached"
     original = (ROOT / site.file).read_bytes()
-    arguments = folder / ".mutants-arguments"
-    arguments.write_text("\n".join(tests))
     (folder / site.file).write_bytes(site.mutant.apply(original))
     try:
-        ran = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"@{arguments}"],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": "shared", "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            timeout=PATIENCE,
-        )
+        passes = all(passing(some, folder) for some in (tests, PROCESSES) if some)
     except subprocess.TimeoutExpired:
         return "hung"
     finally:
         (folder / site.file).write_bytes(original)
-    return "survived" if ran.returncode == 0 else "noticed"
+    return "survived" if passes else "noticed"
+
+
+def passing(tests: Sequence[str], folder: Path) -> bool:
+    arguments = folder / ".mutants-arguments"
+    arguments.write_text("\n".join(tests))
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"@{arguments}"],
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{folder / 'shared'}:{folder}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+    return ran.returncode == 0
 
 
 def report(verdicts: dict[Site, str]) -> int:

@@ -136,6 +136,9 @@ DOCUMENTED = {
 }
 
 
+PARAMS = {"400": "messages", "404": "model", "model_not_in_plan": "model"}
+
+
 def test_the_errors_are_those_documented_here() -> None:
     assert set(ERRORS) == set(DOCUMENTED)
 
@@ -148,6 +151,7 @@ async def test_every_documented_error_can_be_provoked(name: str, ask: Any) -> No
 
     error = raised.value
     assert (error.status, error.type, error.code) == DOCUMENTED[name]
+    assert error.param == PARAMS.get(name)
     # asked for, so neither retried nor answered by another route
     assert not isinstance(error, UpstreamError) or error.remedy is Remedy.NOTHING
 

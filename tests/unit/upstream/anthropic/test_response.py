@@ -117,6 +117,13 @@ class TestContent:
         assert deltas[0]["reasoning_content"] == "Hm."
         assert deltas[1] == {"content": "Hi"}
 
+    @pytest.mark.parametrize("details", [None, {}, "no", {"explanation": ""}, {"explanation": 5}])
+    def test_a_refusal_without_words_is_one_all_the_same(self, details: Any) -> None:
+        answer = completion(message(stop_reason="refusal", stop_details=details), created=0)
+
+        [choice] = answer["choices"]
+        assert (choice["finish_reason"], choice["message"]["refusal"]) == ("content_filter", None)
+
     def test_a_refusal_in_a_stream_says_why(self) -> None:
         state = StreamState(created=0)
         details = {"type": "refusal", "explanation": "Not this."}
