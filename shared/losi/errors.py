@@ -191,6 +191,15 @@ class StaleAuthenticationError(Exception):
     """The cached key or profile changed since it was read: authenticate again (never shown)."""
 
 
+def place(error: BaseException) -> str:
+    """Module and line where it was raised, for the log: its message may quote a prompt."""
+    trace, found = error.__traceback__, "?"
+    while trace is not None:
+        found = f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return found
+
+
 def retry_headers(seconds: float) -> dict[str, str]:
     """`Retry-After` (whole seconds, >= 1) and `retry-after-ms`, which SDKs prefer.
 

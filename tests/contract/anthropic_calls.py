@@ -3,9 +3,12 @@
 from typing import Any
 
 from losi.catalogue.models import Route
+from losi.upstream.anthropic import shapes
 from losi.upstream.anthropic.client import AnthropicMessages
+from losi.upstream.anthropic.stream import StreamState
 from losi.upstream.format import UpstreamCall
 from losi.upstream.registry import Settings
+from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.contract.cassettes import Cassette, load
 from tests.fake_upstream import FakeUpstream
@@ -24,3 +27,9 @@ def call(**body: Any) -> UpstreamCall:
 
 def cassette(name: str) -> Cassette:
     return load("anthropic", f"{name}.json")[0]
+
+
+def fed(state: StreamState, event: Json) -> list[Json]:
+    """What an event, as it comes off the wire, makes of a stream."""
+    known = shapes.event(event)
+    return state.feed(known) if known else []

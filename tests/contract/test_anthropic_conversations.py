@@ -8,12 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from losi.catalogue.models import Route
+from losi.upstream.anthropic import shapes
 from losi.upstream.anthropic.request import translate
 from losi.upstream.anthropic.response import completion
 from losi.upstream.anthropic.stream import StreamState
-from losi.upstream.format import Json
 from losi.upstream.sse import SseParser
+from losi.wire import Json
 from tests.catalogue import PROVIDERS
+from tests.contract.anthropic_calls import fed
 from tests.contract.anthropic_types import accumulate, check_request, comparable
 from tests.contract.cassettes import Cassette, load
 
@@ -130,9 +132,9 @@ class TestStreams:
         message = data.draw(messages_of_anthropic)
 
         state = StreamState(created=0)
-        chunks = [chunk for event in events_of(message, data) for chunk in state.feed(event)]
+        chunks = [chunk for event in events_of(message, data) for chunk in fed(state, event)]
 
-        plain = completion(message, created=0)
+        plain = completion(shapes.message(message), created=0)
         assert comparable(accumulate(chunks)) == comparable(plain)
 
 
@@ -218,7 +220,7 @@ def chunks_of(pieces: list[bytes]) -> list[Json]:
         chunk
         for piece in pieces
         for _, data in parser.feed(piece)
-        for chunk in state.feed(json.loads(data))
+        for chunk in fed(state, json.loads(data))
     ]
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from anthropic.lib.streaming._messages import accumulate_event
 
+from losi.upstream.anthropic import shapes
 from losi.upstream.anthropic.response import completion
-from losi.upstream.format import Json
+from losi.wire import Json
 from tests.contract.anthropic_calls import call, cassette, provider
 from tests.contract.anthropic_types import (
     accumulate,
@@ -140,7 +141,7 @@ class TestStreams:
 
         chunks = [chunk async for chunk in provider(upstream).prepare(call()).stream()]
 
-        plain = completion(assembled_by_anthropic(recorded), created=0)
+        plain = completion(shapes.message(assembled_by_anthropic(recorded)), created=0)
         assert comparable(accumulate(chunks)) == comparable(plain)
         assert upstream.requests[0].json["stream"] is True
 

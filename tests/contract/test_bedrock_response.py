@@ -11,6 +11,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from losi.catalogue.models import Route
 from losi.errors import UpstreamError
+from losi.upstream.bedrock import shapes
 from losi.upstream.bedrock.response import StreamState, completion, usage
 from losi.upstream.format import UpstreamCall
 from tests.catalogue import PROVIDERS
@@ -94,7 +95,7 @@ def accumulated(events: list[Json]) -> Json:
     sdk_chunks = [
         ChatCompletionChunk.model_validate(chunk, strict=True)
         for event in events
-        for chunk in state.chunks(event)
+        for chunk in state.chunks(shapes.event(event))
     ]
     state.end()
     for chunk in sdk_chunks:
@@ -107,7 +108,10 @@ def test_streamed_and_whole_answers_are_the_same(answer: tuple[list[Json], list[
     content, events = answer
     reason = events[-2]["messageStop"]["stopReason"]
     whole = completion(
-        {"output": {"message": {"content": content}}, "stopReason": reason, "usage": USAGE}, CALL
+        shapes.answer(
+            {"output": {"message": {"content": content}}, "stopReason": reason, "usage": USAGE}
+        ),
+        CALL,
     )
     ChatCompletion.model_validate(whole, strict=True)
     streamed = accumulated(events)
@@ -136,12 +140,12 @@ def test_streamed_and_whole_answers_are_the_same(answer: tuple[list[Json], list[
 )
 def test_events_that_make_no_sense_are_malformed(event: Json) -> None:
     with pytest.raises(UpstreamError) as caught:
-        StreamState(CALL).chunks(event)
+        StreamState(CALL).chunks(shapes.event(event))
     assert caught.value.code == "upstream_malformed"
 
 
 def test_events_that_are_yet_to_be_invented_are_passed_over() -> None:
-    assert StreamState(CALL).chunks({"SDK_UNKNOWN_MEMBER": {"name": "x"}}) == []
+    assert StreamState(CALL).chunks(shapes.event({"SDK_UNKNOWN_MEMBER": {"name": "x"}})) == []
 
 
 def test_usage_that_is_missing_is_none() -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from losi.catalogue.models import Route
 from losi.errors import InvalidRequestError, LosiError, UpstreamError, UpstreamUnavailableError
-from losi.upstream.format import Json, UpstreamCall
+from losi.upstream.format import UpstreamCall
 from losi.upstream.openai.embeddings import OpenAIEmbeddings
 from losi.upstream.registry import Settings
+from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.fake_upstream import FakeUpstream, Reply
 

@@ -17,10 +17,11 @@ from losi.chat.chunks import ChunkStream, completion_usage, public_completion
 from losi.chat.request import parse_chat_request
 from losi.dialects.openai import envelope
 from losi.errors import InvalidRequestError, LosiError, UpstreamError
-from losi.upstream.format import Json, UpstreamCall
+from losi.upstream.format import UpstreamCall
 from losi.upstream.openai.chat import OpenAIChat
 from losi.upstream.openai.request import request_body
 from losi.upstream.registry import Settings
+from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.contract.cassettes import Cassette, load
 from tests.fake_upstream import FakeUpstream, Reply

@@ -10,9 +10,7 @@ from typing import Any
 from losi.ids import random_id
 from losi.metering.estimate import estimated, produced_characters
 from losi.metering.usage import MAX_TOKENS, Usage, from_openai
-
-Json = dict[str, Any]
-
+from losi.wire import Json
 
 _SERVICE_TIERS = {"auto", "default", "flex", "scale", "priority"}
 _FINISH_REASONS = {"stop", "length", "tool_calls", "content_filter", "function_call"}

@@ -7,14 +7,13 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.models import Model, Route
 from losi.chat.chunks import ChunkStream, completion_usage, openai_usage, public_completion
 from losi.chat.prepare import needed_features, output_limit, prepare
 from losi.chat.request import ChatRequest
-from losi.errors import LosiError, ServerError
+from losi.errors import LosiError, ServerError, place
 from losi.identity.principal import Principal
 from losi.identity.session import Credential
 from losi.ids import random_id
@@ -30,10 +29,10 @@ from losi.upstream.routing import (
     candidates,
     prompts,
 )
+from losi.wire import Json
 
 logger = logging.getLogger("losi.chat")
 
-Json = dict[str, Any]
 
 PERMISSION = "chat.completions"
 #: What usage calls the answers of the sandbox in place of a model. No model has such a code.
@@ -197,7 +196,8 @@ class ChatCompletions:
         except LosiError as error:
             failure = error
         except Exception as error:
-            logger.error("%s relay failed: %s", request_id, type(error).__name__)
+            name = type(error).__name__
+            logger.error("%s relay failed: %s at %s", request_id, name, place(error))
             failure = ServerError("The answer could not be relayed to its end. Try again.")
         finally:
             # an answer that has nothing to say is an answer too: its prompt was read

@@ -1,15 +1,14 @@
 """From the caller's request to the body one route is sent."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, get_args
+from typing import get_args
 
 from losi.catalogue.models import Model, Route
 from losi.catalogue.row import Effort
 from losi.chat.request import ChatRequest
 from losi.errors import InvalidRequestError
 from losi.upstream.routing import Prepared
-
-Json = dict[str, Any]
+from losi.wire import Json
 
 EFFORTS: tuple[str, ...] = get_args(Effort)
 #: Lists, and the parameters that mean something only beside one of them.

@@ -1,13 +1,10 @@
 """What all of OpenAI's endpoints share: the error envelope, server-sent events, JSON."""
 
-from typing import Any
-
 import orjson
 
 from losi.dialects.form import Form
 from losi.errors import LosiError
-
-Json = dict[str, Any]
+from losi.wire import Json
 
 DONE = b"data: [DONE]\n\n"
 

@@ -2,14 +2,12 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
 
 import orjson
 
 from losi.chat.completions import Completion, End
 from losi.dialects.openai import DONE, error_event, event
-
-Json = dict[str, Any]
+from losi.wire import Json
 
 
 def render(completion: Completion) -> bytes:

@@ -22,8 +22,7 @@ from losi.upstream.routing import (
     answered_headers,
     candidates,
 )
-
-Json = dict[str, Any]
+from losi.wire import Json
 
 PERMISSION = "embeddings"
 

@@ -14,7 +14,7 @@ from losi.metering.usage import CHARACTERS_PER_TOKEN, Usage, estimate_tokens
 from losi.sandbox.directives import MAX_TOKENS, QUOTED, Directives, collapsed, without
 from losi.sandbox.example.limits import Budget
 from losi.sandbox.tools import ToolCall, calls, is_legacy, json_instance
-from losi.upstream.format import Json
+from losi.wire import Json
 
 #: What an image costs whatever its size, and one with `"detail": "low"`.
 IMAGE_TOKENS = 765

@@ -7,13 +7,11 @@ import math
 import re
 import zlib
 from collections.abc import Iterator
-from typing import Any
 
 from losi.errors import InvalidRequestError
 from losi.metering.usage import estimate_tokens
 from losi.upstream.format import UpstreamCall
-
-Json = dict[str, Any]
+from losi.wire import Json
 
 #: As text-embedding-3-small's, where the request names none.
 DIMENSIONS = 1_536

@@ -16,7 +16,8 @@ from losi.sandbox.directives import Directives, read
 from losi.sandbox.errors import broken_stream, directed_error
 from losi.sandbox.logprobs import logprobs
 from losi.sandbox.tools import ToolCall
-from losi.upstream.format import Json, UpstreamCall
+from losi.upstream.format import UpstreamCall
+from losi.wire import Json
 
 #: The first second of 2026: a time of the answer's own would make every answer different.
 _CREATED = 1_767_225_600

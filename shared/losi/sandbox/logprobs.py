@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from losi.upstream.format import Json
+from losi.wire import Json
 
 _ALTERNATIVES = ("the", "a", "of", "and", "to", "in", "is", "it", "you", "that")
 

@@ -11,7 +11,7 @@ from losi.errors import InvalidRequestError, echo
 from losi.sandbox.directives import Directives
 from losi.sandbox.example.limits import Budget, SchemaError
 from losi.sandbox.example.schema import instance
-from losi.upstream.format import Json
+from losi.wire import Json
 
 _CUSTOM_INPUT = "Input from the Losi sandbox."
 

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import Any
 
 from losi.upstream.conversation import invalid
-from losi.upstream.format import Json
+from losi.wire import Json
 
 #: https://platform.claude.com/docs/en/build-with-claude/extended-thinking names who thinks, and
 #: https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking who decides how much.

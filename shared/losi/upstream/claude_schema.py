@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from losi.upstream.conversation import JSON_INSTRUCTION
-from losi.upstream.format import Json
+from losi.wire import Json
 
 _FORMATS = frozenset(
     {

@@ -12,11 +12,11 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from losi.errors import InvalidRequestError, echo
+from losi.wire import Json
 
-Json = dict[str, Any]
 #: A message or content part with its name in the request, such as `messages[2]`.
 Named = tuple[str, Json]
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from losi.metering.usage import Usage, from_openai
 from losi.upstream.format import Exchange, Format, UpstreamCall
-
-Json = dict[str, Any]
+from losi.wire import Json
 
 
 def prepare(upstream: Format, call: UpstreamCall) -> Exchange:
@@ -55,6 +54,7 @@ class FanOut:
         # room for a few chunks of each: a slow reader holds back the providers, not our memory
         queue: asyncio.Queue[Json | BaseException | None] = asyncio.Queue(maxsize=4 * self._n)
         usages: list[Json | None] = [None] * self._n
+        identity: Json = {}
 
         async def pump(index: int) -> None:
             try:
@@ -63,6 +63,7 @@ class FanOut:
                         usages[index] = chunk.pop("usage", None) or usages[index]
                         for choice in chunk["choices"]:
                             choice["index"] = index
+                            choice["delta"].pop("role", None)
                         if chunk["choices"]:
                             await queue.put(chunk)
                 await queue.put(None)
@@ -79,11 +80,24 @@ class FanOut:
                 if item is None:
                     running -= 1
                 else:
+                    if not identity:
+                        yield _opening(item, self._n)
+                    identity = item
                     yield item
             if (total := _sum(usages)) is not None:
-                yield {"choices": [], "usage": total}
+                yield {**identity, "choices": [], "usage": total}
         finally:
             await _cancel(tasks)
+
+
+def _opening(chunk: Json, n: int) -> Json:
+    """All choices in order: OpenAI's Python SDK cannot add up a stream that begins with another."""
+    delta = {"role": "assistant"}
+    choices = [
+        {"index": index, "delta": delta, "finish_reason": None, "logprobs": None}
+        for index in range(n)
+    ]
+    return {**chunk, "choices": choices}
 
 
 def _sum(usages: list[Json | None]) -> Json | None:

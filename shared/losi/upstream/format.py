@@ -6,7 +6,7 @@ that were validated at the edge, so that fields we do not know pass through unto
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from losi.catalogue.models import Route
 from losi.errors import (
@@ -18,8 +18,7 @@ from losi.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-
-Json = dict[str, Any]
+from losi.wire import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ import orjson
 
 from losi.catalogue.models import Route
 from losi.errors import LosiError, UpstreamError, UpstreamTimeoutError, UpstreamUnavailableError
-from losi.upstream.format import Json, incomplete, malformed
+from losi.upstream.format import incomplete, malformed
+from losi.wire import Json
 
 #: A provider's refusal (status, parsed body or None, headers) as ours.
 Refusal = Callable[[int, Json | None, Mapping[str, str]], LosiError]

@@ -24,10 +24,12 @@ from losi.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from losi.upstream.format import Format, Json, UpstreamCall, incomplete
+from losi.upstream.format import Format, UpstreamCall, incomplete
 from losi.upstream.health import RouteHealth
 from losi.upstream.registry import Registry, configured, sandbox_answers_for_all
+from losi.upstream.shape import ShapeError
 from losi.upstream.stops import prepare
+from losi.wire import Json
 
 logger = logging.getLogger("losi.routes")
 
@@ -170,13 +172,14 @@ class Router(Generic[P]):
         return True
 
     def _note(self, route: Route, error: UpstreamError, request_id: str, attempts: int) -> None:
+        cause = error.__cause__
         logger.warning(
             "%s attempt %d on %s/%s failed: %s",
             request_id,
             attempts,
             route.provider.id,
             route.model,
-            error.code,
+            f"{error.code} ({cause})" if isinstance(cause, ShapeError) else error.code,
         )
         if error.remedy is Remedy.FRESH_CREDENTIALS:
             logger.error(

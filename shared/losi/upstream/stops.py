@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from losi.upstream.fanout import prepare as prepare_all
-from losi.upstream.format import Exchange, Format, Json, UpstreamCall
+from losi.upstream.format import Exchange, Format, UpstreamCall
+from losi.wire import Json
 
 
 def prepare(upstream: Format, call: UpstreamCall) -> Exchange:

@@ -8,7 +8,8 @@ https://platform.claude.com/docs/en/api/messages
 
 from dataclasses import dataclass
 
-from losi.upstream.conversation import Json, Named, content_parts, is_system
+from losi.upstream.conversation import Named, content_parts, is_system
+from losi.wire import Json
 
 #: What stands where a user said nothing.
 EMPTY = "(empty message)"

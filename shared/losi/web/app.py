@@ -20,6 +20,7 @@ from losi.errors import (
     MethodNotAllowedError,
     NotFoundError,
     ServerError,
+    place,
 )
 from losi.ids import random_id
 from losi.validation import invalid
@@ -125,11 +126,7 @@ class LastResort:
 
 def log_failure(error: BaseException, request_id: str) -> None:
     """One line that says where it broke; the message is left out, as it may quote a prompt."""
-    trace, place = error.__traceback__, "?"
-    while trace is not None:
-        place = f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    logger.error("%s failed: %s at %s", request_id, type(error).__name__, place)
+    logger.error("%s failed: %s at %s", request_id, type(error).__name__, place(error))
 
 
 def internal_error(request_id: str) -> ServerError:

@@ -20,11 +20,11 @@ from starlette.responses import Response
 from losi.web import headers, schemas
 from losi.web.endpoints import BASE_PATH, ENDPOINTS, FUNCTIONS, Answers, Endpoint, Takes
 from losi.web.examples import EXAMPLES, Example
+from losi.wire import Json
 
 if TYPE_CHECKING:
     from losi.web.schemas import Description
 
-Json = dict[str, Any]
 
 ABOUT = """An OpenAI-compatible API: OpenAI's SDKs work with this base URL and a key that starts \
 with `losi-`.

@@ -4,6 +4,10 @@ import pytest
 
 from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.loader import SHIPPED, load
+from losi.catalogue.models import Route
+from losi.upstream.format import UpstreamCall
+from losi.upstream.registry import Settings
+from losi.web.formats import FORMATS
 
 #: The documentation's models and features.
 DOCUMENTED = {
@@ -42,3 +46,12 @@ def test_upstreams_that_are_silent_for_minutes_are_waited_for(shipped: Catalogue
             # ten milliseconds a token: what Claude took for a tool argument without a word
             assert route.chunk_timeout >= model.max_output_tokens * 0.010
             assert route.first_chunk_timeout >= (300 if "reasoning" in model.features else 120)
+
+
+def test_no_provider_is_said_to_take_an_n_that_its_format_cannot_say(shipped: Catalogue) -> None:
+    """The row alone decides whether `n` is sent, what is held for it and what it costs."""
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "n": 2}
+    for provider in shipped.providers.values():
+        upstream = FORMATS[provider.format](provider, Settings("http://127.0.0.1:1", "k", "r"))
+        call = UpstreamCall(body, Route(provider=provider, model="m"), "req_1")
+        assert not (provider.native_n and "n" in upstream.prepare(call).left_out)

@@ -34,9 +34,10 @@ from losi.metering.usage import Usage
 from losi.store.client import Item
 from losi.store.queue import FolderQueue
 from losi.store.writes import DynamoDBWrites, Update, Writes, Written
-from losi.upstream.format import Format, Json, UpstreamCall, malformed
+from losi.upstream.format import Format, UpstreamCall, malformed
 from losi.upstream.registry import Registry
 from losi.upstream.routing import ChatRouter
+from losi.wire import Json
 from tests.catalogue import CATALOGUE
 from tests.fake_format import FakeExchange
 from tests.ledger_invariants import check_invariants
@@ -427,3 +428,15 @@ async def test_a_broken_stream_of_tool_calls_is_charged(world: Any, said: Json) 
     await here.events()
 
     assert here.settled() == (1, Usage(5, 10))
+
+
+async def test_a_mistake_of_ours_is_not_the_upstreams_and_leaves_its_place_in_the_log(
+    world: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    here = world(Scripted(chunk("Hello"), KeyError("what the caller said")), stream=True)
+
+    *_, failure = await here.events()
+
+    assert b"internal_error" in failure and b"upstream" not in failure
+    assert "KeyError at tests.unit.chat.test_completions:" in caplog.text
+    assert "what the caller said" not in caplog.text

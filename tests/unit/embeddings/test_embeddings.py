@@ -17,9 +17,10 @@ from losi.identity.authenticator import Authenticator
 from losi.management.accounts import Accounts, NewKey
 from losi.metering.gate import Caller, Gate
 from losi.metering.usage import Usage
-from losi.upstream.format import Embedder, Json, UpstreamCall, malformed
+from losi.upstream.format import Embedder, UpstreamCall, malformed
 from losi.upstream.registry import Registry
 from losi.upstream.routing import Router
+from losi.wire import Json
 from tests.catalogue import CATALOGUE
 from tests.ledger_world import BlockingLedger, Clock, make_gate
 

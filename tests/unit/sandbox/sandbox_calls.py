@@ -9,7 +9,8 @@ from openai.types.chat import ChatCompletionChunk
 
 from losi.catalogue.models import Route
 from losi.sandbox.format import Sandbox
-from losi.upstream.format import Format, Json, UpstreamCall
+from losi.upstream.format import Format, UpstreamCall
+from losi.wire import Json
 from tests.catalogue import PROVIDERS
 
 _DATA = Path(__file__).parents[3] / "tests" / "data"

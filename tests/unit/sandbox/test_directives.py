@@ -12,7 +12,7 @@ from losi.errors import InvalidRequestError, LosiError, Remedy, UpstreamError
 from losi.sandbox.directives import DIRECTIVES, read
 from losi.sandbox.errors import ERRORS
 from losi.sandbox.format import Sandbox
-from losi.upstream.format import Json
+from losi.wire import Json
 from tests.unit.sandbox.sandbox_calls import call, completed, instantly, request, streamed
 
 

@@ -12,7 +12,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from losi.errors import InvalidRequestError
 from losi.metering.usage import from_openai
 from losi.sandbox.format import Sandbox
-from losi.upstream.format import Json
+from losi.wire import Json
 from tests.unit.sandbox.sandbox_calls import call, completed, instantly, request, streamed
 
 

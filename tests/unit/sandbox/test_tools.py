@@ -8,7 +8,7 @@ from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from losi.errors import InvalidRequestError
-from losi.upstream.format import Json
+from losi.wire import Json
 from tests.unit.sandbox.example.json_schemas import SATISFIABLE
 from tests.unit.sandbox.sandbox_calls import completed, request, streamed
 

@@ -8,7 +8,8 @@ from losi.catalogue.models import Route
 from losi.upstream.anthropic.request import translate
 from losi.upstream.bedrock.request import converse_request
 from losi.upstream.claude import Thinks, takes_budget, thinks
-from losi.upstream.format import Json, UpstreamCall
+from losi.upstream.format import UpstreamCall
+from losi.wire import Json
 from tests.catalogue import PROVIDERS
 
 #: Anthropic's id, Bedrock's, and how the model thinks.

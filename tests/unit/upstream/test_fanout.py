@@ -11,7 +11,8 @@ from losi.chat.chunks import ChunkStream
 from losi.errors import UpstreamError
 from losi.metering.usage import Usage
 from losi.upstream.fanout import prepare
-from losi.upstream.format import Json, UpstreamCall
+from losi.upstream.format import UpstreamCall
+from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.fake_format import FakeExchange
 

@@ -7,8 +7,8 @@ import pytest
 from losi.catalogue.models import Route
 from losi.errors import LosiError, UpstreamError, UpstreamUnavailableError
 from losi.upstream import http
-from losi.upstream.format import Json
 from losi.upstream.http import Endpoint
+from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.dynamodb_local import free_port
 from tests.fake_upstream import FakeUpstream, Reply

@@ -16,7 +16,7 @@ from losi.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from losi.upstream.format import Format, Json, UpstreamCall, upstream_error
+from losi.upstream.format import Format, UpstreamCall, upstream_error
 from losi.upstream.health import FAILURES, SKIP_SECONDS, RouteHealth
 from losi.upstream.registry import Registry
 from losi.upstream.routing import (
@@ -27,6 +27,7 @@ from losi.upstream.routing import (
     Prepared,
     candidates,
 )
+from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.fake_format import FakeExchange
 

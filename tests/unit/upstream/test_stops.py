@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from losi.catalogue.loader import SHIPPED, load
 from losi.catalogue.models import Route
-from losi.upstream.format import Json, UpstreamCall
+from losi.upstream.format import UpstreamCall
 from losi.upstream.stops import CutShort, prepare
+from losi.wire import Json
 
 
 class Said:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from losi.upstream.conversation import Json
 from losi.upstream.turns import CONTINUE, EMPTY, as_turns
+from losi.wire import Json
 
 USER: Json = {"role": "user", "content": "Hi"}
 

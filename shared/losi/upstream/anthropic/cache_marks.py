@@ -5,7 +5,7 @@ https://platform.claude.com/docs/en/build-with-claude/prompt-caching
 
 from collections.abc import Iterator
 
-from losi.upstream.format import Json
+from losi.wire import Json
 
 _MOST = 4
 

@@ -13,19 +13,18 @@ import orjson
 from losi.catalogue.models import Route
 from losi.catalogue.providers import Provider
 from losi.errors import LosiError
-from losi.upstream.anthropic import response
+from losi.upstream.anthropic import response, shapes
 from losi.upstream.anthropic.request import AnthropicRequest, translate
 from losi.upstream.anthropic.stream import StreamState
-from losi.upstream.format import Json, UpstreamCall, incomplete, malformed
+from losi.upstream.format import UpstreamCall, incomplete, malformed
 from losi.upstream.http import Endpoint, finish
 from losi.upstream.registry import Settings
+from losi.upstream.shape import ShapeError
 from losi.upstream.sse import events
+from losi.wire import Json
 
 #: https://platform.claude.com/docs/en/api/versioning
 API_VERSION = "2023-06-01"
-
-#: What the translators raise for an answer that is not in Anthropic's format.
-_NOT_ANTHROPIC = (KeyError, TypeError, ValueError, AttributeError)
 
 
 class AnthropicMessages:
@@ -56,9 +55,11 @@ class MessagesExchange:
             raise self._refusal(200, message, {})
         try:
             return response.completion(
-                message, created=int(time.time()), legacy_functions=request.legacy_functions
+                shapes.message(message),
+                created=int(time.time()),
+                legacy_functions=request.legacy_functions,
             )
-        except _NOT_ANTHROPIC as error:
+        except ShapeError as error:
             raise malformed(self._endpoint.provider) from error
 
     async def stream(self) -> AsyncGenerator[Json]:
@@ -78,12 +79,13 @@ class MessagesExchange:
 
     def _feed(self, state: StreamState, data: bytes) -> list[Json]:
         try:
-            event = orjson.loads(data)
-            if event["type"] != "error":
-                return state.feed(event)
-        except _NOT_ANTHROPIC as error:
+            value = orjson.loads(data)
+            if isinstance(value, dict) and value.get("type") == "error":
+                raise self._refusal(200, value, {})
+            event = shapes.event(value)
+            return [] if event is None else state.feed(event)
+        except (orjson.JSONDecodeError, ShapeError) as error:
             raise malformed(self._endpoint.provider) from error
-        raise self._refusal(200, event, {})
 
     def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
         return response.error(status, body, headers, self._endpoint.provider, self._request)

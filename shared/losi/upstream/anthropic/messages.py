@@ -20,8 +20,8 @@ from losi.upstream.conversation import (
     parse_image,
     tool_arguments,
 )
-from losi.upstream.format import Json
 from losi.upstream.turns import as_turns
+from losi.wire import Json
 
 #: The caller's parameter that a content block was made from, and the block.
 Block = tuple[str, Json]

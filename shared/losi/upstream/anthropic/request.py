@@ -28,7 +28,7 @@ from losi.upstream.conversation import (
     not_understood,
     with_instruction,
 )
-from losi.upstream.format import Json
+from losi.wire import Json
 
 #: Anthropic's own parameters, sent on as they come.
 _NATIVE = ("cache_control", "top_k")

@@ -12,7 +12,9 @@ import orjson
 from losi.errors import LosiError
 from losi.metering.usage import MAX_TOKENS, Usage
 from losi.upstream.anthropic.request import AnthropicRequest
-from losi.upstream.format import Json, retry_after_seconds, upstream_error
+from losi.upstream.anthropic.shapes import Block, Message, ToolUseBlock
+from losi.upstream.format import retry_after_seconds, upstream_error
+from losi.wire import Json
 
 #: Anything else (end_turn, stop_sequence, what is yet to come) is a normal stop.
 _FINISH_REASONS = {
@@ -56,17 +58,14 @@ _PARAMETERS = {
 }
 
 
-def completion(message: Json, *, created: int, legacy_functions: bool = False) -> Json:
-    """Anthropic's message as a chat completion.
-
-    Raises KeyError, TypeError or ValueError when it is not a message of Anthropic's.
-    """
+def completion(message: Message, *, created: int, legacy_functions: bool = False) -> Json:
+    """Anthropic's message as a chat completion."""
     parts = Parts()
     for block in message["content"]:
         parts.add(block)
     answer: Json = {"role": "assistant", "content": parts.content, "refusal": None}
     answer.update(parts.extras())
-    answer["refusal"] = refusal(message)
+    answer["refusal"] = refusal(message.get("stop_details"))
     reason = finish_reason(message["stop_reason"])
     if parts.tool_calls:
         answer["tool_calls"] = parts.tool_calls
@@ -76,10 +75,10 @@ def completion(message: Json, *, created: int, legacy_functions: bool = False) -
         reason = "function_call"
     choice = {"index": 0, "message": answer, "logprobs": None, "finish_reason": reason}
     completed: Json = {
-        "id": text(message["id"]),
+        "id": message["id"],
         "object": "chat.completion",
         "created": created,
-        "model": text(message["model"]),
+        "model": message["model"],
         "choices": [choice],
     }
     if counted := usage(message.get("usage")):
@@ -88,10 +87,7 @@ def completion(message: Json, *, created: int, legacy_functions: bool = False) -
 
 
 class Parts:
-    """The content blocks of an answer, sorted into what OpenAI has a place for.
-
-    Blocks of Anthropic's own server tools have none; the text around them is kept.
-    """
+    """The content blocks of an answer, sorted into what OpenAI has a place for."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -105,18 +101,15 @@ class Parts:
         joined = "".join(self.texts)
         return joined or (None if self.tool_calls else "")
 
-    def add(self, block: Json) -> None:
-        kind = block["type"]
-        if kind == "text":
-            self.add_text(text(block["text"]), block.get("citations") or ())
-        elif kind == "thinking":
-            self.add_thinking(text(block["thinking"]), text(block["signature"]))
-        elif kind == "redacted_thinking":
-            self.thinking_blocks.append({"type": kind, "data": text(block["data"])})
-        elif kind == "tool_use":
-            function = {"name": text(block["name"]), "arguments": arguments(block["input"])}
-            call = {"id": text(block["id"]), "type": "function", "function": function}
-            self.tool_calls.append(call)
+    def add(self, block: Block) -> None:
+        if block["type"] == "text":
+            self.add_text(block["text"], block.get("citations") or ())
+        elif block["type"] == "thinking":
+            self.add_thinking(block["thinking"], block.get("signature", ""))
+        elif block["type"] == "redacted_thinking":
+            self.thinking_blocks.append({"type": "redacted_thinking", "data": block["data"]})
+        elif block["type"] == "tool_use":
+            self.tool_calls.append(tool_call(block, arguments(block["input"])))
 
     def add_text(self, piece: str, citations: Any) -> None:
         start, self.length = self.length, self.length + len(piece)
@@ -148,19 +141,21 @@ class Parts:
         return extras
 
 
-def arguments(value: Any) -> str:
-    if not isinstance(value, dict):
-        raise TypeError("a tool's input is not an object")
+def tool_call(block: ToolUseBlock, arguments: str) -> Json:
+    function = {"name": block["name"], "arguments": arguments}
+    return {"id": block["id"], "type": "function", "function": function}
+
+
+def arguments(value: Json) -> str:
     return orjson.dumps(value).decode()
 
 
-def finish_reason(stop_reason: Any) -> str:
-    return _FINISH_REASONS.get(text(stop_reason), "stop")
+def finish_reason(stop_reason: str) -> str:
+    return _FINISH_REASONS.get(stop_reason, "stop")
 
 
-def refusal(stop: Json) -> str | None:
-    """Why the model refused, of a message or a message_delta's delta, when it says so."""
-    details = stop.get("stop_details")
+def refusal(details: Any) -> str | None:
+    """Why the model refused, when its `stop_details` say so."""
     explanation = details.get("explanation") if isinstance(details, dict) else None
     return explanation if isinstance(explanation, str) and explanation else None
 
@@ -235,12 +230,6 @@ def _parameter(path: list[str], request: AnthropicRequest) -> str:
     if path[0] == "max_tokens":
         return request.limit_param
     return _PARAMETERS.get(".".join(path[:2]), _PARAMETERS.get(path[0], path[0]))
-
-
-def text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not a text")
-    return value
 
 
 def _count(value: Any) -> int:

@@ -11,17 +11,19 @@ from losi.upstream.anthropic.response import (
     arguments,
     finish_reason,
     refusal,
-    text,
+    tool_call,
     usage,
 )
-from losi.upstream.format import Json
+from losi.upstream.anthropic.shapes import Block, Delta, Event, MessageDelta, MessageHead
+from losi.upstream.shape import ShapeError
+from losi.wire import Json
 
 
 @dataclass(slots=True)
 class _Block:
     """A content block that has started and not yet stopped."""
 
-    start: Json
+    start: Block
     pieces: list[str] = field(default_factory=list)
     signature: str = ""
     citations: list[Any] = field(default_factory=list)
@@ -30,8 +32,8 @@ class _Block:
 class StreamState:
     """What a stream has said so far.
 
-    `feed` takes one event and gives the chunks it makes. It raises KeyError, TypeError or
-    ValueError for what Anthropic never sends.
+    `feed` takes one event and returns the chunks it makes. It raises ShapeError for an order that
+    Anthropic never sends.
     """
 
     def __init__(self, *, created: int, legacy_functions: bool = False) -> None:
@@ -42,106 +44,108 @@ class StreamState:
         self._started = False
         self._blocks: dict[int, _Block] = {}
         self._parts = Parts()
-        self._stop: Json = {}
+        self._stop_reason: str | None = None
+        self._stop_details: Any = None
         self._usage: Json = {}
         self._usage_final = False
 
-    def feed(self, event: Json) -> list[Json]:
-        kind = event["type"]
-        if kind == "message_start":
+    def feed(self, event: Event) -> list[Json]:
+        if event["type"] == "message_start":
             return self._message_start(event["message"])
-        if kind == "content_block_start":
+        if event["type"] == "content_block_start":
             return self._block_start(event["index"], event["content_block"])
-        if kind == "content_block_delta":
-            return self._block_delta(self._blocks[event["index"]], event["delta"])
-        if kind == "content_block_stop":
-            return self._block_stop(self._blocks.pop(event["index"]))
-        if kind == "message_delta":
+        if event["type"] == "content_block_delta":
+            return self._block_delta(self._open(event["index"]), event["delta"])
+        if event["type"] == "content_block_stop":
+            block = self._open(event["index"])
+            del self._blocks[event["index"]]
+            return self._block_stop(block)
+        if event["type"] == "message_delta":
             return self._message_delta(event)
-        if kind == "message_stop":
-            return self._message_stop()
-        return []  # ping, and events that are yet to come
+        return self._message_stop()
 
     def usage_chunks(self) -> list[Json]:
         """The usage chunk once Anthropic has told the final figures, even if the end is cut off."""
         counted = usage(self._usage) if self._usage_final else None
         return [{**self._base(), "choices": [], "usage": counted.to_openai()}] if counted else []
 
-    def _message_start(self, message: Json) -> list[Json]:
+    def _open(self, index: int) -> _Block:
+        if index not in self._blocks:
+            raise ShapeError("index: of no block that has started")
+        return self._blocks[index]
+
+    def _message_start(self, message: MessageHead) -> list[Json]:
         self._identity = {
-            "id": text(message["id"]),
+            "id": message["id"],
             "object": "chat.completion.chunk",
             "created": self._created,
-            "model": text(message["model"]),
+            "model": message["model"],
         }
         self._update_usage(message.get("usage"))
         # nothing to send yet: until there is content, an overload can still fall over elsewhere
         return []
 
-    def _block_start(self, index: int, start: Json) -> list[Json]:
+    def _block_start(self, index: int, start: Block) -> list[Json]:
         block = self._blocks[index] = _Block(start)
-        kind = start["type"]
-        if kind == "text" and start["text"]:
+        if start["type"] == "text":
             return self._block_delta(block, {"type": "text_delta", "text": start["text"]})
-        if kind == "thinking" and start["thinking"]:
+        if start["type"] == "thinking":
             return self._block_delta(
                 block, {"type": "thinking_delta", "thinking": start["thinking"]}
             )
-        if kind == "tool_use":
-            call = {
-                "id": text(start["id"]),
-                "type": "function",
-                "function": {"name": text(start["name"]), "arguments": ""},
-            }
+        if start["type"] == "tool_use":
+            call = tool_call(start, "")
             self._parts.tool_calls.append(call)
             return [self._tool_chunk(call)]
         return []
 
-    def _block_delta(self, block: _Block, delta: Json) -> list[Json]:
-        kind, of = delta["type"], block.start["type"]
-        if kind == "text_delta" and of == "text" and (piece := text(delta["text"])):
-            block.pieces.append(piece)
-            return [self._chunk({"content": piece})]
-        if kind == "thinking_delta" and of == "thinking" and (piece := text(delta["thinking"])):
-            block.pieces.append(piece)
-            return [self._chunk({"reasoning_content": piece})]
-        if kind == "input_json_delta" and of == "tool_use" and (piece := delta["partial_json"]):
-            block.pieces.append(text(piece))
-            return [self._tool_chunk({"function": {"arguments": piece}})]
-        if kind == "signature_delta":
-            block.signature += text(delta["signature"])
-        elif kind == "citations_delta":
+    def _block_delta(self, block: _Block, delta: Delta) -> list[Json]:
+        of = block.start["type"]
+        if delta["type"] == "text_delta" and of == "text" and delta["text"]:
+            block.pieces.append(delta["text"])
+            return [self._chunk({"content": delta["text"]})]
+        if delta["type"] == "thinking_delta" and of == "thinking" and delta["thinking"]:
+            block.pieces.append(delta["thinking"])
+            return [self._chunk({"reasoning_content": delta["thinking"]})]
+        if delta["type"] == "input_json_delta" and of == "tool_use" and delta["partial_json"]:
+            block.pieces.append(delta["partial_json"])
+            return [self._tool_chunk({"function": {"arguments": delta["partial_json"]}})]
+        if delta["type"] == "signature_delta":
+            block.signature += delta["signature"]
+        elif delta["type"] == "citations_delta":
             block.citations.append(delta["citation"])
         return []
 
     def _block_stop(self, block: _Block) -> list[Json]:
-        kind, content = block.start["type"], "".join(block.pieces)
-        if kind == "text":
+        start, content = block.start, "".join(block.pieces)
+        if start["type"] == "text":
             self._parts.add_text(content, block.citations)
-        elif kind == "thinking":
-            signature = block.signature or text(block.start.get("signature", ""))
-            self._parts.add_thinking(content, signature)
-        elif kind == "redacted_thinking":
-            self._parts.add(block.start)
-        elif kind == "tool_use" and not content:
-            # a tool without arguments may send none: what stands at its start, mostly {}
-            piece = arguments(block.start.get("input", {}))
+        elif start["type"] == "thinking":
+            self._parts.add_thinking(content, block.signature or start.get("signature", ""))
+        elif start["type"] == "redacted_thinking":
+            self._parts.add(start)
+        elif start["type"] == "tool_use" and not content:
+            # a tool without arguments may send none: they are at its start, mostly {}
+            piece = arguments(start["input"])
             return [self._tool_chunk({"function": {"arguments": piece}})]
         return []
 
-    def _message_delta(self, event: Json) -> list[Json]:
-        self._stop.update({k: v for k, v in event["delta"].items() if v is not None})
+    def _message_delta(self, event: MessageDelta) -> list[Json]:
+        self._stop_reason = event["delta"].get("stop_reason") or self._stop_reason
+        self._stop_details = event["delta"].get("stop_details") or self._stop_details
         self._update_usage(event.get("usage"))
         self._usage_final = True
         return []
 
     def _message_stop(self) -> list[Json]:
-        reason = finish_reason(self._stop["stop_reason"])
+        if self._stop_reason is None:
+            raise ShapeError("stop_reason: missing")
+        reason = finish_reason(self._stop_reason)
         if reason == "tool_calls" and self._legacy:
             reason = "function_call"
         delta = self._parts.extras()
         delta.pop("reasoning_content", None)  # streamed as it came
-        if (why := refusal(self._stop)) is not None:
+        if (why := refusal(self._stop_details)) is not None:
             delta["refusal"] = why
         if not self._parts.length and not self._parts.tool_calls:
             delta["content"] = ""
@@ -169,5 +173,5 @@ class StreamState:
 
     def _base(self) -> Json:
         if self._identity is None:
-            raise ValueError("content before message_start")
+            raise ShapeError("message_start: missing")
         return self._identity

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from losi.upstream.bedrock import shapes
 from losi.upstream.bedrock.errors import translate_error
 from losi.upstream.bedrock.request import converse_request, left_out
 from losi.upstream.bedrock.response import StreamState, completion
-from losi.upstream.format import Json, UpstreamCall
+from losi.upstream.format import UpstreamCall
+from losi.wire import Json
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
@@ -66,14 +68,14 @@ class ConverseExchange:
     async def complete(self) -> Json:
         reader = _Reader(lambda: self._client().converse(**self.request))
         async with aclosing(reader.events()) as answers:
-            return completion(await anext(answers), self._call)
+            return completion(shapes.answer(await anext(answers)), self._call)
 
     async def stream(self) -> AsyncGenerator[Json]:
         reader = _Reader(lambda: self._client().converse_stream(**self.request))
         state = StreamState(self._call)
         async with aclosing(reader.events()) as events:
             async for event in events:
-                for chunk in state.chunks(event):
+                for chunk in state.chunks(shapes.event(event)):
                     yield chunk
         state.end()
 

@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html
 """
 
 from losi.upstream.conversation import invalid
-from losi.upstream.format import Json
+from losi.wire import Json
 
 MOST_DOCUMENTS = 5
 #: Converse wants a text beside documents; OpenAI takes a file alone.

@@ -14,7 +14,6 @@ from losi.upstream.bedrock.documents import fit_documents
 from losi.upstream.claude import is_claude, takes_prefill
 from losi.upstream.conversation import (
     DataUri,
-    Json,
     Named,
     check_tool_calls,
     content_parts,
@@ -28,6 +27,7 @@ from losi.upstream.conversation import (
     tool_arguments,
 )
 from losi.upstream.turns import EMPTY, as_turns
+from losi.wire import Json
 
 DOCUMENT_FORMATS = {
     "application/pdf": "pdf",

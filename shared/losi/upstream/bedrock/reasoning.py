@@ -4,7 +4,7 @@ Converse has no field for it that every family takes, so it goes into the model'
 """
 
 from losi.upstream.claude import is_claude, thinking_fields
-from losi.upstream.format import Json
+from losi.wire import Json
 
 
 def reasoning_fields(

@@ -11,7 +11,8 @@ from losi.upstream.bedrock.structured import takes_format, takes_strict_tools
 from losi.upstream.claude import is_claude, sampling
 from losi.upstream.claude_schema import format_instruction, kept_schema, tool_schema
 from losi.upstream.conversation import allowed_tools, invalid, not_understood, with_instruction
-from losi.upstream.format import Json, UpstreamCall
+from losi.upstream.format import UpstreamCall
+from losi.wire import Json
 
 #: Converse demands a tool where the history holds calls, even when none may be called any more.
 NO_TOOL = {

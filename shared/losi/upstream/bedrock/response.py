@@ -9,9 +9,19 @@ import time
 from typing import Any
 
 from losi.metering.usage import from_openai
-from losi.upstream.format import Json, UpstreamCall, incomplete, malformed
-
-PROVIDER = "Bedrock"
+from losi.upstream.bedrock.errors import PROVIDER
+from losi.upstream.bedrock.shapes import (
+    Answer,
+    Block,
+    BlockDelta,
+    BlockStart,
+    Event,
+    Reasoning,
+    ReasoningDelta,
+    ToolUse,
+)
+from losi.upstream.format import UpstreamCall, incomplete, malformed
+from losi.wire import Json
 
 FINISH_REASONS = {
     "end_turn": "stop",
@@ -26,13 +36,10 @@ FINISH_REASONS = {
 _BROKEN = frozenset({"malformed_model_output", "malformed_tool_use"})
 
 
-def completion(answer: Json, call: UpstreamCall) -> Json:
-    """A whole completion; raises UpstreamError when the answer is not one."""
-    try:
-        reason = answer["stopReason"]
-        message = _message(answer["output"]["message"]["content"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise malformed(PROVIDER) from error
+def completion(answer: Answer, call: UpstreamCall) -> Json:
+    """A whole completion; raises UpstreamError when the model broke off."""
+    reason = answer["stopReason"]
+    message = _message(answer["output"]["message"]["content"])
     if reason in _BROKEN:
         raise malformed(PROVIDER)
     choice = {
@@ -62,7 +69,7 @@ def usage(raw: Any) -> Json | None:
     return known.to_openai() if known else None
 
 
-def _message(blocks: list[Json]) -> Json:
+def _message(blocks: list[Block]) -> Json:
     texts, thinking, calls = [], [], []
     for block in blocks:
         if "text" in block:
@@ -84,11 +91,13 @@ def _message(blocks: list[Json]) -> Json:
     return message
 
 
-def _thinking_block(content: Json) -> Json:
+def _thinking_block(content: Reasoning) -> Json:
     """As Anthropic writes it, signed: to be sent back unchanged when tools were called."""
     if "redactedContent" in content:
         data = base64.b64encode(content["redactedContent"]).decode()
         return {"type": "redacted_thinking", "data": data}
+    if "reasoningText" not in content:
+        raise malformed(PROVIDER)
     text = content["reasoningText"]
     return {
         "type": "thinking",
@@ -97,7 +106,7 @@ def _thinking_block(content: Json) -> Json:
     }
 
 
-def _tool_call(use: Json) -> Json:
+def _tool_call(use: ToolUse) -> Json:
     arguments = json.dumps(use["input"] or {}, ensure_ascii=False, separators=(",", ":"))
     function = {"name": use["name"], "arguments": arguments}
     return {"id": use["toolUseId"], "type": "function", "function": function}
@@ -126,12 +135,6 @@ class StreamState:
         self._tools: dict[int, _Tool] = {}  # by content block index, which counts texts as well
         self._thinking: dict[int, Json] = {}
 
-    def chunks(self, event: Json) -> list[Json]:
-        try:
-            return self._chunks(event)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise malformed(PROVIDER) from error
-
     def end(self) -> None:
         """Raises UpstreamError unless the stream was whole and its content sound."""
         if self._stop_reason is None:
@@ -139,7 +142,7 @@ class StreamState:
         if self._stop_reason in _BROKEN:
             raise malformed(PROVIDER)
 
-    def _chunks(self, event: Json) -> list[Json]:
+    def chunks(self, event: Event) -> list[Json]:
         if "contentBlockStart" in event:
             return self._block_start(event["contentBlockStart"])
         if "contentBlockDelta" in event:
@@ -152,7 +155,7 @@ class StreamState:
             return [{**self._identity, "choices": [], "usage": used}]
         return []
 
-    def _block_start(self, block: Json) -> list[Json]:
+    def _block_start(self, block: BlockStart) -> list[Json]:
         use = block["start"].get("toolUse")
         if use is None:
             return []
@@ -161,15 +164,20 @@ class StreamState:
         opening = {"id": use["toolUseId"], "type": "function", "function": function}
         return [self._delta({"tool_calls": [{"index": tool.index, **opening}]})]
 
-    def _block_delta(self, block: Json) -> list[Json]:
+    def _block_delta(self, block: BlockDelta) -> list[Json]:
         index, delta = block["contentBlockIndex"], block["delta"]
         if delta.get("text"):
             return [self._delta({"content": delta["text"]})]
         if "toolUse" in delta:
-            return self._arguments(self._tools[index], delta["toolUse"]["input"])
+            return self._arguments(self._tool(index), delta["toolUse"]["input"])
         if "reasoningContent" in delta:
             return self._reasoning(index, delta["reasoningContent"])
         return []
+
+    def _tool(self, index: int) -> "_Tool":
+        if index not in self._tools:
+            raise malformed(PROVIDER)
+        return self._tools[index]
 
     def _arguments(self, tool: "_Tool", text: str) -> list[Json]:
         if not text:
@@ -177,7 +185,7 @@ class StreamState:
         tool.has_arguments = True
         return [self._delta({"tool_calls": [tool.arguments(text)]})]
 
-    def _reasoning(self, index: int, content: Json) -> list[Json]:
+    def _reasoning(self, index: int, content: ReasoningDelta) -> list[Json]:
         if "redactedContent" in content:
             data = base64.b64encode(content["redactedContent"]).decode()
             self._thinking[index] = {"type": "redacted_thinking", "data": data}

@@ -12,7 +12,6 @@ from losi.catalogue.models import Route
 from losi.catalogue.providers import Provider
 from losi.errors import LosiError
 from losi.upstream.format import (
-    Json,
     UpstreamCall,
     incomplete,
     malformed,
@@ -22,6 +21,7 @@ from losi.upstream.openai.refusal import auth_headers, refusal
 from losi.upstream.openai.request import request_body
 from losi.upstream.registry import Settings
 from losi.upstream.sse import events
+from losi.wire import Json
 
 #: Finish reasons of an answer that failed half-way: https://docs.mistral.ai/api (error), vLLM
 #: (abort), https://api-docs.deepseek.com/api/create-chat-completion (the last).

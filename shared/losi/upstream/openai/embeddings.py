@@ -4,10 +4,11 @@ https://platform.openai.com/docs/api-reference/embeddings
 """
 
 from losi.catalogue.providers import Provider
-from losi.upstream.format import Json, UpstreamCall, malformed
+from losi.upstream.format import UpstreamCall, malformed
 from losi.upstream.http import Endpoint
 from losi.upstream.openai.refusal import auth_headers, refusal
 from losi.upstream.registry import Settings
+from losi.wire import Json
 
 
 class OpenAIEmbeddings:

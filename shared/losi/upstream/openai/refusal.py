@@ -6,7 +6,8 @@ from typing import Any
 
 from losi.catalogue.providers import Provider
 from losi.errors import LosiError
-from losi.upstream.format import Json, retry_after_seconds, upstream_error
+from losi.upstream.format import retry_after_seconds, upstream_error
+from losi.wire import Json
 
 #: Gemini refuses our key with a 400: https://ai.google.dev/gemini-api/docs/troubleshooting
 _BAD_KEY = re.compile(r"API key (not valid|not found|expired)", re.IGNORECASE)

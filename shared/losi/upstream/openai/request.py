@@ -15,8 +15,8 @@ from losi.upstream.conversation import (
     fitting_name,
     with_instruction,
 )
-from losi.upstream.format import Json
 from losi.upstream.turns import after_results
+from losi.wire import Json
 
 #: OpenAI's fields of a message by role, of its parts by type, and of a tool.
 _FIELDS = frozenset({"role", "content", "name"})

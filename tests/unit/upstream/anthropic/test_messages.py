@@ -6,7 +6,7 @@ import pytest
 
 from losi.errors import InvalidRequestError
 from losi.upstream.anthropic.messages import Conversation
-from losi.upstream.format import Json
+from losi.wire import Json
 
 PDF = "data:application/pdf;base64,JVBERi0xLjQ="
 

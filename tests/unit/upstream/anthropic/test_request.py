@@ -7,7 +7,7 @@ import pytest
 from losi.catalogue.models import Route
 from losi.errors import InvalidRequestError
 from losi.upstream.anthropic.request import AnthropicRequest, translate
-from losi.upstream.format import Json
+from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.contract.anthropic_types import check_request
 

@@ -8,11 +8,14 @@ import pytest
 from losi.catalogue.models import Route
 from losi.dialects.openai import envelope
 from losi.errors import LosiError
+from losi.upstream.anthropic import shapes
 from losi.upstream.anthropic.request import translate
 from losi.upstream.anthropic.response import completion, error, usage
 from losi.upstream.anthropic.stream import StreamState
-from losi.upstream.format import Json
+from losi.upstream.shape import ShapeError
+from losi.wire import Json
 from tests.catalogue import PROVIDERS
+from tests.contract.anthropic_calls import fed
 
 ROUTE = Route(provider=PROVIDERS["anthropic"], model="claude-sonnet-4-5")
 
@@ -25,6 +28,10 @@ def message(*content: Json, stop_reason: str = "end_turn", **fields: Any) -> Jso
         "stop_reason": stop_reason,
         **fields,
     }
+
+
+def answered(raw: Json, *, legacy_functions: bool = False) -> Json:
+    return completion(shapes.message(raw), created=0, legacy_functions=legacy_functions)
 
 
 def text(piece: str) -> Json:
@@ -53,30 +60,32 @@ class TestFinishReasons:
         ],
     )
     def test_each(self, stop_reason: str, expected: str) -> None:
-        answer = completion(message(stop_reason=stop_reason), created=0)
+        answer = answered(message(stop_reason=stop_reason))
         assert answer["choices"][0]["finish_reason"] == expected
 
     def test_a_refusal_says_why(self) -> None:
         details = {"type": "refusal", "explanation": "Not this."}
 
-        answer = completion(message(stop_reason="refusal", stop_details=details), created=0)
+        answer = completion(
+            shapes.message(message(stop_reason="refusal", stop_details=details)), created=0
+        )
 
         assert answer["choices"][0]["message"]["refusal"] == "Not this."
 
     def test_an_answer_without_a_reason_is_not_whole(self) -> None:
-        with pytest.raises(TypeError):
-            completion({**message(), "stop_reason": None}, created=0)
+        with pytest.raises(ShapeError):
+            answered({**message(), "stop_reason": None})
 
 
 class TestContent:
     def test_no_content_is_an_empty_text(self) -> None:
-        assert completion(message(), created=0)["choices"][0]["message"]["content"] == ""
+        assert answered(message())["choices"][0]["message"]["content"] == ""
 
     def test_functions_of_before_there_were_tools_are_answered_as_such(self) -> None:
         use = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
-        choice = completion(message(use, stop_reason="tool_use"), created=0, legacy_functions=True)[
-            "choices"
-        ][0]
+        choice = completion(
+            shapes.message(message(use, stop_reason="tool_use")), created=0, legacy_functions=True
+        )["choices"][0]
         assert choice["finish_reason"] == "function_call"
         assert choice["message"]["function_call"] == {"name": "f", "arguments": "{}"}
         assert "tool_calls" not in choice["message"]
@@ -93,7 +102,7 @@ class TestContent:
             {"type": "message_stop"},
         ]
 
-        chunks = [chunk for event in events for chunk in state.feed(event)]
+        chunks = [chunk for event in events for chunk in fed(state, event)]
 
         deltas = [chunk["choices"][0]["delta"] for chunk in chunks[:-1]]
         assert deltas[0]["function_call"] == {"name": "f", "arguments": ""}
@@ -111,7 +120,7 @@ class TestContent:
             {"type": "content_block_stop", "index": 1},
         ]
 
-        chunks = [chunk for event in events for chunk in state.feed(event)]
+        chunks = [chunk for event in events for chunk in fed(state, event)]
 
         deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
         assert deltas[0]["reasoning_content"] == "Hm."
@@ -119,7 +128,7 @@ class TestContent:
 
     @pytest.mark.parametrize("details", [None, {}, "no", {"explanation": ""}, {"explanation": 5}])
     def test_a_refusal_without_words_is_one_all_the_same(self, details: Any) -> None:
-        answer = completion(message(stop_reason="refusal", stop_details=details), created=0)
+        answer = answered(message(stop_reason="refusal", stop_details=details))
 
         [choice] = answer["choices"]
         assert (choice["finish_reason"], choice["message"]["refusal"]) == ("content_filter", None)
@@ -128,10 +137,10 @@ class TestContent:
         state = StreamState(created=0)
         details = {"type": "refusal", "explanation": "Not this."}
         stop = {"stop_reason": "refusal", "stop_details": details}
-        state.feed({"type": "message_start", "message": message()})
-        state.feed({"type": "message_delta", "delta": stop, "usage": {"output_tokens": 0}})
+        fed(state, {"type": "message_start", "message": message()})
+        fed(state, {"type": "message_delta", "delta": stop, "usage": {"output_tokens": 0}})
 
-        choice = state.feed({"type": "message_stop"})[0]["choices"][0]
+        choice = fed(state, {"type": "message_stop"})[0]["choices"][0]
 
         assert choice["delta"]["refusal"] == "Not this."
         assert choice["finish_reason"] == "content_filter"
@@ -161,7 +170,7 @@ class TestUsage:
     def test_no_figures_are_not_zero(self, nothing: Any) -> None:
         """So that the caller of the provider estimates, rather than giving the answer away."""
         assert usage(nothing) is None
-        assert "usage" not in completion(message(usage=nothing), created=0)
+        assert "usage" not in answered(message(usage=nothing))
 
     def test_absurd_figures_are_held_to_what_is_possible(self) -> None:
         counted = usage({"input_tokens": -5, "output_tokens": 10**15})

@@ -9,8 +9,8 @@ from losi.catalogue.models import Route
 from losi.chat.prepare import nearest_effort, prepare
 from losi.chat.request import parse_chat_request
 from losi.errors import InvalidRequestError
-from losi.upstream.conversation import Json
 from losi.upstream.openai.request import request_body
+from losi.wire import Json
 
 CATALOGUE = load(SHIPPED)
 USER: Json = {"role": "user", "content": "Hi"}

@@ -6,8 +6,9 @@ https://platform.openai.com/docs/api-reference/responses/object
 from typing import Any
 
 from losi.errors import LosiError
-from losi.upstream.format import Json, malformed, upstream_error
+from losi.upstream.format import malformed, upstream_error
 from losi.upstream.openai.responses.request import REASONING
+from losi.wire import Json
 
 #: Codes of a failed run (openai-python, types/responses/response_error.py) that do not blame the
 #: request; all others do.
@@ -29,9 +30,7 @@ def completion(response: Json, provider: str, *, legacy_functions: bool) -> Json
         "finish_reason": finish_reason(response, called=_called(message)),
     }
     answer: Json = {
-        "object": "chat.completion",
-        "created": int(response.get("created_at") or 0),
-        "model": response.get("model"),
+        **identity(response, "chat.completion"),
         "choices": [choice],
     }
     if tier := response.get("service_tier"):
@@ -39,6 +38,16 @@ def completion(response: Json, provider: str, *, legacy_functions: bool) -> Json
     if reported := usage(response.get("usage")):
         answer["usage"] = reported
     return answer
+
+
+def identity(response: Json, kind: str) -> Json:
+    """What a completion and all of its chunks begin with."""
+    return {
+        "id": str(response.get("id")),
+        "object": kind,
+        "created": int(response.get("created_at") or 0),
+        "model": str(response.get("model")),
+    }
 
 
 def failure(error: Any, provider: str) -> LosiError:

@@ -12,7 +12,7 @@ import orjson
 from losi.catalogue.models import Route
 from losi.catalogue.providers import Provider
 from losi.errors import LosiError
-from losi.upstream.format import Json, UpstreamCall, incomplete, malformed
+from losi.upstream.format import UpstreamCall, incomplete, malformed
 from losi.upstream.http import Endpoint, finish
 from losi.upstream.openai.refusal import auth_headers, refusal
 from losi.upstream.openai.responses import answer
@@ -20,6 +20,7 @@ from losi.upstream.openai.responses.request import ResponsesRequest, translate
 from losi.upstream.openai.responses.stream import StreamState
 from losi.upstream.registry import Settings
 from losi.upstream.sse import events
+from losi.wire import Json
 
 
 class OpenAIResponses:

@@ -19,8 +19,8 @@ from losi.upstream.conversation import (
     not_understood,
     with_instruction,
 )
-from losi.upstream.format import Json
 from losi.upstream.turns import after_results
+from losi.wire import Json
 
 #: The smallest `max_output_tokens` (OpenAI's OpenAPI document, `CreateResponse`).
 SMALLEST_LIMIT = 16
@@ -58,7 +58,6 @@ _TRANSLATED = frozenset(
         "logprobs",
         "max_tokens",
         "max_completion_tokens",
-        "n",
     }
 )
 _UNDERSTOOD = _SAME | _TRANSLATED

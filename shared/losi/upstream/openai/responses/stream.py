@@ -7,8 +7,9 @@ event is `response.completed`, `.incomplete`, `.failed` or `error`.
 from collections.abc import Callable
 from typing import Any
 
-from losi.upstream.format import Json, malformed
+from losi.upstream.format import malformed
 from losi.upstream.openai.responses import answer
+from losi.wire import Json
 
 
 class StreamState:
@@ -18,6 +19,8 @@ class StreamState:
         self._provider = provider
         self._legacy = legacy_functions
         self._model = ""
+        self._identity: Json | None = None
+        self._role: Json = {"role": "assistant"}
         #: The upstream's index of an output item -> our index of the call, and what was sent of it.
         self._calls: dict[Any, _Call] = {}
         self._summaries = 0
@@ -47,23 +50,25 @@ class StreamState:
         return feed(event) if feed else []
 
     def _created(self, event: Json) -> list[Json]:
-        self._model = str(self._object(event, "response").get("model"))
+        response = self._object(event, "response")
+        self._model = str(response.get("model"))
+        self._identity = answer.identity(response, "chat.completion.chunk")
         return []
 
     def _refusal(self, event: Json) -> list[Json]:
-        return [_chunk({"refusal": self._delta(event)})]
+        return [self._chunk({"refusal": self._delta(event)})]
 
     def _text(self, event: Json) -> list[Json]:
         tokens = event.get("logprobs")
         logprobs = {"content": tokens, "refusal": None} if tokens else None
-        return [_chunk({"content": self._delta(event)}, logprobs=logprobs)]
+        return [self._chunk({"content": self._delta(event)}, logprobs=logprobs)]
 
     def _summary_part(self, event: Json) -> list[Json]:
         self._summaries += 1
-        return [_chunk({"reasoning_content": "\n\n"})] if self._summaries > 1 else []
+        return [self._chunk({"reasoning_content": "\n\n"})] if self._summaries > 1 else []
 
     def _summary(self, event: Json) -> list[Json]:
-        return [_chunk({"reasoning_content": self._delta(event)})]
+        return [self._chunk({"reasoning_content": self._delta(event)})]
 
     def _item_added(self, event: Json) -> list[Json]:
         call = answer.tool_call(self._object(event, "item"))
@@ -82,7 +87,7 @@ class StreamState:
         item = self._object(event, "item")
         if item.get("type") == "reasoning":
             block = answer.thinking_block(item, self._model)
-            return [_chunk({"thinking_blocks": [block]})] if block else []
+            return [self._chunk({"thinking_blocks": [block]})] if block else []
         whole = answer.tool_call(item)
         known = self._calls.get(event.get("output_index"))
         if whole is None or known is None:
@@ -110,10 +115,19 @@ class StreamState:
         name = "input" if known.kind == "custom" else "arguments"
         return [self._call_chunk({"index": known.index, known.kind: {name: text}})]
 
+    def _chunk(
+        self, delta: Json, *, finish: str | None = None, logprobs: Json | None = None
+    ) -> Json:
+        if self._identity is None:
+            raise malformed(self._provider)  # content before response.created
+        delta, self._role = {**self._role, **delta}, {}
+        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
+        return {**self._identity, "choices": [choice]}
+
     def _call_chunk(self, call: Json) -> Json:
         if self._legacy:
-            return _chunk({"function_call": call["function"]})
-        return _chunk({"tool_calls": [call]})
+            return self._chunk({"function_call": call["function"]})
+        return self._chunk({"tool_calls": [call]})
 
     def _end(self, event: Json) -> list[Json]:
         response = self._object(event, "response")
@@ -121,11 +135,11 @@ class StreamState:
             raise answer.failure(response["error"], self._provider)
         self.finished = True
         called = ("function_call" if self._legacy else "tool_calls") if self._calls else None
-        last = _chunk({}, finish=answer.finish_reason(response, called=called))
+        last = self._chunk({}, finish=answer.finish_reason(response, called=called))
         if tier := response.get("service_tier"):
             last["service_tier"] = tier
         reported = answer.usage(response.get("usage"))
-        return [last, {"choices": [], "usage": reported}] if reported else [last]
+        return [last, {**last, "choices": [], "usage": reported}] if reported else [last]
 
     def _failed(self, event: Json) -> list[Json]:
         response = event.get("response")
@@ -139,8 +153,3 @@ class _Call:
         self.kind = kind
         #: Characters of the arguments that were passed on.
         self.sent = 0
-
-
-def _chunk(delta: Json, *, finish: str | None = None, logprobs: Json | None = None) -> Json:
-    choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
-    return {"object": "chat.completion.chunk", "choices": [choice]}
