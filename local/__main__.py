@@ -95,7 +95,7 @@ def whole(api: ASGIApp, site: Site) -> ASGIApp:
 
 
 def _is_no_cut_stream(record: logging.LogRecord) -> bool:
-    """Whoever stops the server knows that streams end with it: no traceback for each of them."""
+    """Hides the tracebacks of streams that a shutdown cuts."""
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
@@ -108,9 +108,10 @@ def _port() -> int | None:
 
 
 def _listen(port: int) -> socket.socket | None:
-    """Listen first: a busy port is said before anything else is set up, and whoever calls once
-    the banner is there finds the door open."""
-    listener = socket.socket()
+    """Listens before the banner is printed, so that a busy port is reported first."""
+    # asyncio sends small writes at once only on sockets that say they are TCP: without `proto`,
+    # every answer would be 40 ms late (Nagle's algorithm and delayed acknowledgements)
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))

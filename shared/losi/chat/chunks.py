@@ -2,7 +2,7 @@
 
 The faults repaired here are ones real providers have and real SDKs break on: a repeated role or
 tool call id is concatenated ("assistantassistant", "c1c1"), a missing or negative tool index
-crashes, two calls under one index are merged, a chunk behind the usage chunk loses the usage.
+crashes, two calls under one index are merged, a chunk after the usage chunk loses the usage.
 """
 
 from typing import Any
@@ -77,7 +77,7 @@ class ChunkStream:
         if (reported := _told(theirs)) is not None:
             self._reported, self._theirs = reported, theirs
         choices = [choice for choice in chunk["choices"] if isinstance(choice, dict)]
-        if not choices:  # Azure's filter results, say: `chunk.choices[0]` is what people write
+        if not choices:  # such as Azure's filter results; clients index `choices[0]`
             return None
         chunk.update(self._identity)
         _only_openais_words(chunk, choices)
@@ -185,7 +185,7 @@ def completion_usage(answer: Json, input_tokens: int, most_output: int = MAX_TOK
 
 
 def _told(theirs: Any) -> Usage | None:
-    """No request uses nothing: a provider that says zero has not counted."""
+    """The provider's figures; all-zero usage counts as missing, because no request uses nothing."""
     reported = from_openai(theirs)
     return reported if reported and reported.total_tokens else None
 

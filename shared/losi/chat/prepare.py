@@ -25,7 +25,7 @@ def prepare(request: ChatRequest, model: Model, route: Route) -> Prepared:
     unsupported = route.unsupported_parameters | provider.refuses({*defaults, *sent})
     unsupported -= {"stop"}  # where it is refused, the answer is cut (losi.upstream.stops)
     dropped = _telling(unsupported & sent.keys())
-    if "top_p" in sent:  # to be altered instead of the temperature, not beside our default of it
+    if "top_p" in sent:  # OpenAI: change temperature or top_p, not both
         defaults.pop("temperature", None)
     body = {
         name: value
@@ -91,7 +91,7 @@ def output_limit(request: ChatRequest, model: Model) -> int:
 
 
 def with_system_prompt(messages: list[Json], prompt: str) -> list[Json]:
-    """The model's own prompt behind the caller's: "appended to it rather than replacing it".
+    """The model's own prompt after the caller's: "appended to it rather than replacing it".
 
     The last of the leading system or developer messages is extended; without one, a system
     message is put first.

@@ -16,9 +16,9 @@ from losi.upstream.format import Embedder, UpstreamCall
 from losi.upstream.routing import (
     Answered,
     Job,
+    Patience,
     Prepared,
     Router,
-    Wait,
     answered_headers,
     candidates,
 )
@@ -75,8 +75,8 @@ class Embeddings:
 
     async def _ask(self, job: Job) -> tuple[Json, Answered]:
         async def call(upstream: Embedder, call: UpstreamCall) -> tuple[Json, frozenset[str]]:
-            wait = Wait(call.route.answer_timeout, "its answer", call.route, job.deadline)
-            return await wait.for_(upstream.embed(call)), frozenset()
+            patience = Patience(call.route.answer_timeout, "its answer", call.route, job.deadline)
+            return await patience.wait(upstream.embed(call)), frozenset()
 
         return await self._router.first_success(job, call)
 

@@ -63,7 +63,7 @@ class Authenticator:
         if not fresh and (cached := self._cached(digest)) is not None:
             return cached
         with self._lock:
-            self._cache.pop(digest, None)  # should the key be refused now
+            self._cache.pop(digest, None)  # drop it first: this read may refuse the key
         now = self._clock()
         principal, valid_until = verify(key, *self._read(key), self._plans, now)
         midnight = (now // DAY_SECONDS + 1) * DAY_SECONDS
@@ -104,7 +104,7 @@ def verify(
 ) -> tuple[Principal, float]:
     """The principal of a genuine key that may be used now, and how long that holds as it stands.
 
-    What is wrong with a key is told only to who has its secret.
+    Only a caller with the right secret learns why a key is refused.
     """
     if account is None or record is None or record.test != key.test:
         raise _unknown_key()

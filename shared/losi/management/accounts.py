@@ -1,9 +1,8 @@
 """Accounts and their API keys in the table.
 
-Whatever authentication may have cached carries the versions of the profile and the key it was read
-from. So every change here first lands with a higher version, and then marks that version in the
-ledger, which refuses older ones from the next request on. A change whose mark failed is reported as
-failed; made again, it marks again.
+Cached logins carry the versions of the profile and the key that they were read from. A change here
+first writes a higher version, then marks that version in the ledger, which refuses older ones from
+the next request on. A change whose mark failed is reported as failed; made again, it marks again.
 """
 
 import time
@@ -55,7 +54,7 @@ class NewKey:
 class Rotation:
     key: Key
     secret: Secret
-    #: Until when the secret that was replaced is good.
+    #: When the replaced secret ends.
     old_ends: datetime
 
 

@@ -18,7 +18,7 @@ from losi.store.client import Item, partition
 
 DAY_SECONDS = 86_400
 MINUTE_SECONDS = 60
-#: Day items go by themselves after this long: two years and a bit.
+#: Time to live of a day item: a little over two years.
 KEPT_DAYS = 800
 #: Clocks of two processes may differ by less than this. The one figure for it.
 CLOCK_SKEW_SECONDS = 60.0

@@ -53,8 +53,8 @@ class Directives:
 def read(text: str) -> Directives:
     """The directives in a message. Raises InvalidRequestError for one that is not understood."""
     directives = Directives()
-    for behind in text.split(_OPENING)[1:]:
-        directive, closing, _ = behind.partition("]]")
+    for rest in text.split(_OPENING)[1:]:
+        directive, closing, _ = rest.partition("]]")
         if not closing:
             raise _refused("A sandbox directive is not closed with ']]'.")
         name, equals, value = directive.partition("=")

@@ -75,7 +75,7 @@ def _is_blank(part: Json) -> bool:
 
 
 def check_tool_calls(turns: list[Named]) -> None:
-    """Every tool call has one result, right behind it; every result has its call."""
+    """Every tool call has one result, in the turn after it; every result has its call."""
     pending, seen = set[str](), set[str]()
     calls_at = ""
     for where, message in turns:

@@ -71,7 +71,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class Patience:
     """How long to wait for an upstream: its route's limit, but never beyond the deadline."""
 
     seconds: float
@@ -79,7 +79,7 @@ class Wait:
     route: Route
     deadline: float
 
-    async def for_(self, answer: Awaitable[T]) -> T:
+    async def wait(self, answer: Awaitable[T]) -> T:
         now = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout_at(min(now + self.seconds, self.deadline)):
@@ -129,7 +129,7 @@ class Router(Generic[P]):
         """
         healthy = [route for route in job.routes if self._health.is_healthy(route)]
         attempts, failure = 0, None
-        for route in healthy or job.routes:  # when all are ill, trying beats refusing
+        for route in healthy or job.routes:  # every route is being skipped: try them anyway
             prepared = job.prepare(route)
             upstream_call = UpstreamCall(prepared.body, route, job.request_id)
             for attempt in range(ATTEMPTS_PER_ROUTE):
@@ -199,8 +199,8 @@ class ChatRouter(Router[Format]):
 
         async def call(upstream: Format, call: UpstreamCall) -> tuple[Json, frozenset[str]]:
             exchange = prepare(upstream, call)
-            wait = Wait(call.route.answer_timeout, "its answer", call.route, job.deadline)
-            return await wait.for_(exchange.complete()), exchange.left_out
+            patience = Patience(call.route.answer_timeout, "its answer", call.route, job.deadline)
+            return await patience.wait(exchange.complete()), exchange.left_out
 
         return await self.first_success(job, call)
 
@@ -212,15 +212,15 @@ class ChatRouter(Router[Format]):
         ) -> tuple[AsyncGenerator[Json], frozenset[str]]:
             route, exchange = call.route, prepare(upstream, call)
             chunks = exchange.stream()
-            wait = Wait(route.first_chunk_timeout, "its first chunk", route, job.deadline)
+            patience = Patience(route.first_chunk_timeout, "its first chunk", route, job.deadline)
             try:
-                first = await wait.for_(anext(chunks, None))
+                first = await patience.wait(anext(chunks, None))
             except BaseException:
                 await chunks.aclose()
                 raise
             if first is None:
                 raise incomplete(_provider_name(route))
-            next_chunk = Wait(route.chunk_timeout, "its next chunk", route, job.deadline)
+            next_chunk = Patience(route.chunk_timeout, "its next chunk", route, job.deadline)
             return _timed(first, chunks, next_chunk), exchange.left_out
 
         return await self.first_success(job, call)
@@ -249,7 +249,7 @@ def candidates(
     ]
     if not routes:
         raise InvalidRequestError(
-            f"The model '{model.id}' cannot answer this request: nothing behind it takes "
+            f"The model '{model.id}' cannot answer this request: none of its routes takes "
             f"{input_tokens} input tokens with {', '.join(sorted(needed)) or 'plain text'}. "
             "Use another model, or shorten the request.",
             param="messages",
@@ -260,12 +260,14 @@ def candidates(
     return routes
 
 
-async def _timed(first: Json, chunks: AsyncGenerator[Json], wait: Wait) -> AsyncGenerator[Json]:
+async def _timed(
+    first: Json, chunks: AsyncGenerator[Json], patience: Patience
+) -> AsyncGenerator[Json]:
     async with aclosing(chunks):
         chunk: Json | None = first
         while chunk is not None:
             yield chunk
-            chunk = await wait.for_(anext(chunks, None))
+            chunk = await patience.wait(anext(chunks, None))
 
 
 def _provider_name(route: Route) -> str:

@@ -54,7 +54,7 @@ class CutShort:
             message = choice["message"]
             text = _Text(self._sequences)
             said = text.take(message.get("content") or "")
-            if text.ended:  # what would have come behind it was not to be said
+            if text.ended:  # the caller wanted nothing after it
                 message["content"] = said
                 message.pop("tool_calls", None)
                 choice["finish_reason"] = "stop"

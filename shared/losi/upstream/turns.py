@@ -39,7 +39,7 @@ def as_turns(messages: list[Json], *, prefill: bool) -> Turns:
 
 
 def after_results(turns: list[Named]) -> list[Named]:
-    """System messages that stand between tool calls and their results, moved behind those: at
+    """System messages that stand between tool calls and their results, moved after those: at
     every provider, the results must follow the calls at once.
     """
     ordered: list[Named] = []

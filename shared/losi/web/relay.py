@@ -24,7 +24,7 @@ Render = Callable[[LosiError], Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class RelayResponse(Response):
-    """A response of its own kind (FastAPI insists on the class; nothing else of it is used).
+    """Subclasses Response only for FastAPI's check of return types.
 
     `opening` gives the events and their headers, or raises a LosiError.
 
@@ -89,7 +89,7 @@ def _broken() -> ServerError:
 
 
 class _Writer:
-    """Sends until the client is gone, and from then on only pretends to."""
+    """Writes to the client; after it has disconnected, writes are dropped."""
 
     def __init__(self, send: Send, form: Form, deadline: float) -> None:
         self._deadline = deadline

@@ -1,4 +1,4 @@
-"""Regular expressions without backtracking: a schema's `pattern` is matched and spelled out.
+"""Regular expressions without backtracking: match a JSON Schema `pattern`, and generate texts for it.
 
 The patterns are callers' own, and `re` takes exponential time on some. Here a pattern becomes a
 nondeterministic automaton whose states are walked all at once, so that time is bounded, and the
@@ -77,7 +77,7 @@ class Pattern:
         return len(self._edges) - 1
 
     def _build(self, node: Node, start: int) -> int:
-        """Add the node behind `start`; gives the state behind it."""
+        """Append `node` after state `start`; return the state that follows."""
         self._budget.spend()
         match node:
             case Chars() | Anchor():

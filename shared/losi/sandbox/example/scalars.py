@@ -1,4 +1,4 @@
-"""Numbers and strings that fit a conjunction of schemas, or nearly: the caller checks them."""
+"""Propose numbers and strings for several schemas at once; callers must validate them."""
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction

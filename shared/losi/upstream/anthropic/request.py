@@ -42,14 +42,15 @@ _UNDERSTOOD = frozenset({"response_format", *_SHARED, *_LIMITS, *_TOOLS, *_ACCOU
 @dataclass(frozen=True, slots=True)
 class AnthropicRequest:
     body: Json
-    #: The caller's parameter behind each content block of each message (Conversation.origins).
+    #: The caller's parameter that each content block comes from of each message (Conversation.origins).
     origins: list[list[str]]
     #: What the caller called the output limit.
     limit_param: str
     #: Whether the caller uses `functions`, and so expects `function_call` in the answer.
     legacy_functions: bool
     #: Parameters that were not sent: Anthropic has no place for them, or others exclude them
-    #: (thinking excludes sampling, a forced tool thinking, temperature top_p on newer models).
+    #: (thinking rules out sampling; a forced tool rules out thinking; on newer models
+    #: temperature rules out top_p).
     left_out: frozenset[str]
 
 

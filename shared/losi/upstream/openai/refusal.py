@@ -41,7 +41,7 @@ def auth_headers(provider: Provider, api_key: str) -> dict[str, str]:
 
 
 def _status_of(error: Any) -> int:
-    """The status that an error behind a 200 names in `status` or `code`; 500 when it names none."""
+    """The real status of an error sent with HTTP 200: its `status` or `code`, else 500."""
     for name in ("status", "code"):
         value = error.get(name) if isinstance(error, dict) else None
         if isinstance(value, str) and value.isdecimal():
