@@ -38,7 +38,7 @@ _GOOD = (
 )
 _ROOM = (
     "attribute_exists(holds) AND attribute_not_exists(holds.#request)"
-    " AND attribute_not_exists(#tombstone)"
+    " AND attribute_not_exists(#tombstone) AND attribute_not_exists(#expired)"
     " AND size(holds) < :in_flight AND committed <= :room"
     " AND (attribute_not_exists(#requests) OR #requests < :requests_per_minute)"
     " AND (attribute_not_exists(#tokens) OR #tokens <= :room_in_minute)"
@@ -57,6 +57,7 @@ def admission(hold: Hold, principal: Principal, now: float) -> Update:
     names = {
         "#request": hold.request_id,
         "#tombstone": tombstone(hold.request_id),
+        "#expired": expired(hold.request_id),
         "#last_use": last_use(hold.key_id),
         "#requests": requests_window(minute),
         "#tokens": tokens_window(minute),
@@ -235,7 +236,7 @@ def expiring(hold: Hold, *, elsewhere: bool = False) -> Update:
     return change.update()
 
 
-def correction(hold: Hold, usage: Usage | None, *, elsewhere: bool = False) -> Update:
+def correction(hold: Hold, usage: Usage | None, now: float, *, elsewhere: bool = False) -> Update:
     """Replace the estimate of a hold that expired by the truth."""
     change = _Change(hold)
     change.take_record(hold)
@@ -243,6 +244,8 @@ def correction(hold: Hold, usage: Usage | None, *, elsewhere: bool = False) -> U
     change.add("committed", truth - hold.estimate.total_tokens)
     if not elsewhere:
         change.count(hold, correcting(hold, usage))
+    if hold.late_until > now:
+        change.set(tombstone(hold.request_id), hold.late_until)
     return change.update()
 
 

@@ -165,7 +165,9 @@ class Ledger:
             if day.was_expired(hold.request_id):
                 corrected = await self._change(
                     hold,
-                    lambda elsewhere: expressions.correction(hold, usage, elsewhere=elsewhere),
+                    lambda elsewhere: expressions.correction(
+                        hold, usage, self._clock(), elsewhere=elsewhere
+                    ),
                     expressions.correcting(hold, usage),
                 )
                 if corrected.landed:
