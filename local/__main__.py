@@ -50,6 +50,7 @@ def main() -> int:
         endpoint = os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = start_embedded()
     os.environ.setdefault("LOSI_TABLE", "losi-local")
     os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
+    os.environ.setdefault("LOSI_SETTLEMENTS_FOLDER", str(STATE / "settlements"))
 
     # only now: these read the environment
     from local.demo_usage import seed

@@ -81,13 +81,15 @@ def local_template(built: Path, variables: Mapping[str, str]) -> Path:
 
     `sam local` can only override variables that the template declares, and the deployed
     functions should not declare those of a local run. The provider secret is left out: there is
-    none here, and without it credentials come from the environment.
+    none here, and without it credentials come from the environment. So is the queue: what the
+    store did not take is settled by the process itself.
     """
     template = copy.deepcopy(load_template(built))
     template["Globals"]["Function"]["Environment"]["Variables"].update(variables)
     for resource in template["Resources"].values():
         declared = resource.get("Properties", {}).get("Environment", {}).get("Variables", {})
-        declared.pop("LOSI_PROVIDER_SECRET", None)
+        for name in ("LOSI_PROVIDER_SECRET", "LOSI_SETTLEMENTS_QUEUE"):
+            declared.pop(name, None)
     path = built.with_name("local.yaml")
     path.write_text(yaml.safe_dump(template, sort_keys=False))
     return path

@@ -82,6 +82,8 @@ class Request:
 class MemoryQueue:
     """Keeps what it is given, and gives it again until it is done."""
 
+    has_consumer = True
+
     def __init__(self) -> None:
         self.letters: dict[str, str] = {}
 

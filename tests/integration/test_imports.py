@@ -87,7 +87,7 @@ PACKAGES = {
 
 
 def test_every_function_is_looked_at() -> None:
-    assert {path.parent.name for path in APPS} == {*FUNCTIONS, "console"}
+    assert {path.parent.name for path in APPS} == {*FUNCTIONS, "console", "settlements"}
 
 
 def test_no_client_and_no_ssl_context_is_made(imported: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from tests.deployment import logical_id
 from tests.obtain import skip_or_fail
 
 SAM_PYTHON = ROOT / ".venv-sam" / "bin" / "python"
-FUNCTIONS = [logical_id(function) for function in (*endpoints.FUNCTIONS, "console")]
+FUNCTIONS = [logical_id(function) for function in (*endpoints.FUNCTIONS, "console", "settlements")]
 ALL = (*ENDPOINTS, *CONSOLE)
 PATHS = sorted({*SITE, *(endpoint.path for endpoint in ALL)})
 BUFFERED_PATHS = sorted({endpoint.path for endpoint in ALL if not endpoint.streams})
@@ -218,6 +218,7 @@ class TestPermissions:
     TABLE = (
         ("ChatCompletionsFunction", {"BatchGetItem", "Query", "UpdateItem"}),
         ("EmbeddingsFunction", {"BatchGetItem", "Query", "UpdateItem"}),
+        ("SettlementsFunction", {"UpdateItem"}),
         ("ModelsFunction", {"BatchGetItem", "UpdateItem"}),
         (
             "ApiKeysFunction",
@@ -239,29 +240,39 @@ class TestPermissions:
     def test_on_the_table(self, function: str, actions: set[str]) -> None:
         table = statements(function)[0]
 
-        assert {action.removeprefix("dynamodb:") for action in table["Action"]} == actions
+        asked = [table["Action"]] if isinstance(table["Action"], str) else table["Action"]
+        assert {action.removeprefix("dynamodb:") for action in asked} == actions
         assert table["Resource"] == {"Fn::GetAtt": ["LosiTable", "Arn"]}
 
     @pytest.mark.parametrize("function", OPEN)
     def test_the_others_may_do_nothing(self, function: str) -> None:
         assert "Policies" not in resource(f"{function}Role")
 
-    #: They call providers.
-    CALLING = ("ChatCompletionsFunction", "EmbeddingsFunction")
-
-    @pytest.mark.parametrize("function", sorted({name for name, _ in TABLE} - {*CALLING}))
-    def test_the_others_may_do_no_more(self, function: str) -> None:
+    @pytest.mark.parametrize("function", [name for name, _ in TABLE[3:]])
+    def test_only_what_is_metered_may_do_more(self, function: str) -> None:
         assert len(statements(function)) == 1
 
-    @pytest.mark.parametrize("function", CALLING)
-    def test_those_that_call_providers_read_the_provider_secret(self, function: str) -> None:
-        secret = statements(function)[1]
+    @pytest.mark.parametrize("function", ["ChatCompletionsFunction", "EmbeddingsFunction"])
+    def test_what_asks_providers_reads_their_secret_and_hands_settlements_over(
+        self, function: str
+    ) -> None:
+        secret, queue = statements(function)[1:3]
 
         assert secret["Action"] == "secretsmanager:GetSecretValue"
         assert secret["Resource"] == {"Ref": "ProviderSecret"}
+        assert queue["Action"] == "sqs:SendMessage"
+        assert queue["Resource"] == {"Fn::GetAtt": ["SettlementsQueue", "Arn"]}
+
+    def test_settlements_are_taken_from_one_queue_and_dead_ones_put_into_another(self) -> None:
+        _, queue, dead = statements("SettlementsFunction")
+
+        assert queue["Action"] == ["sqs:DeleteMessage", "sqs:ReceiveMessage"]
+        assert queue["Resource"] == {"Fn::GetAtt": ["SettlementsQueue", "Arn"]}
+        assert dead["Action"] == "sqs:SendMessage"
+        assert dead["Resource"] == {"Fn::GetAtt": ["DeadSettlementsQueue", "Arn"]}
 
     def test_chat_calls_bedrock_only_when_switched_on(self) -> None:
-        _, _, bedrock = statements("ChatCompletionsFunction")
+        _, _, _, bedrock = statements("ChatCompletionsFunction")
         condition, allowed, otherwise = bedrock["Fn::If"]
 
         assert condition == "UsesBedrock"
@@ -305,14 +316,22 @@ class TestFunctions:
             "Ref": "LogRetentionDays"
         }
 
-    def test_what_streams_runs_our_runtime_and_what_calls_providers_knows_the_secret(self) -> None:
+    def test_the_runtime_and_the_secret_are_where_they_are_needed(
+        self,
+    ) -> None:
         extra = {
             "ChatCompletionsFunction": {
                 "AWS_LAMBDA_EXEC_WRAPPER",
                 "LOSI_PROVIDER_SECRET",
                 "LOSI_BEDROCK_REGION",
+                "LOSI_SETTLEMENTS_QUEUE",
             },
-            "EmbeddingsFunction": {"AWS_LAMBDA_EXEC_WRAPPER", "LOSI_PROVIDER_SECRET"},
+            "EmbeddingsFunction": {
+                "AWS_LAMBDA_EXEC_WRAPPER",
+                "LOSI_PROVIDER_SECRET",
+                "LOSI_SETTLEMENTS_QUEUE",
+            },
+            "SettlementsFunction": {"LOSI_SETTLEMENTS_QUEUE", "LOSI_DEAD_SETTLEMENTS_QUEUE"},
             "ConsoleFunction": {"AWS_LAMBDA_EXEC_WRAPPER"},
             "SessionFunction": {"LOSI_SUPPORT"},
             "ProfileFunction": {"LOSI_SUPPORT"},

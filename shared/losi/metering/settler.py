@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import random
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from typing import Any
@@ -64,6 +65,8 @@ class Settler:
         self._ledger = ledger
         self._queue = queue
         self._running: set[asyncio.Task[None]] = set()
+        #: Letters may wait that only this process will settle: its own, or an earlier one's.
+        self._must_drain = not queue.has_consumer
 
     def start(self, hold: Hold, usage: Usage | None, until: float) -> asyncio.Task[None]:
         """Settle, or release where `usage` is None; never raises. From `until` on (the loop's
@@ -83,6 +86,7 @@ class Settler:
             settlement = replace(settlement, usage=counted)
         try:
             if await self._try_until(settlement, until):
+                await self._drain()
                 return
         except asyncio.CancelledError:  # the process stops
             await self._hand_over(settlement)
@@ -108,6 +112,13 @@ class Settler:
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(2 * pause, LONGEST_PAUSE)
 
+    async def _drain(self) -> None:
+        """The store is well: settle what was handed over, where no one else does."""
+        if self._must_drain:
+            self._must_drain = False
+            with suppress(QueueUnavailableError):
+                await drain(self._queue, self._ledger)
+
     async def _hand_over(self, settlement: Settlement) -> None:
         try:
             async with asyncio.timeout(HANDOVER_SECONDS):
@@ -120,6 +131,7 @@ class Settler:
                 settlement.usage,
             )
         else:
+            self._must_drain = not self._queue.has_consumer
             logger.warning("%s was handed over to be settled later", settlement.hold.request_id)
 
 
@@ -133,7 +145,7 @@ async def drain(queue: Queue, ledger: Ledger, until: float = float("inf")) -> in
     while loop.time() < until and (letters := await queue.take()):
         before = settled
         for letter in letters:
-            outcome = await _settle(letter.text, ledger)
+            outcome = await settle_letter(letter.text, ledger)
             if outcome is None:
                 await queue.bury(letter)
             elif outcome:
@@ -144,7 +156,7 @@ async def drain(queue: Queue, ledger: Ledger, until: float = float("inf")) -> in
     return settled
 
 
-async def _settle(text: str, ledger: Ledger) -> bool | None:
+async def settle_letter(text: str, ledger: Ledger) -> bool | None:
     """Whether it is in the books now; None for what is no settlement."""
     try:
         settlement = Settlement.from_text(text)

@@ -32,6 +32,9 @@ class Letter:
 class Queue(Protocol):
     """Letters come at least once, in any order. Each call raises QueueUnavailableError."""
 
+    #: Whether something empties it by schedule; otherwise whoever fills it must.
+    has_consumer: bool
+
     async def put(self, text: str) -> None: ...
 
     async def take(self) -> list[Letter]:
@@ -46,6 +49,8 @@ class Queue(Protocol):
 
 
 class SqsQueue:
+    has_consumer = True
+
     def __init__(self, client: "SQSClient", url: str, dead_letters: str) -> None:
         self._client = client
         self._url = url
@@ -80,6 +85,8 @@ class SqsQueue:
 
 class FolderQueue:
     """One file a letter, for machines without SQS. A file that is there is whole and on disk."""
+
+    has_consumer = False
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
