@@ -56,7 +56,7 @@ def busy_day(
     for key_id, model in pairs:
         hold = admit(ledger, caller(key_id=key_id), clock, model=model).hold
         ledger.settle(hold, BUSY)
-    clock.advance(60)
+        clock.advance(60)
     running = list(itertools.islice(itertools.cycle(pairs), in_flight))
     return [
         admit(ledger, caller(key_id=key_id), clock, model=model, request_id=f"{n:016}").hold
