@@ -32,6 +32,7 @@ def test_the_template_has_an_event_for_every_path_and_no_others() -> None:
         (event["Properties"]["Path"], function, "ResponseTransferMode" in event["Properties"])
         for function, properties in template_functions().items()
         for event in properties["Events"].values()
+        if event["Type"] == "Api"
     }
 
     expected = {(each.path, each.function, each.streams) for each in (*ENDPOINTS, *CONSOLE)}
