@@ -42,7 +42,7 @@ _UNDERSTOOD = frozenset({"response_format", *_SHARED, *_LIMITS, *_TOOLS, *_ACCOU
 @dataclass(frozen=True, slots=True)
 class AnthropicRequest:
     body: Json
-    #: The caller's parameter that each content block comes from of each message (Conversation.origins).
+    #: For each message the caller's parameter of each content block (Conversation.origins).
     origins: list[list[str]]
     #: What the caller called the output limit.
     limit_param: str
