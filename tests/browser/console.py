@@ -94,6 +94,7 @@ class Console:
 
     def violations(self) -> list[str]:
         """What axe finds on the page as it stands."""
+        self.page.evaluate("scrollTo(0, 0)")  # a bar that stays on top may hide what is beneath
         # evaluated, not added to the page: the page's policy refuses foreign scripts
         self.page.evaluate(AXE.read_text())
         result = self.page.evaluate(
@@ -118,7 +119,7 @@ class Console:
             "(e => e === document.body ? 'BODY' : (e.getAttribute('aria-label') || e.innerText"
             " || e.labels?.[0]?.innerText || e.id || e.tagName).trim())(document.activeElement)"
         )
-        return words
+        return " ".join(words.split())
 
     def tab_to(self, words: str, most: int = 60) -> None:
         """Press Tab until the focus is on what is so called."""

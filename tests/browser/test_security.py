@@ -145,6 +145,7 @@ def test_another_site_reads_and_changes_nothing(
         }""",
         console.origin,
     )
+    console.page.wait_for_url("**/api/v1/api-keys")
     console.page.wait_for_load_state()
 
     assert all(each in ("refused", 401, 403) for each in outcome), outcome

@@ -20,8 +20,8 @@ from losi.ids import random_id
 from losi.metering import estimate
 from losi.metering.gate import Caller, Demand, Gate, Metered
 from losi.metering.usage import Usage
-from losi.upstream.registry import only_sandbox_answers
 from losi.upstream.routing import (
+    SANDBOX_ROUTE,
     Answered,
     ChatRouter,
     Job,
@@ -223,7 +223,8 @@ class ChatCompletions:
         read = input_tokens * max(prompts(route, request.n) for route in routes)
         work = _Work(model, request, routes, input_tokens)
         # usage names the sandbox where it answers, so that no price is put on what costs nothing
-        code = SANDBOX if only_sandbox_answers(route.provider for route in routes) else model.code
+        stands_in = routes == [SANDBOX_ROUTE] and not principal.test
+        code = SANDBOX if stands_in else model.code
         return Demand(code, input_tokens, read + output, work)
 
     def _now(self) -> int:

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -76,11 +76,6 @@ def settings(provider: Provider, *, refresh: bool = False) -> Settings:
 def sandbox_answers_for_all() -> bool:
     """`make run`: models whose providers have no credentials are answered by the sandbox."""
     return os.environ.get("LOSI_SANDBOX_FALLBACK") == "1"
-
-
-def only_sandbox_answers(providers: Iterable[Provider]) -> bool:
-    """Whether the sandbox stands in for all of them: what it answers costs nothing."""
-    return sandbox_answers_for_all() and not any(configured(each) for each in providers)
 
 
 def _missing(provider: Provider, found: Settings) -> str | None:

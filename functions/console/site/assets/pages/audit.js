@@ -1,50 +1,54 @@
 import { html, useState } from "../vendor/preact.js";
-import { call, instant, plural, useData } from "../lib.js";
+import { instant, plural, send, useData } from "../lib.js";
 import { Button, CONSOLE, Loaded, Tabs, start } from "../lib.js";
 
 const SIZE = 50;
 
-async function page(cursor, target) {
-  const query = { limit: SIZE, cursor, target };
-  return call("GET", "audit-log", { query });
+/** One page of records; `next` leads to older ones. */
+async function page(before) {
+  const answer = await send("GET", "audit-log", { query: { limit: SIZE, before } });
+  return answer.json();
 }
 
-function Audit({ me, attempt, say, notice }) {
+function Audit({ attempt, say, notice }) {
   const target = new URLSearchParams(location.search).get("target") ?? undefined;
   const [more, setMore] = useState([]);
   const [cursor, setCursor] = useState(undefined);
+  const mine = (record) => !target || record.target === target || record.actor === target;
   const first = useData(async () => {
-    const found = await page(undefined, target);
-    setCursor(found.next_cursor ?? null);
-    return found.entries;
+    const found = await page();
+    setCursor(found.next);
+    return found.data;
   });
   const load = () => attempt(async () => {
-    const found = await page(cursor, target);
-    setMore([...more, ...found.entries]);
-    setCursor(found.next_cursor ?? null);
-    requestAnimationFrame(() => document.getElementById(found.entries[0]?.id)?.focus());
+    const found = await page(cursor);
+    setMore([...more, ...found.data]);
+    setCursor(found.next);
+    requestAnimationFrame(() => document.getElementById(found.data[0]?.id)?.focus());
   }, (error) => say(error.message));
   return html`<div class="head"><h1 tabindex="-1">Audit log</h1></div>
-    ${me.operator_view ? null : html`<${Tabs} current="audit/" />`}
+    <${Tabs} current="audit/" />
     ${notice}
     ${target && html`<p class="row">Changes of <code>${target}</code> <a href=${new URL("settings/audit/", CONSOLE).href}>Show all</a></p>`}
     <${Loaded} of=${first} what="The audit log">${(entries) => entries.length === 0
       ? html`<div class="empty"><h2>Nothing recorded yet</h2><p>Each change of a key, of the account and of its sessions is written down here.</p></div>`
-      : html`<${Entries} entries=${[...entries, ...more]} />
+      : html`<${Records} records=${[...entries, ...more].filter(mine)} />
         ${cursor && html`<div class="actions"><${Button} busy="Loading…" onClick=${load}>Load 50 more<//></div>`}`}<//>`;
 }
 
-const shown = (value) => value === null || value === undefined ? "none" : typeof value === "object" ? JSON.stringify(value) : String(value);
+const shown = (value) => value === null || value === undefined ? "none" : Array.isArray(value) ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : String(value);
 
-export function Entries({ entries }) {
-  return html`<table class="data cards" role="table"><caption>${plural(entries.length, "change")}, newest first. Times in UTC.</caption>
+function Records({ records }) {
+  return html`<table class="data cards" role="table"><caption>${plural(records.length, "change")}, newest first. Times in UTC.</caption>
     <thead><tr><th scope="col">Time</th><th scope="col">What</th><th scope="col">Who</th><th scope="col">Target</th><th scope="col">Change</th></tr></thead>
-    <tbody>${entries.map((entry) => html`<tr role="row" key=${entry.id} id=${entry.id} tabindex="-1">
-      <th scope="row" role="rowheader"><time datetime=${entry.time}>${instant(entry.time)}</time></th>
-      <td role="cell" data-label="What">${entry.action}</td>
-      <td role="cell" data-label="Who"><code>${entry.actor}</code></td>
-      <td role="cell" data-label="Target">${entry.target && html`<code>${entry.target}</code>`}</td>
-      <td role="cell" data-label="Change"><span>${Object.entries(entry.changes ?? {}).map(([name, change]) => html`<span class="sub">${name}: ${Array.isArray(change) ? `${shown(change[0])} → ${shown(change[1])}` : shown(change)}</span>`)}</span></td></tr>`)}</tbody></table>`;
+    <tbody>${records.map((record) => html`<tr role="row" key=${record.id} id=${record.id} tabindex="-1">
+      <th scope="row" role="rowheader"><time datetime=${record.at}>${instant(record.at)}</time></th>
+      <td role="cell" data-label="What">${words(record.action)}</td>
+      <td role="cell" data-label="Who"><code>${record.actor}</code></td>
+      <td role="cell" data-label="Target"><code>${record.target}</code></td>
+      <td role="cell" data-label="Change"><span>${[...new Set([...Object.keys(record.before ?? {}), ...Object.keys(record.after ?? {})])].map((name) => html`<span class="sub" dir="auto">${name}: ${shown(record.before?.[name])} → ${shown(record.after?.[name])}</span>`)}</span></td></tr>`)}</tbody></table>`;
 }
+
+const words = (action) => action.replace(".", " ").replaceAll("_", " ");
 
 start(Audit);

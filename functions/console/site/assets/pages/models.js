@@ -26,7 +26,7 @@ function Models({ me, notice }) {
           <td role="cell" data-label="Features">${words(model.features)}</td>
           <td role="cell" class="n" data-label="Context">${model.context_window ? number(model.context_window) : "–"}</td><td role="cell" class="n" data-label="Longest answer">${model.max_output_tokens ? number(model.max_output_tokens) : "–"}</td>
           <td role="cell" class="n" data-label="Input">${price(model.pricing.input)}</td><td role="cell" class="n" data-label="Cached">${price(model.pricing.cached_input)}</td><td role="cell" class="n" data-label="Output">${price(model.pricing.output)}</td>
-          <td role="cell" class="bare"><a href=${new URL(`playground/?model=${encodeURIComponent(model.id)}`, CONSOLE).href}>Try it<span class="hide">: ${model.id}</span></a></td></tr>`)}</tbody></table>`}`;
+          <td role="cell" class="bare">${model.max_output_tokens > 0 && html`<a class="alone" href=${new URL(`playground/?model=${encodeURIComponent(model.id)}`, CONSOLE).href}>Try it<span class="hide">: ${model.id}</span></a>`}</td></tr>`)}</tbody></table>`}`;
     }}<//>
     ${missing.length > 0 && html`<section class="section"><h2>Needs a larger plan</h2><ul>${missing.map(([plan, ids]) => html`<li>With ${plan}: ${ids.map((id, index) => html`${index > 0 && ", "}<code>${id}</code>`)}</li>`)}</ul></section>`}`;
 }

@@ -190,13 +190,13 @@ function Answer({ run, add, free }) {
   return html`<section class="section-chips" aria-labelledby="answer"><h2 id="answer" class="hide">Answer</h2><p role="status" class="hide">${words}</p>
     <div class="answer" aria-busy=${run.busy}>
       ${idle && html`<p class="muted">The answer appears here.</p>`}
-      ${rich ? html`<div class="text formatted" dir="auto">${rich}</div>` : html`<div class="text" dir="auto" ref=${run.box}>${run.busy ? undefined : run.text}</div>`}
+      ${run.busy ? html`<div key="live" class="text" dir="auto" ref=${run.box}></div>` : rich ? html`<div key="rich" class="text formatted" dir="auto">${rich}</div>` : html`<div key="plain" class="text" dir="auto">${run.text}</div>`}
       ${run.busy && !run.text && html`<p class="muted">Answering…</p>`}
       ${calls.map((call) => html`<${Code} title="Calls ${call.function.name}" text=${pretty(call.function.arguments)} />`)}
       ${calls.length > 0 && html`<${Field} name="tool" label="Answer as the tool">${(input) => html`<textarea ...${input} rows="2" value=${result} onInput=${(event) => setResult(event.target.value)}></textarea>`}<//><div class="actions"><${Button} onClick=${reply}>Add the tool's answer<//></div>`}
     </div>
     ${!idle && !run.busy && !run.whole && html`<${Problem} error=${{ message: `${run.stopped ? "You stopped the answer." : "The answer was cut off."} You pay for what was produced. ${run.error?.message ?? ""}` }} />`}
-    ${!idle && !run.busy && html`<p class="row"><span class="muted number">${run.usage && `${plural(run.usage.total_tokens, "token")} (${number(run.usage.prompt_tokens)} in, ${number(run.usage.completion_tokens)} out) · `}${run.first && `first token ${(run.first / 1000).toFixed(1)} s · `}${run.seconds?.toFixed(1)} s${paid !== null && ` · ${dollars(paid)}`}</span>
+    ${!idle && !run.busy && html`<p class="row told"><span class="muted">${run.usage && `${plural(run.usage.total_tokens, "token")} (${number(run.usage.prompt_tokens)} in, ${number(run.usage.completion_tokens)} out) · `}${run.first && `first token ${(run.first / 1000).toFixed(1)} s · `}${run.seconds?.toFixed(1)} s${paid !== null && ` · ${dollars(paid)}`}</span>
       ${run.id && html`<code>${run.id}</code><${CopyButton} text=${run.id} what="request id" />`}
       ${run.text && html`<${Button} class="small" onClick=${format}>${rich ? "Text" : "Formatted"}<//><${CopyButton} text=${run.text} label="Copy answer" /><${Button} class="small" onClick=${() => add({ role: "assistant", content: run.text }, { role: "user", content: "" })}>Add to messages<//>`}</p>`}
   </section>`;
