@@ -1,4 +1,4 @@
-"""Regular expressions without backtracking: match a JSON Schema `pattern`, and generate texts.
+"""Regular expressions without backtracking: match a JSON Schema `pattern`, or write texts for it.
 
 The patterns are callers' own, and `re` takes exponential time on some. Here a pattern becomes a
 nondeterministic automaton whose states are walked all at once, so that time is bounded, and the
