@@ -18,11 +18,18 @@ import uvicorn
 
 from local.banner import banner
 from local.demo import account_of, ensure_demo_key, write_demo_env
+from local.demo_usage import seed
 from local.dynamodb import start_embedded
+from local.sign_in import add_demo_sign_in
 from local.site.build import ensure_site
 from local.table import create_table
 from losi.catalogue.loader import CatalogueError, load
+from losi.config import read_config
 from losi.logs import set_levels
+from losi.web.app import create_app
+from losi.web.credentials import parse_key
+from losi.web.dependencies import Services
+from losi.web.endpoints import FUNCTIONS
 from losi.web.site import Site
 
 if TYPE_CHECKING:
@@ -52,32 +59,26 @@ def main() -> int:
     os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
     os.environ.setdefault("LOSI_SETTLEMENTS_FOLDER", str(STATE / "settlements"))
 
-    # only now: these read the environment
-    from local.demo_usage import seed
-    from local.sign_in import add_demo_sign_in
-    from losi.store import client as store
-    from losi.web import dependencies
-    from losi.web.app import create_app
-    from losi.web.credentials import parse_key
-    from losi.web.endpoints import FUNCTIONS
+    services = Services(read_config())  # only now: the environment is as it should be
+    services.catalogue = catalogue
 
-    create_table(store.client(), store.table_name())
+    create_table(services.client, services.config.table)
     base_url = f"http://{HOST}:{port}/api/v1"
     STATE.mkdir(exist_ok=True)
-    key = ensure_demo_key(dependencies.accounts(), STATE / "demo.env")
+    key = ensure_demo_key(services.accounts, STATE / "demo.env")
     write_demo_env(STATE / "demo.env", base_url, key)
-    reach = {"dynamodb_endpoint": endpoint, "table": store.table_name(), "base_url": base_url}
+    reach = {"dynamodb_endpoint": endpoint, "table": services.config.table, "base_url": base_url}
     (STATE / "local.json").write_text(json.dumps(reach, indent=2) + "\n")
 
     if os.environ.get("DEMO_USAGE") == "1":
-        principal = dependencies.authenticator().authenticate(parse_key(key))
-        seed(principal, catalogue, dependencies.books(), datetime.now(UTC).date())
-    app = create_app(*FUNCTIONS)
+        principal = services.authenticator.authenticate(parse_key(key))
+        seed(principal, services, datetime.now(UTC).date())
+    app = create_app(*FUNCTIONS, services=services)
     add_demo_sign_in(app, account_of(key))
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s %(name)s: %(message)s")
     set_levels("INFO")
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
-    print(banner(base_url, key, catalogue), flush=True)
+    print(banner(base_url, key, services), flush=True)
     _serve(whole(app, Site(ensure_site())), listener)
     print("\nStopped.")
     return 0

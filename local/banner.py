@@ -1,10 +1,10 @@
 """What `make run` prints: where it is, the key, and two things to paste."""
 
-from losi.catalogue.catalogue import Catalogue
 from losi.upstream.registry import configured
+from losi.web.dependencies import Services
 
 
-def banner(base_url: str, key: str, catalogue: Catalogue) -> str:
+def banner(base_url: str, key: str, services: Services) -> str:
     return f"""
 Losi API is running.
 
@@ -13,7 +13,7 @@ Losi API is running.
   Base URL   {base_url}
   Demo key   {key}
              (ultra plan, every permission; the same at every start)
-  Answers    {_answers(catalogue)}
+  Answers    {_answers(services)}
 
 Try it with curl:
 
@@ -40,12 +40,13 @@ Or with OpenAI's SDK, in another shell in this folder:
 Stop with Ctrl-C."""
 
 
-def _answers(catalogue: Catalogue) -> str:
+def _answers(services: Services) -> str:
     """Who answers which model; people must not take the sandbox for a model."""
+    config = services.config
     real = [
         f"{model.id} ({route.provider.name})"
-        for model in catalogue.models.values()
-        for route in [next((r for r in model.routes if configured(r.provider)), None)]
+        for model in services.catalogue.models.values()
+        for route in [next((r for r in model.routes if configured(config, r.provider)), None)]
         if route is not None
     ]
     if not real:

@@ -8,16 +8,15 @@ import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.models import Model
 from losi.identity.principal import Principal
 from losi.identity.session import PLAYGROUND
 from losi.ids import random_id
-from losi.metering.books import Books
 from losi.metering.ledger import Ledger
 from losi.metering.usage import Usage
 from losi.store import client as store
 from losi.store.writes import DynamoDBWrites
+from losi.web.dependencies import Services
 
 DAYS = 30
 #: How many requests a day has at most, and at the weekend.
@@ -34,13 +33,14 @@ class _Clock:
         return self.now
 
 
-def seed(principal: Principal, catalogue: Catalogue, books: Books, today: date) -> None:
+def seed(principal: Principal, services: Services, today: date) -> None:
     """Requests of the 30 days before today, by the demo key and the playground."""
     first = today - timedelta(days=DAYS)
-    known = {each.day for each in books.usage(principal.account_id, first, today)}
+    known = {each.day for each in services.books.usage(principal.account_id, first, today)}
     clock = _Clock()
-    client, table = store.single_try_client(), store.table_name()
+    client, table = store.single_try_client(), services.config.table
     writes = [DynamoDBWrites(client, table) for _ in range(2)]
+    catalogue = services.catalogue
     ledger = Ledger(writes[0], writes[1], clock, catalogue.plans.values())
     days = [first + timedelta(days=n) for n in range(DAYS)]
     models = list(catalogue.of_plan(principal.plan, "chat"))

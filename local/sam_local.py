@@ -15,7 +15,8 @@ from local.listening import NotListening
 from local.python313 import Python313Missing
 from local.sam import SamFailed, build, function_environment, run, start_api
 from local.table import create_table
-from losi.catalogue.loader import load
+from losi.config import read_config
+from losi.web.dependencies import Services
 
 STATE = Path(".losi")
 DEFAULT_PORT = 3000
@@ -67,7 +68,7 @@ def start(port: int) -> None:
         os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
         key = demo_key(f"http://127.0.0.1:{port}/api/v1", endpoint)
         with start_api(built, function_environment(table, endpoint), port, environment) as base_url:
-            print(banner(base_url, key, load()))
+            print(banner(base_url, key, Services(read_config())))
             print("\nThese are the deployed functions in Docker: they answer in one piece, also")
             print("with stream=True, and the first call of each takes seconds.", flush=True)
             for name, value in environment.items():
@@ -76,15 +77,12 @@ def start(port: int) -> None:
 
 
 def demo_key(base_url: str, endpoint: str) -> str:
-    # only now: these read the environment
-    from losi.store import client as store
-    from losi.web import dependencies
-
-    create_table(store.client(), store.table_name())
+    services = Services(read_config())  # only now: the environment is as it should be
+    create_table(services.client, services.config.table)
     STATE.mkdir(exist_ok=True)
-    key = ensure_demo_key(dependencies.accounts(), STATE / "demo.env")
+    key = ensure_demo_key(services.accounts, STATE / "demo.env")
     write_demo_env(STATE / "demo.env", base_url, key)
-    reach = {"dynamodb_endpoint": endpoint, "table": store.table_name(), "base_url": base_url}
+    reach = {"dynamodb_endpoint": endpoint, "table": services.config.table, "base_url": base_url}
     (STATE / "local.json").write_text(json.dumps(reach, indent=2) + "\n")  # for `losi`
     return key
 

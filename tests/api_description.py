@@ -96,6 +96,12 @@ def data_of(stream: str) -> list[Json]:
     return [json.loads(line) for line in lines if line != "[DONE]"]
 
 
+def check_answer_now(response: httpx.Response) -> None:
+    """For the `event_hooks` of an httpx.Client."""
+    response.read()
+    check(response)
+
+
 async def check_answer(response: httpx.Response) -> None:
     """For the `event_hooks` of an httpx.AsyncClient."""
     await response.aread()

@@ -1,7 +1,6 @@
 """Pydantic's verdict in the words of this API: a typed model, or a 400 that says what to do."""
 
 from collections.abc import Collection
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import orjson
@@ -85,6 +84,8 @@ def invalid(mistake: ErrorDetails, known: Collection[str] = ()) -> InvalidReques
 
 
 def unknown_parameter(name: str, known: Collection[str]) -> InvalidRequestError:
+    from difflib import get_close_matches  # no cold start needs it
+
     close = get_close_matches(name, known, n=1)
     remedy = f"Did you mean '{close[0]}'?" if close else "Remove it."
     return InvalidRequestError(

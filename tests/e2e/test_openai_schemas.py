@@ -1,4 +1,4 @@
-"""What the server sends fits OpenAI's own JSON schemas, field for field."""
+"""What the server sends fits OpenAI's own JSON schemas, field for field, and openapi.json."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +9,7 @@ import orjson
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests.api_description import check_answer_now
 from tests.e2e.server import Server
 
 SCHEMAS = orjson.loads((Path(__file__).parents[1] / "data" / "openai-schemas.json").read_bytes())
@@ -30,7 +31,10 @@ REQUESTS: dict[str, dict[str, Any]] = {
 @pytest.fixture
 def http(server: Server) -> Iterator[httpx.Client]:
     key = {"Authorization": f"Bearer {server.api_key}"}
-    with httpx.Client(base_url=server.base_url, headers=key, timeout=60) as client:
+    hooks = {"response": [check_answer_now]}
+    with httpx.Client(
+        base_url=server.base_url, headers=key, timeout=60, event_hooks=hooks
+    ) as client:
         yield client
 
 

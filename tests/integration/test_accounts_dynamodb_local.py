@@ -21,14 +21,16 @@ import httpx
 import pytest
 
 from local.table import create_table
+from losi.config import read_config
 from losi.errors import LosiError
 from losi.identity.key import Key
 from losi.identity.principal import PERMISSIONS
 from losi.identity.secret import Secret
 from losi.management.accounts import Accounts, NewKey
 from losi.metering.books import Books
-from losi.store import client as store
 from losi.store.table import Table
+from losi.web.app import create_app
+from losi.web.dependencies import Services
 from tests.catalogue import CATALOGUE
 from tests.dynamodb_local import dynamodb_environment
 
@@ -82,8 +84,7 @@ def set_environment(environment: dict[str, str]) -> None:
 
 
 def own_accounts() -> Accounts:
-    ledger = Books(store.client(), store.table_name())
-    return Accounts(store.client(), store.table_name(), ledger, CATALOGUE.plans)
+    return Services(read_config()).accounts
 
 
 def outcome(action: Callable[[], object]) -> str:
@@ -130,13 +131,12 @@ class Answer:
 
 @cache
 def chat_app() -> tuple[Any, list[Any]]:
-    from losi.web.app import create_app
-
+    services = Services(read_config())
     lookups: list[Any] = []
-    store.client().meta.events.register(
+    services.client.meta.events.register(
         "before-call.dynamodb.BatchGetItem", lambda **call: lookups.append(call)
     )
-    return create_app("chat_completions"), lookups
+    return create_app("chat_completions", services=services), lookups
 
 
 def chat(key: str) -> Answer:

@@ -10,20 +10,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import boto3
+import httpx
 import pytest
 from botocore.model import OperationModel
 from moto import mock_aws
 
 from local.demo import ensure_demo_key
 from local.table import create_table, load_template
+from losi.aws.handler import Handler
+from losi.config import Config
 from losi.logs import CHATTY_LIBRARIES
-from losi.store import client as store
-from losi.web import dependencies
-from losi.web.chat_completions import chat_completions
-from losi.web.endpoints import ENDPOINTS, Endpoint
+from losi.web.dependencies import Services
+from losi.web.endpoints import ENDPOINTS, FUNCTIONS, Endpoint
+from tests.api_description import check
 from tests.deployment import logical_id
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 EVENTS = Path(__file__).parents[2] / "events"
 #: Stand for a real key and its id in the files.
@@ -76,41 +82,24 @@ def event_loop_of_the_process() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def demo_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A key with every permission in a store of its own, and the sandbox behind every model."""
-    environment = {
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "LOSI_TABLE": "losi",
-        "LOSI_SANDBOX_FALLBACK": "1",
-    }
-    with pytest.MonkeyPatch.context() as monkeypatch, mock_aws():
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.delenv("AWS_ENDPOINT_URL_DYNAMODB", raising=False)
-        forget_clients()
-        create_table(store.client(), "losi")
-        demo_env = tmp_path_factory.mktemp("demo") / "demo.env"
-        yield ensure_demo_key(dependencies.accounts(), demo_env)
-    forget_clients()
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """A store of their own for all functions, and the sandbox behind every model."""
+    with pytest.MonkeyPatch.context() as environment, mock_aws():
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        made = Services(Config(table="losi", sandbox_fallback=True))
+        made.client = boto3.client("dynamodb")
+        create_table(made.client, "losi")
+        for function in FUNCTIONS:
+            handler(function).app.state.services = made
+        yield made
 
 
-def forget_clients() -> None:
-    """They are made once per process, and these tests have a store of their own."""
-    for made_once in (
-        store.client,
-        dependencies.accounts,
-        dependencies.authenticator,
-        dependencies.books,
-        dependencies.gate,
-        dependencies.ledger,
-        chat_completions,
-    ):
-        made_once.cache_clear()
+@pytest.fixture(scope="module")
+def demo_key(services: Services, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A key with every permission."""
+    return ensure_demo_key(services.accounts, tmp_path_factory.mktemp("demo") / "demo.env")
 
 
-@cache
 def handler(function: str) -> Any:
     return importlib.import_module(f"functions.{function}.app").handler
 
@@ -122,7 +111,7 @@ def invoke(name: str, key: str, key_id: str = KEY_ID) -> dict[str, Any]:
 
 
 @contextmanager
-def actions_on_the_table() -> Iterator[set[str]]:
+def actions_on_the_table(client: DynamoDBClient) -> Iterator[set[str]]:
     """The IAM actions that DynamoDB would ask for; a transaction needs those of its parts."""
     actions: set[str] = set()
 
@@ -135,7 +124,7 @@ def actions_on_the_table() -> Iterator[set[str]]:
         else:
             actions.add(model.name)
 
-    events = store.client().meta.events
+    events = client.meta.events
     events.register("before-parameter-build.dynamodb", record)
     try:
         yield actions
@@ -154,10 +143,10 @@ def second_key(demo_key: str) -> str:
     return str(json.loads(invoke("api_keys_create", demo_key)["body"])["data"]["id"])
 
 
-def call(name: str, demo_key: str) -> tuple[dict[str, Any], set[str]]:
+def call(name: str, demo_key: str, client: DynamoDBClient) -> tuple[dict[str, Any], set[str]]:
     """What is answered, and what was asked of the table for it."""
     key_id = second_key(demo_key) if KEY_ID in json.dumps(event(name)) else KEY_ID
-    with actions_on_the_table() as actions:
+    with actions_on_the_table(client) as actions:
         return invoke(name, demo_key, key_id), actions
 
 
@@ -165,23 +154,30 @@ def test_a_function_never_lets_libraries_log_what_they_send(demo_key: str) -> No
     for library in CHATTY_LIBRARIES:
         logging.getLogger(library).setLevel(logging.NOTSET)
 
-    importlib.reload(importlib.import_module("functions.models.app"))
+    Handler(handler("models").app)
 
     assert all(logging.getLogger(name).level == logging.WARNING for name in CHATTY_LIBRARIES)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_event(name: str, demo_key: str) -> None:
-    response, actions = call(name, demo_key)
+def test_event(name: str, demo_key: str, services: Services) -> None:
+    response, actions = call(name, demo_key, services.client)
 
     assert actions <= allowed_on_the_table(function_of(name)), "its role's policy in template.yaml"
     status, code = REFUSED.get(name, (200, None))
     assert response["statusCode"] == status, response["body"]
     assert response["headers"]["x-request-id"]
+    check(as_documented(name, response))
     if code:
         error = json.loads(response["body"])["error"]
         assert list(error) == ["message", "type", "param", "code"]
         assert error["code"] == code
+
+
+def as_documented(name: str, response: dict[str, Any]) -> httpx.Response:
+    request = httpx.Request(event(name)["httpMethod"], f"http://losi{event(name)['path']}")
+    status, body = response["statusCode"], response["body"]
+    return httpx.Response(status, text=body, headers=response["headers"], request=request)
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)

@@ -12,6 +12,7 @@ import pytest
 from losi.aws.runtime.exchange import serve
 from losi.aws.runtime.response_stream import ResponseStream
 from losi.aws.runtime.runtime_api import LambdaContext, RuntimeApi, RuntimeApiError
+from losi.config import Config
 from tests.front_door.http_server import port_of
 
 Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
@@ -23,7 +24,7 @@ def a_context() -> LambdaContext:
     headers["Lambda-Runtime-Aws-Request-Id"] = "request-1"
     headers["Lambda-Runtime-Invocation-Id"] = "invocation-1"
     headers["Lambda-Runtime-Deadline-Ms"] = FAR
-    return LambdaContext(headers)
+    return LambdaContext(headers, Config())
 
 
 @asynccontextmanager
@@ -133,7 +134,7 @@ async def test_a_poll_survives_a_connection_that_died_meanwhile() -> None:
         writer.write(INVOCATION % (polls, b"close" if polls == 3 else b"keep-alive"))
 
     async with listening(peer) as address:
-        api = RuntimeApi(address)
+        api = RuntimeApi(Config(runtime_api=address))
         contexts = [(await asyncio.to_thread(api.next_invocation))[0] for _ in range(3)]
 
     assert [context.aws_request_id for context in contexts] == [
@@ -150,4 +151,4 @@ async def test_a_refused_poll_ends_the_process() -> None:
 
     async with listening(peer) as address:
         with pytest.raises(RuntimeApiError, match="403"):
-            await asyncio.to_thread(RuntimeApi(address).next_invocation)
+            await asyncio.to_thread(RuntimeApi(Config(runtime_api=address)).next_invocation)

@@ -2,11 +2,11 @@
 
 import base64
 import binascii
-import os
 from typing import TYPE_CHECKING, Any
 
 from mangum import Mangum
 
+from losi.config import read_config
 from losi.logs import set_levels
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Handler(Mangum):
 
     def __init__(self, app: "ASGI") -> None:
         super().__init__(app, lifespan="off")
-        set_levels(os.environ.get("AWS_LAMBDA_LOG_LEVEL", "INFO"))
+        set_levels(read_config().log_level)
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
         if event.get("isBase64Encoded") and not _is_base64(event.get("body") or ""):

@@ -7,15 +7,15 @@ with partial batch responses): https://docs.aws.amazon.com/lambda/latest/dg/serv
 
 import asyncio
 import logging
-import os
 from functools import cache
 from typing import Any
 
+from losi.config import read_config
 from losi.logs import set_levels
 from losi.metering.ledger import Ledger
 from losi.metering.settler import drain, settle_letter
-from losi.store.client import single_try_client, table_name
-from losi.store.queue import settlements
+from losi.store.client import single_try_client
+from losi.store.queue import Queue, settlements
 from losi.store.writes import DynamoDBWrites
 
 logger = logging.getLogger("losi.settler")
@@ -23,7 +23,8 @@ logger = logging.getLogger("losi.settler")
 #: Left of the invocation when nothing more is taken from the queue.
 MARGIN_SECONDS = 20.0
 
-set_levels(os.environ.get("AWS_LAMBDA_LOG_LEVEL", "INFO"))
+CONFIG = read_config()
+set_levels(CONFIG.log_level)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -40,14 +41,19 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 
 @cache
+def _queue() -> Queue:
+    return settlements(CONFIG)
+
+
+@cache
 def _ledger() -> Ledger:
-    writes = DynamoDBWrites(single_try_client(), table_name())
+    writes = DynamoDBWrites(single_try_client(), CONFIG.table)
     return Ledger(writes, settlements=writes)
 
 
 async def _drain(seconds: float) -> dict[str, Any]:
     until = asyncio.get_running_loop().time() + seconds
-    settled = await drain(settlements(), _ledger(), until)
+    settled = await drain(_queue(), _ledger(), until)
     if settled:
         logger.info("%d settlements were made from the queue", settled)
     return {"settled": settled}

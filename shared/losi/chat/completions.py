@@ -215,7 +215,8 @@ class ChatCompletions:
         model = self._catalogue.find(request.params.model, principal.plan, "chat")
         input_tokens = estimate.input_tokens(request.body)
         needed = needed_features(request)
-        routes = candidates(model, needed, input_tokens, test_key=principal.test)
+        able = candidates(model, needed, input_tokens, test_key=principal.test)
+        routes = self._router.reachable(able)
         limit = output_limit(request, model)
         # the first choice holds up to the plan's cap, or large limits would starve agents; each
         # further one holds all it can have, so that `n` does not multiply what passes the quota

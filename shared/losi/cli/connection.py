@@ -1,10 +1,11 @@
 """Where the table is: in a deployed stack, or at the local API."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from losi.config import read_config
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,7 +31,8 @@ def connect(stack: str | None, region: str | None) -> Connection:
     """The stack's table; without a stack the one named by the environment, or by `make run`."""
     if stack is not None:
         return _stack(stack, region)
-    endpoint, table = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB"), os.environ.get("LOSI_TABLE")
+    config = read_config()
+    endpoint, table = config.dynamodb_endpoint, config.table
     if not (endpoint and table):
         endpoint, table = _made_by_make_run()
     # a local DynamoDB takes any credentials, and must not be sent real ones

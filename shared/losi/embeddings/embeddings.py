@@ -47,7 +47,8 @@ class Embeddings:
 
         def demand(principal: Principal) -> Demand[_Work]:
             model = self._catalogue.find(request.params.model, principal.plan, "embedding")
-            routes = candidates(model, (), input_tokens, test_key=principal.test)
+            able = candidates(model, (), input_tokens, test_key=principal.test)
+            routes = self._router.reachable(able)
             return Demand(model.code, input_tokens, input_tokens, _Work(model, routes))
 
         admitted = await self._gate.admit(caller, principal, demand)

@@ -1,9 +1,7 @@
-"""The one DynamoDB client of a process, and the keys of the one table."""
+"""The DynamoDB client, and the keys of the one table."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from losi.errors import StoreUnavailableError
@@ -16,7 +14,6 @@ Item = dict[str, Any]
 PROFILE = "PROFILE"
 
 
-@cache
 def client() -> "DynamoDBClient":
     """Created on first use, not at import: under SnapStart that is after the restore.
 
@@ -44,10 +41,6 @@ def _client(attempts: int, read_timeout: float) -> "DynamoDBClient":
             tcp_keepalive=True,
         ),
     )
-
-
-def table_name() -> str:
-    return os.environ["LOSI_TABLE"]
 
 
 def partition(account_id: str) -> str:

@@ -6,9 +6,10 @@ import secrets
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from losi.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -128,18 +129,16 @@ async def _in_thread(call: Callable[[], T]) -> T:
         raise QueueUnavailableError(type(error).__name__) from error
 
 
-@cache
-def settlements() -> Queue:
+def settlements(config: Config) -> Queue:
     """The deployment's queue of settlements; elsewhere a folder."""
-    url = os.environ.get("LOSI_SETTLEMENTS_QUEUE")
-    if not url:
+    if not config.settlements_queue:
         default = Path(tempfile.gettempdir()) / "losi-settlements"
-        return FolderQueue(Path(os.environ.get("LOSI_SETTLEMENTS_FOLDER", default)))
+        return FolderQueue(Path(config.settlements_folder or default))
     import boto3
-    from botocore.config import Config
+    from botocore.config import Config as ClientConfig
 
-    config = Config(
+    limits = ClientConfig(
         retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=1, read_timeout=3
     )
-    dead_letters = os.environ.get("LOSI_DEAD_SETTLEMENTS_QUEUE", "")  # the consumer's alone
-    return SqsQueue(boto3.client("sqs", config=config), url, dead_letters)
+    client = boto3.client("sqs", config=limits)
+    return SqsQueue(client, config.settlements_queue, config.dead_settlements_queue)

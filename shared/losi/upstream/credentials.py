@@ -5,8 +5,8 @@ kept for five minutes, and fetched again at once when a provider refuses our key
 """
 
 import logging
-import os
 
+from losi.config import Config
 from losi.errors import StoreUnavailableError
 
 logger = logging.getLogger("losi.credentials")
@@ -14,18 +14,17 @@ logger = logging.getLogger("losi.credentials")
 MAX_AGE_SECONDS = 300
 
 
-def credential(name: str, *, refresh: bool = False) -> str | None:
+def credential(config: Config, name: str, *, refresh: bool = False) -> str | None:
     """The value of a variable of providers.toml; blocks while it fetches the secret.
 
     Raises StoreUnavailableError when Secrets Manager cannot be read: that is the operator's
     trouble and passes, while a missing credential stays.
     """
-    if value := os.environ.get(name):
+    if value := config.variables.get(name):
         return value
-    secret_id = os.environ.get("LOSI_PROVIDER_SECRET")
-    if not secret_id:
+    if not config.provider_secret:
         return None
-    stored = _secret(secret_id, refresh).get(name)
+    stored = _secret(config.provider_secret, refresh).get(name)
     return stored if isinstance(stored, str) and stored else None
 
 

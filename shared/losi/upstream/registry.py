@@ -1,12 +1,12 @@
 """From a route's provider name to what answers: the provider's row, its credentials, its format."""
 
 import logging
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from losi.catalogue.providers import Provider
+from losi.config import Config
 from losi.errors import Remedy, UpstreamUnavailableError
 from losi.upstream.credentials import credential
 
@@ -30,8 +30,9 @@ Factory = Callable[[Provider, Settings], P]
 class Registry(Generic[P]):
     """Upstreams of one process, made on first use and again when their settings change."""
 
-    def __init__(self, formats: Mapping[str, Factory[P]]) -> None:
+    def __init__(self, formats: Mapping[str, Factory[P]], config: Config) -> None:
         self._formats = formats
+        self._config = config
         self._made: dict[str, tuple[Settings, P]] = {}
 
     def upstream(self, provider: Provider, *, refresh: bool = False) -> P:
@@ -40,7 +41,7 @@ class Registry(Generic[P]):
         Raises UpstreamUnavailableError (503, `upstream_not_configured`) when a setting is missing:
         the log names its variable, the caller learns nothing secret.
         """
-        found = settings(provider, refresh=refresh)
+        found = settings(self._config, provider, refresh=refresh)
         if variable := _missing(provider, found):
             logger.error("%s cannot be called: set %s", provider.name, variable)
             raise UpstreamUnavailableError(
@@ -54,28 +55,27 @@ class Registry(Generic[P]):
             known = self._made[provider.id] = (found, made)
         return known[1]
 
+    def stands_in(self, provider: Provider) -> bool:
+        """Whether the sandbox answers for the provider: `make run`, without its credentials."""
+        return self._config.sandbox_fallback and not configured(self._config, provider)
 
-def configured(provider: Provider) -> bool:
+
+def configured(config: Config, provider: Provider) -> bool:
     """Whether the provider can be called at all: `make run` answers from the sandbox if not."""
-    return _missing(provider, settings(provider)) is None
+    return _missing(provider, settings(config, provider)) is None
 
 
-def settings(provider: Provider, *, refresh: bool = False) -> Settings:
+def settings(config: Config, provider: Provider, *, refresh: bool = False) -> Settings:
     """Blocks when it fetches the provider secret; `refresh` fetches it again."""
 
     def value(variable: str | None, *, refresh: bool = False) -> str:
-        return (credential(variable, refresh=refresh) if variable else None) or ""
+        return (credential(config, variable, refresh=refresh) if variable else None) or ""
 
     return Settings(
         key=value(provider.key_variable, refresh=refresh),
         base_url=value(provider.base_url_variable) or provider.base_url or "",
         region=value(provider.region_variable),
     )
-
-
-def sandbox_answers_for_all() -> bool:
-    """`make run`: models whose providers have no credentials are answered by the sandbox."""
-    return os.environ.get("LOSI_SANDBOX_FALLBACK") == "1"
 
 
 def _missing(provider: Provider, found: Settings) -> str | None:

@@ -26,7 +26,7 @@ from losi.errors import (
 )
 from losi.upstream.format import Format, UpstreamCall, incomplete
 from losi.upstream.health import RouteHealth
-from losi.upstream.registry import Registry, configured, sandbox_answers_for_all
+from losi.upstream.registry import Registry
 from losi.upstream.shape import ShapeError
 from losi.upstream.stops import prepare
 from losi.wire import Json
@@ -119,6 +119,11 @@ class Router(Generic[P]):
         self._registry = registry
         self._health = health or RouteHealth()
         self._sleep = sleep
+
+    def reachable(self, routes: list[Route]) -> list[Route]:
+        """Those that a provider answers; the sandbox's route where it stands in for all of them."""
+        found = [route for route in routes if not self._registry.stands_in(route.provider)]
+        return found or [SANDBOX_ROUTE]
 
     async def first_success(
         self, job: Job, call: Callable[[P, UpstreamCall], Awaitable[tuple[T, frozenset[str]]]]
@@ -255,8 +260,6 @@ def candidates(
             param="messages",
             code="unsupported_request",
         )
-    if sandbox_answers_for_all():
-        routes = [route for route in routes if configured(route.provider)] or [SANDBOX_ROUTE]
     return routes
 
 

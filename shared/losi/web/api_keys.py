@@ -17,7 +17,7 @@ from losi.identity.values import iso, valid_expiry, valid_name, valid_permission
 from losi.management.accounts import NewKey, no_such_key
 from losi.management.authority import check_authority, check_kind
 from losi.validation import UntilMistake, validated
-from losi.web.dependencies import Caller, accounts
+from losi.web.dependencies import AppAccounts, Caller
 from losi.web.endpoints import Answers, Takes
 from losi.web.parsing import NoQuery, StrictQuery, read_json
 from losi.web.responses import JsonResponse
@@ -134,18 +134,19 @@ KeyId = Annotated[str, Depends(_key_id)]
 
 
 def list_keys(
-    caller: Caller, query: Annotated[OneKeyOrAll, Query()]
+    caller: Caller, accounts: AppAccounts, query: Annotated[OneKeyOrAll, Query()]
 ) -> "Annotated[JsonResponse, Answers(KeysAnswer)]":
     """The keys of your account, oldest first, or one of them by its id. No secret is shown."""
     if query.id is not None:
-        key = accounts().key(caller.account_id, _known(query.id))
+        key = accounts.key(caller.account_id, _known(query.id))
         return JsonResponse({"data": key.as_json()})
-    return JsonResponse({"data": [key.as_json() for key in accounts().keys(caller.account_id)]})
+    return JsonResponse({"data": [key.as_json() for key in accounts.keys(caller.account_id)]})
 
 
 async def create_key(
     http: Annotated[Request, Takes(CreateKey)],
     caller: Caller,
+    accounts: AppAccounts,
     _query: Annotated[NoQuery, Query()],
 ) -> "Annotated[JsonResponse, Answers(KeyAnswer)]":
     """The answer alone shows the secret. The new key may not do more, or last longer, than the key
@@ -155,12 +156,12 @@ async def create_key(
     test = caller.test if body.test is None else body.test
     new = NewKey(body.name, frozenset(body.permissions), body.expires_at, test)
     check_authority(caller, new)
-    key, secret = await anyio.to_thread.run_sync(accounts().create_key, caller.account_id, new)
+    key, secret = await anyio.to_thread.run_sync(accounts.create_key, caller.account_id, new)
     return JsonResponse({"data": key.as_json(secret.text)})
 
 
 async def change_key(
-    http: Annotated[Request, Takes(ChangeKey)], caller: Caller, key_id: KeyId
+    http: Annotated[Request, Takes(ChangeKey)], caller: Caller, accounts: AppAccounts, key_id: KeyId
 ) -> "Annotated[JsonResponse, Answers(KeyAnswer)]":
     """What is not sent stays as it is; `"expires_at": null` takes the expiry away. The key in use
     needs every permission that the other one has, before and after.
@@ -178,12 +179,12 @@ async def change_key(
         check_authority(caller, changed)
         return changed
 
-    key = await anyio.to_thread.run_sync(accounts().change_key, caller.account_id, key_id, change)
+    key = await anyio.to_thread.run_sync(accounts.change_key, caller.account_id, key_id, change)
     return JsonResponse({"data": key.as_json()})
 
 
 async def rotate_key(
-    http: Annotated[Request, Takes(RotateKey)], caller: Caller, key_id: KeyId
+    http: Annotated[Request, Takes(RotateKey)], caller: Caller, accounts: AppAccounts, key_id: KeyId
 ) -> "Annotated[JsonResponse, Answers(RotatedKeyAnswer)]":
     """The key keeps its id, name, permissions, expiry and usage. Its old secret stays good for a
     while, a day unless you say otherwise; all older ones end no later.
@@ -191,7 +192,7 @@ async def rotate_key(
     body = validated(RotateKey, await read_json(http, max_values=MAX_VALUES))
     overlap = timedelta(seconds=body.expires_in_seconds)
     rotation = await anyio.to_thread.run_sync(
-        lambda: accounts().rotate_key(
+        lambda: accounts.rotate_key(
             caller.account_id, key_id, overlap, lambda key: check_authority(caller, key)
         )
     )
@@ -199,7 +200,9 @@ async def rotate_key(
     return JsonResponse({"data": {**data, "old_key_expires_at": iso(rotation.old_ends)}})
 
 
-def delete_key(caller: Caller, key_id: KeyId) -> "Annotated[JsonResponse, Answers(KeyDeleted)]":
+def delete_key(
+    caller: Caller, accounts: AppAccounts, key_id: KeyId
+) -> "Annotated[JsonResponse, Answers(KeyDeleted)]":
     """The key is refused from this answer on."""
-    accounts().delete_key(caller.account_id, key_id, lambda key: check_kind(caller, key))
+    accounts.delete_key(caller.account_id, key_id, lambda key: check_kind(caller, key))
     return JsonResponse({"success": True})

@@ -17,8 +17,7 @@ from losi.identity.session import usage_name
 from losi.metering.cost import cost as dollars
 from losi.metering.day_item import DayUsage
 from losi.metering.usage import Usage
-from losi.web import dependencies
-from losi.web.dependencies import Caller, books
+from losi.web.dependencies import AppServices, Caller
 from losi.web.endpoints import Answers
 from losi.web.parsing import StrictQuery
 from losi.web.responses import JsonResponse
@@ -49,6 +48,7 @@ class UsageQuery(StrictQuery):
 
 def get_usage(
     caller: Caller,
+    services: AppServices,
     query: Annotated[UsageQuery, Query()],
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> "Annotated[Response, Answers(UsageAnswer, csv=UsageCsv)]":
@@ -56,9 +56,9 @@ def get_usage(
     spans at most 400 days.
     """
     start, end = date_range(query.start_date, query.end_date, datetime.now(UTC).date())
-    days = books().usage(caller.account_id, start, end)
+    days = services.books.usage(caller.account_id, start, end)
     rows = (
-        grouped_rows(days, query.group_by, dependencies.catalogue())
+        grouped_rows(days, query.group_by, services.catalogue)
         if query.group_by
         else [_row(d.day, d.requests, d.total) for d in days]
     )

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from losi.config import read_config
 from losi.errors import (
     InvalidRequestError,
     LosiError,
@@ -24,6 +25,7 @@ from losi.errors import (
 )
 from losi.ids import random_id
 from losi.validation import invalid
+from losi.web.dependencies import Services
 from losi.web.endpoints import CONSOLE, ENDPOINTS, METHODS, Endpoint
 from losi.web.headers import EXPOSED
 from losi.web.parsing import each_once
@@ -32,11 +34,12 @@ from losi.web.responses import JsonResponse, render
 logger = logging.getLogger("losi.web")
 
 
-def create_app(*functions: str) -> FastAPI:
+def create_app(*functions: str, services: Services | None = None) -> FastAPI:
     """An app that serves the endpoints of these functions, and answers everything else in our error
     envelope. openapi.json is an endpoint like the others (openapi.py).
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.services = services or Services(read_config())
     for endpoint in (*ENDPOINTS, *CONSOLE):
         if endpoint.function in functions:
             _add(app, endpoint)

@@ -14,9 +14,8 @@ from losi.dialects.openai import EVENT_STREAM, PLAIN
 from losi.identity.principal import Principal
 from losi.upstream.registry import Registry
 from losi.upstream.routing import ChatRouter
-from losi.web import dependencies
 from losi.web.credentials import credential
-from losi.web.dependencies import gate, request_id, seconds_left
+from losi.web.dependencies import Services, request_id, seconds_left, services_of
 from losi.web.endpoints import Answers, Takes
 from losi.web.formats import FORMATS
 from losi.web.parsing import read_json
@@ -28,8 +27,9 @@ if TYPE_CHECKING:
 
 
 @cache
-def chat_completions() -> ChatCompletions:
-    return ChatCompletions(gate(), dependencies.catalogue(), ChatRouter(Registry(FORMATS)))
+def chat_completions(services: Services) -> ChatCompletions:
+    registry = Registry(FORMATS, services.config)
+    return ChatCompletions(services.gate, services.catalogue, ChatRouter(registry))
 
 
 async def create_chat_completion(
@@ -40,7 +40,7 @@ async def create_chat_completion(
     holds an error, without `[DONE]`.
     """
     began = time.monotonic()
-    chat = chat_completions()
+    chat = chat_completions(services_of(http))
     caller = credential(http)
     principal = await chat.authenticate(caller)
     request = parse_chat_request(await read_json(http))

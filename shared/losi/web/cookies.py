@@ -6,7 +6,6 @@ header that a form cannot send. With an Authorization header the key speaks, nev
 """
 
 import ipaddress
-import os
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -76,7 +75,7 @@ def cookie_name(request: Request, purpose: str = "") -> str:
     end = f"-{purpose}" if purpose else ""
     if not _is_https(request):
         return f"losi-{request.url.port or 80}{end}"
-    stage = os.environ.get("LOSI_STAGE", "")
+    stage = request.app.state.services.config.stage
     return f"__Host-losi{'-' + stage if stage else ''}{end}"
 
 

@@ -1,17 +1,14 @@
-"""What routers need of the layers below, made once per process and on first use.
+"""What endpoints need of the layers below, and of the request."""
 
-Nothing here is created at import: a cold start pays only for what its first request uses, and
-under SnapStart clients are made after the restore.
-"""
-
-from functools import cache
-from typing import Annotated
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends
 from starlette.requests import Request
 
 from losi.catalogue import loader
 from losi.catalogue.catalogue import Catalogue
+from losi.config import Config
 from losi.identity.authenticator import Authenticator
 from losi.identity.principal import Principal
 from losi.identity.session import Sessions, SessionToken
@@ -26,6 +23,9 @@ from losi.store.writes import DynamoDBWrites
 from losi.web.credentials import credential
 from losi.web.endpoints import endpoint
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
 #: Lambda's longest invocation; elsewhere the same holds, so that no hold outlives its request.
 LONGEST_SECONDS = 900.0
 #: Left before the process may be stopped: to send the error event, then to settle (the gate's
@@ -33,42 +33,54 @@ LONGEST_SECONDS = 900.0
 MARGIN_SECONDS = 6.0
 
 
-@cache
-def catalogue() -> Catalogue:
-    return loader.load()
+class Services:
+    """One of each for an app, made on first use: a cold start pays only for what its first request
+    needs, and under SnapStart clients are made after the restore.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        return loader.load()
+
+    @cached_property
+    def client(self) -> "DynamoDBClient":
+        return store.client()
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        def writes() -> DynamoDBWrites:
+            return DynamoDBWrites(store.single_try_client(), self.config.table)
+
+        return Ledger(writes(), settlements=writes(), plans=self.catalogue.plans.values())
+
+    @cached_property
+    def books(self) -> Books:
+        return Books(self.client, self.config.table)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        return Accounts(self.client, self.config.table, self.books, self.catalogue.plans)
+
+    @cached_property
+    def authenticator(self) -> Authenticator:
+        return Authenticator(self.client, self.config.table, self.catalogue.plans)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        return Sessions(self.client, self.config.table, self.catalogue.plans)
+
+    @cached_property
+    def gate(self) -> Gate:
+        settler = Settler(self.ledger, settlements(self.config))
+        return Gate(self.authenticator, self.ledger, settler)
 
 
-@cache
-def ledger() -> Ledger:
-    def writes() -> DynamoDBWrites:
-        return DynamoDBWrites(store.single_try_client(), store.table_name())
-
-    return Ledger(writes(), settlements=writes(), plans=catalogue().plans.values())
-
-
-@cache
-def books() -> Books:
-    return Books(store.client(), store.table_name())
-
-
-@cache
-def accounts() -> Accounts:
-    return Accounts(store.client(), store.table_name(), books(), catalogue().plans)
-
-
-@cache
-def authenticator() -> Authenticator:
-    return Authenticator(store.client(), store.table_name(), catalogue().plans)
-
-
-@cache
-def gate() -> Gate:
-    return Gate(authenticator(), ledger(), Settler(ledger(), settlements()))
-
-
-@cache
-def sessions() -> Sessions:
-    return Sessions(store.client(), store.table_name(), catalogue().plans)
+def services_of(request: Request) -> Services:
+    found: Services = request.app.state.services
+    return found
 
 
 def seconds_left(request: Request) -> float:
@@ -83,7 +95,19 @@ def request_id(request: Request) -> str:
     return str(request.state.request_id)
 
 
-def fresh_principal(request: Request) -> Principal:
+async def _services(request: Request) -> Services:
+    return services_of(request)  # not in a worker thread, as FastAPI would call a plain function
+
+
+async def _accounts(request: Request) -> Accounts:
+    return services_of(request).accounts
+
+
+AppServices = Annotated[Services, Depends(_services)]
+AppAccounts = Annotated[Accounts, Depends(_accounts)]
+
+
+def fresh_principal(request: Request, services: AppServices) -> Principal:
     """The caller, read from the store on every request, with the permission of the endpoint.
 
     For the management endpoints, which are called seldom: a revoked key fails at once.
@@ -92,13 +116,13 @@ def fresh_principal(request: Request) -> Principal:
     permission = endpoint(request.scope["route"].name).permission
     caller = credential(request)
     if isinstance(caller, SessionToken):
-        principal = sessions().read(caller).principal
+        principal = services.sessions.read(caller).principal
     else:
-        principal = authenticator().authenticate(caller, fresh=True)
+        principal = services.authenticator.authenticate(caller, fresh=True)
     if permission is not None:
         principal.require(permission)
     if not principal.by_session:
-        accounts().touch(principal)
+        services.accounts.touch(principal)
     return principal
 
 

@@ -16,7 +16,7 @@ from losi.metering.gate import Caller
 from losi.upstream.registry import Registry
 from losi.upstream.routing import Router
 from losi.web.credentials import credential
-from losi.web.dependencies import catalogue, gate, request_id, seconds_left
+from losi.web.dependencies import Services, request_id, seconds_left, services_of
 from losi.web.endpoints import Answers, Takes
 from losi.web.formats import EMBEDDING_FORMATS
 from losi.web.parsing import read_json
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 
 @cache
-def embeddings() -> Embeddings:
-    return Embeddings(gate(), catalogue(), Router(Registry(EMBEDDING_FORMATS)))
+def embeddings(services: Services) -> Embeddings:
+    registry = Registry(EMBEDDING_FORMATS, services.config)
+    return Embeddings(services.gate, services.catalogue, Router(registry))
 
 
 async def create_embeddings(
@@ -39,19 +40,21 @@ async def create_embeddings(
     32-bit floats, which takes a fifth of the space and is what OpenAI's SDKs ask for.
     """
     began = time.monotonic()
+    services = services_of(http)
     presented = credential(http)
-    principal = await gate().authenticate(presented, PERMISSION)
+    principal = await services.gate.authenticate(presented, PERMISSION)
     request = parse_embedding_request(await read_json(http))
     seconds = seconds_left(http) - (time.monotonic() - began)
     caller = Caller(presented, PERMISSION, request_id(http), seconds)
     # relayed, because the vectors of one request may be larger than a buffered answer can be
-    return RelayResponse(
-        _open(caller, principal, request), render, PLAIN, caller.seconds, caller.unfinished
-    )
+    opening = _open(embeddings(services), caller, principal, request)
+    return RelayResponse(opening, render, PLAIN, caller.seconds, caller.unfinished)
 
 
-async def _open(caller: Caller, principal: Principal, request: EmbeddingInput) -> Opened:
-    answer, headers = await embeddings().create(caller, principal, request)
+async def _open(
+    embeddings: Embeddings, caller: Caller, principal: Principal, request: EmbeddingInput
+) -> Opened:
+    answer, headers = await embeddings.create(caller, principal, request)
 
     async def body() -> AsyncGenerator[bytes]:
         yield orjson.dumps(answer)

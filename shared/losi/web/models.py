@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Path
 
-from losi.web import dependencies
-from losi.web.dependencies import Caller
+from losi.web.dependencies import AppServices, Caller
 from losi.web.endpoints import Answers
 from losi.web.responses import JsonResponse
 
@@ -13,15 +12,18 @@ if TYPE_CHECKING:
     from losi.web.schemas import ModelList, PublicModel
 
 
-def list_models(caller: Caller) -> "Annotated[JsonResponse, Answers(ModelList)]":
+def list_models(
+    caller: Caller, services: AppServices
+) -> "Annotated[JsonResponse, Answers(ModelList)]":
     """All models that your plan has, in the order in which the documentation lists them."""
-    data = [model.to_openai() for model in dependencies.catalogue().of_plan(caller.plan)]
+    data = [model.to_openai() for model in services.catalogue.of_plan(caller.plan)]
     return JsonResponse({"object": "list", "data": data})
 
 
 def get_model(
     id: Annotated[str, Path(description="The id of a model. It may hold slashes.")],
     caller: Caller,
+    services: AppServices,
 ) -> "Annotated[JsonResponse, Answers(PublicModel)]":
     """A model of your plan; a model of a larger plan is refused by a 403 that names the plans."""
-    return JsonResponse(dependencies.catalogue().find(id, caller.plan).to_openai())
+    return JsonResponse(services.catalogue.find(id, caller.plan).to_openai())

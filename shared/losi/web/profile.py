@@ -1,6 +1,5 @@
 """/api/v1/profile: the account as its owner sees it in the console, and what they change there."""
 
-import os
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
+from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.plans import Plan
 from losi.errors import InvalidRequestError
 from losi.identity.principal import PERMISSIONS
@@ -20,15 +20,14 @@ from losi.identity.values import iso, valid_name
 from losi.management.export import export_account
 from losi.metering.day_item import DayItem, sort_key, utc_day
 from losi.metering.standing import standing
-from losi.store import client as store
 from losi.store.table import Table
 from losi.upstream.registry import configured
 from losi.validation import validated
 from losi.web.cookies import clear_cookie
-from losi.web.dependencies import accounts, books, catalogue, sessions
+from losi.web.dependencies import AppServices, Services
 from losi.web.parsing import read_json
 from losi.web.responses import JsonResponse
-from losi.web.session import Caller, Owner, fresh_person, support_contact
+from losi.web.session import Caller, Owner, fresh_person
 
 
 class ChangeProfile(BaseModel):
@@ -40,11 +39,11 @@ class ChangeProfile(BaseModel):
     api_access: bool = True
 
 
-def get_profile(caller: Caller) -> Any:
-    return JsonResponse({"data": profile_json(caller)})
+def get_profile(caller: Caller, services: AppServices) -> Any:
+    return JsonResponse({"data": profile_json(caller, services)})
 
 
-async def change_profile(http: Request, caller: Owner) -> Any:
+async def change_profile(http: Request, caller: Owner, services: AppServices) -> Any:
     """The name, and the switch "API access", which works for all keys from the next request on."""
     body = validated(ChangeProfile, await read_json(http))
     if not body.model_fields_set:
@@ -52,24 +51,24 @@ async def change_profile(http: Request, caller: Owner) -> Any:
             "Nothing to change. Send one or more of: name, api_access.",
             code="missing_required_parameter",
         )
-    account_id = caller.account.id
+    account_id, accounts = caller.account.id, services.accounts
     if "name" in body.model_fields_set:
-        await anyio.to_thread.run_sync(accounts().set_name, account_id, body.name)
+        await anyio.to_thread.run_sync(accounts.set_name, account_id, body.name)
     if "api_access" in body.model_fields_set:
-        await anyio.to_thread.run_sync(accounts().set_api_access, account_id, body.api_access)
-    account = await anyio.to_thread.run_sync(accounts().account, account_id)
+        await anyio.to_thread.run_sync(accounts.set_api_access, account_id, body.api_access)
+    account = await anyio.to_thread.run_sync(accounts.account, account_id)
     changed = SignedIn(caller.session, account, caller.principal)
-    return JsonResponse({"data": profile_json(changed)})
+    return JsonResponse({"data": profile_json(changed, services)})
 
 
-def get_limits(caller: Caller) -> Any:
+def get_limits(caller: Caller, services: AppServices) -> Any:
     """The figures of the `x-ratelimit-*` headers, without a completion."""
     now = time.time()
     account, today = caller.account, utc_day(now)
     sort = sort_key(today, test=False)
-    found = Table(store.client(), store.table_name()).get_all(account.id, [sort])
+    found = Table(services.client, services.config.table).get_all(account.id, [sort])
     day = DayItem(account.id, today, test=False, item=found.get(sort))
-    stands = standing(day, account.plan(catalogue().plans), now)
+    stands = standing(day, account.plan(services.catalogue.plans), now)
     return JsonResponse(
         {
             "data": {
@@ -84,26 +83,31 @@ def get_limits(caller: Caller) -> Any:
     )
 
 
-def export_profile(caller: Owner) -> Any:
+def export_profile(caller: Owner, services: AppServices) -> Any:
     """All that is stored of the account, as a file. Of secrets there is nothing to export."""
     today = datetime.now(UTC).date()
-    stored = export_account(accounts(), books(), catalogue(), caller.account.id, today)
+    stored = export_account(
+        services.accounts, services.books, services.catalogue, caller.account.id, today
+    )
     stored["sessions"] = [
-        each.as_json(caller.session) for each in sessions().of_account(caller.account.id)
+        each.as_json(caller.session) for each in services.sessions.of_account(caller.account.id)
     ]
     name = f"losi-{caller.account.id}-{today}.json"
     return JsonResponse(stored, headers={"content-disposition": f'attachment; filename="{name}"'})
 
 
-def delete_profile(http: Request, caller: Annotated[SignedIn, Depends(fresh_person)]) -> Response:
+def delete_profile(
+    http: Request, caller: Annotated[SignedIn, Depends(fresh_person)], services: AppServices
+) -> Response:
     """The account with its keys, usage and sessions. Takes a sign-in of the last 15 minutes."""
-    accounts().delete_account(caller.account.id)
+    services.accounts.delete_account(caller.account.id)
     response = JsonResponse({"success": True}, headers={"clear-site-data": '"cache"'})
     clear_cookie(http, response)
     return response
 
 
-def profile_json(caller: SignedIn) -> dict[str, Any]:
+def profile_json(caller: SignedIn, services: Services) -> dict[str, Any]:
+    catalogue = services.catalogue
     account, person = caller.account, caller.is_person
     return {
         "id": f"acct_{account.id}",
@@ -112,27 +116,28 @@ def profile_json(caller: SignedIn) -> dict[str, Any]:
         "email": account.email if person else None,
         "created_at": iso(account.created_at),
         "api_access": account.api_access,
-        "plan": _plan_json(account.plan(catalogue().plans)),
-        "plans": [_plan_json(plan) for plan in catalogue().plans.values()],
+        "plan": _plan_json(account.plan(catalogue.plans), catalogue),
+        "plans": [_plan_json(plan, catalogue) for plan in catalogue.plans.values()],
         "key_count": account.key_count,
         "permissions": [name for name in PERMISSIONS if name in caller.principal.permissions],
         "signed_in_with": None if person else f"key_{caller.session.key_id}",
         "test": caller.principal.test,
         "operator": False,
-        "support": support_contact(),
-        "answers": answers(),
+        "support": services.config.support,
+        "answers": answers(services),
     }
 
 
-def answers() -> str:
+def answers(services: Services) -> str:
     """`sandbox` where no provider is set up and the sandbox stands in (`make run`), or `live`."""
-    if not os.environ.get("LOSI_SANDBOX_FALLBACK"):
+    if not services.config.sandbox_fallback:
         return "live"
-    routes = (route for model in catalogue().models.values() for route in model.routes)
-    return "live" if any(configured(route.provider) for route in routes) else "sandbox"
+    models = services.catalogue.models.values()
+    providers = [route.provider for model in models for route in model.routes]
+    return "live" if any(configured(services.config, one) for one in providers) else "sandbox"
 
 
-def _plan_json(plan: Plan) -> dict[str, Any]:
+def _plan_json(plan: Plan, catalogue: Catalogue) -> dict[str, Any]:
     return {
         "name": plan.name,
         "keys": plan.keys,
@@ -140,5 +145,5 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
         "tokens_per_minute": plan.tokens_per_minute,
         "tokens_per_day": plan.tokens_per_day,
         "in_flight": plan.in_flight,
-        "models": [model.id for model in catalogue().of_plan(plan)],
+        "models": [model.id for model in catalogue.of_plan(plan)],
     }

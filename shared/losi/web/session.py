@@ -1,6 +1,5 @@
 """/api/v1/session and /api/v1/sessions: signing in with an API key, and signing out."""
 
-import os
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -14,7 +13,7 @@ from losi.identity.session import SessionToken, SignedIn, expired, session_id_fr
 from losi.validation import validated
 from losi.web.cookies import check_write, clear_cookie, session_token, set_cookie
 from losi.web.credentials import parse_key
-from losi.web.dependencies import authenticator, sessions
+from losi.web.dependencies import AppServices, services_of
 from losi.web.parsing import read_json
 from losi.web.responses import JsonResponse
 
@@ -24,7 +23,7 @@ def signed_in(request: Request) -> SignedIn:
     token = session_token(request)
     if token is None:
         raise expired()
-    return sessions().read(token)
+    return services_of(request).sessions.read(token)
 
 
 def person(caller: Annotated[SignedIn, Depends(signed_in)]) -> SignedIn:
@@ -38,9 +37,9 @@ def person(caller: Annotated[SignedIn, Depends(signed_in)]) -> SignedIn:
     return caller
 
 
-def fresh_person(caller: Annotated[SignedIn, Depends(person)]) -> SignedIn:
+def fresh_person(caller: Annotated[SignedIn, Depends(person)], services: AppServices) -> SignedIn:
     """A dependency: the owner, who signed in within the last 15 minutes."""
-    if not caller.session.is_fresh(sessions().now()):
+    if not caller.session.is_fresh(services.sessions.now()):
         raise PermissionDeniedError(
             "This cannot be undone, so it takes a sign-in of the last 15 minutes. Sign in again.",
             code="fresh_sign_in_required",
@@ -65,8 +64,9 @@ async def sign_in(http: Request) -> Any:
     """Sign in with an API key. The session may do what the key may, and ends with it."""
     check_write(http)
     body = validated(SignIn, await read_json(http))
+    authenticator = services_of(http).authenticator
     principal = await anyio.to_thread.run_sync(
-        lambda: authenticator().authenticate(parse_key(body.api_key.strip()), fresh=True)
+        lambda: authenticator.authenticate(parse_key(body.api_key.strip()), fresh=True)
     )
     return await open_session(http, principal.account_id, principal.key_id)
 
@@ -75,9 +75,10 @@ async def open_session(http: Request, account_id: str, key_id: str | None = None
     """A response that signs in. The session the browser had ends: no token outlives a sign-in."""
     old = session_token(http)
     if old is not None:
-        await anyio.to_thread.run_sync(_end_own, old)
+        await anyio.to_thread.run_sync(_end_own, http, old)
     device = http.headers.get("user-agent", "")
-    token = await anyio.to_thread.run_sync(sessions().open, account_id, device, key_id)
+    sessions = services_of(http).sessions
+    token = await anyio.to_thread.run_sync(sessions.open, account_id, device, key_id)
     response = JsonResponse({"data": {"id": f"sess_{token.session_id}"}})
     set_cookie(http, response, token)
     return response
@@ -87,24 +88,29 @@ def sign_out(http: Request) -> Any:
     """Signing out always works: a session that had ended is signed out too."""
     token = session_token(http)
     if token is not None:
-        _end_own(token)
+        _end_own(http, token)
     return _signed_out(http)
 
 
-def list_sessions(caller: Owner) -> Any:
-    found = sessions().of_account(caller.account.id)
+def list_sessions(caller: Owner, services: AppServices) -> Any:
+    found = services.sessions.of_account(caller.account.id)
     return JsonResponse({"data": [each.as_json(caller.session) for each in found]})
 
 
-def end_sessions(http: Request, caller: Owner, id: Annotated[str | None, Query()] = None) -> Any:
+def end_sessions(
+    http: Request,
+    caller: Owner,
+    services: AppServices,
+    id: Annotated[str | None, Query()] = None,
+) -> Any:
     """One session by `id`, or all of them, this one too."""
     if id is None:
-        sessions().end_all(caller.account.id)
+        services.sessions.end_all(caller.account.id)
         return _signed_out(http)
     session_id = session_id_from(id)
     if session_id is None:
         raise NotFoundError("No session with this id. It may have ended.", param="id")
-    sessions().end(caller.account.id, session_id)
+    services.sessions.end(caller.account.id, session_id)
     return JsonResponse({"success": True})
 
 
@@ -117,24 +123,20 @@ def sign_in_methods(http: Request) -> Any:
                 "demo": DEMO_PATH in paths,
                 "openid_connect": "/api/v1/session/oidc" in paths,
                 "api_key": True,
-                "support": support_contact(),
+                "support": services_of(http).config.support,
             }
         }
     )
 
 
-def support_contact() -> str:
-    """An e-mail address or URL of the operator's, or nothing."""
-    return os.environ.get("LOSI_SUPPORT", "")
-
-
-def _end_own(token: SessionToken) -> None:
+def _end_own(http: Request, token: SessionToken) -> None:
     """Of a forged token nothing is ended."""
+    sessions = services_of(http).sessions
     try:
-        found = sessions().read(token)
+        found = sessions.read(token)
     except AuthenticationError:
         return
-    sessions().end(found.account.id, found.session.id)
+    sessions.end(found.account.id, found.session.id)
 
 
 def _signed_out(http: Request) -> Response:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from losi.config import read_config
 from losi.upstream.registry import Registry
 from losi.upstream.routing import ChatRouter
 from losi.web.formats import FORMATS
@@ -29,7 +30,7 @@ async def refusals(one: Alone) -> dict[str, str]:
         with pytest.MonkeyPatch.context() as environ:
             for name, value in environment(upstream).items():
                 environ.setenv(name, value)
-            router = ChatRouter(Registry(FORMATS))
+            router = ChatRouter(Registry(FORMATS, read_config()))
             for name, asked in ASKS.items():
                 body = {"messages": [USER], **asked}
                 for stream in (False, True) if name in STREAMED else (False,):

@@ -12,12 +12,13 @@ import boto3
 import pytest
 
 from losi.aws import settlements
+from losi.config import Config
 from losi.errors import StoreUnavailableError
 from losi.metering.ledger import Ledger
 from losi.metering.settler import Settlement
 from losi.metering.usage import Usage
-from losi.store import queue
 from tests.ledger_world import ACCOUNT, BlockingLedger, Clock, admit, caller
+from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,11 +37,13 @@ class Context:
 @pytest.fixture
 def sqs(client: DynamoDBClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[SQSClient]:
     sqs = boto3.client("sqs")
-    for name in ("QUEUE", "DEAD"):
-        url = sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
-        variable = "LOSI_SETTLEMENTS_QUEUE" if name == "QUEUE" else "LOSI_DEAD_SETTLEMENTS_QUEUE"
-        monkeypatch.setenv(variable, url)
-    made_once: list[Any] = [queue.settlements, settlements._ledger, settlements._loop]
+    live, dead = (
+        sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
+        for name in ("QUEUE", "DEAD")
+    )
+    config = Config(table=TABLE, settlements_queue=live, dead_settlements_queue=dead)
+    monkeypatch.setattr(settlements, "CONFIG", config)
+    made_once: list[Any] = [settlements._queue, settlements._ledger, settlements._loop]
     for made in made_once:
         made.cache_clear()
     yield sqs

@@ -10,6 +10,7 @@ from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.loader import SHIPPED, CatalogueError, load
 from losi.chat.prepare import prepare
 from losi.chat.request import parse_chat_request
+from losi.config import read_config
 from losi.upstream.format import UpstreamCall
 from losi.upstream.registry import Registry
 from losi.web.formats import FORMATS
@@ -56,7 +57,7 @@ async def test_the_models_example_answers(
 
     prepared = prepare(request, model, model.routes[0])
     answer = (
-        await Registry(FORMATS)
+        await Registry(FORMATS, read_config())
         .upstream(model.routes[0].provider)
         .prepare(UpstreamCall(prepared.body, model.routes[0], "req_1"))
         .complete()

@@ -17,6 +17,7 @@ from losi.catalogue.providers import Provider
 from losi.chat import completions
 from losi.chat.completions import Call, ChatCompletions, End
 from losi.chat.request import parse_chat_request
+from losi.config import Config
 from losi.dialects import openai_chat
 from losi.errors import (
     PermissionDeniedError,
@@ -78,6 +79,7 @@ class Scripted:
 
 class OneProvider(Registry[Format]):
     def __init__(self, provider: Format) -> None:
+        super().__init__({}, Config())
         self.one = provider
 
     def upstream(self, provider: Provider, *, refresh: bool = False) -> Format:

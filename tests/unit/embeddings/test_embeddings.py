@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from losi.catalogue.providers import Provider
+from losi.config import Config
 from losi.embeddings.embeddings import PERMISSION, Embeddings
 from losi.embeddings.request import parse_embedding_request
 from losi.errors import ModelNotFoundError, PermissionDeniedError, UpstreamError
@@ -47,6 +48,7 @@ class FakeEmbedder:
 
 class OneEmbedder(Registry[Embedder]):
     def __init__(self, embedder: Embedder) -> None:
+        super().__init__({}, Config())
         self.one = embedder
 
     def upstream(self, provider: Provider, *, refresh: bool = False) -> Embedder:

@@ -9,6 +9,7 @@ import pytest
 from aws_lambda_powertools.utilities.parameters import clear_caches
 from moto import mock_aws
 
+from losi.config import read_config
 from losi.errors import StoreUnavailableError, UpstreamUnavailableError
 from losi.upstream.registry import Registry, configured
 from losi.web.formats import FORMATS
@@ -42,28 +43,15 @@ def store(values: object) -> None:
 def test_the_environment_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOSI_OPENAI_API_KEY", "sk-1")
 
-    assert configured(PROVIDERS["openai"])
-    assert Registry(FORMATS).upstream(PROVIDERS["openai"])
-
-
-def test_a_provider_is_made_once_and_again_when_its_key_changes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    registry = Registry(FORMATS)
-    monkeypatch.setenv("LOSI_OPENAI_API_KEY", "sk-1")
-    first, again = registry.upstream(PROVIDERS["openai"]), registry.upstream(PROVIDERS["openai"])
-
-    monkeypatch.setenv("LOSI_OPENAI_API_KEY", "sk-2")
-
-    assert first is again
-    assert registry.upstream(PROVIDERS["openai"]) is not first
+    assert configured(read_config(), PROVIDERS["openai"])
+    assert Registry(FORMATS, read_config()).upstream(PROVIDERS["openai"])
 
 
 def test_without_credentials_the_operator_is_told_and_the_caller_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.ERROR), pytest.raises(UpstreamUnavailableError) as caught:
-        Registry(FORMATS).upstream(PROVIDERS["openai"])
+        Registry(FORMATS, read_config()).upstream(PROVIDERS["openai"])
 
     assert "LOSI_OPENAI_API_KEY" in caplog.text
     assert (caught.value.status, caught.value.code) == (503, "upstream_not_configured")
@@ -74,11 +62,11 @@ def test_without_credentials_the_operator_is_told_and_the_caller_nothing(
 def test_a_server_of_ones_own_needs_no_key_but_a_url(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert not configured(PROVIDERS[name])
+    assert not configured(read_config(), PROVIDERS[name])
 
     monkeypatch.setenv(f"LOSI_{name.upper()}_BASE_URL", "http://127.0.0.1:8000/v1")
 
-    assert configured(PROVIDERS[name])
+    assert configured(read_config(), PROVIDERS[name])
 
 
 def test_bedrock_needs_a_region_and_its_credential_is_the_role(
@@ -86,28 +74,28 @@ def test_bedrock_needs_a_region_and_its_credential_is_the_role(
 ) -> None:
     monkeypatch.delenv("LOSI_BEDROCK_REGION", raising=False)
     with caplog.at_level(logging.ERROR), pytest.raises(UpstreamUnavailableError):
-        Registry(FORMATS).upstream(PROVIDERS["bedrock"])
+        Registry(FORMATS, read_config()).upstream(PROVIDERS["bedrock"])
 
     monkeypatch.setenv("LOSI_BEDROCK_REGION", "eu-central-1")
 
     assert "set LOSI_BEDROCK_REGION" in caplog.text
-    assert configured(PROVIDERS["bedrock"])
+    assert configured(read_config(), PROVIDERS["bedrock"])
     assert PROVIDERS["bedrock"].credentials == "the function's IAM role"
 
 
 def test_the_sandbox_needs_nothing() -> None:
-    assert configured(PROVIDERS["sandbox"])
+    assert configured(read_config(), PROVIDERS["sandbox"])
 
 
 def test_in_aws_the_secret_is_read(secret: str) -> None:
     store({"LOSI_OPENAI_API_KEY": "sk-secret"})
 
-    assert configured(PROVIDERS["openai"])
-    assert not configured(PROVIDERS["anthropic"])
+    assert configured(read_config(), PROVIDERS["openai"])
+    assert not configured(read_config(), PROVIDERS["anthropic"])
 
 
 def test_a_key_that_the_provider_refused_is_read_again_at_once(secret: str) -> None:
-    registry = Registry(FORMATS)
+    registry = Registry(FORMATS, read_config())
     store({"LOSI_OPENAI_API_KEY": "sk-old"})
     old = registry.upstream(PROVIDERS["openai"])
     store({"LOSI_OPENAI_API_KEY": "sk-new"})
@@ -121,7 +109,7 @@ def test_a_secret_of_another_form_holds_no_credentials(secret: str, text: str) -
     store(text)
 
     with pytest.raises(UpstreamUnavailableError):
-        Registry(FORMATS).upstream(PROVIDERS["openai"])
+        Registry(FORMATS, read_config()).upstream(PROVIDERS["openai"])
 
 
 def test_a_secret_that_cannot_be_read_is_a_passing_trouble(
@@ -130,5 +118,5 @@ def test_a_secret_that_cannot_be_read_is_a_passing_trouble(
     boto3.client("secretsmanager").delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
 
     with pytest.raises(StoreUnavailableError):
-        Registry(FORMATS).upstream(PROVIDERS["openai"])
+        Registry(FORMATS, read_config()).upstream(PROVIDERS["openai"])
     assert "provider secret cannot be read" in caplog.text

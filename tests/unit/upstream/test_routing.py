@@ -8,6 +8,7 @@ import pytest
 
 from losi.catalogue.models import Model, Prices, Route
 from losi.catalogue.providers import Provider
+from losi.config import Config
 from losi.errors import (
     InvalidRequestError,
     LosiError,
@@ -77,6 +78,7 @@ class Silent(FakeFormat):
 
 class FakeRegistry(Registry[Format]):
     def __init__(self, **providers: FakeFormat) -> None:
+        super().__init__({}, Config())
         self.providers = providers
         self.refreshed: list[str] = []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 
 import httpx
@@ -10,11 +9,8 @@ import pytest
 
 from losi.identity.secret import Secret
 from losi.management.accounts import Accounts
-from losi.store import client as store
-from losi.web import dependencies
 from losi.web.api_usage import LONGEST_DAYS
-from losi.web.app import create_app
-from losi.web.endpoints import FUNCTIONS
+from losi.web.dependencies import Services
 from tests.account_world import A_KEY, Caller
 from tests.ledger_world import BlockingLedger
 from tests.unit.web.api_keys_world import Api
@@ -24,20 +20,12 @@ USED = {"total_requests": 2, "total_input_tokens": 6, "total_output_tokens": 8}
 
 
 @pytest.fixture
-async def http(accounts: Accounts) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create_app(*FUNCTIONS))
-    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
-        yield client
-
-
-@pytest.fixture
-def today(accounts: Accounts, secret: Secret) -> date:
+def today(services: Services, accounts: Accounts, secret: Secret) -> date:
     """A day on which the account used gpt-4o twice, and another account once."""
     stranger = accounts.create_key(accounts.create_account("pro").id, A_KEY)[1]
-    authenticator = dependencies.authenticator()
-    ledger = BlockingLedger(store.client(), store.table_name())
+    ledger = BlockingLedger(services.client, services.config.table)
     for one in (secret, secret, stranger):
-        Caller(authenticator, ledger, one).call()
+        Caller(services.authenticator, ledger, one).call()
     return datetime.now(UTC).date()
 
 

@@ -16,25 +16,19 @@ from losi.identity.principal import PERMISSIONS
 from losi.identity.secret import Secret
 from losi.identity.session import ABSOLUTE, IDLE, Sessions, SessionToken
 from losi.management.accounts import Accounts, NewKey
-from losi.store import client as store
-from losi.web import chat_completions, dependencies
 from losi.web.app import create_app
+from losi.web.dependencies import Services
 from losi.web.endpoints import FUNCTIONS
+from tests.unit.conftest import TABLE
 
 ORIGIN = "http://127.0.0.1:3000"
 WRITE = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin", "X-Losi-Console": "1"}
 COOKIE = "losi-3000"
 
 
-@pytest.fixture(autouse=True)
-def fresh_caches(accounts: Accounts) -> None:
-    for made in (dependencies.sessions, dependencies.gate, chat_completions.chat_completions):
-        made.cache_clear()
-
-
 @pytest.fixture
-async def browser(account_id: str) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(*FUNCTIONS)
+async def browser(account_id: str, services: Services) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(*FUNCTIONS, services=services)
     add_demo_sign_in(app, account_id)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=WRITE) as http:
@@ -64,9 +58,9 @@ async def test_the_cookie_on_loopback_is_named_after_its_port(browser: httpx.Asy
 
 
 async def test_the_cookie_on_https_is_locked_to_the_host(
-    browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    browser: httpx.AsyncClient, services: Services
 ) -> None:
-    monkeypatch.setenv("LOSI_STAGE", "prod")
+    services.config = replace(services.config, stage="prod")
     response = await browser.post(
         "https://api.test/api/v1/session/demo", headers={"Origin": "https://api.test"}
     )
@@ -239,9 +233,9 @@ async def test_signing_out_ends_the_session_not_only_the_cookie(
 
 
 async def test_signing_out_everywhere_ends_all_sessions(
-    browser: httpx.AsyncClient, account_id: str
+    browser: httpx.AsyncClient, account_id: str, services: Services
 ) -> None:
-    elsewhere = dependencies.sessions().open(account_id, "a phone")
+    elsewhere = services.sessions.open(account_id, "a phone")
     await signed_in(browser)
     listed = (await browser.get("/api/v1/sessions")).json()["data"]
     assert len(listed) == 2
@@ -250,18 +244,18 @@ async def test_signing_out_everywhere_ends_all_sessions(
     await browser.delete("/api/v1/sessions")
 
     with pytest.raises(LosiError):
-        dependencies.sessions().read(elsewhere)
+        services.sessions.read(elsewhere)
 
 
 async def test_another_accounts_session_is_not_ended(
-    browser: httpx.AsyncClient, accounts: Accounts
+    browser: httpx.AsyncClient, accounts: Accounts, services: Services
 ) -> None:
-    other = dependencies.sessions().open(accounts.create_account("free").id, "")
+    other = services.sessions.open(accounts.create_account("free").id, "")
     await signed_in(browser)
 
     await browser.delete("/api/v1/sessions", params={"id": f"sess_{other.session_id}"})
 
-    assert dependencies.sessions().read(other)
+    assert services.sessions.read(other)
 
 
 async def test_the_owner_changes_name_and_api_access(browser: httpx.AsyncClient) -> None:
@@ -333,9 +327,11 @@ async def test_deleting_the_account_takes_all_of_it(
     assert (await browser.get("/api/v1/profile")).status_code == 401
 
 
-def test_a_session_ends_by_itself(accounts: Accounts, account_id: str, client: object) -> None:
+def test_a_session_ends_by_itself(
+    accounts: Accounts, account_id: str, client: object, services: Services
+) -> None:
     clock = Clock()
-    sessions = Sessions(store.client(), store.table_name(), dependencies.catalogue().plans, clock)
+    sessions = Sessions(services.client, TABLE, services.catalogue.plans, clock)
     idle, used = sessions.open(account_id, ""), sessions.open(account_id, "")
 
     clock.now += IDLE.total_seconds() - 60
@@ -351,9 +347,11 @@ def test_a_session_ends_by_itself(accounts: Accounts, account_id: str, client: o
     assert sessions.of_account(account_id) == []
 
 
-def test_what_cannot_be_undone_takes_a_recent_sign_in(accounts: Accounts, account_id: str) -> None:
+def test_what_cannot_be_undone_takes_a_recent_sign_in(
+    accounts: Accounts, account_id: str, services: Services
+) -> None:
     clock = Clock()
-    sessions = Sessions(store.client(), store.table_name(), dependencies.catalogue().plans, clock)
+    sessions = Sessions(services.client, TABLE, services.catalogue.plans, clock)
     token = sessions.open(account_id, "")
 
     assert sessions.read(token).session.is_fresh(sessions.now())
@@ -362,28 +360,28 @@ def test_what_cannot_be_undone_takes_a_recent_sign_in(accounts: Accounts, accoun
 
 
 async def test_an_account_is_not_deleted_by_whoever_finds_the_page_open(
-    browser: httpx.AsyncClient, accounts: Accounts, account_id: str
+    browser: httpx.AsyncClient, accounts: Accounts, account_id: str, services: Services
 ) -> None:
     await signed_in(browser)
     an_hour_on = Clock()
     an_hour_on.now = time.time() + 3_600
-    later = Sessions(store.client(), store.table_name(), dependencies.catalogue().plans, an_hour_on)
+    services.sessions = Sessions(services.client, TABLE, services.catalogue.plans, an_hour_on)
 
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("losi.web.session.sessions", lambda: later)
-        refused = await browser.delete("/api/v1/profile")
+    refused = await browser.delete("/api/v1/profile")
 
     assert refused.status_code == 403 and code_of(refused) == "fresh_sign_in_required"
     assert accounts.account(account_id).id == account_id
 
 
-def test_a_guessed_token_is_refused(accounts: Accounts, account_id: str) -> None:
-    token = dependencies.sessions().open(account_id, "")
+def test_a_guessed_token_is_refused(
+    accounts: Accounts, account_id: str, services: Services
+) -> None:
+    token = services.sessions.open(account_id, "")
     forged = SessionToken(token.account_id, token.session_id, "A" * 43)
 
     assert SessionToken.parse(token.text) == token
     assert SessionToken.parse(token.text[:-1]) is None
-    assert ends(dependencies.sessions(), forged)
+    assert ends(services.sessions, forged)
     assert token.secret not in repr(token)
 
 

@@ -17,6 +17,7 @@ from losi.aws.runtime.event import MalformedEventError
 from losi.aws.runtime.exchange import serve
 from losi.aws.runtime.logs import error_type, logger
 from losi.aws.runtime.runtime_api import LambdaContext, RuntimeApi
+from losi.config import Config, read_config
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -44,10 +45,11 @@ class Shutdown:
 def main() -> None:
     shutdown = Shutdown()
     formatter = logs.configure()
-    api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    config = read_config()
+    api = RuntimeApi(config)
     loop = asyncio.new_event_loop()  # one for the life of the process: apps keep connections on it
     asyncio.set_event_loop(loop)
-    app = _initialise(api)
+    app = _initialise(api, config)
     while not shutdown.requested:
         shutdown.idle = True
         context, payload = api.next_invocation()
@@ -62,26 +64,26 @@ def main() -> None:
             api.report_error(path, error_type(error), str(error))
 
 
-def load_app(handler: str) -> "ASGIApp":
+def load_app(handler: str, folder: str) -> "ASGIApp":
     """`module.attribute` names an ASGI app, or a Mangum handler that wraps one."""
     module, _, attribute = handler.rpartition(".")
     if not module:
         raise ValueError(f"_HANDLER must be module.attribute, not {handler!r}")
-    sys.path.insert(0, os.environ.get("LAMBDA_TASK_ROOT", os.getcwd()))
+    sys.path.insert(0, folder)
     target = getattr(importlib.import_module(module.replace("/", ".")), attribute)
     app: ASGIApp = target.app if isinstance(target, Mangum) else target
     return app
 
 
-def _initialise(api: RuntimeApi) -> "ASGIApp":
+def _initialise(api: RuntimeApi, config: Config) -> "ASGIApp":
     try:
-        app = load_app(os.environ["_HANDLER"])
+        app = load_app(config.handler, config.task_root)
     except Exception as error:
         # No request has been seen yet, so the message cannot quote one: it may be shown.
         logger.error("the app cannot be imported: %s", error, exc_info=error)
         api.report_error("/init/error", f"Runtime.{error_type(error)}", str(error))
         raise SystemExit(INIT_FAILED) from None
-    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+    if config.takes_snapshot:
         _take_snapshot(api)
     return app
 

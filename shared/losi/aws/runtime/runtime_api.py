@@ -5,9 +5,10 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html; responses: respo
 
 import http.client
 import json
-import os
 import time
 from email.message import Message
+
+from losi.config import Config
 
 PREFIX = "/2018-06-01/runtime"
 
@@ -15,18 +16,17 @@ PREFIX = "/2018-06-01/runtime"
 class LambdaContext:
     """What handlers know as `context`, under the attribute names of Lambda's own."""
 
-    def __init__(self, headers: "Message[str, str]") -> None:
+    def __init__(self, headers: "Message[str, str]", config: Config) -> None:
         self.aws_request_id = headers["Lambda-Runtime-Aws-Request-Id"]
         self.invoked_function_arn = headers["Lambda-Runtime-Invoked-Function-Arn"]
         self.invocation_id = headers["Lambda-Runtime-Invocation-Id"]
         self.trace_id = headers["Lambda-Runtime-Trace-Id"]
         self._deadline_ms = int(headers["Lambda-Runtime-Deadline-Ms"])
-        environment = os.environ.get
-        self.function_name = environment("AWS_LAMBDA_FUNCTION_NAME")
-        self.function_version = environment("AWS_LAMBDA_FUNCTION_VERSION")
-        self.memory_limit_in_mb = environment("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-        self.log_group_name = environment("AWS_LAMBDA_LOG_GROUP_NAME")
-        self.log_stream_name = environment("AWS_LAMBDA_LOG_STREAM_NAME")
+        self.function_name = config.function_name
+        self.function_version = config.function_version
+        self.memory_limit_in_mb = config.memory_limit_in_mb
+        self.log_group_name = config.log_group_name
+        self.log_stream_name = config.log_stream_name
 
     def seconds_left(self) -> float:
         return self.get_remaining_time_in_millis() / 1000
@@ -40,9 +40,12 @@ class RuntimeApiError(Exception):
 
 
 class RuntimeApi:
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self._polling = http.client.HTTPConnection(address)  # no timeout: a poll may last hours
+    def __init__(self, config: Config) -> None:
+        self.address = config.runtime_api
+        self._config = config
+        self._polling = http.client.HTTPConnection(
+            self.address
+        )  # no timeout: a poll may last hours
 
     def next_invocation(self) -> tuple[LambdaContext, bytes]:
         """Blocks until there is one. Lambda freezes the process meanwhile, background tasks too."""
@@ -54,7 +57,7 @@ class RuntimeApi:
             response, payload = self._poll()
         if response.status != 200:
             raise RuntimeApiError(f"GET /invocation/next was answered {response.status}")
-        return LambdaContext(response.headers), payload
+        return LambdaContext(response.headers, self._config), payload
 
     def _poll(self) -> tuple[http.client.HTTPResponse, bytes]:
         self._polling.request("GET", f"{PREFIX}/invocation/next")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from losi.aws.runtime.event import MalformedEventError, parse_event, request_body, to_scope
 from losi.aws.runtime.runtime_api import LambdaContext
+from losi.config import Config
 from losi.errors import InvalidRequestError
 
 
@@ -16,7 +17,7 @@ def a_context() -> LambdaContext:
     headers = email.message.Message()
     headers["Lambda-Runtime-Aws-Request-Id"] = "request-1"
     headers["Lambda-Runtime-Deadline-Ms"] = "0"
-    return LambdaContext(headers)
+    return LambdaContext(headers, Config())
 
 
 def an_event(**changes: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from losi.aws.runtime.runtime_api import RuntimeApi, RuntimeApiError
+from losi.config import Config
 
 NEXT = "/2018-06-01/runtime/invocation/next"
 INVOCATION = {
@@ -61,7 +62,7 @@ def service() -> Iterator[Service]:
 
 
 def test_an_invocation_comes_with_its_context(service: Service) -> None:
-    context, payload = RuntimeApi(service.address).next_invocation()
+    context, payload = RuntimeApi(Config(runtime_api=service.address)).next_invocation()
 
     assert payload == b"{}"
     assert context.aws_request_id == "id-1"
@@ -74,7 +75,7 @@ def test_an_invocation_comes_with_its_context(service: Service) -> None:
 def test_its_context_knows_what_time_is_left(
     service: Service, monkeypatch: pytest.MonkeyPatch, now: float, seconds: float
 ) -> None:
-    context, _ = RuntimeApi(service.address).next_invocation()
+    context, _ = RuntimeApi(Config(runtime_api=service.address)).next_invocation()
 
     monkeypatch.setattr("losi.aws.runtime.runtime_api.time.time", lambda: now)
 
@@ -85,7 +86,9 @@ def test_its_context_knows_what_time_is_left(
 def test_an_error_is_reported_with_its_type(service: Service) -> None:
     service.status = 202
 
-    RuntimeApi(service.address).report_error("/init/error", "ImportError", "x" * 1_000)
+    RuntimeApi(Config(runtime_api=service.address)).report_error(
+        "/init/error", "ImportError", "x" * 1_000
+    )
 
     method, path, headers, body = service.seen[0]
     assert (method, path) == ("POST", "/2018-06-01/runtime/init/error")
@@ -97,7 +100,7 @@ def test_an_error_is_reported_with_its_type(service: Service) -> None:
 @pytest.mark.parametrize("status", [300, 403, 500])
 def test_a_refusal_ends_the_process(service: Service, status: int) -> None:
     service.status = status
-    api = RuntimeApi(service.address)
+    api = RuntimeApi(Config(runtime_api=service.address))
 
     for call in (
         api.next_invocation,

@@ -1,0 +1,80 @@
+"""What the environment says: read once by what starts a process, and passed on from there.
+
+| variable | set by | |
+|---|---|---|
+| LOSI_TABLE | template.yaml, `make run` | the DynamoDB table |
+| LOSI_PROVIDER_SECRET | template.yaml | the Secrets Manager secret that holds provider variables |
+| LOSI_<PROVIDER>_... | the operator | keys, URLs, Regions of providers; providers.toml names them |
+| LOSI_SANDBOX_FALLBACK | `make run`: 1 | the sandbox answers for models whose providers have none |
+| LOSI_SETTLEMENTS_QUEUE | template.yaml | URL of the queue for what the table did not take |
+| LOSI_DEAD_SETTLEMENTS_QUEUE | template.yaml | the same for what can never be settled |
+| LOSI_SETTLEMENTS_FOLDER | | the folder that stands in for it where there is no queue |
+| LOSI_STAGE | template.yaml | the stage's name, in the name of the session cookie |
+| LOSI_SUPPORT | the operator | whom the console names for support |
+| AWS_ENDPOINT_URL_DYNAMODB | `make run` | a DynamoDB that is not AWS's; boto3 reads it too |
+| AWS_LAMBDA_LOG_LEVEL | Lambda, from LogLevel | how much is logged; INFO elsewhere |
+| AWS_LAMBDA_RUNTIME_API | Lambda | where the streaming runtime gets its invocations |
+| _HANDLER, LAMBDA_TASK_ROOT | Lambda | the function's code |
+| AWS_LAMBDA_INITIALIZATION_TYPE | Lambda | whether a snapshot is about to be taken |
+| AWS_LAMBDA_FUNCTION_*, AWS_LAMBDA_LOG_* | Lambda | what a handler's `context` says |
+
+`sam local` sets AWS_SAM_LOCAL (losi/web/site.py). Local programs also take PORT, and `losi` takes
+LOSI_STACK and AWS_REGION for its options. AWS's credentials are boto3's own matter.
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    table: str = ""
+    provider_secret: str = ""
+    sandbox_fallback: bool = False
+    dynamodb_endpoint: str = ""
+    log_level: str = "INFO"
+    settlements_queue: str = ""
+    dead_settlements_queue: str = ""
+    settlements_folder: str = ""
+    stage: str = ""
+    #: An e-mail address or URL of the operator's.
+    support: str = ""
+    runtime_api: str = ""
+    handler: str = ""
+    task_root: str = os.curdir
+    takes_snapshot: bool = False
+    function_name: str = ""
+    function_version: str = ""
+    memory_limit_in_mb: str = ""
+    log_group_name: str = ""
+    log_stream_name: str = ""
+    #: All variables that begin with LOSI_: those of providers are data, no fields of ours.
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def read_config() -> Config:
+    get = os.environ.get
+    return Config(
+        table=get("LOSI_TABLE", ""),
+        provider_secret=get("LOSI_PROVIDER_SECRET", ""),
+        sandbox_fallback=get("LOSI_SANDBOX_FALLBACK") == "1",
+        dynamodb_endpoint=get("AWS_ENDPOINT_URL_DYNAMODB", ""),
+        log_level=get("AWS_LAMBDA_LOG_LEVEL", "INFO"),
+        settlements_queue=get("LOSI_SETTLEMENTS_QUEUE", ""),
+        dead_settlements_queue=get("LOSI_DEAD_SETTLEMENTS_QUEUE", ""),
+        settlements_folder=get("LOSI_SETTLEMENTS_FOLDER", ""),
+        stage=get("LOSI_STAGE", ""),
+        support=get("LOSI_SUPPORT", ""),
+        runtime_api=get("AWS_LAMBDA_RUNTIME_API", ""),
+        handler=get("_HANDLER", ""),
+        task_root=get("LAMBDA_TASK_ROOT", os.getcwd()),
+        takes_snapshot=get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",
+        function_name=get("AWS_LAMBDA_FUNCTION_NAME", ""),
+        function_version=get("AWS_LAMBDA_FUNCTION_VERSION", ""),
+        memory_limit_in_mb=get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", ""),
+        log_group_name=get("AWS_LAMBDA_LOG_GROUP_NAME", ""),
+        log_stream_name=get("AWS_LAMBDA_LOG_STREAM_NAME", ""),
+        variables={name: value for name, value in os.environ.items() if name.startswith("LOSI_")},
+    )
