@@ -19,7 +19,7 @@ GROUPS = {
     "server": "server",
 }
 #: Seconds for tests that start processes, containers and builds. It is there to end a hang.
-PATIENCE = {"integration": 600, "e2e": 900}
+PATIENCE = {"integration": 600, "e2e": 900, "browser": 600}
 
 TESTS = Path(__file__).parent
 
