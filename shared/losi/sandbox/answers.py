@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from losi.errors import InvalidRequestError
+from losi.json_schema.limits import Budget
 from losi.metering.usage import CHARACTERS_PER_TOKEN, Usage, estimate_tokens
 from losi.sandbox.directives import MAX_TOKENS, QUOTED, Directives, collapsed, without
-from losi.sandbox.example.limits import Budget
 from losi.sandbox.tools import ToolCall, calls, is_legacy, json_instance
 from losi.wire import Json
 

@@ -8,9 +8,9 @@ from itertools import cycle, islice
 from typing import Any
 
 from losi.errors import InvalidRequestError, echo
+from losi.json_schema.limits import Budget, SchemaError
+from losi.json_schema.schema import instance
 from losi.sandbox.directives import Directives
-from losi.sandbox.example.limits import Budget, SchemaError
-from losi.sandbox.example.schema import instance
 from losi.wire import Json
 
 _CUSTOM_INPUT = "Input from the Losi sandbox."

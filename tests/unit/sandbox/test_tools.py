@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from losi.errors import InvalidRequestError
 from losi.wire import Json
-from tests.unit.sandbox.example.json_schemas import SATISFIABLE
+from tests.unit.json_schema.json_schemas import SATISFIABLE
 from tests.unit.sandbox.sandbox_calls import completed, request, streamed
 
 

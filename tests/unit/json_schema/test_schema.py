@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
 
-from losi.sandbox.example.limits import MAX_CHARACTERS, Budget, SchemaError
-from losi.sandbox.example.schema import instance
-from tests.unit.sandbox.example.json_schemas import ANY_SCHEMA, HARMLESS, JSON, SATISFIABLE
+from losi.json_schema.limits import MAX_CHARACTERS, Budget, SchemaError
+from losi.json_schema.schema import instance
+from tests.unit.json_schema.json_schemas import ANY_SCHEMA, HARMLESS, JSON, SATISFIABLE
 
 TREE = {
     "$defs": {

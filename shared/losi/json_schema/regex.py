@@ -10,8 +10,8 @@ and Unicode properties. `\\d`, `\\w` and `\\s` mean what they mean there.
 
 from collections.abc import Iterator, Sequence
 
-from losi.sandbox.example.limits import Budget, SchemaError
-from losi.sandbox.example.regex_parser import Anchor, Chars, Choice, Node, Repeat, Series, parse
+from losi.json_schema.limits import Budget, SchemaError
+from losi.json_schema.regex_parser import Anchor, Chars, Choice, Node, Repeat, Series, parse
 
 States = frozenset[int]
 

@@ -1,4 +1,4 @@
-"""What bounds the sandbox's work on schemas and patterns, which are the caller's own."""
+"""What bounds the work on schemas and patterns, which are the caller's own."""
 
 #: Characters of one generated value, as JSON.
 MAX_CHARACTERS = 50_000

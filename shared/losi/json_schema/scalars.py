@@ -7,9 +7,9 @@ from itertools import islice
 from math import ceil, floor, lcm
 from typing import Any
 
-from losi.sandbox.example.limits import MAX_CHARACTERS
-from losi.sandbox.example.regex import spell, variations
-from losi.sandbox.example.validation import Document, bounds, count, step
+from losi.json_schema.limits import MAX_CHARACTERS
+from losi.json_schema.regex import spell, variations
+from losi.json_schema.validation import Document, bounds, count, step
 
 Json = dict[str, Any]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from losi.sandbox.example.limits import Budget, SchemaError
-from losi.sandbox.example.regex import Pattern, spell
+from losi.json_schema.limits import Budget, SchemaError
+from losi.json_schema.regex import Pattern, spell
 
 PATTERNS = [
     "",

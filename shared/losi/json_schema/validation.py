@@ -1,4 +1,4 @@
-"""Whether a value is valid under a JSON Schema: how the sandbox checks what it is about to say.
+"""Whether a value is valid under a JSON Schema: how answers are checked.
 
 Draft 2020-12 with the older spellings that tools still send (array-form `items`,
 `dependencies`, boolean `exclusiveMinimum`). `format` is an annotation, as the standard has it.
@@ -12,8 +12,8 @@ from math import isfinite
 from typing import Any
 from urllib.parse import unquote
 
-from losi.sandbox.example.limits import Budget, SchemaError
-from losi.sandbox.example.regex import Pattern
+from losi.json_schema.limits import Budget, SchemaError
+from losi.json_schema.regex import Pattern
 
 Json = dict[str, Any]
 TYPES = ("string", "integer", "number", "boolean", "object", "array", "null")

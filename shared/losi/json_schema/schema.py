@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
-from losi.sandbox.example.limits import (
+from losi.json_schema.limits import (
     MAX_CHARACTERS,
     MAX_DEPTH,
     MAX_ITEMS,
     Budget,
     SchemaError,
 )
-from losi.sandbox.example.regex import spell
-from losi.sandbox.example.scalars import numbers, strings
-from losi.sandbox.example.validation import (
+from losi.json_schema.regex import spell
+from losi.json_schema.scalars import numbers, strings
+from losi.json_schema.validation import (
     TYPES,
     Document,
     count,

@@ -4,7 +4,7 @@ from bisect import bisect
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from losi.sandbox.example.limits import SchemaError
+from losi.json_schema.limits import SchemaError
 
 _MAX_LENGTH = 1_000
 _MAX_NESTING = 50
