@@ -19,6 +19,7 @@ class FakeExchange:
     _answers: Answers
     _call: UpstreamCall
     left_out: frozenset[str] = field(default=frozenset())
+    mapped: frozenset[str] = field(default=frozenset())
 
     async def complete(self) -> Json:
         return await self._answers.complete(self._call)

@@ -148,6 +148,7 @@ class Remedy(Enum):
     """What may help after an upstream failed. Each but the last includes the next route."""
 
     SAME_ROUTE = auto()  # the same once more, after a pause
+    ASK_AGAIN = auto()  # the same once more, at once: the answer was not what was asked for
     FRESH_CREDENTIALS = auto()  # the same once more, at once, with credentials read again
     NEXT_ROUTE = auto()
     NOTHING = auto()  # every route would fail alike

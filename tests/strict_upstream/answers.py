@@ -1,7 +1,8 @@
 """What the double says: the same small answer for every format, before it is put in one."""
 
 import json
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.strict_upstream.rules import Json
@@ -42,7 +43,22 @@ class Answer:
         return [piece for piece in (text[:middle], text[middle:]) if piece]
 
 
+#: What a user may say in words, and a model that is able to does.
+_CALL_ANY = re.compile(r"call (at least )?one of your tools", re.I)
+_BY_SCHEMA = re.compile(r"matches this JSON Schema, .*?(\{.*\})", re.S)
+
+
+def _told(wish: Wish) -> Wish:
+    """The wish with what is said in words instead of parameters."""
+    if wish.choice == "auto" and wish.tools and _CALL_ANY.search(wish.latest):
+        wish = replace(wish, choice="required")
+    if not wish.schema and (said := _BY_SCHEMA.search(wish.latest)):
+        wish = replace(wish, schema=json.loads(said[1]))
+    return wish
+
+
 def answer_to(wish: Wish) -> Answer:
+    wish = _told(wish)
     calls = _calls(wish)
     text = "" if calls else "It is well."
     if wish.schema is not None and not calls:
@@ -84,6 +100,7 @@ def example(schema: Any, root: Json, depth: int = 0) -> Any:
     """A value for a schema: the least that holds."""
     if not isinstance(schema, dict) or depth > 12:
         return None
+    schema = _with_bounds(schema)
     if "$ref" in schema:
         found: Any = root
         for name in [part for part in str(schema["$ref"]).removeprefix("#").split("/") if part]:
@@ -99,6 +116,13 @@ def example(schema: Any, root: Json, depth: int = 0) -> Any:
             return example(schema[name][-1], root, depth + 1)
     kind = schema.get("type", "object" if "properties" in schema else "string")
     return _of_kind(kind[0] if isinstance(kind, list) else kind, schema, root, depth)
+
+
+def _with_bounds(schema: Json) -> Json:
+    """With what the description says of bounds: models mostly follow it."""
+    said = re.search(r"\{([^{}]*)\}$", str(schema.get("description", "")))
+    bounds = re.findall(r"(\w+): (\d+)", said[1]) if said else []
+    return {**schema, **{name: int(value) for name, value in bounds}}
 
 
 def _of_kind(kind: str, schema: Json, root: Json, depth: int) -> Any:

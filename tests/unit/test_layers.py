@@ -16,7 +16,7 @@ FORBIDDEN = [
     # day_item imports usage: a circle within a room
     ("metering/usage.py", "losi.metering.day_item", ".usage -> .day_item"),
     ("upstream/bedrock/client.py", "losi.upstream.openai.chat", "losi.upstream.openai.chat"),
-    ("sandbox/example/schema.py", "losi.errors", "losi.sandbox.example.schema -> losi.errors"),
+    ("json_schema/schema.py", "losi.errors", "losi.json_schema.schema -> losi.errors"),
     ("chat/completions.py", "starlette.requests", "losi.chat.completions -> starlette"),
 ]
 

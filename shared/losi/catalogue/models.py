@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo
 
 from losi.catalogue.providers import Provider
 from losi.catalogue.row import (
+    Combinations,
     Count,
     Dollars,
     Efforts,
@@ -55,6 +56,9 @@ class Route(Row):
     max_input_tokens: Count | None = None
     #: Parameters the upstream refuses: dropped, and named in `x-losi-dropped-params`.
     unsupported_parameters: Names = frozenset()
+    #: What the upstream refuses in combination: said another way where that keeps its meaning (a
+    #: forced tool in words), else the request takes another route.
+    refuses: Combinations = frozenset()
     #: The values of `reasoning_effort` that it takes: the nearest is sent. None: all.
     efforts: Efforts | None = None
     #: Parameters set where the caller did not set them, for this upstream alone.

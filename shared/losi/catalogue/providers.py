@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from losi.catalogue.row import Efforts, Flag, Name, Names, Row, Text, Url, Variable
+from losi.catalogue.row import Combinations, Efforts, Flag, Name, Names, Row, Text, Url, Variable
 
 Format = Literal["openai", "openai-responses", "anthropic", "bedrock", "sandbox"]
 #: The formats in which embeddings can be asked for.
@@ -44,8 +44,10 @@ class Provider(Row):
     efforts: Efforts | None = None
     parameters: Names | None = None
     unsupported_parameters: Names = frozenset()
+    #: As a route's, for all models of the provider.
+    refuses: Combinations = frozenset()
 
-    def refuses(self, parameters: Collection[str]) -> frozenset[str]:
+    def unsupported(self, parameters: Collection[str]) -> frozenset[str]:
         """Those of a request's parameters that it does not take."""
         unknown = frozenset(parameters) - (self.parameters or frozenset(parameters))
         return unknown | self.unsupported_parameters.intersection(parameters)

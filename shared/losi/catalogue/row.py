@@ -68,6 +68,12 @@ Features = Annotated[
     frozenset[Feature],
     Field(description='a list of "vision", "tools", "structured_output" and "reasoning"'),
 ]
+#: What a request may ask for, and an upstream refuse, though it takes each parameter by itself.
+Combination = Literal["forced_tools", "tools_with_reasoning", "files"]
+Combinations = Annotated[
+    frozenset[Combination],
+    Field(description='a list of "forced_tools", "tools_with_reasoning" and "files"'),
+]
 
 
 def instead(name: str, known: Iterable[str]) -> str:

@@ -25,6 +25,7 @@ from losi.upstream.routing import (
     Answered,
     ChatRouter,
     Job,
+    Spent,
     answered_headers,
     candidates,
     prompts,
@@ -95,9 +96,12 @@ class _Work:
         """Output tokens that providers were told to stop at."""
         return self.request.n * output_limit(self.request, self.model)
 
-    def estimate(self, answered: Answered) -> int:
+    def estimate(self, route: Route) -> int:
         """Input tokens that are paid where the provider tells no figure."""
-        return self.input_tokens * prompts(answered.route, self.request.n)
+        return self.input_tokens * prompts(route, self.request.n)
+
+    def usage(self, spent: Spent) -> Usage:
+        return completion_usage(spent.answer, self.estimate(spent.route), self.most_output)
 
     def job(self, request_id: str, deadline: float) -> Job:
         return Job(
@@ -134,11 +138,14 @@ class ChatCompletions:
         """A plain answer. Raises a LosiError; a failed call is not charged."""
         admitted = await self._admit(call, principal)
         work = admitted.work
+        job = work.job(call.request_id, admitted.deadline)
         usage: Usage | None = None
         try:
-            job = work.job(call.request_id, admitted.deadline)
             answer, answered = await self._router.complete(job)
-            counted = completion_usage(answer, work.estimate(answered), work.most_output)
+            counted = sum(
+                [work.usage(spent) for spent in job.spent],
+                work.usage(Spent(answered.route, answer)),
+            )
             body = public_completion(answer, _completion_id(), self._now(), work.model.id)
             body["usage"] = openai_usage(answer.get("usage"), counted)
             usage = counted  # only now: what cannot be given is not charged
@@ -146,6 +153,8 @@ class ChatCompletions:
             _with_limits(error, admitted)
             raise
         finally:
+            if usage is None and job.spent:  # answered, though not as asked
+                usage = sum([work.usage(spent) for spent in job.spent], Usage(0, 0))
             await admitted.settle(usage)
         self._log(call.request_id, admitted, answered, usage)
         return Completion(body, _headers(admitted, answered, self._today()))
@@ -170,7 +179,7 @@ class ChatCompletions:
             self._now(),
             work.model.id,
             include_usage=call.request.include_usage,
-            input_tokens=work.estimate(answered),
+            input_tokens=work.estimate(answered.route),
             most_output=work.most_output,
         )
         events = self._events(call.request_id, admitted, answered, chunks, relay)

@@ -22,7 +22,7 @@ def prepare(request: ChatRequest, model: Model, route: Route) -> Prepared:
     provider = route.provider
     sent = _said(request.body)
     defaults = {**model.default_parameters, **route.default_parameters}
-    unsupported = route.unsupported_parameters | provider.refuses({*defaults, *sent})
+    unsupported = route.unsupported_parameters | provider.unsupported({*defaults, *sent})
     unsupported -= {"stop"}  # where it is refused, the answer is cut (losi.upstream.stops)
     dropped = _telling(unsupported & sent.keys())
     if "top_p" in sent:  # OpenAI: change temperature or top_p, not both

@@ -19,6 +19,7 @@ from losi.upstream.routing import (
     Patience,
     Prepared,
     Router,
+    Told,
     answered_headers,
     candidates,
 )
@@ -75,9 +76,9 @@ class Embeddings:
         return body, {**admitted.limits.headers(), **answered_headers(answered)}
 
     async def _ask(self, job: Job) -> tuple[Json, Answered]:
-        async def call(upstream: Embedder, call: UpstreamCall) -> tuple[Json, frozenset[str]]:
+        async def call(upstream: Embedder, call: UpstreamCall) -> tuple[Json, Told]:
             patience = Patience(call.route.answer_timeout, "its answer", call.route, job.deadline)
-            return await patience.wait(upstream.embed(call)), frozenset()
+            return await patience.wait(upstream.embed(call)), Told()
 
         return await self._router.first_success(job, call)
 

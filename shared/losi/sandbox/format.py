@@ -45,6 +45,7 @@ class SandboxExchange:
     _call: UpstreamCall
     _sleep: Sleep
     left_out: frozenset[str] = frozenset()
+    mapped: frozenset[str] = frozenset()
 
     async def complete(self) -> Json:
         call = self._call

@@ -19,6 +19,8 @@ _THINKS_BY_BUDGET = re.compile(
 )
 
 _THINKS_BETWEEN_TOOLS = re.compile(r"claude-sonnet-5-5")
+#: Adaptive by default, but a budget is still taken.
+_TAKES_BUDGET_TOO = re.compile(r"claude-(opus|sonnet)-4-6")
 _ALWAYS_THINKS = re.compile(r"claude-(opus-5-5|fable)")
 
 #: The share of the output limit that may go into thinking.
@@ -46,6 +48,26 @@ def not_thinking(model: str) -> Json:
     if _THINKS_BETWEEN_TOOLS.search(model):
         return {"thinking": {"type": "between_tools"}}
     return {"thinking": {"type": "disabled"}}
+
+
+def fitting_thinking(model: str, asked: Json, max_tokens: int) -> Json:
+    """The caller's own `thinking` in the fields that the model takes: its own, else the nearest.
+
+    https://platform.claude.com/docs/en/models/sonnet-5-5/whats-new-sonnet-5-5
+    """
+    if thinks(model) is not Thinks.ADAPTIVELY:
+        return {"thinking": asked}
+    if asked.get("type") == "disabled":
+        return not_thinking(model)
+    if asked.get("type") != "enabled" or _TAKES_BUDGET_TOO.search(model):
+        return {"thinking": asked}
+    budget = asked.get("budget_tokens")
+    share = budget / max_tokens if isinstance(budget, int) else _BUDGET_SHARES["medium"]
+    effort = min(("low", "medium", "high"), key=lambda one: abs(_BUDGET_SHARES[one] - share))
+    return {
+        "thinking": {"type": "adaptive", "display": "summarized"},
+        "output_config": {"effort": effort},
+    }
 
 
 def takes_prefill(model: str) -> bool:

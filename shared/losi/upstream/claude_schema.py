@@ -56,6 +56,16 @@ def format_instruction(response_format: Json, *, native: bool = True) -> str | N
     return None if native and kept_schema(schema) else _schema_instruction(schema)
 
 
+def is_loosened(response_format: Json, *, native: bool = True) -> bool:
+    """Whether Claude is held to less than the caller asks for, by a rewritten schema or words."""
+    if format_instruction(response_format, native=native):
+        return True
+    if response_format.get("type") != "json_schema":
+        return False
+    schema = response_format["json_schema"].get("schema") or {"type": "object"}
+    return kept_schema(schema) != schema
+
+
 def _schema_instruction(schema: Json) -> str:
     return (
         "Answer with one valid JSON value that matches this JSON Schema, and nothing else: no text "

@@ -35,6 +35,10 @@ class FanOut:
     def left_out(self) -> frozenset[str]:
         return self._single.left_out
 
+    @property
+    def mapped(self) -> frozenset[str]:
+        return self._single.mapped
+
     async def complete(self) -> Json:
         tasks = [asyncio.ensure_future(self._single.complete()) for _ in range(self._n)]
         try:

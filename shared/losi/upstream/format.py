@@ -48,6 +48,10 @@ class Exchange(Protocol):
     def left_out(self) -> frozenset[str]:
         """Parameters not sent: the format has no place for them, or others exclude them."""
 
+    @property
+    def mapped(self) -> frozenset[str]:
+        """Parameters said in another way, as the upstream does not take them as they are."""
+
     async def complete(self) -> Json: ...
 
     def stream(self) -> AsyncGenerator[Json]: ...

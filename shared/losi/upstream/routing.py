@@ -9,8 +9,8 @@ import logging
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import anyio.to_thread
 
@@ -28,7 +28,7 @@ from losi.upstream.format import Format, UpstreamCall, incomplete
 from losi.upstream.health import RouteHealth
 from losi.upstream.registry import Registry
 from losi.upstream.shape import ShapeError
-from losi.upstream.stops import prepare
+from losi.upstream.wishes import prepare
 from losi.wire import Json
 
 logger = logging.getLogger("losi.routes")
@@ -53,6 +53,22 @@ class Prepared:
 
     body: Json
     dropped: tuple[str, ...]
+    #: Those that are sent with another value.
+    mapped: frozenset[str] = frozenset()
+
+
+class Told(NamedTuple):
+    """Parameters that a format did not send, and those that it said in another way."""
+
+    left_out: frozenset[str] = frozenset()
+    mapped: frozenset[str] = frozenset()
+
+
+class Spent(NamedTuple):
+    """A completion that was not what was asked for: nobody gets it, and it is paid."""
+
+    route: Route
+    answer: Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +84,8 @@ class Job:
     request_id: str
     #: In the loop's time.
     deadline: float
+    #: Grows while the request is on its way.
+    spent: list[Spent] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +123,7 @@ class Answered:
     route: Route
     attempts: int
     dropped: tuple[str, ...]
+    mapped: tuple[str, ...] = ()
 
 
 class Router(Generic[P]):
@@ -126,11 +145,11 @@ class Router(Generic[P]):
         return found or [SANDBOX_ROUTE]
 
     async def first_success(
-        self, job: Job, call: Callable[[P, UpstreamCall], Awaitable[tuple[T, frozenset[str]]]]
+        self, job: Job, call: Callable[[P, UpstreamCall], Awaitable[tuple[T, Told]]]
     ) -> tuple[T, Answered]:
         """What `call` returns on the first route that answers, or the last route's LosiError.
 
-        `call` also returns the names of the parameters that it left out.
+        `call` also returns what it did to the caller's parameters.
         """
         healthy = [route for route in job.routes if self._health.is_healthy(route)]
         attempts, failure = 0, None
@@ -141,18 +160,21 @@ class Router(Generic[P]):
                 attempts += 1
                 try:
                     upstream = await self._upstream(route, failure)
-                    answer, left_out = await call(upstream, upstream_call)
+                    answer, told = await call(upstream, upstream_call)
                 except UpstreamError as error:
                     failure = error
                     self._note(route, error, job.request_id, attempts)
-                    if error.remedy is Remedy.NOTHING:
+                    if error.remedy is Remedy.NOTHING or len(job.spent) > 1:
                         raise
                     if not await self._worth_another(error, attempt):
                         break
                 else:
                     self._health.succeeded(route)
-                    dropped = tuple(sorted({*prepared.dropped, *left_out.intersection(job.sent)}))
-                    return answer, Answered(route, attempts, dropped)
+                    dropped = {*prepared.dropped, *told.left_out.intersection(job.sent)}
+                    mapped = (prepared.mapped | told.mapped).intersection(job.sent) - dropped
+                    return answer, Answered(
+                        route, attempts, tuple(sorted(dropped)), tuple(sorted(mapped))
+                    )
         raise failure or _no_route(job.model_id)
 
     async def _upstream(self, route: Route, failure: UpstreamError | None) -> P:
@@ -167,7 +189,7 @@ class Router(Generic[P]):
         if attempt + 1 == ATTEMPTS_PER_ROUTE:
             return False
         if error.remedy is not Remedy.SAME_ROUTE:
-            return error.remedy is Remedy.FRESH_CREDENTIALS
+            return error.remedy in (Remedy.FRESH_CREDENTIALS, Remedy.ASK_AGAIN)
         pause = error.retry_after
         if pause is None:
             pause = BACKOFF_SECONDS * 2**attempt * random.uniform(0.5, 1.5)
@@ -192,7 +214,7 @@ class Router(Generic[P]):
                 route.provider.name,
                 route.provider.credentials,
             )
-        if error.remedy is not Remedy.NOTHING:
+        if error.remedy not in (Remedy.NOTHING, Remedy.ASK_AGAIN):
             self._health.failed(route)
 
 
@@ -202,21 +224,23 @@ class ChatRouter(Router[Format]):
     async def complete(self, job: Job) -> tuple[Json, Answered]:
         """A whole completion, or the last route's LosiError."""
 
-        async def call(upstream: Format, call: UpstreamCall) -> tuple[Json, frozenset[str]]:
-            exchange = prepare(upstream, call)
+        async def call(upstream: Format, call: UpstreamCall) -> tuple[Json, Told]:
+            asked = prepare(upstream, call)
             patience = Patience(call.route.answer_timeout, "its answer", call.route, job.deadline)
-            return await patience.wait(exchange.complete()), exchange.left_out
+            answer = await patience.wait(asked.exchange.complete())
+            if (unmet := asked.unmet(answer)) is not None:
+                job.spent.append(Spent(call.route, answer))
+                raise unmet
+            return answer, Told(asked.exchange.left_out, asked.mapped)
 
         return await self.first_success(job, call)
 
     async def stream(self, job: Job) -> tuple[AsyncGenerator[Json], Answered]:
         """A stream whose first chunk has arrived, or the last route's LosiError."""
 
-        async def call(
-            upstream: Format, call: UpstreamCall
-        ) -> tuple[AsyncGenerator[Json], frozenset[str]]:
-            route, exchange = call.route, prepare(upstream, call)
-            chunks = exchange.stream()
+        async def call(upstream: Format, call: UpstreamCall) -> tuple[AsyncGenerator[Json], Told]:
+            route, asked = call.route, prepare(upstream, call)
+            chunks = asked.stream()
             patience = Patience(route.first_chunk_timeout, "its first chunk", route, job.deadline)
             try:
                 first = await patience.wait(anext(chunks, None))
@@ -226,7 +250,7 @@ class ChatRouter(Router[Format]):
             if first is None:
                 raise incomplete(_provider_name(route))
             next_chunk = Patience(route.chunk_timeout, "its next chunk", route, job.deadline)
-            return _timed(first, chunks, next_chunk), exchange.left_out
+            return _timed(first, chunks, next_chunk), Told(asked.exchange.left_out, asked.mapped)
 
         return await self.first_success(job, call)
 
@@ -290,4 +314,6 @@ def answered_headers(answered: Answered) -> dict[str, Any]:
     }
     if answered.dropped:
         headers["x-losi-dropped-params"] = ", ".join(answered.dropped)
+    if answered.mapped:
+        headers["x-losi-mapped"] = ", ".join(answered.mapped)
     return headers

@@ -32,7 +32,7 @@ def prepare(upstream: Format, call: UpstreamCall) -> Exchange:
 
 def _takes(call: UpstreamCall, sequence: str) -> bool:
     provider = call.route.provider
-    refused = call.route.unsupported_parameters | provider.refuses(["stop"])
+    refused = call.route.unsupported_parameters | provider.unsupported(["stop"])
     return "stop" not in refused and (provider.blank_stops or bool(sequence.strip()))
 
 
@@ -47,6 +47,10 @@ class CutShort:
     @property
     def left_out(self) -> frozenset[str]:
         return self._exchange.left_out
+
+    @property
+    def mapped(self) -> frozenset[str]:
+        return self._exchange.mapped
 
     async def complete(self) -> Json:
         answer = await self._exchange.complete()

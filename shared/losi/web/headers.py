@@ -26,6 +26,7 @@ METERED = {
     "x-losi-model": "The provider's name for the model.",
     "x-losi-attempts": "How many attempts it took.",
     "x-losi-dropped-params": "Parameters that the model does not take, left out.",
+    "x-losi-mapped": "Parameters that the model takes in another way only: the nearest was sent.",
     "sunset": "The day the model is shut down, when that is near.",
 }
 EXPOSED = [*EVERY, *REFUSED, *METERED]

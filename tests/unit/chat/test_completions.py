@@ -227,6 +227,68 @@ async def test_an_answer_that_says_nothing_pays_its_prompt(world: Any) -> None:
     assert here.settled() == (1, Usage(5, 0))
 
 
+TEXT_ALONE = {
+    "choices": [{"index": 0, "message": {"content": "No."}, "finish_reason": "stop"}],
+    "usage": REPORTED,
+}
+CALLED = {
+    "choices": [
+        {
+            "index": 0,
+            "message": {
+                "content": None,
+                "tool_calls": [{"id": "1", "function": {"name": "now", "arguments": "{}"}}],
+            },
+            "finish_reason": "tool_calls",
+        }
+    ],
+    "usage": REPORTED,
+}
+DEMANDED = {
+    "tools": [{"type": "function", "function": {"name": "now"}}],
+    "tool_choice": "required",
+}
+
+
+class InTurn(Scripted):
+    """Answers with one item after the other."""
+
+    async def complete(self, call: UpstreamCall) -> Json:
+        answer: Json = await super().complete(call)
+        self.items = self.items[1:]
+        return answer
+
+
+def only_asked_to_call() -> Catalogue:
+    """A model whose only route does not take forced tools."""
+    model = CATALOGUE.models["gpt-4o"]
+    route = model.routes[0].model_copy(update={"refuses": frozenset({"forced_tools"})})
+    models = {**CATALOGUE.models, model.id: model.model_copy(update={"routes": (route,)})}
+    return Catalogue(CATALOGUE.plans, CATALOGUE.providers, models)
+
+
+async def test_both_answers_are_paid_when_the_first_was_not_what_was_asked_for(world: Any) -> None:
+    upstream = InTurn(TEXT_ALONE, CALLED)
+    here = world(upstream, its_catalogue=only_asked_to_call(), **DEMANDED)
+
+    completion = await here.plain()
+
+    assert completion.headers["x-losi-mapped"] == "tool_choice"
+    assert completion.body["usage"]["total_tokens"] == 36
+    assert here.settled() == (1, Usage(22, 14))
+
+
+async def test_never_calling_a_tool_buys_no_answers_for_nothing(world: Any) -> None:
+    upstream = InTurn(TEXT_ALONE, TEXT_ALONE)
+    here = world(upstream, its_catalogue=only_asked_to_call(), **DEMANDED)
+
+    with pytest.raises(UpstreamError) as caught:
+        await here.plain()
+
+    assert caught.value.code == "tool_not_called"
+    assert here.settled() == (1, Usage(22, 14))
+
+
 async def test_an_answer_that_cannot_be_given_is_not_charged(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

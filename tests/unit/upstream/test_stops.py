@@ -18,6 +18,7 @@ class Said:
     """A format, and its exchange, that says these pieces in one choice, or in `n`."""
 
     left_out = frozenset[str]()
+    mapped = frozenset[str]()
 
     def __init__(self, *pieces: str, finish: str = "length", n: int = 1) -> None:
         self.pieces, self.finish, self.n = pieces, finish, n

@@ -48,6 +48,10 @@ class MessagesExchange:
     def left_out(self) -> frozenset[str]:
         return self._request.left_out
 
+    @property
+    def mapped(self) -> frozenset[str]:
+        return self._request.mapped
+
     async def complete(self) -> Json:
         request = self._request
         message = await self._endpoint.post_json(request.body, self._route, self._refusal)

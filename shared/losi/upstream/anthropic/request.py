@@ -15,13 +15,14 @@ from losi.upstream.anthropic.cache_marks import fit_marks
 from losi.upstream.anthropic.messages import Conversation, with_cache_control
 from losi.upstream.claude import (
     Thinks,
+    fitting_thinking,
     not_thinking,
     sampling,
     takes_prefill,
     thinking_fields,
     thinks,
 )
-from losi.upstream.claude_schema import format_instruction, kept_schema, tool_schema
+from losi.upstream.claude_schema import format_instruction, is_loosened, kept_schema, tool_schema
 from losi.upstream.conversation import (
     allowed_tools,
     invalid,
@@ -52,6 +53,8 @@ class AnthropicRequest:
     #: (thinking rules out sampling; a forced tool rules out thinking; on newer models
     #: temperature rules out top_p).
     left_out: frozenset[str]
+    #: Parameters that were said in another way.
+    mapped: frozenset[str]
 
 
 def translate(body: Json, route: Route) -> AnthropicRequest:
@@ -76,7 +79,19 @@ def translate(body: Json, route: Route) -> AnthropicRequest:
         out["system"] = conversation.system
     fit_marks(out)
     legacy = bool(body.get("functions")) and not body.get("tools")
-    return AnthropicRequest(out, conversation.origins, limit_param, legacy, _left_out(body, out))
+    left_out, mapped = _left_out(body, out), _mapped(body, out)
+    return AnthropicRequest(out, conversation.origins, limit_param, legacy, left_out, mapped)
+
+
+def _mapped(body: Json, out: Json) -> frozenset[str]:
+    thinking = out.get("thinking")
+    silenced = body.get("reasoning_effort") == "none" and thinking != {"type": "disabled"}
+    mapped = {
+        "response_format": is_loosened(body.get("response_format") or {}),
+        "reasoning_effort": silenced and thinks(body["model"]) is Thinks.ADAPTIVELY,
+        "thinking": bool(body.get("thinking")) and thinking != body["thinking"],
+    }
+    return frozenset(name for name, is_mapped in mapped.items() if is_mapped)
 
 
 def _left_out(body: Json, out: Json) -> frozenset[str]:
@@ -205,10 +220,17 @@ def _add_thinking(out: Json, body: Json, conversation: Conversation) -> None:
             out["output_config"] = {**out.get("output_config", {}), **fields["output_config"]}
         if not out.get("output_config"):
             out.pop("output_config", None)
-    thinking = body.get("thinking") or thinking
-    if thinking and not isinstance(thinking, dict):
-        invalid("thinking", "Use an object, such as {'type': 'disabled'}, or reasoning_effort.")
+    if asked := body.get("thinking"):
+        if not isinstance(asked, dict):
+            invalid("thinking", "Use an object, such as {'type': 'disabled'}, or reasoning_effort.")
+        fields = fitting_thinking(model, asked, out["max_tokens"])
+        config = {**out.pop("output_config", {}), **fields.get("output_config", {})}
+        thinking = fields.get("thinking")
+        if config:
+            out["output_config"] = config
     if thinking:
+        if thinking["type"] == "between_tools" and "effort" in out.get("output_config", {}):
+            out["output_config"]["effort"] = "high"
         out["thinking"] = thinking
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from losi.upstream.bedrock import shapes
 from losi.upstream.bedrock.errors import translate_error
-from losi.upstream.bedrock.request import converse_request, left_out
+from losi.upstream.bedrock.request import converse_request, left_out, mapped
 from losi.upstream.bedrock.response import StreamState, completion
 from losi.upstream.format import UpstreamCall
 from losi.wire import Json
@@ -55,7 +55,9 @@ class BedrockConverse:
 
     def prepare(self, call: UpstreamCall) -> "ConverseExchange":
         request = converse_request(call)
-        return ConverseExchange(self._client, call, request, left_out(call.body, request))
+        return ConverseExchange(
+            self._client, call, request, left_out(call.body, request), mapped(call.body)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class ConverseExchange:
     _call: UpstreamCall
     request: Json
     left_out: frozenset[str]
+    mapped: frozenset[str]
 
     async def complete(self) -> Json:
         reader = _Reader(lambda: self._client().converse(**self.request))

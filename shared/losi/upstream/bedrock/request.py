@@ -9,7 +9,12 @@ from losi.upstream.bedrock.messages import convert_messages, tool_name
 from losi.upstream.bedrock.reasoning import reasoning_fields
 from losi.upstream.bedrock.structured import takes_format, takes_strict_tools
 from losi.upstream.claude import is_claude, sampling
-from losi.upstream.claude_schema import format_instruction, kept_schema, tool_schema
+from losi.upstream.claude_schema import (
+    format_instruction,
+    is_loosened,
+    kept_schema,
+    tool_schema,
+)
 from losi.upstream.conversation import allowed_tools, invalid, not_understood, with_instruction
 from losi.upstream.format import UpstreamCall
 from losi.wire import Json
@@ -71,6 +76,14 @@ def left_out(body: Json, request: Json) -> frozenset[str]:
         name for name, is_sent in sent.items() if body.get(name) is not None and not is_sent
     }
     return frozenset(excluded | not_understood(body, _UNDERSTOOD))
+
+
+def mapped(body: Json) -> frozenset[str]:
+    """Parameters that are said in another way."""
+    response_format, model = body.get("response_format") or {}, body["model"]
+    in_words = response_format.get("type") == "json_object"
+    loosened = is_claude(model) and is_loosened(response_format, native=takes_format(model))
+    return frozenset({"response_format"} if in_words or loosened else ())
 
 
 def max_tokens(call: UpstreamCall) -> int:

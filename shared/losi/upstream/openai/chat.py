@@ -45,6 +45,7 @@ class ChatExchange:
     _endpoint: Endpoint
     _route: Route
     body: Json
+    mapped: frozenset[str] = frozenset()
     left_out: frozenset[str] = frozenset()  # the row's unsupported_parameters say it beforehand
 
     async def complete(self) -> Json:

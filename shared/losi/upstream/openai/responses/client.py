@@ -37,6 +37,7 @@ class ResponsesExchange:
     _endpoint: Endpoint
     _route: Route
     _request: ResponsesRequest
+    mapped: frozenset[str] = frozenset()
 
     @property
     def left_out(self) -> frozenset[str]:

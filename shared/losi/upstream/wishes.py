@@ -1,0 +1,192 @@
+"""Wishes that a route does not take: they are asked for in words, and the answer is checked.
+
+The words stand in the user's turn at the end. A system prompt or a list of tools that changes would
+undo prompt caches, and the thinking that is bound to them. Pure but for the exchange.
+"""
+
+import json
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from losi.errors import Remedy, UpstreamError
+from losi.json_schema.limits import Budget, SchemaError
+from losi.json_schema.validation import Document
+from losi.upstream.conversation import with_instruction
+from losi.upstream.format import Exchange, Format, UpstreamCall
+from losi.upstream.stops import prepare as prepare_stops
+from losi.wire import Json
+
+#: An answer that was cut, or that a filter took, says nothing of what the model would have done.
+_CUT = ("length", "content_filter")
+
+
+class UnmetWishError(UpstreamError):
+    """The answer is not what a mapped parameter asked for. It has to be paid all the same."""
+
+    def __init__(self, message: str, code: str) -> None:
+        headers = {"x-should-retry": "false"}  # SDKs would pay for two more answers, twice
+        super().__init__(message, code=code, remedy=Remedy.ASK_AGAIN, headers=headers)
+
+
+@dataclass(slots=True)
+class Said:
+    """What one choice said, whole or as far as its chunks have come."""
+
+    text: str = ""
+    called: set[str] = field(default_factory=set)
+    refused: bool = False
+
+    def add(self, part: Json) -> None:
+        """A message, or the delta of a chunk."""
+        if isinstance(text := part.get("content"), str):
+            self.text += text
+        self.refused |= bool(part.get("refusal"))
+        calls = [call.get("function") for call in part.get("tool_calls") or ()]
+        functions = [*calls, part.get("function_call")]
+        self.called |= {f["name"] for f in functions if f and f.get("name")}
+
+
+Check = Callable[[Said], UnmetWishError | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An exchange, the parameters that it says in another way, and what its answer must hold."""
+
+    exchange: Exchange
+    mapped: frozenset[str]
+    checks: tuple[Check, ...]
+
+    def unmet(self, answer: Json) -> UnmetWishError | None:
+        """The first wish that a completion does not meet."""
+        for choice in answer["choices"] if self.checks else ():
+            said = Said()
+            said.add(choice["message"])
+            if error := self._unmet(said, choice.get("finish_reason")):
+                return error
+        return None
+
+    async def stream(self) -> AsyncGenerator[Json]:
+        """The chunks. A choice that does not meet a wish is not finished: after the usage, the
+        stream raises UnmetWishError.
+        """
+        said: dict[Any, Said] = {}
+        unmet: UnmetWishError | None = None
+        async with aclosing(self.exchange.stream()) as chunks:
+            async for chunk in chunks:
+                for choice in chunk["choices"] if self.checks else ():
+                    one = said.setdefault(choice.get("index", 0), Said())
+                    one.add(choice.get("delta") or {})
+                    reason = choice.get("finish_reason")
+                    if reason and (error := self._unmet(one, reason)):
+                        unmet, choice["finish_reason"] = error, None
+                yield chunk
+        if unmet is not None:
+            raise unmet
+
+    def _unmet(self, said: Said, finish_reason: Any) -> UnmetWishError | None:
+        if finish_reason in _CUT or said.refused:
+            return None
+        return next((error for check in self.checks if (error := check(said))), None)
+
+
+def prepare(upstream: Format, call: UpstreamCall) -> Asked:
+    """The exchange for a call, with the checks of what it asks for in words."""
+    checks: list[Check] = []
+    mapped = set[str]()
+    refused = call.route.refuses | call.route.provider.refuses
+    if "forced_tools" in refused and (forced := _forced(call.body)) is not None:
+        call = replace(call, body=forced.asked_in_words(call.body))
+        mapped.add(forced.param)
+        checks.append(forced.unmet)
+    exchange = prepare_stops(upstream, call)
+    mapped |= exchange.mapped
+    if "response_format" in exchange.mapped:
+        checks.append(_schema_check(call.body["response_format"]))
+    return Asked(exchange, frozenset(mapped), tuple(checks))
+
+
+@dataclass(frozen=True, slots=True)
+class _Forced:
+    """The caller's demand that one of these tools is called."""
+
+    param: str
+    #: What is sent instead of it.
+    choice: Any
+    names: frozenset[str]
+    named: bool
+
+    def asked_in_words(self, body: Json) -> Json:
+        words = (
+            f"Call the tool `{min(self.names)}` now, and no other tool. Do not answer with text."
+            if self.named
+            else "Call at least one of your tools now. Do not answer with text."
+        )
+        messages = with_instruction(body["messages"], words)
+        return {**body, self.param: self.choice, "messages": messages}
+
+    def unmet(self, said: Said) -> UnmetWishError | None:
+        if said.called & self.names:
+            return None
+        return UnmetWishError(
+            f"The model did not call a tool, as '{self.param}' demands. It can only be asked to: "
+            "say in your message what the tool is to be called for, or use another model.",
+            "tool_not_called",
+        )
+
+
+def _forced(body: Json) -> _Forced | None:
+    choice, names = body.get("tool_choice"), frozenset(_names(body))
+    if body.get("tools"):
+        if choice == "required":
+            return _Forced("tool_choice", "auto", names, named=False)
+        if not isinstance(choice, dict):
+            return None
+        if choice.get("type") == "function":
+            wanted = frozenset({choice["function"]["name"]})
+            return _Forced("tool_choice", "auto", wanted, named=True)
+        allowed = choice.get("allowed_tools")
+        if isinstance(allowed, dict) and allowed.get("mode") == "required":
+            choice = {**choice, "allowed_tools": {**allowed, "mode": "auto"}}
+            return _Forced("tool_choice", choice, names, named=False)
+        return None
+    legacy = body.get("function_call")
+    if body.get("functions") and isinstance(legacy, dict) and legacy.get("name"):
+        return _Forced("function_call", "auto", frozenset({legacy["name"]}), named=True)
+    return None
+
+
+def _names(body: Json) -> Iterator[str]:
+    for tool in body.get("tools") or ():
+        if function := tool.get("function") or tool.get("custom"):
+            yield function["name"]
+
+
+def _schema_check(response_format: Json) -> Check:
+    wanted = response_format.get("json_schema") or {}
+    schema = wanted.get("schema") or {"type": "object"}
+
+    def check(said: Said) -> UnmetWishError | None:
+        if said.called or _is_valid(said.text, schema):
+            return None
+        return UnmetWishError(
+            "The model did not answer with JSON that is valid by 'response_format'. It keeps to a "
+            "part of JSON Schema only: simplify the schema, or use another model.",
+            "schema_not_met",
+        )
+
+    return check
+
+
+def _is_valid(text: str, schema: Json) -> bool:
+    """Whether a text is JSON by a schema; one that cannot be judged is not held against it."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    try:
+        return Document(schema, Budget()).accepts(schema, value)
+    except (SchemaError, RecursionError):
+        return True

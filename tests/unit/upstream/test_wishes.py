@@ -1,0 +1,259 @@
+"""What a route does not take is asked for in words, and the answer is checked."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from losi.catalogue.models import Route
+from losi.catalogue.providers import Provider
+from losi.errors import UpstreamError
+from losi.upstream.format import Format, UpstreamCall, upstream_error
+from losi.upstream.registry import Registry
+from losi.upstream.routing import ChatRouter, Job, Prepared
+from losi.upstream.wishes import UnmetWishError
+from losi.wire import Json
+from tests.catalogue import PROVIDERS
+from tests.fake_format import FakeExchange
+
+Step = Json | UpstreamError
+WEATHER = {"type": "function", "function": {"name": "weather"}}
+TIME = {"type": "function", "function": {"name": "time"}}
+NAMED = {"type": "function", "function": {"name": "weather"}}
+SYSTEM = {"role": "system", "content": "Be brief."}
+USER = {"role": "user", "content": "Rome?"}
+
+
+def calls(*names: str) -> Json:
+    made = [
+        {"id": n, "type": "function", "function": {"name": n, "arguments": "{}"}} for n in names
+    ]
+    return {"message": {"content": None, "tool_calls": made}, "finish_reason": "tool_calls"}
+
+
+def says(text: str, finish: str = "stop") -> Json:
+    return {"message": {"content": text}, "finish_reason": finish}
+
+
+class Upstream(Registry[Format]):
+    """Answers with one choice a call; `mapped` are parameters that it says in another way."""
+
+    def __init__(self, *steps: Step, mapped: tuple[str, ...] = ()) -> None:
+        self.steps = list(steps)
+        self.mapped = frozenset(mapped)
+        self.sent: list[Json] = []
+
+    def upstream(self, provider: Provider, *, refresh: bool = False) -> Format:
+        return self
+
+    def prepare(self, call: UpstreamCall) -> FakeExchange:
+        return FakeExchange(self, call, mapped=self.mapped)
+
+    async def complete(self, call: UpstreamCall) -> Json:
+        self.sent.append(call.body)
+        step = self.steps.pop(0)
+        if isinstance(step, UpstreamError):
+            raise step
+        return {"choices": [{"index": 0, **step}]}
+
+    async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
+        [choice] = (await self.complete(call))["choices"]
+        yield {"choices": [{"index": 0, "delta": choice["message"], "finish_reason": None}]}
+        finish = choice["finish_reason"]
+        yield {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}
+        yield {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}
+
+
+@dataclass
+class Asked:
+    upstream: Upstream
+    job: Job
+
+    async def plain(self) -> tuple[Json, Any]:
+        return await ChatRouter(self.upstream, sleep=at_once).complete(self.job)
+
+    async def chunks(self) -> AsyncGenerator[Json]:
+        chunks, _ = await ChatRouter(self.upstream, sleep=at_once).stream(self.job)
+        async for chunk in chunks:
+            yield chunk
+
+
+async def at_once(_: float) -> None: ...
+
+
+def ask(upstream: Upstream, *, routes: int = 1, **body: Any) -> Asked:
+    whole = {"messages": [SYSTEM, USER], "tools": [WEATHER, TIME], **body}
+    refusing = Route(
+        provider=PROVIDERS["anthropic"], model="m", refuses=frozenset({"forced_tools"})
+    )
+    deadline = asyncio.get_running_loop().time() + 60
+    made = Job("m", [refusing] * routes, lambda _: Prepared(whole, ()), whole, "req_1", deadline)
+    return Asked(upstream, made)
+
+
+FORCED: dict[str, tuple[Json, Any, str]] = {
+    "required": ({"tool_choice": "required"}, "auto", "at least one"),
+    "named": ({"tool_choice": NAMED}, "auto", "`weather`"),
+    "one of the allowed": (
+        {
+            "tool_choice": {
+                "type": "allowed_tools",
+                "allowed_tools": {"mode": "required", "tools": [NAMED]},
+            }
+        },
+        {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [NAMED]}},
+        "at least one",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORCED)
+async def test_a_forced_tool_is_asked_for_in_the_users_turn(name: str) -> None:
+    body, choice, words = FORCED[name]
+    upstream = Upstream(calls("weather"))
+
+    _, answered = await ask(upstream, **body).plain()
+
+    [sent] = upstream.sent
+    assert sent["tool_choice"] == choice
+    assert sent["messages"][0] == SYSTEM and sent["tools"] == [WEATHER, TIME]
+    last = sent["messages"][-1]
+    assert last["role"] == "user" and words in last["content"][-1]["text"]
+    assert answered.mapped == ("tool_choice",)
+
+
+async def test_an_older_function_call_is_asked_for_as_well() -> None:
+    said = {"message": {"function_call": {"name": "weather"}}, "finish_reason": "function_call"}
+    upstream = Upstream(said)
+    functions = [{"name": "weather"}]
+
+    asked = ask(upstream, tools=None, functions=functions, function_call={"name": "weather"})
+    _, answered = await asked.plain()
+
+    assert upstream.sent[0]["function_call"] == "auto"
+    assert answered.mapped == ("function_call",)
+
+
+@pytest.mark.parametrize("choice", ["auto", "none", None])
+async def test_what_is_not_forced_is_sent_as_it_is(choice: str | None) -> None:
+    upstream = Upstream(says("Sunny."))
+
+    _, answered = await ask(upstream, tool_choice=choice).plain()
+
+    assert upstream.sent[0]["messages"] == [SYSTEM, USER]
+    assert answered.mapped == ()
+
+
+@pytest.mark.parametrize("first", [says("Sunny."), calls("time")], ids=["text", "another tool"])
+async def test_a_tool_that_was_not_called_is_asked_for_once_more(first: Json) -> None:
+    asked = ask(Upstream(first, calls("weather")), tool_choice=NAMED)
+
+    answer, answered = await asked.plain()
+
+    assert answer["choices"][0]["message"]["tool_calls"]
+    assert answered.attempts == 2
+    assert [spent.answer["choices"][0]["message"] for spent in asked.job.spent] == [
+        first["message"]
+    ]
+
+
+@pytest.mark.parametrize("routes", [1, 2])
+async def test_and_not_a_third_time(routes: int) -> None:
+    asked = ask(Upstream(says("No."), says("No!")), routes=routes, tool_choice="required")
+
+    with pytest.raises(UnmetWishError) as caught:
+        await asked.plain()
+
+    assert (caught.value.status, caught.value.code) == (502, "tool_not_called")
+    assert caught.value.headers["x-should-retry"] == "false"
+    assert len(asked.job.spent) == 2
+
+
+async def test_the_second_ask_is_one_of_the_attempts_that_a_route_has() -> None:
+    overloaded = upstream_error(529, "Anthropic")
+    assert isinstance(overloaded, UpstreamError)
+    asked = ask(Upstream(overloaded, says("No.")), tool_choice="required")
+
+    with pytest.raises(UnmetWishError):
+        await asked.plain()
+
+    assert len(asked.upstream.sent) == 2
+
+
+@pytest.mark.parametrize("finish", ["length", "content_filter"])
+async def test_an_answer_that_was_cut_is_given_as_it_is(finish: str) -> None:
+    answer, _ = await ask(Upstream(says("I w", finish)), tool_choice="required").plain()
+
+    assert answer["choices"][0]["finish_reason"] == finish
+
+
+async def test_a_stream_that_has_spoken_ends_with_the_error_after_its_usage() -> None:
+    asked = ask(Upstream(says("No.")), tool_choice="required")
+    seen: list[Json] = []
+
+    with pytest.raises(UnmetWishError):
+        async for chunk in asked.chunks():
+            seen.append(chunk)
+
+    assert len(asked.upstream.sent) == 1
+    assert all(choice["finish_reason"] is None for chunk in seen for choice in chunk["choices"])
+    assert seen[-1]["usage"]
+
+
+async def test_a_stream_that_calls_the_tool_is_whole() -> None:
+    asked = ask(Upstream(calls("weather")), tool_choice="required")
+
+    seen = [chunk async for chunk in asked.chunks()]
+
+    assert seen[1]["choices"][0]["finish_reason"] == "tool_calls"
+
+
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer", "maximum": 9}}}
+BY_SCHEMA = {"type": "json_schema", "json_schema": {"name": "a", "schema": SCHEMA}}
+INVALID = ['{"n": 10}', '{"n": "1"}', "[]", "It is 1.", '```json\n{"n": 1}\n```', "", '{"n": 1']
+
+
+@pytest.mark.parametrize("text", INVALID)
+async def test_an_answer_that_breaks_a_loosened_schema_is_asked_for_once_more(text: str) -> None:
+    upstream = Upstream(says(text), says('{"n": 1}'), mapped=("response_format",))
+
+    answer, answered = await ask(upstream, response_format=BY_SCHEMA).plain()
+
+    assert answer["choices"][0]["message"]["content"] == '{"n": 1}'
+    assert (answered.attempts, answered.mapped) == (2, ("response_format",))
+
+
+async def test_a_schema_that_is_broken_twice_is_told() -> None:
+    upstream = Upstream(says("1"), says("2"), mapped=("response_format",))
+
+    with pytest.raises(UnmetWishError) as caught:
+        await ask(upstream, response_format={"type": "json_object"}).plain()
+
+    assert caught.value.code == "schema_not_met"
+
+
+async def test_a_stream_that_breaks_a_loosened_schema_ends_with_the_error() -> None:
+    asked = ask(Upstream(says("1"), mapped=("response_format",)), response_format=BY_SCHEMA)
+
+    with pytest.raises(UnmetWishError):
+        [chunk async for chunk in asked.chunks()]
+
+
+async def test_a_call_of_a_tool_beside_a_schema_is_no_answer_yet() -> None:
+    upstream = Upstream(calls("time"), mapped=("response_format",))
+
+    answer, _ = await ask(upstream, response_format=BY_SCHEMA).plain()
+
+    assert answer["choices"][0]["message"]["tool_calls"]
+
+
+async def test_a_schema_that_cannot_be_judged_is_not_held_against_the_answer() -> None:
+    schema = {"$ref": "https://example.com/schema"}
+    wanted = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
+    upstream = Upstream(says("1"), mapped=("response_format",))
+
+    answer, _ = await ask(upstream, response_format=wanted).plain()
+
+    assert answer["choices"]
