@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from losi.management.emails import INDEXED
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -55,6 +57,7 @@ def create_table(client: DynamoDBClient, name: str, template: Path = TEMPLATE) -
     except client.exceptions.ResourceInUseException:
         return
     client.get_waiter("table_exists").wait(TableName=name)
+    client.put_item(TableName=name, Item=INDEXED)  # no account of version 0.1 is in it
     properties = load_template(template)["Resources"]["LosiTable"]["Properties"]
     client.update_time_to_live(
         TableName=name, TimeToLiveSpecification=properties["TimeToLiveSpecification"]

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from losi.identity.audit import Actor
 from losi.identity.authenticator import Authenticator
 from losi.identity.key import Key
-from losi.identity.principal import Principal
+from losi.identity.principal import ALL_PERMISSIONS, Principal
 from losi.identity.secret import Secret
 from losi.ids import random_id
-from losi.management.accounts import NewKey
+from losi.management.accounts import Accounts, NewKey
 from losi.metering.usage import Usage
 from losi.store.table import Table
+from tests import old_items
 from tests.ledger_world import BlockingLedger
 from tests.unit.conftest import TABLE
 
@@ -29,6 +31,32 @@ def items(client: DynamoDBClient, account_id: str) -> dict[str, Any]:
 
 def disabled(key: Key) -> Key:
     return replace(key, is_enabled=False)
+
+
+def holder(authenticator: Authenticator, secret: Secret) -> Actor:
+    """Who has the key, as a request with it is let in now."""
+    return Actor.of(authenticator.authenticate(secret, fresh=True))
+
+
+def first_key(
+    accounts: Accounts,
+    authenticator: Authenticator,
+    account_id: str,
+    permissions: frozenset[str] = ALL_PERMISSIONS,
+) -> Actor:
+    """Who has a key that the operator made."""
+    _, secret = accounts.create_key(account_id, NewKey("first", permissions))
+    return holder(authenticator, secret)
+
+
+def two_adas(client: DynamoDBClient, table: str = TABLE) -> None:
+    """Items of version 0.1, where nothing kept two accounts from having one address."""
+    old = old_items.written_by("0.1")
+    old.load(client, table)
+    again = {"pk": {"S": "ACCOUNT#AdaAgain00"}, "name": {"S": "Ada again"}}
+    address = {"email": {"S": "Ada@Example.com"}}
+    again_item = {**old.item("PROFILE", "Ada Lovelace"), **again, **address}
+    client.put_item(TableName=table, Item=again_item)
 
 
 class Caller:

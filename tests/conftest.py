@@ -12,6 +12,7 @@ from moto import mock_aws
 
 from local.table import create_table
 from losi.catalogue import loader
+from losi.management.emails import INDEXED
 from tests.catalogue import FOLDER
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def table(moto_client: DynamoDBClient) -> Iterator[tuple[DynamoDBClient, str]]:
 
     Fast, and enough for one request after another; for concurrency take `losi_table`.
     """
+    moto_client.put_item(TableName="losi", Item=INDEXED)
     yield moto_client, "losi"
     keys = moto_client.scan(TableName="losi", ProjectionExpression="pk, sk", ConsistentRead=True)[
         "Items"

@@ -1,10 +1,16 @@
 """How much is logged. Prompts, keys and credentials never are, at any level."""
 
 import logging
+import re
+from typing import Any
 
 #: At DEBUG these write whole requests, with names, hashes and provider credentials; at INFO a line
 #: for every call.
 CHATTY_LIBRARIES = ["boto3", "botocore", "httpcore", "httpx"]
+
+#: A key, or enough of one to be guessed; of what follows `losi-` and the public ids.
+_KEY = re.compile(r"(losi-(?:test-)?)[0-9A-Za-z]{20,}")
+MASKED = r"\1********"
 
 
 def set_levels(level: str) -> None:
@@ -14,3 +20,26 @@ def set_levels(level: str) -> None:
     logging.getLogger("losi").setLevel(level)
     for library in CHATTY_LIBRARIES:
         logging.getLogger(library).setLevel(logging.WARNING)
+    mask_keys()
+
+
+def mask_keys() -> None:
+    """From now on no log line of this process holds an API key, whoever writes it: a caller who
+    puts one into a URL would find it in the lines of servers and libraries.
+    """
+    make = logging.getLogRecordFactory()
+    if getattr(make, "masks_keys", False):
+        return
+
+    def masked(*values: Any, **named: Any) -> logging.LogRecord:
+        record = make(*values, **named)
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError):  # arguments that do not fit: the handler will say so
+            return record
+        if _KEY.search(text):
+            record.msg, record.args = _KEY.sub(MASKED, text), ()
+        return record
+
+    masked.masks_keys = True  # type: ignore[attr-defined]
+    logging.setLogRecordFactory(masked)

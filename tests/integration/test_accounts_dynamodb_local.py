@@ -23,9 +23,9 @@ import pytest
 from local.table import create_table
 from losi.config import read_config
 from losi.errors import LosiError
-from losi.identity.key import Key
+from losi.identity.audit import Actor
 from losi.identity.principal import PERMISSIONS
-from losi.identity.secret import Secret
+from losi.identity.secret import Secret, parse
 from losi.management.accounts import Accounts, NewKey
 from losi.metering.books import Books
 from losi.store.table import Table
@@ -83,6 +83,12 @@ def set_environment(environment: dict[str, str]) -> None:
     os.environ.update(environment)
 
 
+def own_actor(text: str) -> Actor:
+    secret = parse(text)
+    assert secret is not None
+    return Actor.of(Services(read_config()).authenticator.authenticate(secret))
+
+
 def own_accounts() -> Accounts:
     return Services(read_config()).accounts
 
@@ -100,9 +106,10 @@ def at_once(number: int, action: Callable[[], object]) -> list[str]:
         return list(pool.map(lambda _: outcome(action), range(number)))
 
 
-def create_keys(account_id: str, number: int) -> list[str]:
-    accounts = own_accounts()
-    return at_once(number, lambda: accounts.create_key(account_id, A_KEY))
+def create_keys(account_id: str, number: int, text: str) -> list[str]:
+    """By the key `text`, as the API does it."""
+    accounts, by = own_accounts(), own_actor(text)
+    return at_once(number, lambda: accounts.create_key(account_id, A_KEY, by=by))
 
 
 def delete_key(account_id: str, key_id: str, number: int) -> list[str]:
@@ -169,13 +176,14 @@ class TestConcurrentCreates:
         environment: dict[str, str],
     ) -> None:
         account = accounts.create_account("ultra")
+        _, first = accounts.create_key(account.id, A_KEY)
 
         with processes(5, environment) as pool:
-            runs = list(pool.map(create_keys, [account.id] * 5, [10] * 5))
+            runs = list(pool.map(create_keys, [account.id] * 5, [10] * 5, [first.text] * 5))
 
         outcomes = [outcome for run in runs for outcome in run]
-        assert outcomes.count("done") == 10
-        assert outcomes.count("key_limit_reached") == 40
+        assert outcomes.count("done") == 9
+        assert outcomes.count("key_limit_reached") == 41
         assert accounts.account(account.id).key_count == 10
         assert len(stored_keys(dynamodb, losi_table, account.id)) == 10
 
@@ -223,10 +231,7 @@ def change(**changes: Any) -> Callable[[Accounts, Secret], object]:
 
 
 def rotate_at_once(accounts: Accounts, key: Secret) -> object:
-    def allow(stored: Key) -> None:
-        """Nothing to check."""
-
-    return accounts.rotate_key(key.account_id, key.key_id, timedelta(0), allow)
+    return accounts.rotate_key(key.account_id, key.key_id, timedelta(0))
 
 
 CHANGES = [

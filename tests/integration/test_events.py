@@ -135,7 +135,9 @@ def actions_on_the_table(client: DynamoDBClient) -> Iterator[set[str]]:
 def allowed_on_the_table(function: str) -> set[str]:
     properties = load_template()["Resources"][logical_id(function)]["Properties"]
     statements = [row for policy in properties.get("Policies", []) for row in policy["Statement"]]
-    return {action.removeprefix("dynamodb:") for row in statements[:1] for action in row["Action"]}
+    rows = [row["Action"] for row in statements if "Action" in row]
+    actions = {action for row in rows for action in ([row] if isinstance(row, str) else row)}
+    return {action.removeprefix("dynamodb:") for action in actions}
 
 
 def second_key(demo_key: str) -> str:

@@ -162,7 +162,7 @@ class TestWriting:
             return dataclasses.replace(key, name="renamed")
 
         assert accounts.change_key(account_id, key_id, renamed).name == "renamed"
-        secret = accounts.rotate_key(account_id, key_id, timedelta(0), lambda key: None).secret
+        secret = accounts.rotate_key(account_id, key_id, timedelta(0)).secret
         authenticator.authenticate(secret)
         accounts.delete_key(account_id, key_id)
 

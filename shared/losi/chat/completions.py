@@ -130,9 +130,9 @@ class ChatCompletions:
         self._router = router
         self._clock = clock
 
-    async def authenticate(self, credential: Credential) -> Principal:
+    async def authenticate(self, credential: Credential, *, fresh: bool = False) -> Principal:
         """Who calls. Raises AuthenticationError or PermissionDeniedError."""
-        return await self._gate.authenticate(credential, PERMISSION)
+        return await self._gate.authenticate(credential, PERMISSION, fresh=fresh)
 
     async def complete(self, call: Call, principal: Principal) -> Completion:
         """A plain answer. Raises a LosiError; a failed call is not charged."""

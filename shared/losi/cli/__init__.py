@@ -5,7 +5,7 @@ The package's modules import boto3 and rich only when a command runs, so that `-
 
 import typer
 
-from losi.cli import account, check, key, usage
+from losi.cli import account, audit, check, key, usage
 
 app = typer.Typer(
     name="losi",
@@ -30,6 +30,7 @@ app = typer.Typer(
 app.add_typer(account.app, name="account")
 app.add_typer(key.app, name="key")
 usage.register(app)
+audit.register(app)
 check.register(app)
 
 

@@ -32,6 +32,8 @@ def create(
     Example:
       losi account create --name "Ada Lovelace" --email ada@example.com --plan pro
     """
+    if email and not session.accounts.emails_indexed():
+        session.accounts.index_emails()
     account = session.accounts.create_account(
         plan, name=valid_name(name), email=_valid_email(email), api_access=api_access
     )
@@ -73,6 +75,29 @@ def list_(session: Session) -> None:
         for a in accounts
     ]
     print_table(("ACCOUNT", "NAME", "PLAN", "STATUS", "CREATED", "KEYS"), rows, right=1)
+
+
+@command(app, "index")
+def index(session: Session) -> None:
+    """Make e-mail addresses unique, and list duplicates.
+
+    Needed once after an update from version 0.1, which wrote no lookups. Reads the whole
+    table; may be run again.
+
+    \b
+    Example:
+      losi account index --stack losi-prod --region eu-west-1
+    """
+    duplicates = session.accounts.index_emails()
+    if session.as_json:
+        print_json({"duplicates": [[account.as_json() for account in same] for same in duplicates]})
+        return
+    if not duplicates:
+        typer.echo("Every e-mail address is that of one account.")
+        return
+    typer.echo("These share an address; sign-in by it leads to the first of each:\n")
+    rows = [(same[0].email, f"acct_{a.id}", a.name) for same in duplicates for a in same]
+    print_table(("EMAIL", "ACCOUNT", "NAME"), rows)
 
 
 @command(app, "disable")

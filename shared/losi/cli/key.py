@@ -1,8 +1,9 @@
 """`losi key`."""
 
 import time
-from datetime import UTC, datetime
-from typing import Annotated
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
 import typer
 
@@ -11,10 +12,14 @@ from losi.cli.output import minute, print_fields, print_json, print_table
 from losi.cli.session import Session, account_id, command, group, key_id
 from losi.identity.key import Key
 from losi.identity.principal import PERMISSIONS
-from losi.identity.values import valid_expiry, valid_name, valid_permission
+from losi.identity.values import InvalidValueError, valid_expiry, valid_name, valid_permission
 
-app = group("Create, list and revoke API keys.")
+app = group("Create, show, change, rotate and revoke API keys.")
 
+KeyId = Annotated[str, typer.Argument(metavar="KEY", help="Such as key_Ab12Cd34.")]
+Permission = typer.Option(
+    "--permission", metavar="PERMISSION", help=f"Repeat for several: {', '.join(PERMISSIONS)}."
+)
 DEFAULT_PERMISSIONS = ["chat.completions", "models.list"]
 
 
@@ -23,10 +28,7 @@ def create(
     session: Session,
     account: AccountId,
     name: Annotated[str, typer.Option("--name", help="What the key is for.")],
-    permission: Annotated[
-        list[str],
-        typer.Option(metavar="PERMISSION", help=f"Repeat for several: {', '.join(PERMISSIONS)}."),
-    ] = DEFAULT_PERMISSIONS,
+    permission: Annotated[list[str] | None, Permission] = None,
     expires_at: Annotated[
         str | None, typer.Option(help="ISO 8601 time, such as 2030-01-31T00:00:00Z.")
     ] = None,
@@ -36,6 +38,10 @@ def create(
 ) -> None:
     """Create an API key and print it, this once.
 
+    Without --permission an account's first key gets all of them, so that its owner can make the
+    others by the API; further keys get chat.completions and models.list. No limit of the plan
+    counts here.
+
     \b
     Examples:
       losi key create acct_Xy12Ab34Cd --name laptop
@@ -44,25 +50,103 @@ def create(
     """
     from losi.management.accounts import NewKey
 
+    id = account_id(account)
+    if permission is None:
+        first = session.accounts.account(id).key_count == 0
+        permission = list(PERMISSIONS) if first else DEFAULT_PERMISSIONS
     new = NewKey(
         valid_name(name),
         frozenset(valid_permission(each) for each in permission),
         valid_expiry(expires_at, time.time()) if expires_at is not None else None,
         test,
     )
-    key, secret = session.accounts.create_key(account_id(account), new)
-    if session.as_json:
-        print_json(key.as_json(secret.text))
-        return
-    print_fields(
-        (
-            ("Key id", f"key_{key.id}"),
-            ("Name", key.name),
-            ("Permissions", ", ".join(key.as_json()["permissions"])),
-            ("Expires", f"{minute(key.expires_at)} UTC" if key.expires_at else "never"),
-        )
+    key, secret = session.accounts.create_key(id, new)
+    _print_secret(session, key, secret.text)
+
+
+@command(app, "show")
+def show(session: Session, account: AccountId, key: KeyId) -> None:
+    """Show a key: everything but its secret, which is not stored.
+
+    \b
+    Example:
+      losi key show acct_Xy12Ab34Cd key_Ab12Cd34
+    """
+    _show(session, session.accounts.key(account_id(account), key_id(key)))
+
+
+@command(app, "change")
+def change(
+    session: Session,
+    account: AccountId,
+    key: KeyId,
+    name: Annotated[str | None, typer.Option("--name", help="What the key is for.")] = None,
+    permission: Annotated[list[str] | None, Permission] = None,
+    expires_at: Annotated[
+        str | None, typer.Option(help="ISO 8601 time, or 'never'.", metavar="TIME|never")
+    ] = None,
+) -> None:
+    """Change a key; what is not named stays. Permissions are replaced by those named.
+
+    \b
+    Examples:
+      losi key change acct_Xy12Ab34Cd key_Ab12Cd34 --permission models.list
+      losi key change acct_Xy12Ab34Cd key_Ab12Cd34 --expires-at never
+    """
+    changes: dict[str, Any] = {}
+    if name is not None:
+        changes["name"] = valid_name(name)
+    if permission is not None:
+        changes["permissions"] = frozenset(valid_permission(each) for each in permission)
+    if expires_at is not None:
+        never = expires_at == "never"
+        changes["expires_at"] = None if never else valid_expiry(expires_at, time.time())
+    if not changes:
+        raise InvalidValueError("Nothing to change: add --name, --permission or --expires-at.")
+    _change(session, account, key, **changes)
+
+
+@command(app, "disable")
+def disable(session: Session, account: AccountId, key: KeyId) -> None:
+    """Refuse a key from its next request on.
+
+    \b
+    Example:
+      losi key disable acct_Xy12Ab34Cd key_Ab12Cd34
+    """
+    _change(session, account, key, is_enabled=False)
+
+
+@command(app, "enable")
+def enable(session: Session, account: AccountId, key: KeyId) -> None:
+    """Undo `disable`.
+
+    \b
+    Example:
+      losi key enable acct_Xy12Ab34Cd key_Ab12Cd34
+    """
+    _change(session, account, key, is_enabled=True)
+
+
+@command(app, "rotate")
+def rotate(
+    session: Session,
+    account: AccountId,
+    key: KeyId,
+    overlap: Annotated[
+        int, typer.Option(min=0, max=2_592_000, help="Seconds the old secret stays good.")
+    ] = 86_400,
+) -> None:
+    """Give a key a new secret and print it, this once.
+
+    \b
+    Example:
+      losi key rotate acct_Xy12Ab34Cd key_Ab12Cd34 --overlap 0
+    """
+    rotation = session.accounts.rotate_key(
+        account_id(account), key_id(key), timedelta(seconds=overlap)
     )
-    typer.echo(f"\n{secret.text}\n\nSave it now: it cannot be shown again.")
+    _print_secret(session, rotation.key, rotation.secret.text)
 
 
 @command(app, "list")
@@ -94,7 +178,7 @@ def list_(session: Session, account: AccountId) -> None:
 
 
 @command(app, "revoke")
-def revoke(session: Session, account: AccountId, key: Annotated[str, typer.Argument()]) -> None:
+def revoke(session: Session, account: AccountId, key: KeyId) -> None:
     """Delete a key: from now on it opens nothing.
 
     \b
@@ -107,6 +191,40 @@ def revoke(session: Session, account: AccountId, key: Annotated[str, typer.Argum
         print_json({"deleted": f"key_{id}"})
     else:
         typer.echo(f"Revoked key_{id}.")
+
+
+def _change(session: Session, account: str, key: str, **changes: Any) -> None:
+    changed = session.accounts.change_key(
+        account_id(account), key_id(key), lambda read: replace(read, **changes)
+    )
+    _show(session, changed)
+
+
+def _show(session: Session, key: Key) -> None:
+    if session.as_json:
+        print_json({**key.as_json(), "created_by": key.created_by or None})
+        return
+    print_fields(_fields(key))
+
+
+def _fields(key: Key) -> list[tuple[str, str]]:
+    return [
+        ("Key id", f"key_{key.id}"),
+        ("Name", key.name),
+        ("Permissions", ", ".join(key.as_json()["permissions"])),
+        ("Expires", f"{minute(key.expires_at)} UTC" if key.expires_at else "never"),
+        ("Status", _status(key, datetime.now(UTC))),
+        ("Created", f"{minute(key.created_at)} UTC, by {key.created_by or 'unknown'}"),
+        ("Last used", f"{minute(key.last_used_at)} UTC" if key.last_used_at else "never"),
+    ]
+
+
+def _print_secret(session: Session, key: Key, secret: str) -> None:
+    if session.as_json:
+        print_json(key.as_json(secret))
+        return
+    print_fields(_fields(key)[:4])
+    typer.echo(f"\n{secret}\n\nSave it now: it cannot be shown again.")
 
 
 def _status(key: Key, now: datetime) -> str:

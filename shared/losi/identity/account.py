@@ -31,9 +31,10 @@ class Account:
     #: that no mark of a record that once had the same id (the demo's) outdates a new one.
     version: int = 1
     key_count: int = 0
-    #: Keys created on the last day on which any was.
-    keys_made: int = 0
-    keys_made_on: str = ""
+    #: Changes of keys on the last day on which there was any, by full keys and by others.
+    changed_on: str = ""
+    changes_full: int = 0
+    changes_other: int = 0
     #: The account's end-user id at providers. It says nothing of the account to anyone else.
     tag: str = field(default_factory=lambda: random_id(TAG_LENGTH))
 
@@ -50,8 +51,9 @@ class Account:
             disabled=item["disabled"]["BOOL"],
             version=int(item["version"]["N"]),
             key_count=int(item["key_count"]["N"]),
-            keys_made=int(item["keys_made"]["N"]),
-            keys_made_on=item["keys_made_on"]["S"],
+            changed_on=item.get("changed_on", {"S": ""})["S"],
+            changes_full=int(item.get("changes_full", {"N": "0"})["N"]),
+            changes_other=int(item.get("changes_other", {"N": "0"})["N"]),
             tag=item["tag"]["S"] if "tag" in item else _tag_of_old(id),
         )
 
@@ -66,8 +68,12 @@ class Account:
             "disabled": {"BOOL": self.disabled},
             "version": {"N": str(self.version)},
             "key_count": {"N": str(self.key_count)},
-            "keys_made": {"N": str(self.keys_made)},
-            "keys_made_on": {"S": self.keys_made_on},
+            "changed_on": {"S": self.changed_on},
+            "changes_full": {"N": str(self.changes_full)},
+            "changes_other": {"N": str(self.changes_other)},
+            # version 0.1 reads these
+            "keys_made": {"N": "0"},
+            "keys_made_on": {"S": ""},
             "tag": {"S": self.tag},
         }
 

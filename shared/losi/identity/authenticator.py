@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from losi.errors import AuthenticationError, PermissionDeniedError
+from losi.errors import AuthenticationError, LosiError, PermissionDeniedError
 from losi.identity.account import Account
+from losi.identity.bursts import Bursts
 from losi.identity.key import Key
 from losi.identity.principal import Principal
 from losi.identity.secret import Secret, same_hash
 from losi.identity.session import Credential, Sessions, SessionToken, require_api_access
+from losi.identity.throttle import Throttle
 from losi.identity.values import iso
 from losi.store.client import PROFILE, key_sort
 from losi.store.table import Table
@@ -26,6 +28,36 @@ if TYPE_CHECKING:
 CACHE_SECONDS = 300
 CACHE_SIZE = 1024
 DAY_SECONDS = 86_400
+#: How long an unknown key is refused without a read, and how many are remembered: apart from the
+#: good ones, which a flood of unknown ones must not push out.
+UNKNOWN_SECONDS = 60
+UNKNOWN_SIZE = 4096
+UNKNOWN = "invalid_api_key"
+#: Reads of the store for keys that were never good in this process.
+UNSEEN_PER_SECOND = 20
+UNSEEN_BURST = 100
+UNSEEN_MESSAGE = (
+    "Too many requests with API keys that were not in use here lately. Try again in a second."
+)
+
+
+class Remembered:
+    """Keys and until when each is remembered; the oldest go first."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._until: OrderedDict[bytes, float] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def remember(self, digest: bytes, until: float) -> None:
+        with self._lock:
+            self._until[digest] = until
+            while len(self._until) > self._size:
+                self._until.popitem(last=False)
+
+    def holds(self, digest: bytes, now: float) -> bool:
+        with self._lock:
+            return self._until.get(digest, 0.0) > now
 
 
 class Authenticator:
@@ -46,12 +78,17 @@ class Authenticator:
         self._plans = plans
         self._sessions = Sessions(client, table, plans, clock)
         self._clock = clock
-        #: SHA-256 of the presented key -> when the entry ends, and the principal.
+        #: SHA-256 of the presented key -> when the entry ends, and the principal. What ended stays
+        #: as one that was good before.
         self._cache: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
         self._lock = threading.Lock()
+        self._unknown = Remembered(UNKNOWN_SIZE)
+        self._unseen = Throttle(UNSEEN_PER_SECOND, UNSEEN_BURST, UNSEEN_MESSAGE, clock)
+        self._bursts = Bursts(self._table, clock)
 
     def authenticate(self, key: Credential, *, fresh: bool = False) -> Principal:
-        """Raises AuthenticationError (401), or PermissionDeniedError (403) without API access.
+        """Raises AuthenticationError (401), PermissionDeniedError (403) without API access, or
+        RateLimitError (429) where too many keys are new to this process.
 
         With `fresh` the records are read whatever the cache holds; those of a session always are.
         """
@@ -62,13 +99,45 @@ class Authenticator:
         digest = hashlib.sha256(key.text.encode()).digest()
         if not fresh and (cached := self._cached(digest)) is not None:
             return cached
-        with self._lock:
-            self._cache.pop(digest, None)  # drop it first: this read may refuse the key
+        self._refuse_unknown(digest, key)
         now = self._clock()
-        principal, valid_until = verify(key, *self._read(key), self._plans, now)
+        account, record = self._read(key)
+        try:
+            principal = verify(key, account, record, self._plans, now)
+        except LosiError as error:
+            self._forget(digest)
+            if error.code == UNKNOWN:
+                self._unknown.remember(digest, now + UNKNOWN_SECONDS)
+            if record is not None:
+                self._bursts.refused(key.account_id, key.key_id)
+            raise
         midnight = (now // DAY_SECONDS + 1) * DAY_SECONDS
-        self._remember(digest, min(now + CACHE_SECONDS, midnight, valid_until), principal)
+        ends = min(now + CACHE_SECONDS, midnight, principal.good_until)
+        self._remember(digest, ends, principal)
         return principal
+
+    def permit(self, principal: Principal, permission: str) -> None:
+        """Raises PermissionDeniedError (403) naming the permission the key lacks."""
+        try:
+            principal.require(permission)
+        except PermissionDeniedError:
+            if principal.by_session:
+                raise
+            self._bursts.refused(principal.account_id, principal.key_id)
+            raise
+
+    def _refuse_unknown(self, digest: bytes, key: Secret) -> None:
+        """Without a read: a key that was unknown a moment ago, and the many new ones of a flood.
+
+        The checksum of a key is public, so every forged one can be new. Keys that were good here
+        before do not take part: a flood must not shut them out.
+        """
+        if self._unknown.holds(digest, self._clock()):
+            raise _unknown_key()
+        with self._lock:
+            seen = digest in self._cache
+        if not seen:
+            self._unseen.take()
 
     def _cached(self, digest: bytes) -> Principal | None:
         with self._lock:
@@ -84,6 +153,12 @@ class Authenticator:
             self._cache.move_to_end(digest)
             while len(self._cache) > CACHE_SIZE:
                 self._cache.popitem(last=False)
+
+    def _forget(self, digest: bytes) -> None:
+        """What was good before is so no more, but its owner may still ask why."""
+        with self._lock:
+            if digest in self._cache:
+                self._cache[digest] = (0.0, self._cache[digest][1])
 
     def _read(self, key: Secret) -> tuple[Account | None, Key | None]:
         sort = key_sort(key.key_id)
@@ -101,8 +176,8 @@ def verify(
     record: Key | None,
     plans: Mapping[str, "Plan"],
     now: float,
-) -> tuple[Principal, float]:
-    """The principal of a genuine key that may be used now, and how long that holds as it stands.
+) -> Principal:
+    """The principal of a genuine key that may be used now.
 
     Only a caller with the right secret learns why a key is refused.
     """
@@ -112,7 +187,7 @@ def verify(
     if not same_hash(record.hash, key):
         ends.append(_end_of_old_secret(record, key, now))
     _check_usable(account, record, now)
-    principal = Principal(
+    return Principal(
         account_id=account.id,
         key_id=record.id,
         permissions=record.permissions,
@@ -121,9 +196,9 @@ def verify(
         key_version=record.version,
         profile_version=account.version,
         key_expires_at=record.expires_at.timestamp() if record.expires_at else None,
+        good_until=min((end.timestamp() for end in ends if end), default=float("inf")),
         tag=account.tag,
     )
-    return principal, min((end.timestamp() for end in ends if end), default=float("inf"))
 
 
 def _end_of_old_secret(record: Key, key: Secret, now: float) -> datetime:

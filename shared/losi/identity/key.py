@@ -37,6 +37,8 @@ class Key:
     version: int = 1
     #: Last use of a management endpoint, to the minute; chat's last use stands in the day items.
     last_used_at: datetime | None = None
+    #: Who made it: a key, or the operator. Unknown of keys that version 0.1 made.
+    created_by: str = ""
     #: Hashes of the secrets that rotations replaced, and until when each is still good.
     old_hashes: Mapping[str, datetime] = field(default_factory=dict, repr=False)
 
@@ -53,6 +55,7 @@ class Key:
             test=item["test"]["BOOL"],
             version=int(item["version"]["N"]),
             last_used_at=optional_time(item.get("last_used_at")),
+            created_by=item.get("created_by", {"S": ""})["S"],
             old_hashes={
                 hash: datetime.fromtimestamp(int(until["N"]), UTC)
                 for hash, until in item["old_hashes"]["M"].items()
@@ -80,6 +83,8 @@ class Key:
                 }
             },
         }
+        if self.created_by:
+            item["created_by"] = {"S": self.created_by}
         for name, time in (("expires_at", self.expires_at), ("last_used_at", self.last_used_at)):
             if time is not None:
                 item[name] = {"S": iso(time)}
@@ -101,6 +106,15 @@ class Key:
         """The key with its last use not before `time`."""
         times = [known for known in (self.last_used_at, time) if known is not None]
         return replace(self, last_used_at=max(times, default=None))
+
+    def audited(self) -> dict[str, Any]:
+        """What the audit log tells of it: no name, as the log outlives the account."""
+        return {
+            "permissions": sorted(self.permissions),
+            "expires_at": iso(self.expires_at) if self.expires_at else None,
+            "is_enabled": self.is_enabled,
+            "test": self.test,
+        }
 
     def as_json(self, key: str = MASKED_KEY) -> dict[str, Any]:
         """The specification's key object; `test` is ours, and only on test keys."""

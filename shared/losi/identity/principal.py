@@ -17,6 +17,7 @@ PERMISSIONS = {
     "api_keys.read": "list API keys",
     "api_keys.write": "create, change and delete API keys",
     "usage.read": "read usage statistics",
+    "audit.read": "read the audit log",
 }
 ALL_PERMISSIONS = frozenset(PERMISSIONS)
 
@@ -35,10 +36,15 @@ class Principal:
     profile_version: int
     #: Epoch seconds, or None for a key that does not expire.
     key_expires_at: float | None = None
+    #: Epoch seconds until which this very secret is good, as the records stood.
+    good_until: float = float("inf")
     #: What providers know the account by: random, and the same for ever.
     tag: str = ""
     #: Signed in to the console, rather than calling with an API key.
     by_session: bool = False
+    #: That session, and the key that opened it where it was not a person.
+    session_id: str = ""
+    session_key: str = ""
 
     def require(self, permission: str) -> None:
         """Raises PermissionDeniedError (403) naming the permission the key lacks."""

@@ -178,7 +178,9 @@ class Sessions:
             raise expired("This account is disabled, so you were signed out. Contact support.")
         key = self._key(session) if session.key_id else None
         self._note_use(session)
-        return SignedIn(session, account, _principal(account, account.plan(self._plans), key))
+        return SignedIn(
+            session, account, _principal(session, account, account.plan(self._plans), key)
+        )
 
     def of_account(self, account_id: str) -> list[Session]:
         """Those that are not over, newest first."""
@@ -225,7 +227,7 @@ class Sessions:
         self._table.write_all([{"DeleteRequest": {"Key": key}} for key in keys])
 
 
-def _principal(account: Account, plan: "Plan", key: Key | None) -> Principal:
+def _principal(session: Session, account: Account, plan: "Plan", key: Key | None) -> Principal:
     """A person may do all that a key can be allowed; a key's session what the key may do."""
     return Principal(
         account_id=account.id,
@@ -233,11 +235,14 @@ def _principal(account: Account, plan: "Plan", key: Key | None) -> Principal:
         permissions=frozenset(PERMISSIONS) if key is None else key.permissions,
         plan=plan,
         test=key is not None and key.test,
-        key_version=0,  # it was read just now, and no change of a key is marked under this name
+        # the playground is no key: it was read just now, and no change is marked under its name
+        key_version=key.version if key else 0,
         profile_version=account.version,
         key_expires_at=key.expires_at.timestamp() if key and key.expires_at else None,
         tag=account.tag,
         by_session=True,
+        session_id=session.id,
+        session_key=session.key_id or "",
     )
 
 

@@ -11,19 +11,23 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from losi.catalogue.plans import Plan, larger_plan
+from losi.catalogue.plans import Plan
 from losi.errors import (
     InvalidRequestError,
     NotFoundError,
-    PermissionDeniedError,
-    QuotaExceededError,
+    StaleAuthenticationError,
     StoreUnavailableError,
 )
+from losi.identity import audit
 from losi.identity.account import Account
+from losi.identity.audit import OPERATOR, Actor, Record
 from losi.identity.key import Key
 from losi.identity.principal import Principal
 from losi.identity.secret import Secret, mint, new_account_id
+from losi.identity.session import session_sort
 from losi.identity.values import iso
+from losi.management import emails, writes
+from losi.management.authority import check_authority, check_deletion
 from losi.metering.books import Books
 from losi.metering.day_item import valid_version
 from losi.store.client import PROFILE, key_sort, primary_key
@@ -32,8 +36,6 @@ from losi.store.table import ABSENT, EXISTS, Table
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-#: Each key that is deleted leaves a few bytes in the day's item, so that they stay few.
-KEYS_PER_DAY = 100
 ATTEMPTS = 12
 #: What is left of a deleted account (the mark that ends cached authentications) goes by itself.
 TOMBSTONE_SECONDS = 2 * 86_400
@@ -103,7 +105,11 @@ class Accounts:
             api_access=api_access,
             version=int(self._clock()),
         )
-        if not self._table.put(account.to_item()):
+        created = self._record(OPERATOR, account, "account.created", after=_audited(account))
+        put = {"Item": account.to_item(), "ConditionExpression": ABSENT}
+        lookups = emails.claim(self._table, account)
+        if not self._table.transact(("Put", put), *lookups, writes.audited(created)):
+            emails.refuse_taken(self._table, email)
             raise InvalidRequestError(f"The account acct_{account.id} exists already.")
         return account
 
@@ -118,27 +124,27 @@ class Accounts:
         found = [Account.from_item(item) for item in self._table.scan(PROFILE)]
         return sorted(found, key=lambda account: (account.created_at, account.id))
 
-    def set_plan(self, account_id: str, plan: str) -> Account:
+    def set_plan(self, account_id: str, plan: str, by: Actor = OPERATOR) -> Account:
         """Keys beyond the new plan's number stay; no more can be created."""
         self._check_plan(plan)
-        return self._change_profile(account_id, plan_name=plan)
+        return self._change_profile(account_id, "account.plan_set", by, plan_name=plan)
 
-    def set_name(self, account_id: str, name: str) -> Account:
-        return self._change_profile(account_id, name=name)
+    def set_name(self, account_id: str, name: str, by: Actor = OPERATOR) -> Account:
+        return self._change_profile(account_id, "account.renamed", by, name=name)
 
-    def set_api_access(self, account_id: str, allowed: bool) -> Account:
-        return self._change_profile(account_id, api_access=allowed)
+    def set_api_access(self, account_id: str, allowed: bool, by: Actor = OPERATOR) -> Account:
+        return self._change_profile(account_id, "account.api_access_set", by, api_access=allowed)
 
-    def set_disabled(self, account_id: str, disabled: bool) -> Account:
-        return self._change_profile(account_id, disabled=disabled)
+    def set_disabled(self, account_id: str, disabled: bool, by: Actor = OPERATOR) -> Account:
+        return self._change_profile(account_id, "account.disabled_set", by, disabled=disabled)
 
-    def delete_account(self, account_id: str) -> None:
-        """Shut the account, then remove everything of it, the profile last.
+    def delete_account(self, account_id: str, by: Actor = OPERATOR) -> None:
+        """Shut the account, then remove everything of it but the audit log, the profile last.
 
         Interrupted, it can be started again. Only a mark without content stays for two days, in
         place of a day's item: an authentication that another process cached ends with it.
         """
-        version = str(self.set_disabled(account_id, True).version)
+        version = str(self.set_disabled(account_id, True, by).version)
         ttl = str(int(self._clock()) + TOMBSTONE_SECONDS)
         requests: list[Any] = []
         for item in self._table.query(account_id):
@@ -149,7 +155,33 @@ class Accounts:
             elif item["sk"]["S"] != PROFILE:
                 requests.append({"DeleteRequest": {"Key": key}})
         self._table.write_all(requests)
-        self._table.write_all([{"DeleteRequest": {"Key": primary_key(account_id, PROFILE)}}])
+        account = self.account(account_id)
+        deleted = self._record(by, account, "account.deleted", before=_audited(account))
+        gone = {"Key": primary_key(account_id, PROFILE), "ConditionExpression": EXISTS}
+        lookups = emails.release(self._table, account)
+        self._table.transact(("Delete", gone), *lookups, writes.audited(deleted))
+
+    def audit_log(self, account_id: str, limit: int, before: str | None = None) -> list[Record]:
+        """The newest records, or those before the one with that sort key. Also of an account that
+        was deleted. Expired ones are left out, though DynamoDB may still hold them.
+        """
+        items = self._table.newest(audit.partition(account_id), limit, before, self._clock())
+        return [Record.from_item(item) for item in items]
+
+    def by_email(self, email: str) -> Account | None:
+        """The account with that address, or None. Raises StoreUnavailableError before the addresses
+        of version 0.1's accounts were indexed: an unknown one might be theirs.
+        """
+        account_id = emails.owner(self._table, email)
+        item = account_id and self._table.get(account_id, PROFILE)
+        return Account.from_item(item) if item else None
+
+    def emails_indexed(self) -> bool:
+        return emails.indexed(self._table)
+
+    def index_emails(self) -> list[list[Account]]:
+        """Write the lookups of all accounts; returns those that share an address, oldest first."""
+        return emails.index(self._table, self.list_accounts())
 
     # Keys
 
@@ -166,12 +198,15 @@ class Accounts:
         return key.used_at(self._books.last_used(account_id).get(key_id))
 
     def create_key(
-        self, account_id: str, new: NewKey, minted: Secret | None = None
+        self, account_id: str, new: NewKey, minted: Secret | None = None, by: Actor = OPERATOR
     ) -> tuple[Key, Secret]:
         """The stored key, and the secret one, which exists nowhere else from now on.
 
-        `minted` gives the key a secret made before (the local demo account's).
+        `minted` gives the key a secret made before (the local demo account's). Raises
+        StaleAuthenticationError when the caller's key is no longer what it was.
         """
+        if by.caller is not None:
+            check_authority(by.caller, new)
         secret = minted or mint(account_id, test=new.test)
         key = Key(
             id=secret.key_id,
@@ -182,74 +217,79 @@ class Accounts:
             expires_at=new.expires_at,
             test=new.test,
             version=int(self._clock()),
+            created_by=by.name,
         )
         for _ in range(ATTEMPTS):
-            account = self.account(account_id)
+            account = self._account_for(by, account_id)
             today = self._now().date().isoformat()
-            plan = account.plan(self._plans)
-            _check_room(account, plan, self._plans, today)
-            put = {"Item": key.to_item(account_id), "ConditionExpression": ABSENT}
-            if self._table.transact(_count_key(account, plan.keys, today), ("Put", put)):
+            writes.check_room(account, by, self._plans)
+            writes.check_changes(account, by, today)
+            record = self._record(by, account, "key.created", key, after=key.audited())
+            if self._table.transact(
+                writes.profile_counted(account, by, today, new_key=True),
+                writes.key_created(key, account_id),
+                *(writes.caller_as_read(by.caller) if by.caller else []),
+                writes.audited(record),
+            ):
                 return key, secret
         raise StoreUnavailableError
 
-    def change_key(self, account_id: str, key_id: str, change: Callable[[Key], Key]) -> Key:
-        """Store what `change` makes of the key; called again when the key changed meanwhile."""
+    def change_key(
+        self,
+        account_id: str,
+        key_id: str,
+        change: Callable[[Key], Key],
+        by: Actor = OPERATOR,
+        action: str = "key.changed",
+    ) -> Key:
+        """Store what `change` makes of the key; called again when the key changed meanwhile.
+
+        Raises StaleAuthenticationError when the caller's key is no longer what it was.
+        """
         for _ in range(ATTEMPTS):
+            account = self._account_for(by, account_id)
             read = self._stored_key(account_id, key_id)
             changed = replace(change(read), version=read.version + 1)
-            if self._replace_key(account_id, read, changed):
+            if self._write_change(by, account, read, changed, action):
                 self._books.mark_changed(account_id, key_id, changed.version, test=changed.test)
                 last_used = self._books.last_used(account_id)
                 return changed.used_at(last_used.get(key_id))
         raise StoreUnavailableError
 
     def rotate_key(
-        self, account_id: str, key_id: str, overlap: timedelta, check: Callable[[Key], None]
+        self, account_id: str, key_id: str, overlap: timedelta, by: Actor = OPERATOR
     ) -> Rotation:
-        """Give the key a new secret; the one it had stays good for `overlap`.
-
-        `check` sees the key first and may raise.
-        """
+        """Give the key a new secret; the one it had stays good for `overlap`."""
         now = self._now()
         until = now + overlap
         secret: Secret | None = None
 
         def rotate(key: Key) -> Key:
             nonlocal secret
-            check(key)
             if secret is None:
                 secret = mint(account_id, key_id, test=key.test)
             if key.hash == secret.hash:  # it had landed, though the answer was lost
                 return key
             return key.rotated(secret.hash, now, until)
 
-        key = self.change_key(account_id, key_id, rotate)
+        key = self.change_key(account_id, key_id, rotate, by, "key.rotated")
         assert secret is not None
         return Rotation(key, secret, until)
 
-    def delete_key(
-        self, account_id: str, key_id: str, check: Callable[[Key], None] = lambda key: None
-    ) -> None:
+    def delete_key(self, account_id: str, key_id: str, by: Actor = OPERATOR) -> None:
         """Disable, mark, remove: started again after a failure at any step, it completes."""
-
-        def disable(key: Key) -> Key:
-            check(key)
-            return replace(key, is_enabled=False)
-
-        self.change_key(account_id, key_id, disable)
+        key = self.change_key(account_id, key_id, _disabled, by, "key.deletion_began")
         self._books.forget_key(account_id, key_id)
-        record = {
-            "Key": primary_key(account_id, key_sort(key_id)),
-            "ConditionExpression": EXISTS,
-        }
+        account = self.account(account_id)
+        record = self._record(by, account, "key.deleted", key, before=key.audited())
+        gone = {"Key": primary_key(account_id, key_sort(key_id)), "ConditionExpression": EXISTS}
         count = {
             "Key": primary_key(account_id, PROFILE),
             "UpdateExpression": "SET key_count = key_count - :one",
             "ConditionExpression": EXISTS,
             "ExpressionAttributeValues": {":one": {"N": "1"}},
         }
-        if not self._table.transact(("Delete", record), ("Update", count)):
+        if not self._table.transact(("Delete", gone), ("Update", count), writes.audited(record)):
             raise no_such_key()  # someone else was deleting it too
 
     def touch(self, principal: Principal) -> None:
@@ -271,22 +311,73 @@ class Accounts:
     def _now(self) -> datetime:
         return datetime.fromtimestamp(int(self._clock()), UTC)
 
-    def _change_profile(self, account_id: str, **changes: Any) -> Account:
+    def _change_profile(self, account_id: str, action: str, by: Actor, **changes: Any) -> Account:
         for _ in range(ATTEMPTS):
             account = self.account(account_id)
             changed = replace(account, version=account.version + 1, **changes)
-            item = changed.to_item()
-            names = ("plan", "name", "api_access", "disabled", "version")
-            if self._table.update(
-                account_id,
-                PROFILE,
-                {name: item[name] for name in names},
-                condition="#version = :read",
-                values={":read": {"N": str(account.version)}},
+            before, after = _audited(account), _audited(changed)
+            record = self._record(by, account, action, before=before, after=after)
+            if self._table.transact(
+                writes.profile_changed(account, changed), writes.audited(record)
             ):
                 self._books.mark_changed(account_id, "p", changed.version)
                 return changed
         raise StoreUnavailableError
+
+    def _write_change(
+        self, by: Actor, account: Account, read: Key, changed: Key, action: str
+    ) -> bool:
+        """False when the key, or what the change depends on, is no longer as it was read."""
+        deletes = action == "key.deletion_began"
+        today = self._now().date().isoformat()
+        parts = [writes.key_changed(account.id, read, changed)]
+        if (caller := by.caller) is not None:
+            if deletes:
+                check_deletion(caller, read)
+                parts.append(writes.profile_as_read(caller))
+            else:
+                check_authority(caller, read)
+                check_authority(caller, changed)
+                writes.check_changes(account, by, today)
+                parts.append(writes.profile_counted(account, by, today, new_key=False))
+            if writes.used_key(caller) == read.id and caller.key_version != read.version:
+                raise StaleAuthenticationError
+            parts += writes.caller_as_read(caller, but=read.id)
+        record = self._record(
+            by, account, action, changed, before=read.audited(), after=changed.audited()
+        )
+        return self._table.transact(*parts, writes.audited(record))
+
+    def _account_for(self, by: Actor, account_id: str) -> Account:
+        """The account, if who changes something in it may still do so."""
+        caller = by.caller
+        if caller is None:
+            return self.account(account_id)
+        wanted = {PROFILE: caller.profile_version}
+        if used := writes.used_key(caller):
+            wanted[key_sort(used)] = caller.key_version
+        session = [session_sort(caller.session_id)] if caller.by_session else []
+        found = self._table.get_all(account_id, [*wanted, *session])
+        good = found.keys() >= {*wanted, *session} and all(
+            int(found[sort]["version"]["N"]) == version for sort, version in wanted.items()
+        )
+        if not good or self._clock() >= caller.good_until:
+            raise StaleAuthenticationError
+        return Account.from_item(found[PROFILE])
+
+    def _record(
+        self,
+        by: Actor,
+        account: Account,
+        action: str,
+        key: Key | None = None,
+        *,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+    ) -> Record:
+        target = f"acct_{account.id}" if key is None else f"key_{key.id}"
+        now = self._clock()
+        return audit.record(account.id, by, action, target, now, before=before, after=after)
 
     def _stored_key(self, account_id: str, key_id: str) -> Key:
         item = self._table.get(account_id, key_sort(key_id))
@@ -294,73 +385,18 @@ class Accounts:
             raise no_such_key()
         return Key.from_item(item)
 
-    def _replace_key(self, account_id: str, read: Key, changed: Key) -> bool:
-        """False when the key is no longer as it was read."""
-        attributes = changed.attributes()
-        attributes.pop("last_used_at", None)  # `touch` may be writing it at this moment
-        return self._table.update(
-            account_id,
-            key_sort(read.id),
-            attributes,
-            remove={"expires_at"} - attributes.keys(),
-            condition="#version = :read",
-            values={":read": {"N": str(read.version)}},
-        )
 
-
-def _check_room(account: Account, plan: Plan, plans: Mapping[str, Plan], today: str) -> None:
-    """Raises when the account may not have another key."""
-    if account.disabled:
-        raise PermissionDeniedError(
-            "This account is disabled. Contact support.", code="api_access_disabled"
-        )
-    if account.key_count >= plan.keys:
-        more = larger_plan(plans.values(), "keys", plan.keys + 1)
-        raise PermissionDeniedError(
-            f"The {plan.name} plan allows {_count(plan.keys)}, and this account has "
-            f"{account.key_count}. Delete one first"
-            + (f", or upgrade: the {more.name} plan allows {more.keys}." if more else "."),
-            code="key_limit_reached",
-        )
-    if account.keys_made_on == today and account.keys_made >= KEYS_PER_DAY:
-        raise QuotaExceededError(
-            f"This account has created {KEYS_PER_DAY} API keys today, the most a day allows. "
-            "Create the next one after midnight UTC.",
-            code="key_creation_limit",
-        )
-
-
-def _count_key(account: Account, limit: int, today: str) -> tuple[str, dict[str, Any]]:
-    """The profile's part of creating a key: one more key, of the plan's and of the day's.
-
-    The conditions are those of `_check_room`: when one fails, that says why.
-    """
-    same_day = account.keys_made_on == today
-    made = "keys_made + :one" if same_day else ":one"
-    on = "keys_made_on = :today AND keys_made < :a_day" if same_day else "keys_made_on <> :today"
-    values = {
-        ":one": {"N": "1"},
-        ":limit": {"N": str(limit)},
-        ":plan": {"S": account.plan_name},
-        ":false": {"BOOL": False},
-        ":today": {"S": today},
+def _audited(account: Account) -> dict[str, Any]:
+    """What the audit log tells of an account: neither name nor e-mail address."""
+    return {
+        "plan": account.plan_name,
+        "api_access": account.api_access,
+        "disabled": account.disabled,
     }
-    if same_day:
-        values[":a_day"] = {"N": str(KEYS_PER_DAY)}
-    update = {
-        "Key": primary_key(account.id, PROFILE),
-        "UpdateExpression": "SET key_count = key_count + :one, "
-        f"keys_made = {made}, keys_made_on = :today",
-        "ConditionExpression": "key_count < :limit AND #plan = :plan AND disabled = :false "
-        f"AND {on}",
-        "ExpressionAttributeNames": {"#plan": "plan"},
-        "ExpressionAttributeValues": values,
-    }
-    return "Update", update
 
 
-def _count(number: int) -> str:
-    return "1 API key" if number == 1 else f"{number} API keys"
+def _disabled(key: Key) -> Key:
+    return replace(key, is_enabled=False)
 
 
 def _no_account() -> NotFoundError:

@@ -2,7 +2,8 @@
 
 A key gives no more than it has: whoever creates, changes or rotates a key needs every permission
 that key has, before and after, and may not make it outlive the key in use. Test keys deal with test
-keys only. Deleting needs no more than `api_keys.write`, so that a leaked key is soon stopped.
+keys only. A key with more permissions than the caller's is not its to delete either: whoever has a
+leaked key could lock the account's owner out.
 """
 
 from datetime import datetime
@@ -40,6 +41,22 @@ def check_authority(caller: Principal, key: _Key) -> None:
             param="expires_at",
             code="expires_too_late",
         )
+
+
+def check_deletion(caller: Principal, key: _Key) -> None:
+    """Raises PermissionDeniedError when the key may do what the caller's may not."""
+    check_kind(caller, key)
+    if lacking := _names(key.permissions - caller.permissions):
+        raise PermissionDeniedError(
+            f"This API key does not have {lacking} itself, so it may not delete a key that has it. "
+            "A key with all permissions of that key can, and so can the operator of this service.",
+            param="id",
+        )
+
+
+def visible(caller: Principal, key: _Key) -> bool:
+    """Test keys see test keys only."""
+    return key.test or not caller.test
 
 
 def check_kind(caller: Principal, key: _Key) -> None:

@@ -11,6 +11,8 @@ from losi.metering.books import Books
 from losi.metering.day_item import DayUsage
 from losi.metering.usage import Usage
 
+MOST_RECORDS = 100_000
+
 
 def export_account(
     accounts: Accounts, books: Books, catalogue: Catalogue, account_id: str, today: date
@@ -24,6 +26,7 @@ def export_account(
     return {
         "account": account.as_json(),
         "keys": [key.as_json() for key in accounts.keys(account_id)],
+        "audit_log": [record.as_json() for record in accounts.audit_log(account_id, MOST_RECORDS)],
         "usage": [usage_json(day, catalogue) for day in days],
     }
 

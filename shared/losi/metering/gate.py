@@ -14,6 +14,7 @@ import anyio
 import anyio.to_thread
 
 from losi.errors import (
+    InvalidRequestError,
     LosiError,
     ModelNotInPlanError,
     StaleAuthenticationError,
@@ -109,13 +110,14 @@ class Gate:
         self, credential: Credential, permission: str, *, fresh: bool = False
     ) -> Principal:
         """Who calls. Raises AuthenticationError or PermissionDeniedError."""
-        principal = await anyio.to_thread.run_sync(
-            lambda: self._authenticator.authenticate(credential, fresh=fresh)
-        )
+        return await anyio.to_thread.run_sync(self._authenticate, credential, permission, fresh)
+
+    def _authenticate(self, credential: Credential, permission: str, fresh: bool) -> Principal:
+        principal = self._authenticator.authenticate(credential, fresh=fresh)
         if not fresh and permission not in principal.permissions:
             # what is cached may be out of date: the permission may have been given since
-            return await self.authenticate(credential, permission, fresh=True)
-        principal.require(permission)
+            return self._authenticate(credential, permission, True)
+        self._authenticator.permit(principal, permission)
         return principal
 
     async def admit(
@@ -125,8 +127,9 @@ class Gate:
         deadline = asyncio.get_running_loop().time() + caller.seconds
         try:
             return await self._hold(caller, principal, demand(principal), deadline)
-        except (StaleAuthenticationError, ModelNotInPlanError):
-            # the key or plan changed, or may have, since it was cached: what it is now decides
+        except (StaleAuthenticationError, InvalidRequestError, ModelNotInPlanError):
+            # the key or plan changed, or may have, since it was cached: what it is now decides,
+            # and no refusal speaks of a plan before the key is known to be good
             principal = await self.authenticate(caller.credential, caller.permission, fresh=True)
         try:
             return await self._hold(caller, principal, demand(principal), deadline)

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from losi.errors import StoreUnavailableError
@@ -70,6 +71,35 @@ class Table:
             ConsistentRead=True,
         )
         return _items(pages)
+
+    def newest(self, pk: str, limit: int, before: str | None, now: float) -> list[Item]:
+        """Up to `limit` items of a partition, the last ones first, that have not expired."""
+        values = {":pk": {"S": pk}, ":now": {"N": str(int(now))}}
+        condition = "pk = :pk"
+        if before is not None:
+            condition += " AND sk < :before"
+            values[":before"] = {"S": before}
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._name,
+            KeyConditionExpression=condition,
+            FilterExpression="#ttl > :now",
+            ExpressionAttributeNames={"#ttl": "ttl"},
+            ExpressionAttributeValues=values,
+            ConsistentRead=True,
+            ScanIndexForward=False,
+            PaginationConfig={"PageSize": limit},
+        )
+        return list(islice(_items(pages), limit))
+
+    def item(self, pk: str, sort: str) -> Item | None:
+        """An item that is not an account's."""
+        with store_errors():
+            response = self._client.get_item(
+                TableName=self._name,
+                Key={"pk": {"S": pk}, "sk": {"S": sort}},
+                ConsistentRead=True,
+            )
+        return response.get("Item")
 
     def scan(self, sort: str) -> Iterator[Item]:
         """The items of all accounts under one sort key. Reads the whole table."""

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
-import anyio.to_thread
 from fastapi import Depends, Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
@@ -15,9 +14,9 @@ from losi.identity.key import Key, key_id_from
 from losi.identity.principal import PERMISSIONS
 from losi.identity.values import iso, valid_expiry, valid_name, valid_permission
 from losi.management.accounts import NewKey, no_such_key
-from losi.management.authority import check_authority, check_kind
+from losi.management.authority import visible
 from losi.validation import UntilMistake, validated
-from losi.web.dependencies import AppAccounts, Caller
+from losi.web.dependencies import AppAccounts, Caller, changed_by
 from losi.web.endpoints import Answers, Takes
 from losi.web.parsing import NoQuery, StrictQuery, read_json
 from losi.web.responses import JsonResponse
@@ -139,8 +138,11 @@ def list_keys(
     """The keys of your account, oldest first, or one of them by its id. No secret is shown."""
     if query.id is not None:
         key = accounts.key(caller.account_id, _known(query.id))
+        if not visible(caller, key):
+            raise no_such_key()
         return JsonResponse({"data": key.as_json()})
-    return JsonResponse({"data": [key.as_json() for key in accounts.keys(caller.account_id)]})
+    keys = accounts.keys(caller.account_id)
+    return JsonResponse({"data": [key.as_json() for key in keys if visible(caller, key)]})
 
 
 async def create_key(
@@ -155,8 +157,9 @@ async def create_key(
     body = validated(CreateKey, await read_json(http, max_values=MAX_VALUES))
     test = caller.test if body.test is None else body.test
     new = NewKey(body.name, frozenset(body.permissions), body.expires_at, test)
-    check_authority(caller, new)
-    key, secret = await anyio.to_thread.run_sync(accounts.create_key, caller.account_id, new)
+    key, secret = await changed_by(
+        http, caller, lambda by: accounts.create_key(caller.account_id, new, by=by)
+    )
     return JsonResponse({"data": key.as_json(secret.text)})
 
 
@@ -172,14 +175,9 @@ async def change_key(
             "Nothing to change. Send one or more of: " + ", ".join(ChangeKey.model_fields) + ".",
             code="missing_required_parameter",
         )
-
-    def change(key: Key) -> Key:
-        changed = body.apply(key)
-        check_authority(caller, key)
-        check_authority(caller, changed)
-        return changed
-
-    key = await anyio.to_thread.run_sync(accounts.change_key, caller.account_id, key_id, change)
+    key = await changed_by(
+        http, caller, lambda by: accounts.change_key(caller.account_id, key_id, body.apply, by)
+    )
     return JsonResponse({"data": key.as_json()})
 
 
@@ -191,18 +189,18 @@ async def rotate_key(
     """
     body = validated(RotateKey, await read_json(http, max_values=MAX_VALUES))
     overlap = timedelta(seconds=body.expires_in_seconds)
-    rotation = await anyio.to_thread.run_sync(
-        lambda: accounts.rotate_key(
-            caller.account_id, key_id, overlap, lambda key: check_authority(caller, key)
-        )
+    rotation = await changed_by(
+        http, caller, lambda by: accounts.rotate_key(caller.account_id, key_id, overlap, by)
     )
     data = rotation.key.as_json(rotation.secret.text)
     return JsonResponse({"data": {**data, "old_key_expires_at": iso(rotation.old_ends)}})
 
 
-def delete_key(
-    caller: Caller, accounts: AppAccounts, key_id: KeyId
+async def delete_key(
+    http: Request, caller: Caller, accounts: AppAccounts, key_id: KeyId
 ) -> "Annotated[JsonResponse, Answers(KeyDeleted)]":
-    """The key is refused from this answer on."""
-    accounts.delete_key(caller.account_id, key_id, lambda key: check_kind(caller, key))
+    """The key is refused from this answer on. The key in use needs every permission that the other
+    one has.
+    """
+    await changed_by(http, caller, lambda by: accounts.delete_key(caller.account_id, key_id, by))
     return JsonResponse({"success": True})

@@ -56,7 +56,8 @@ def get_usage(
     spans at most 400 days.
     """
     start, end = date_range(query.start_date, query.end_date, datetime.now(UTC).date())
-    days = services.books.usage(caller.account_id, start, end)
+    # test keys are not billed, and what live ones used is not theirs to see
+    days = [] if caller.test else services.books.usage(caller.account_id, start, end)
     rows = (
         grouped_rows(days, query.group_by, services.catalogue)
         if query.group_by

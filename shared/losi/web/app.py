@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import re
 import time
 from typing import Any
 
@@ -10,7 +11,7 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,8 +22,11 @@ from losi.errors import (
     MethodNotAllowedError,
     NotFoundError,
     ServerError,
+    echo,
     place,
 )
+from losi.identity import audit
+from losi.identity.audit import Origin
 from losi.ids import random_id
 from losi.validation import invalid
 from losi.web.dependencies import Services
@@ -32,6 +36,8 @@ from losi.web.parsing import each_once
 from losi.web.responses import JsonResponse, render
 
 logger = logging.getLogger("losi.web")
+
+_GATEWAY_ID = re.compile(r"[0-9a-zA-Z-]{8,64}", re.ASCII)
 
 
 def create_app(*functions: str, services: Services | None = None) -> FastAPI:
@@ -81,8 +87,10 @@ class RequestContext:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = f"req_{random_id(16)}"
+        request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
+        client = scope.get("client")
+        audit.origin.set(Origin(client[0] if client else "", request_id))
         began = time.monotonic()
 
         async def send_with_headers(message: Message) -> None:
@@ -97,6 +105,15 @@ class RequestContext:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+
+def _request_id(scope: Scope) -> str:
+    """API Gateway's own where there is one, so that its access log has the id that callers see."""
+    event = scope.get("aws.event")
+    context = event.get("requestContext") if isinstance(event, dict) else None
+    given = context.get("requestId") if isinstance(context, dict) else None
+    well_formed = isinstance(given, str) and _GATEWAY_ID.fullmatch(given)
+    return str(given) if well_formed else f"req_{random_id(16)}"
 
 
 class LastResort:
@@ -120,6 +137,8 @@ class LastResort:
 
         try:
             await self.app(scope, receive, watched_send)
+        except ClientDisconnect:  # before its request was here: nobody is left to be answered
+            logger.info("%s the client went away", scope["state"]["request_id"])
         except Exception as error:
             request_id = scope["state"]["request_id"]
             log_failure(error, request_id)
@@ -145,7 +164,7 @@ async def _losi_error(_: Request, error: Any) -> JsonResponse:
 
 async def _http_exception(request: Request, error: Any) -> JsonResponse:
     """Starlette's own refusals: unknown path, method not allowed, a client that went away."""
-    what = f"{request.method} {request.url.path}"
+    what = echo(f"{request.method} {request.url.path}")
     if error.status_code == 404:
         return render(
             NotFoundError(

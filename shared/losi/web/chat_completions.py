@@ -15,7 +15,13 @@ from losi.identity.principal import Principal
 from losi.upstream.registry import Registry
 from losi.upstream.routing import ChatRouter
 from losi.web.credentials import credential
-from losi.web.dependencies import Services, request_id, seconds_left, services_of
+from losi.web.dependencies import (
+    Services,
+    parsing_for,
+    request_id,
+    seconds_left,
+    services_of,
+)
 from losi.web.endpoints import Answers, Takes
 from losi.web.formats import FORMATS
 from losi.web.parsing import read_json
@@ -40,10 +46,12 @@ async def create_chat_completion(
     holds an error, without `[DONE]`.
     """
     began = time.monotonic()
-    chat = chat_completions(services_of(http))
+    services = services_of(http)
+    chat = chat_completions(services)
     caller = credential(http)
     principal = await chat.authenticate(caller)
-    request = parse_chat_request(await read_json(http))
+    async with parsing_for(services, principal, lambda: chat.authenticate(caller, fresh=True)):
+        request = parse_chat_request(await read_json(http))
     seconds = seconds_left(http) - (time.monotonic() - began)
     call = Call(caller, request, request_id(http), seconds)
     if request.params.stream:

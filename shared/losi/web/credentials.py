@@ -20,7 +20,8 @@ def api_key(headers: Headers) -> Secret:
     No message repeats any of the header: it may hold a secret.
     """
     values = headers.getlist("authorization")
-    if len(values) > 1:  # gateways and firewalls differ in which of them they read
+    # gateways and firewalls differ in which of them they read; some join them with a comma
+    if len(values) > 1 or any("," in value for value in values):
         raise refused("Send the Authorization header once; this request has it more than once.")
     return _bearer(values[0] if values else "")
 

@@ -1,17 +1,23 @@
 """What endpoints need of the layers below, and of the request."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
+import anyio.to_thread
 from fastapi import Depends
 from starlette.requests import Request
 
 from losi.catalogue import loader
 from losi.catalogue.catalogue import Catalogue
 from losi.config import Config
+from losi.errors import LosiError, StaleAuthenticationError, StoreUnavailableError
+from losi.identity.audit import Actor
 from losi.identity.authenticator import Authenticator
 from losi.identity.principal import Principal
 from losi.identity.session import Sessions, SessionToken
+from losi.identity.throttle import Throttle
 from losi.management.accounts import Accounts
 from losi.metering.books import Books
 from losi.metering.gate import Gate
@@ -26,6 +32,9 @@ from losi.web.endpoints import endpoint
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+R = TypeVar("R")
+
+CHANGE_TRIES = 3
 #: Lambda's longest invocation; elsewhere the same holds, so that no hold outlives its request.
 LONGEST_SECONDS = 900.0
 #: Left before the process may be stopped: to send the error event, then to settle (the gate's
@@ -77,6 +86,20 @@ class Services:
         settler = Settler(self.ledger, settlements(self.config))
         return Gate(self.authenticator, self.ledger, settler)
 
+    @cached_property
+    def management_throttle(self) -> Throttle:
+        """Reads of management have no counter in the table: a list is cheaper than a write."""
+        return Throttle(5, 60, "Too many requests with this API key. Try again in a second.")
+
+    @cached_property
+    def refusal_throttle(self) -> Throttle:
+        """Bodies that are refused are counted nowhere else, however much it took to read them."""
+        return Throttle(
+            1,
+            60,
+            "Too many requests of this API key were refused lately. Mend them, and slow down.",
+        )
+
 
 def services_of(request: Request) -> Services:
     found: Services = request.app.state.services
@@ -120,10 +143,45 @@ def fresh_principal(request: Request, services: AppServices) -> Principal:
     else:
         principal = services.authenticator.authenticate(caller, fresh=True)
     if permission is not None:
-        principal.require(permission)
+        services.authenticator.permit(principal, permission)
+    services.management_throttle.take(_throttled(principal))
     if not principal.by_session:
         services.accounts.touch(principal)
     return principal
+
+
+def _throttled(caller: Principal) -> str:
+    return f"{caller.account_id}.{caller.key_id}"
+
+
+@asynccontextmanager
+async def parsing_for(
+    services: Services, caller: Principal, again: Callable[[], Awaitable[object]]
+) -> AsyncIterator[None]:
+    """Around the reading and checking of a body: what is wrong with it is told to a key that is
+    known to be good (`again` authenticates it with fresh records), and not without end.
+    """
+    services.refusal_throttle.check(_throttled(caller))
+    try:
+        yield
+    except LosiError:
+        services.refusal_throttle.count(_throttled(caller))
+        await again()
+        raise
+
+
+async def changed_by(request: Request, caller: Principal, change: Callable[[Actor], R]) -> R:
+    """What `change` returns, done by the caller as its key and account are at that moment.
+
+    When either changed since it was let in, it is let in again, or refused.
+    """
+    services = services_of(request)
+    for _ in range(CHANGE_TRIES):
+        try:
+            return await anyio.to_thread.run_sync(change, Actor.of(caller))
+        except StaleAuthenticationError:
+            caller = await anyio.to_thread.run_sync(fresh_principal, request, services)
+    raise StoreUnavailableError
 
 
 Caller = Annotated[Principal, Depends(fresh_principal)]

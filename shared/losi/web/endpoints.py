@@ -64,6 +64,9 @@ ENDPOINTS = (
     Endpoint("rotate_key", "POST", "/api-keys/rotate", KEYS, WRITE_KEYS, "Give a key a new secret"),
     Endpoint("delete_key", "DELETE", "/api-keys", KEYS, WRITE_KEYS, "Delete an API key"),
     Endpoint("get_usage", "GET", "/api-usage", "api_usage", "usage.read", "Get your daily usage"),
+    Endpoint(
+        "get_audit_log", "GET", "/audit-log", "audit_log", "audit.read", "Get who changed what"
+    ),
     Endpoint("get_openapi", "GET", "/openapi.json", "openapi", None, "Get this description"),
 )
 #: What the console's pages call by session. No part of the documented API: it changes with them.

@@ -256,6 +256,34 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example("delete", "Delete a key", parameters=_ID, answer={"success": True}),
         _UNKNOWN_KEY,
     ),
+    "get_audit_log": (
+        Example(
+            "newest",
+            "The newest record",
+            parameters={"limit": "1"},
+            answer={
+                "data": [
+                    {
+                        "id": "audit_000007Zb1xQ9vT2k",
+                        "at": "2026-11-23T09:00:00Z",
+                        "actor": "key_abc12345",
+                        "action": "key.created",
+                        "target": "key_xyz78900",
+                        "before": {},
+                        "after": {
+                            "permissions": ["chat.completions", "models.list"],
+                            "expires_at": "2030-12-31T23:59:59Z",
+                            "is_enabled": True,
+                            "test": False,
+                        },
+                        "ip": "203.0.113.7",
+                        "request_id": "req_8sJ2mW0pQ4rT6yUz",
+                    }
+                ],
+                "next": "2026-11-23T09:00:00.000000#000007Zb1xQ9vT2k",
+            },
+        ),
+    ),
     "get_usage": (
         Example(
             "days",

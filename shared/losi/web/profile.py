@@ -14,6 +14,7 @@ from starlette.responses import Response
 from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.plans import Plan
 from losi.errors import InvalidRequestError
+from losi.identity.audit import Actor
 from losi.identity.principal import PERMISSIONS
 from losi.identity.session import SignedIn
 from losi.identity.values import iso, valid_name
@@ -52,10 +53,11 @@ async def change_profile(http: Request, caller: Owner, services: AppServices) ->
             code="missing_required_parameter",
         )
     account_id, accounts = caller.account.id, services.accounts
+    by = Actor.of(caller.principal)
     if "name" in body.model_fields_set:
-        await anyio.to_thread.run_sync(accounts.set_name, account_id, body.name)
+        await anyio.to_thread.run_sync(accounts.set_name, account_id, body.name, by)
     if "api_access" in body.model_fields_set:
-        await anyio.to_thread.run_sync(accounts.set_api_access, account_id, body.api_access)
+        await anyio.to_thread.run_sync(accounts.set_api_access, account_id, body.api_access, by)
     account = await anyio.to_thread.run_sync(accounts.account, account_id)
     changed = SignedIn(caller.session, account, caller.principal)
     return JsonResponse({"data": profile_json(changed, services)})
@@ -100,7 +102,7 @@ def delete_profile(
     http: Request, caller: Annotated[SignedIn, Depends(fresh_person)], services: AppServices
 ) -> Response:
     """The account with its keys, usage and sessions. Takes a sign-in of the last 15 minutes."""
-    services.accounts.delete_account(caller.account.id)
+    services.accounts.delete_account(caller.account.id, Actor.of(caller.principal))
     response = JsonResponse({"success": True}, headers={"clear-site-data": '"cache"'})
     clear_cookie(http, response)
     return response

@@ -308,3 +308,26 @@ class Description(BaseModel):
     info: dict[str, Any]
     paths: dict[str, dict[str, Any]]
     components: dict[str, dict[str, Any]]
+
+
+# The audit log
+
+
+AuditValue = str | int | bool | list[str] | None
+
+
+class AuditRecord(_Ours):
+    id: str
+    at: datetime = Field(description="In UTC.")
+    actor: str = Field(description="The key that did it, such as `key_xyz78900`, or `operator`.")
+    action: str = Field(description="Such as `key.created`.")
+    target: str = Field(description="The key, or the account, that it was done to.")
+    before: dict[str, AuditValue] = Field(description="What differs, as it was.")
+    after: dict[str, AuditValue] = Field(description="What differs, as it is since.")
+    ip: str | None = Field(description="The address that the request came from.")
+    request_id: str | None = Field(description="The `x-request-id` of the request.")
+
+
+class AuditLog(_Ours):
+    data: list[AuditRecord]
+    next: str | None = Field(description="For `before`: where older records begin. Null: nowhere.")

@@ -18,10 +18,11 @@ from local.table import create_table
 from losi.cli import connection
 from losi.errors import LosiError
 from losi.identity.authenticator import Authenticator
-from losi.identity.principal import PERMISSIONS
+from losi.identity.principal import ALL_PERMISSIONS, PERMISSIONS
 from losi.identity.secret import Secret, parse
 from losi.ids import random_id
 from losi.metering.usage import Usage
+from tests.account_world import two_adas
 from tests.catalogue import CATALOGUE
 from tests.dynamodb_local import connect, dynamodb_environment, free_port
 from tests.ledger_world import BlockingLedger
@@ -44,8 +45,15 @@ COMMANDS = [
     "account api-access",
     "account delete",
     "account export",
+    "account index",
+    "audit",
     "key create",
     "key list",
+    "key show",
+    "key change",
+    "key disable",
+    "key enable",
+    "key rotate",
     "key revoke",
     "usage",
 ]
@@ -179,9 +187,31 @@ class TestKeys:
 
         [key] = [line for line in text.splitlines() if line.startswith("losi-")]
         principal = Authenticator(local, TABLE, CATALOGUE.plans).authenticate(secret_of(key))
-        assert principal.permissions == {"chat.completions", "models.list"}
+        assert principal.permissions == ALL_PERMISSIONS, "the first can make the others"
         assert "Save it now" in text
         assert key not in output("key", "list", account)
+
+    def test_further_keys_get_what_an_application_needs(self, account: str) -> None:
+        output("key", "create", account, "--name", "first")
+
+        second = data("key", "create", account, "--name", "second")
+
+        assert second["permissions"] == ["chat.completions", "models.list"]
+
+    def test_it_can_be_shown_changed_disabled_and_rotated(self, account: str) -> None:
+        made = data("key", "create", account, "--name", "first")
+        key = ("key", "change", account, made["id"])
+
+        assert data(*key, "--name", "new", "--expires-at", "2100-01-31T00:00:00Z")["name"] == "new"
+        narrow = data(*key, "--permission", "models.list", "--expires-at", "never")
+        assert (narrow["permissions"], narrow["expires_at"]) == (["models.list"], None)
+        assert data("key", "disable", account, made["id"])["is_enabled"] is False
+        assert data("key", "enable", account, made["id"])["is_enabled"] is True
+        rotated = data("key", "rotate", account, made["id"], "--overlap", "0")
+        assert rotated["key"] not in (made["key"], "••••••••")
+        assert "by operator" in output("key", "show", account, made["id"])
+        assert "Nothing to change" in error(*key)
+        assert "key.rotated" in output("audit", account)
 
     def test_everything_about_it_can_be_chosen(self, account: str) -> None:
         made = data(
@@ -284,11 +314,23 @@ class TestMistakes:
         assert "neither on nor off" in error("account", "api-access", account, "maybe")
         assert "free, plus, pro, ultra" in error("account", "set-plan", account, "gold")
 
-    def test_a_plan_s_keys_are_counted(self, account: str) -> None:
+    def test_a_plan_s_number_of_keys_does_not_bind_the_operator(self, account: str) -> None:
         output("account", "set-plan", account, "free")
-        output("key", "create", account, "--name", "one")
+        for name in ("one", "two"):
+            output("key", "create", account, "--name", name)
 
-        assert "free plan allows 1 API key" in error("key", "create", account, "--name", "two")
+        assert "API keys  2" in output("account", "show", account)
+
+    def test_an_address_of_two_accounts_is_refused_or_listed(
+        self, local: DynamoDBClient, account: str
+    ) -> None:
+        output("account", "create", "--name", "Eve", "--email", "eve@example.com")
+        assert "already" in error("account", "create", "--name", "E", "--email", "EVE@example.com")
+        assert "one account" in output("account", "index")
+
+        two_adas(local, TABLE)
+
+        assert "Ada again" in output("account", "index")
 
 
 class TestTheLocalApi:

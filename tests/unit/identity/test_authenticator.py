@@ -10,7 +10,6 @@ import pytest
 
 from losi.errors import LosiError, PermissionDeniedError
 from losi.identity.authenticator import CACHE_SECONDS, CACHE_SIZE, Authenticator
-from losi.identity.key import Key
 from losi.identity.secret import Secret, mint
 from losi.management.accounts import Accounts, NewKey
 from tests.ledger_world import Clock
@@ -282,10 +281,7 @@ class TestRotation:
     DAY = timedelta(days=1)
 
     def rotate(self, accounts: Accounts, key: Secret, overlap: timedelta) -> Secret:
-        def allow(key: Key) -> None:
-            """Nothing to check."""
-
-        return accounts.rotate_key(key.account_id, key.key_id, overlap, allow).secret
+        return accounts.rotate_key(key.account_id, key.key_id, overlap).secret
 
     def test_both_secrets_are_good_until_the_overlap_ends(
         self, authenticator: Authenticator, accounts: Accounts, secret: Secret, clock: Clock

@@ -161,6 +161,7 @@ class TestItems:
             test=st.booleans(),
             version=st.integers(1),
             last_used_at=st.none() | whole_seconds,
+            created_by=st.text(),
             old_hashes=st.dictionaries(identifiers, whole_seconds),
         )
     )
@@ -179,8 +180,9 @@ class TestItems:
             disabled=st.booleans(),
             version=st.integers(1),
             key_count=st.integers(0),
-            keys_made=st.integers(0),
-            keys_made_on=st.text(),
+            changed_on=st.text(),
+            changes_full=st.integers(0),
+            changes_other=st.integers(0),
             tag=st.text(min_size=1),
         )
     )

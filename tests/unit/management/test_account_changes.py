@@ -173,9 +173,8 @@ class TestTheStoreFails:
     ) -> None:
         account = accounts.create_account("free")
         failing_once(monkeypatch, client, "transact_write_items", conflict_in_transaction())
-        failing_once(monkeypatch, client, "update_item", failure("TransactionConflictException"))
-
         accounts.create_key(account.id, A_KEY)
+        failing_once(monkeypatch, client, "transact_write_items", conflict_in_transaction())
         accounts.set_plan(account.id, "pro")
 
         assert accounts.account(account.id).key_count == 1

@@ -13,18 +13,18 @@ from losi.errors import (
     InvalidRequestError,
     NotFoundError,
     PermissionDeniedError,
-    QuotaExceededError,
 )
 from losi.identity.authenticator import Authenticator
 from losi.identity.key import Key
 from losi.identity.secret import Secret, mint, new_account_id, new_key_id
-from losi.management.accounts import KEYS_PER_DAY, Accounts, NewKey
+from losi.management.accounts import Accounts, NewKey
 from tests.ledger_world import BlockingLedger, Clock
 from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-from tests.account_world import A_KEY, CHAT, Caller, disabled, items
+from losi.identity.principal import ALL_PERMISSIONS
+from tests.account_world import A_KEY, CHAT, Caller, disabled, first_key, holder, items
 from tests.catalogue import CATALOGUE
 
 
@@ -91,27 +91,33 @@ class TestAccounts:
 
 class TestKeyLimits:
     @pytest.mark.parametrize(("plan", "limit"), [("free", 1), ("plus", 2), ("pro", 5)])
-    def test_a_plan_has_its_number_of_keys(self, accounts: Accounts, plan: str, limit: int) -> None:
+    def test_a_plan_has_its_number_of_keys(
+        self, accounts: Accounts, authenticator: Authenticator, plan: str, limit: int
+    ) -> None:
         account = accounts.create_account(plan)
-        for _ in range(limit):
-            accounts.create_key(account.id, A_KEY)
+        owner = first_key(accounts, authenticator, account.id)
+        for _ in range(limit - 1):
+            accounts.create_key(account.id, A_KEY, by=owner)
 
         with pytest.raises(
             PermissionDeniedError, match=f"{plan} plan allows {limit} API"
         ) as caught:
-            accounts.create_key(account.id, A_KEY)
+            accounts.create_key(account.id, A_KEY, by=owner)
 
         assert caught.value.code == "key_limit_reached"
         assert "upgrade" in caught.value.message
         assert len(accounts.keys(account.id)) == limit
 
-    def test_the_largest_plan_has_ten_and_nothing_to_upgrade_to(self, accounts: Accounts) -> None:
+    def test_the_largest_plan_has_ten_and_nothing_to_upgrade_to(
+        self, accounts: Accounts, authenticator: Authenticator
+    ) -> None:
         account = accounts.create_account("ultra")
-        for _ in range(10):
-            accounts.create_key(account.id, A_KEY)
+        owner = first_key(accounts, authenticator, account.id)
+        for _ in range(9):
+            accounts.create_key(account.id, A_KEY, by=owner)
 
         with pytest.raises(PermissionDeniedError, match=r"Delete one first\.$"):
-            accounts.create_key(account.id, A_KEY)
+            accounts.create_key(account.id, A_KEY, by=owner)
 
     def test_deleting_makes_room(self, accounts: Accounts) -> None:
         account = accounts.create_account("free")
@@ -122,36 +128,18 @@ class TestKeyLimits:
 
         assert accounts.account(account.id).key_count == 1
 
-    def test_a_smaller_plan_keeps_the_keys_but_gives_no_more(self, accounts: Accounts) -> None:
+    def test_a_smaller_plan_keeps_the_keys_but_gives_no_more(
+        self, accounts: Accounts, authenticator: Authenticator
+    ) -> None:
         account = accounts.create_account("plus")
-        for _ in range(2):
-            accounts.create_key(account.id, A_KEY)
+        _, secret = accounts.create_key(account.id, NewKey("owner's", ALL_PERMISSIONS))
+        accounts.create_key(account.id, A_KEY)
 
         accounts.set_plan(account.id, "free")
 
         assert len(accounts.keys(account.id)) == 2
         with pytest.raises(PermissionDeniedError, match="this account has 2"):
-            accounts.create_key(account.id, A_KEY)
-
-    def test_keys_made_and_deleted_all_day_long_meet_a_limit(
-        self, accounts: Accounts, clock: Clock, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("losi.management.accounts.KEYS_PER_DAY", 3)
-        account = accounts.create_account("free")
-
-        def make_and_delete() -> None:
-            key, _ = accounts.create_key(account.id, A_KEY)
-            accounts.delete_key(account.id, key.id)
-
-        for _ in range(3):
-            make_and_delete()
-        with pytest.raises(QuotaExceededError, match="midnight UTC") as refused:
-            make_and_delete()
-        assert refused.value.code == "key_creation_limit"
-
-        clock.advance(86_400)
-        make_and_delete()
-        assert KEYS_PER_DAY == 100
+            accounts.create_key(account.id, A_KEY, by=holder(authenticator, secret))
 
     def test_a_disabled_account_gets_no_key(self, accounts: Accounts) -> None:
         account = accounts.create_account("free")
@@ -161,42 +149,28 @@ class TestKeyLimits:
             accounts.create_key(account.id, A_KEY)
 
     def test_two_that_make_the_last_key_at_once_make_one(
-        self, client: DynamoDBClient, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+        self,
+        client: DynamoDBClient,
+        accounts: Accounts,
+        authenticator: Authenticator,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        account = accounts.create_account("free")
+        account = accounts.create_account("plus")
+        owner = first_key(accounts, authenticator, account.id)
         transact, raced = client.transact_write_items, False
 
         def slower(**request: Any) -> Any:
             nonlocal raced
             if not raced:
                 raced = True
-                accounts.create_key(account.id, A_KEY)
+                accounts.create_key(account.id, A_KEY, by=owner)
             return transact(**request)
 
         monkeypatch.setattr(client, "transact_write_items", slower)
 
-        with pytest.raises(PermissionDeniedError, match="free plan allows 1"):
-            accounts.create_key(account.id, A_KEY)
-        assert len(accounts.keys(account.id)) == 1
-
-    def test_a_plan_that_changes_meanwhile_decides(
-        self, client: DynamoDBClient, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        account = accounts.create_account("plus")
-        accounts.create_key(account.id, A_KEY)
-        transact, shrunk = client.transact_write_items, False
-
-        def after_a_downgrade(**request: Any) -> Any:
-            nonlocal shrunk
-            if not shrunk:
-                shrunk = True
-                accounts.set_plan(account.id, "free")
-            return transact(**request)
-
-        monkeypatch.setattr(client, "transact_write_items", after_a_downgrade)
-
-        with pytest.raises(PermissionDeniedError, match="free plan allows 1"):
-            accounts.create_key(account.id, A_KEY)
+        with pytest.raises(PermissionDeniedError, match="plus plan allows 2"):
+            accounts.create_key(account.id, A_KEY, by=owner)
+        assert len(accounts.keys(account.id)) == 2
 
 
 class TestKeys:

@@ -144,8 +144,20 @@ class TestAuthority:
         assert error["status"] == 403
         assert (await api("GET")).status_code == 200
 
-    async def test_it_may_delete_a_stronger_key(self, weak: Api, secret: Secret) -> None:
-        assert (await weak("DELETE", id=f"key_{secret.key_id}")).status_code == 200
+    async def test_it_may_not_delete_a_stronger_key(
+        self, api: Api, weak: Api, secret: Secret
+    ) -> None:
+        error = await weak.refused("DELETE", id=f"key_{secret.key_id}")
+
+        assert (error["status"], error["code"]) == (403, "missing_permission")
+        assert "the operator of this service" in error["message"]
+        assert (await api("GET")).status_code == 200
+
+    async def test_it_may_delete_itself_and_a_weaker_one(self, weak: Api, api: Api) -> None:
+        lesser = await weak.create(permissions=["models.list"])
+
+        assert (await weak("DELETE", id=lesser["id"])).status_code == 200
+        assert (await weak("DELETE", id=await self.weak_id(api))).status_code == 200
 
     async def test_a_key_that_expires_gives_nothing_that_lasts_longer(
         self, api: Api, secret: Secret

@@ -1,0 +1,55 @@
+"""Many refusals of one known key within a minute: a leaked or a forgotten key, told to its owner.
+
+Counted in the process, written to the audit log once a minute; a burst over several processes may
+stay below the mark in each.
+"""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+
+from losi.errors import StoreUnavailableError
+from losi.identity import audit
+from losi.identity.audit import Actor
+from losi.store.table import Table
+
+logger = logging.getLogger("losi.identity")
+
+#: Refusals of a key within a minute that are a burst.
+BURST = 10
+REMEMBERED = 1024
+MINUTE_SECONDS = 60
+
+
+class Bursts:
+    def __init__(self, table: Table, clock: Callable[[], float]) -> None:
+        self._table = table
+        self._clock = clock
+        #: Account and key -> the minute of the last refusal, and how many there were in it.
+        self._counts: OrderedDict[tuple[str, str], tuple[int, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def refused(self, account_id: str, key_id: str) -> None:
+        """Count a refusal of a key that exists; the tenth within a minute is written down."""
+        now = self._clock()
+        minute = int(now) // MINUTE_SECONDS
+        with self._lock:
+            known, count = self._counts.get((account_id, key_id), (minute, 0))
+            count = count + 1 if known == minute else 1
+            self._counts[account_id, key_id] = minute, count
+            self._counts.move_to_end((account_id, key_id))
+            while len(self._counts) > REMEMBERED:
+                self._counts.popitem(last=False)
+        if count == BURST:
+            self._write(account_id, key_id, now)
+
+    def _write(self, account_id: str, key_id: str, now: float) -> None:
+        key = f"key_{key_id}"
+        burst = audit.record(
+            account_id, Actor(key), "key.refused", key, now, after={"refusals": BURST}
+        )
+        try:
+            self._table.put(burst.to_item())
+        except StoreUnavailableError:  # the refusal itself is more important
+            logger.warning("the refusals of %s could not be written down", key)
