@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from losi.catalogue.models import Route
-from losi.chat.prepare import needed_features
+from losi.chat.needs import Needs
 from losi.chat.request import parse_chat_request
 from losi.errors import InvalidRequestError
 from losi.metering.estimate import input_tokens
@@ -93,7 +93,7 @@ def to_the_sandbox(body: Json) -> None:
 
 def estimated(body: Json) -> None:
     request = parse_chat_request(body)
-    needed_features(request)
+    Needs.of(request)
     input_tokens(request.body)
 
 

@@ -69,6 +69,7 @@ def load(*folders: Path) -> Catalogue:
     for model in models.values():
         entry = model_rows[model.id]
         mistakes += [entry.mistake(*said) for said in _lacks(model)]
+        mistakes += [entry.mistake(*said) for said in _always_refused(model)]
         mistakes += [entry.mistake(*said) for said in _unknown_plans(model, plan_rows)]
     mistakes += _shared_codes(models.values(), model_rows)
     if mistakes:
@@ -218,6 +219,18 @@ def _lacks(model: Model) -> Iterator[tuple[str, str]]:
         yield "max_output_tokens", "is missing. Add it: chat models have a whole number above 0."
     if "output" not in model.prices.model_fields_set:
         yield "prices.output", "is missing. Add it: US dollars per million tokens."
+
+
+def _always_refused(model: Model) -> Iterator[tuple[str, str]]:
+    for number, route in enumerate(model.routes):
+        refuses = route.refuses | route.provider.refuses
+        effort = {**model.default_parameters, **route.default_parameters}.get("reasoning_effort")
+        if "tools_with_reasoning" in refuses and effort != "none":
+            yield (
+                f"routes.{number}.default_parameters",
+                'needs reasoning_effort = "none" beside refuses = ["tools_with_reasoning"]. '
+                "Without it, the upstream reasons, and refuses every request with tools.",
+            )
 
 
 def _unknown_plans(model: Model, plans: Mapping[str, _Entry]) -> Iterator[tuple[str, str]]:

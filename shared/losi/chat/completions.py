@@ -11,7 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.models import Model, Route
 from losi.chat.chunks import ChunkStream, completion_usage, openai_usage, public_completion
-from losi.chat.prepare import needed_features, output_limit, prepare
+from losi.chat.needs import routes_for
+from losi.chat.prepare import output_limit, prepare
 from losi.chat.request import ChatRequest
 from losi.errors import LosiError, ServerError, place
 from losi.identity.principal import Principal
@@ -27,7 +28,6 @@ from losi.upstream.routing import (
     Job,
     Spent,
     answered_headers,
-    candidates,
     prompts,
 )
 from losi.wire import Json
@@ -223,8 +223,8 @@ class ChatCompletions:
     def _demand(self, request: ChatRequest, principal: Principal) -> Demand[_Work]:
         model = self._catalogue.find(request.params.model, principal.plan, "chat")
         input_tokens = estimate.input_tokens(request.body)
-        needed = needed_features(request)
-        able = candidates(model, needed, input_tokens, test_key=principal.test)
+        others = self._catalogue.of_plan(principal.plan, "chat")
+        able = routes_for(request, model, others, input_tokens, test_key=principal.test)
         routes = self._router.reachable(able)
         limit = output_limit(request, model)
         # the first choice holds up to the plan's cap, or large limits would starve agents; each

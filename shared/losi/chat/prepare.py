@@ -11,6 +11,8 @@ from losi.upstream.routing import Prepared
 from losi.wire import Json
 
 EFFORTS: tuple[str, ...] = get_args(Effort)
+#: Below these output limits, in tokens, a default effort is no more than this.
+_ROOM = {1_024: "none", 4_096: "low"}
 #: Lists, and the parameters that mean something only beside one of them.
 _COMPANIONS = {"tools": ("parallel_tool_calls", "tool_choice"), "functions": ("function_call",)}
 #: Ours to decide at each provider, whatever the caller said.
@@ -33,15 +35,21 @@ def prepare(request: ChatRequest, model: Model, route: Route) -> Prepared:
         if name not in unsupported and name not in _TRANSPORT
     }
     body["model"] = route.model
-    efforts = route.efforts or provider.efforts
-    if efforts and body.get("reasoning_effort") not in (None, *efforts):
-        body["reasoning_effort"] = nearest_effort(body["reasoning_effort"], efforts)
     # always named, so that no answer is longer than what the ledger's bound reckons with
     limit = min(output_limit(request, model), route.max_output_tokens)
+    if (effort := body.get("reasoning_effort")) is not None:
+        if not sent.keys() & {"reasoning_effort", "thinking"}:
+            effort = _with_room_to_answer(effort, limit)
+        efforts = route.efforts or provider.efforts
+        if efforts and effort not in efforts:
+            effort = nearest_effort(effort, efforts)
+        body["reasoning_effort"] = effort
     body["max_completion_tokens" if "max_completion_tokens" in sent else "max_tokens"] = limit
     if model.system_prompt:
         body["messages"] = with_system_prompt(body["messages"], model.system_prompt.strip())
-    return Prepared(body, dropped)
+    is_other = body.get("reasoning_effort") != sent.get("reasoning_effort")
+    mapped = {"reasoning_effort"} if is_other else ()  # told where the caller sent it
+    return Prepared(body, dropped, frozenset(mapped))
 
 
 def _said(body: Json) -> Json:
@@ -59,6 +67,14 @@ def _telling(dropped: Collection[str]) -> tuple[str, ...]:
     """Names that can stand in a header, and not more of them than there is room for."""
     named = (name for name in dropped if name.isascii() and name.isidentifier())
     return tuple(sorted(name for name in named if len(name) <= 64)[:32])
+
+
+def _with_room_to_answer(effort: str, limit: int) -> str:
+    """Our own default, or less where thinking would leave no tokens to answer with."""
+    for room, most in _ROOM.items():
+        if limit < room:
+            return min(effort, most, key=EFFORTS.index)
+    return effort
 
 
 def nearest_effort(effort: str, efforts: Sequence[str]) -> str:
@@ -108,17 +124,3 @@ def with_system_prompt(messages: list[Json], prompt: str) -> list[Json]:
     else:
         content = [*own["content"], {"type": "text", "text": prompt}]
     return [*messages[: leading - 1], {**own, "content": content}, *messages[leading:]]
-
-
-def needed_features(request: ChatRequest) -> set[str]:
-    """What a route must be able to do for this request, in the catalogue's words."""
-    needed = set()
-    if request.params.tools:
-        needed.add("tools")
-    if request.params.response_format and request.params.response_format.type != "text":
-        needed.add("structured_output")
-    for message in request.body["messages"]:
-        parts = message.get("content")
-        if isinstance(parts, list) and any(part.get("type") == "image_url" for part in parts):
-            needed.add("vision")
-    return needed

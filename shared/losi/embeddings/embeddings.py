@@ -8,7 +8,7 @@ from typing import Any
 from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.models import Model, Route
 from losi.embeddings.request import EmbeddingInput
-from losi.errors import LosiError
+from losi.errors import InvalidRequestError, LosiError
 from losi.identity.principal import Principal
 from losi.metering.gate import Caller, Demand, Gate
 from losi.metering.usage import Usage, from_openai
@@ -48,7 +48,14 @@ class Embeddings:
 
         def demand(principal: Principal) -> Demand[_Work]:
             model = self._catalogue.find(request.params.model, principal.plan, "embedding")
-            able = candidates(model, (), input_tokens, test_key=principal.test)
+            able = candidates(model, (), (), input_tokens, test_key=principal.test)
+            if not able:
+                raise InvalidRequestError(
+                    f"The model '{model.id}' does not take {input_tokens:,} input tokens at once. "
+                    "Send fewer.",
+                    param="input",
+                    code="unsupported_request",
+                )
             routes = self._router.reachable(able)
             return Demand(model.code, input_tokens, input_tokens, _Work(model, routes))
 

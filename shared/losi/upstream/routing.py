@@ -28,7 +28,7 @@ from losi.upstream.format import Format, UpstreamCall, incomplete
 from losi.upstream.health import RouteHealth
 from losi.upstream.registry import Registry
 from losi.upstream.shape import ShapeError
-from losi.upstream.wishes import prepare
+from losi.upstream.wishes import IN_WORDS, prepare
 from losi.wire import Json
 
 logger = logging.getLogger("losi.routes")
@@ -147,12 +147,14 @@ class Router(Generic[P]):
     async def first_success(
         self, job: Job, call: Callable[[P, UpstreamCall], Awaitable[tuple[T, Told]]]
     ) -> tuple[T, Answered]:
-        """What `call` returns on the first route that answers, or the last route's LosiError.
+        """What `call` returns on the first route that answers.
+
+        Raises the first refusal of the request where no route takes it, else the last failure.
 
         `call` also returns what it did to the caller's parameters.
         """
         healthy = [route for route in job.routes if self._health.is_healthy(route)]
-        attempts, failure = 0, None
+        attempts, failure, refusal = 0, None, None
         for route in healthy or job.routes:  # every route is being skipped: try them anyway
             prepared = job.prepare(route)
             upstream_call = UpstreamCall(prepared.body, route, job.request_id)
@@ -161,6 +163,9 @@ class Router(Generic[P]):
                 try:
                     upstream = await self._upstream(route, failure)
                     answer, told = await call(upstream, upstream_call)
+                except InvalidRequestError as error:  # another provider may take the request
+                    refusal = refusal or error
+                    break
                 except UpstreamError as error:
                     failure = error
                     self._note(route, error, job.request_id, attempts)
@@ -175,7 +180,7 @@ class Router(Generic[P]):
                     return answer, Answered(
                         route, attempts, tuple(sorted(dropped)), tuple(sorted(mapped))
                     )
-        raise failure or _no_route(job.model_id)
+        raise refusal or failure or _no_route(job.model_id)
 
     async def _upstream(self, route: Route, failure: UpstreamError | None) -> P:
         """The route's provider; its credentials are read again when it just refused ours."""
@@ -261,30 +266,26 @@ def prompts(route: Route, n: int) -> int:
 
 
 def candidates(
-    model: Model, needed: Collection[str], input_tokens: int, *, test_key: bool
+    model: Model,
+    features: Collection[str],
+    combinations: Collection[str],
+    input_tokens: int,
+    *,
+    test_key: bool,
 ) -> list[Route]:
-    """The routes that can answer a request with these needs, in the catalogue's order.
+    """The routes that can answer a request with these needs, in the catalogue's order; maybe none.
 
-    Test keys reach only the sandbox. Raises InvalidRequestError when no route of the model can
-    do what the request needs.
+    Test keys reach only the sandbox.
     """
     if test_key:
         return [SANDBOX_ROUTE]
-    routes = [
+    return [
         route
         for route in model.routes
-        if (route.features is None or route.features.issuperset(needed))
+        if (route.features is None or route.features.issuperset(features))
         and (route.max_input_tokens is None or input_tokens <= route.max_input_tokens)
+        and not (route.refuses | route.provider.refuses).difference(IN_WORDS) & {*combinations}
     ]
-    if not routes:
-        raise InvalidRequestError(
-            f"The model '{model.id}' cannot answer this request: none of its routes takes "
-            f"{input_tokens} input tokens with {', '.join(sorted(needed)) or 'plain text'}. "
-            "Use another model, or shorten the request.",
-            param="messages",
-            code="unsupported_request",
-        )
-    return routes
 
 
 async def _timed(

@@ -18,6 +18,8 @@ from losi.upstream.format import Exchange, Format, UpstreamCall
 from losi.upstream.stops import prepare as prepare_stops
 from losi.wire import Json
 
+#: What a route may refuse and is still taken for, as it is asked for in words.
+IN_WORDS = frozenset({"forced_tools"})
 #: An answer that was cut, or that a filter took, says nothing of what the model would have done.
 _CUT = ("length", "content_filter")
 

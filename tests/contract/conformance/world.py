@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from losi.catalogue.loader import SHIPPED, load
 from losi.catalogue.models import Model, Route
+from losi.chat.needs import routes_for
 from losi.chat.prepare import prepare
 from losi.chat.request import parse_chat_request
 from losi.errors import LosiError
+from losi.metering.estimate import input_tokens
 from losi.upstream.routing import ChatRouter, Job
 from tests.strict_upstream import StrictUpstream
 from tests.strict_upstream.rules import Json
@@ -81,10 +83,12 @@ def environment(upstream: StrictUpstream) -> dict[str, str]:
 async def ask(router: ChatRouter, one: Alone, body: Json, *, stream: bool) -> Json:
     """The completion, or the list of chunks as `chunks`; raises the LosiError of a refusal."""
     request = parse_chat_request({"model": one.model.id, **body, "stream": stream})
+    model = one.model.model_copy(update={"routes": (one.route,)})
+    routes = routes_for(request, model, (), input_tokens(request.body), test_key=False)
     deadline = asyncio.get_running_loop().time() + 60
     job = Job(
         one.model.id,
-        [one.route],
+        routes,
         lambda route: prepare(request, one.model, route),
         request.body.keys(),
         "req_1",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from losi.catalogue.models import Model
-from losi.chat.prepare import needed_features, prepare, with_system_prompt
+from losi.chat.prepare import prepare, with_system_prompt
 from losi.chat.request import parse_chat_request
 from losi.errors import InvalidRequestError
 from tests.catalogue import CATALOGUE
@@ -116,17 +116,3 @@ def test_the_prompt_extends_the_last_leading_instruction_in_its_own_form(role: s
     assert extended[0]["content"] == "A"
     assert extended[1]["content"] == [*parts, {"type": "text", "text": "P"}]
     assert parts == [{"type": "text", "text": "B"}]  # the caller's body is not touched
-
-
-def test_what_a_request_needs_of_a_route() -> None:
-    image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
-    request = parse_chat_request(
-        {
-            "model": "gpt-4o",
-            "messages": [{"role": "user", "content": [image]}],
-            "tools": [{"type": "function", "function": {"name": "f"}}],
-            "response_format": {"type": "json_object"},
-        }
-    )
-
-    assert needed_features(request) == {"tools", "vision", "structured_output"}

@@ -199,14 +199,41 @@ async def test_a_route_that_stays_down_falls_over_to_the_next_also_when_not_stre
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
-async def test_a_refusal_of_the_request_itself_is_the_callers_at_once(status: int) -> None:
-    anthropic = FakeFormat(ANSWER)
-    providers = FakeRegistry(openai=FakeFormat(upstream_error(status, "X")), anthropic=anthropic)
+async def test_a_refusal_of_the_request_is_not_repeated_but_the_next_route_is_asked(
+    status: int,
+) -> None:
+    openai, anthropic = FakeFormat(upstream_error(status, "X")), FakeFormat(ANSWER)
+    health = RouteHealth()
+    router = ChatRouter(FakeRegistry(openai=openai, anthropic=anthropic), health)
 
-    with pytest.raises(InvalidRequestError):
-        await ChatRouter(providers).stream(job(route("openai"), route("anthropic")))
+    _, answered = await router.stream(job(route("openai"), route("anthropic")))
 
-    assert not anthropic.calls
+    assert answered.route.provider.id == "anthropic"
+    assert len(openai.calls) == 1
+    assert health.is_healthy(route("openai"))
+
+
+@pytest.mark.parametrize("last", [400, 503])
+async def test_where_no_route_takes_the_request_the_first_refusal_is_told(last: int) -> None:
+    refused = upstream_error(400, "OpenAI", message="No such image.", param="messages")
+    openai, anthropic = FakeFormat(refused), FakeFormat(upstream_error(last, "Anthropic"))
+    router = ChatRouter(FakeRegistry(openai=openai, anthropic=anthropic), sleep=Naps())
+
+    with pytest.raises(InvalidRequestError) as caught:
+        await router.stream(job(route("openai"), route("anthropic")))
+
+    assert caught.value is refused
+
+
+def test_what_a_route_refuses_takes_another_unless_it_can_be_asked_for_in_words() -> None:
+    chat = route("openai", refuses=frozenset({"tools_with_reasoning", "forced_tools"}))
+    other = route("anthropic")
+
+    def chosen(*combinations: str) -> list[Route]:
+        return candidates(a_model(chat, other), (), combinations, 10, test_key=False)
+
+    assert chosen("forced_tools") == [chat, other]
+    assert chosen("tools_with_reasoning") == [other]
 
 
 async def test_when_every_route_fails_the_last_failure_is_told() -> None:
@@ -332,21 +359,12 @@ def test_routes_are_chosen_by_what_the_request_needs() -> None:
     short = route("bedrock", max_input_tokens=10)
     able = route("anthropic", features=frozenset({"vision"}))
 
-    routes = candidates(a_model(blind, short, able), NEEDS_VISION, 1000, test_key=False)
+    routes = candidates(a_model(blind, short, able), NEEDS_VISION, (), 1000, test_key=False)
 
     assert routes == [able]
 
 
-def test_a_request_that_no_route_can_answer_is_refused_with_the_reason() -> None:
-    model = a_model(route("openai", features=frozenset({"tools"})))
-
-    with pytest.raises(InvalidRequestError, match="vision") as caught:
-        candidates(model, NEEDS_VISION, 10, test_key=False)
-
-    assert caught.value.code == "unsupported_request"
-
-
 def test_a_test_key_reaches_only_the_sandbox() -> None:
-    routes = candidates(a_model(route("openai")), NEEDS_VISION, 10, test_key=True)
+    routes = candidates(a_model(route("openai")), NEEDS_VISION, (), 10, test_key=True)
 
     assert [route.provider.id for route in routes] == ["sandbox"]

@@ -75,7 +75,8 @@ def translate(body: Json) -> ResponsesRequest:
     """Raises InvalidRequestError (400) for content that the Responses API has no place for."""
     out = {name: body[name] for name in _SAME & body.keys() if body[name] is not None}
     out["store"] = False
-    out["include"] = ["reasoning.encrypted_content"]
+    thinks = body.get("reasoning_effort") != "none"  # else there is nothing to encrypt
+    out["include"] = ["reasoning.encrypted_content"] if thinks else []
     if body.get("logprobs"):
         out["include"].append("message.output_text.logprobs")
     messages = [message for _, message in after_results([("", m) for m in body["messages"]])]

@@ -1,0 +1,95 @@
+"""What a request needs of a model, and which of the model's routes can give it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from losi.catalogue.models import Model, Route
+from losi.chat.request import ChatRequest
+from losi.errors import InvalidRequestError
+from losi.upstream.routing import candidates
+
+_WORDS = {
+    "vision": "images",
+    "tools": "tools",
+    "structured_output": "a JSON schema for its answer",
+    "files": "files",
+    "tools_with_reasoning": "tools while it reasons",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """In the catalogue's words, each with the parameter that asks for it."""
+
+    #: What the model and the route must have among their `features`.
+    features: dict[str, str]
+    #: What must not be among the route's `refuses`.
+    combinations: dict[str, str]
+
+    @classmethod
+    def of(cls, request: ChatRequest) -> "Needs":
+        features, combinations = dict[str, str](), dict[str, str]()
+        params, body = request.params, request.body
+        tools = "tools" if params.tools else "functions" if body.get("functions") else None
+        if tools:
+            features["tools"] = tools
+            if params.reasoning_effort not in (None, "none"):
+                combinations["tools_with_reasoning"] = "reasoning_effort"
+        if params.response_format and params.response_format.type == "json_schema":
+            features["structured_output"] = "response_format"
+        for i, message in enumerate(body["messages"]):
+            parts = message.get("content")
+            for j, part in enumerate(parts if isinstance(parts, list) else ()):
+                where = f"messages[{i}].content[{j}]"
+                if part.get("type") == "image_url":
+                    features.setdefault("vision", where)
+                if part.get("type") == "file":
+                    combinations.setdefault("files", where)
+        return cls(features, combinations)
+
+
+def routes_for(
+    request: ChatRequest,
+    model: Model,
+    others: Iterable[Model],
+    input_tokens: int,
+    *,
+    test_key: bool,
+) -> list[Route]:
+    """The routes of the model that can answer the request, in the catalogue's order.
+
+    Raises InvalidRequestError (400) naming the parameter that none of them takes, and those of the
+    `others` that do.
+    """
+    needs = Needs.of(request)
+    routes = _able(model, needs, input_tokens, test_key=test_key)
+    if routes:
+        return routes
+    able = [other.id for other in others if _able(other, needs, input_tokens, test_key=False)] or [
+        "none of your plan"
+    ]
+    for lacking, param in {**needs.features, **needs.combinations}.items():
+        alone = Needs(
+            {lacking: param} if lacking in needs.features else {},
+            {lacking: param} if lacking in needs.combinations else {},
+        )
+        if not _able(model, alone, 0, test_key=False):
+            _refuse(model, f"does not take {_WORDS[lacking]}", param, able)
+    asked = " with ".join(_WORDS[name] for name in (*needs.features, *needs.combinations))
+    beside = f" with {asked}" if asked else ""
+    _refuse(model, f"does not take {input_tokens:,} input tokens{beside}", "messages", able)
+
+
+def _able(model: Model, needs: Needs, input_tokens: int, *, test_key: bool) -> list[Route]:
+    if not model.features.issuperset(needs.features):
+        return []
+    return candidates(model, needs.features, needs.combinations, input_tokens, test_key=test_key)
+
+
+def _refuse(model: Model, reason: str, param: str, able: list[str]) -> NoReturn:
+    raise InvalidRequestError(
+        f"The model '{model.id}' {reason}. Models that do: {', '.join(able)}.",
+        param=param,
+        code="unsupported_request",
+    )
