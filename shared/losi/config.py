@@ -10,6 +10,10 @@
 | LOSI_DEAD_SETTLEMENTS_QUEUE | template.yaml | the same for what can never be settled |
 | LOSI_SETTLEMENTS_FOLDER | | the folder that stands in for it where there is no queue |
 | LOSI_STAGE | template.yaml | the stage's name, in the name of the session cookie |
+| LOSI_SIGN_IN | | issuer, client_id and client_secret of OpenID Connect, as JSON |
+| LOSI_SIGN_IN_PARAMETER | template.yaml | the parameter of Systems Manager that holds them |
+| LOSI_SELF_SIGN_UP_PLAN | template.yaml | the plan of accounts that people make themselves |
+| LOSI_SELF_SIGN_UPS_A_DAY | template.yaml | how many they make on one day |
 | LOSI_SUPPORT | the operator | whom the console names for support |
 | AWS_ENDPOINT_URL_DYNAMODB | `make run` | a DynamoDB that is not AWS's; boto3 reads it too |
 | AWS_LAMBDA_LOG_LEVEL | Lambda, from LogLevel | how much is logged; INFO elsewhere |
@@ -39,6 +43,12 @@ class Config:
     dead_settlements_queue: str = ""
     settlements_folder: str = ""
     stage: str = ""
+    #: Who we are to the OpenID Connect issuer, as JSON, or the name of the parameter with it.
+    sign_in: str = field(default="", repr=False)
+    sign_in_parameter: str = ""
+    #: The plan of accounts that people make themselves, and how many a day. Empty: they make none.
+    self_sign_up_plan: str = ""
+    self_sign_ups_a_day: int = 0
     #: An e-mail address or URL of the operator's.
     support: str = ""
     runtime_api: str = ""
@@ -52,6 +62,11 @@ class Config:
     log_stream_name: str = ""
     #: All variables that begin with LOSI_: those of providers are data, no fields of ours.
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether people can sign in at an issuer."""
+        return bool(self.sign_in or self.sign_in_parameter)
 
 
 def read_config() -> Config:
@@ -67,6 +82,10 @@ def read_config() -> Config:
         settlements_folder=get("LOSI_SETTLEMENTS_FOLDER", ""),
         stage=get("LOSI_STAGE", ""),
         support=get("LOSI_SUPPORT", ""),
+        sign_in=get("LOSI_SIGN_IN", ""),
+        sign_in_parameter=get("LOSI_SIGN_IN_PARAMETER", ""),
+        self_sign_up_plan=get("LOSI_SELF_SIGN_UP_PLAN", ""),
+        self_sign_ups_a_day=int(get("LOSI_SELF_SIGN_UPS_A_DAY") or "0"),
         runtime_api=get("AWS_LAMBDA_RUNTIME_API", ""),
         handler=get("_HANDLER", ""),
         task_root=get("LAMBDA_TASK_ROOT", os.getcwd()),

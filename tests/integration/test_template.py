@@ -251,6 +251,20 @@ class TestPermissions:
             "SessionFunction",
             {"BatchGetItem", "BatchWriteItem", "PutItem", "Query", "UpdateItem"},
         ),
+        ("SignInFunction", {"GetItem", "PutItem", "UpdateItem"}),
+        (
+            "OperatorFunction",
+            {
+                "BatchGetItem",
+                "BatchWriteItem",
+                "ConditionCheckItem",
+                "GetItem",
+                "PutItem",
+                "Query",
+                "Scan",
+                "UpdateItem",
+            },
+        ),
         (
             "ProfileFunction",
             {
@@ -366,7 +380,12 @@ class TestFunctions:
             },
             "SettlementsFunction": {"LOSI_SETTLEMENTS_QUEUE", "LOSI_DEAD_SETTLEMENTS_QUEUE"},
             "ConsoleFunction": {"AWS_LAMBDA_EXEC_WRAPPER"},
-            "SessionFunction": {"LOSI_SUPPORT"},
+            "SessionFunction": {"LOSI_SUPPORT", "LOSI_SIGN_IN_PARAMETER"},
+            "SignInFunction": {
+                "LOSI_SIGN_IN_PARAMETER",
+                "LOSI_SELF_SIGN_UP_PLAN",
+                "LOSI_SELF_SIGN_UPS_A_DAY",
+            },
             "ProfileFunction": {"LOSI_SUPPORT"},
         }
         for function in FUNCTIONS:

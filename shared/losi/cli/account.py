@@ -154,6 +154,25 @@ def api_access(
     _show(session, session.accounts.set_api_access(account_id(account), switch == "on"))
 
 
+@command(app, "operator")
+def operator(
+    session: Session,
+    account: AccountId,
+    switch: Annotated[str, typer.Argument(metavar="on|off")],
+) -> None:
+    """Make an account's owner an operator, or no longer.
+
+    Operators see and change all accounts in the console.
+
+    \b
+    Example:
+      losi account operator acct_Xy12Ab34Cd on
+    """
+    if switch not in ("on", "off"):
+        raise InvalidValueError(f"'{switch}' is neither on nor off.")
+    _show(session, session.accounts.set_operator(account_id(account), switch == "on"))
+
+
 @command(app, "delete")
 def delete(
     session: Session,

@@ -27,6 +27,8 @@ class Account:
     created_at: datetime
     api_access: bool = True
     disabled: bool = False
+    #: Sees and changes all accounts in the console. No key has that, only a person signed in.
+    operator: bool = False
     #: Goes up with every change that authentication must see. Starts at the time of creation, so
     #: that no mark of a record that once had the same id (the demo's) outdates a new one.
     version: int = 1
@@ -49,6 +51,7 @@ class Account:
             created_at=time_of(item["created_at"]),
             api_access=item["api_access"]["BOOL"],
             disabled=item["disabled"]["BOOL"],
+            operator=item.get("operator", {"BOOL": False})["BOOL"],
             version=int(item["version"]["N"]),
             key_count=int(item["key_count"]["N"]),
             changed_on=item.get("changed_on", {"S": ""})["S"],
@@ -66,6 +69,7 @@ class Account:
             "created_at": {"S": iso(self.created_at)},
             "api_access": {"BOOL": self.api_access},
             "disabled": {"BOOL": self.disabled},
+            "operator": {"BOOL": self.operator},
             "version": {"N": str(self.version)},
             "key_count": {"N": str(self.key_count)},
             "changed_on": {"S": self.changed_on},

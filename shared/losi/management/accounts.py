@@ -138,6 +138,10 @@ class Accounts:
     def set_disabled(self, account_id: str, disabled: bool, by: Actor = OPERATOR) -> Account:
         return self._change_profile(account_id, "account.disabled_set", by, disabled=disabled)
 
+    def set_operator(self, account_id: str, operator: bool, by: Actor = OPERATOR) -> Account:
+        """Whether its owner, signed in to the console, sees and changes all accounts."""
+        return self._change_profile(account_id, "account.operator_set", by, operator=operator)
+
     def delete_account(self, account_id: str, by: Actor = OPERATOR) -> None:
         """Shut the account, then remove everything of it but the audit log, the profile last.
 
@@ -392,6 +396,7 @@ def _audited(account: Account) -> dict[str, Any]:
         "plan": account.plan_name,
         "api_access": account.api_access,
         "disabled": account.disabled,
+        "operator": account.operator,
     }
 
 

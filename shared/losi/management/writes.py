@@ -90,7 +90,7 @@ def profile_as_read(caller: Principal) -> Write:
 
 def profile_changed(read: Account, changed: Account) -> Write:
     item = changed.to_item()
-    names = ("plan", "name", "api_access", "disabled", "version")
+    names = ("plan", "name", "api_access", "disabled", "operator", "version")
     return "Update", {
         "Key": primary_key(read.id, PROFILE),
         "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in names),

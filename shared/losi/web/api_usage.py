@@ -17,7 +17,7 @@ from losi.identity.session import usage_name
 from losi.metering.cost import cost as dollars
 from losi.metering.day_item import DayUsage
 from losi.metering.usage import Usage
-from losi.web.dependencies import AppServices, Caller
+from losi.web.dependencies import AppServices, Caller, Services
 from losi.web.endpoints import Answers
 from losi.web.parsing import StrictQuery
 from losi.web.responses import JsonResponse
@@ -55,9 +55,17 @@ def get_usage(
     """As JSON, or as CSV with `Accept: text/csv`. Days without usage are not listed; one request
     spans at most 400 days.
     """
-    start, end = date_range(query.start_date, query.end_date, datetime.now(UTC).date())
     # test keys are not billed, and what live ones used is not theirs to see
-    days = [] if caller.test else services.books.usage(caller.account_id, start, end)
+    account_id = None if caller.test else caller.account_id
+    return usage_response(services, account_id, query, accept)
+
+
+def usage_response(
+    services: Services, account_id: str | None, query: UsageQuery, accept: str | None
+) -> Response:
+    """The account's usage as the query and the Accept header ask for it; None: of nobody."""
+    start, end = date_range(query.start_date, query.end_date, datetime.now(UTC).date())
+    days = [] if account_id is None else services.books.usage(account_id, start, end)
     rows = (
         grouped_rows(days, query.group_by, services.catalogue)
         if query.group_by

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from losi.errors import InvalidRequestError, PermissionDeniedError
 from losi.identity.session import ABSOLUTE, SessionToken
 
+LOGIN_SECONDS = 600
 WRITE_HEADER = "x-losi-console"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -63,10 +64,30 @@ def set_cookie(request: Request, response: Response, token: SessionToken) -> Non
     )
 
 
-def clear_cookie(request: Request, response: Response) -> None:
-    secure = _is_https(request)
+def set_login_cookie(request: Request, response: Response, value: str) -> None:
+    """What a sign-in that has begun must find again when it comes back, for ten minutes."""
+    response.set_cookie(
+        cookie_name(request, "login"),
+        value,
+        max_age=LOGIN_SECONDS,
+        path="/",
+        secure=_is_https(request),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def login_cookie(request: Request) -> str:
+    return request.cookies.get(cookie_name(request, "login"), "")
+
+
+def clear_cookie(request: Request, response: Response, purpose: str = "") -> None:
     response.delete_cookie(
-        cookie_name(request), path="/", secure=secure, httponly=True, samesite="lax"
+        cookie_name(request, purpose),
+        path="/",
+        secure=_is_https(request),
+        httponly=True,
+        samesite="lax",
     )
 
 

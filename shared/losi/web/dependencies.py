@@ -1,9 +1,10 @@
 """What endpoints need of the layers below, and of the request."""
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import anyio.to_thread
 from fastapi import Depends
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from losi.catalogue import loader
 from losi.catalogue.catalogue import Catalogue
 from losi.config import Config
-from losi.errors import LosiError, StaleAuthenticationError, StoreUnavailableError
+from losi.errors import LosiError, NotFoundError, StaleAuthenticationError, StoreUnavailableError
 from losi.identity.audit import Actor
 from losi.identity.authenticator import Authenticator
 from losi.identity.principal import Principal
@@ -25,12 +26,16 @@ from losi.metering.ledger import Ledger
 from losi.metering.settler import Settler
 from losi.store import client as store
 from losi.store.queue import settlements
+from losi.store.table import Table
 from losi.store.writes import DynamoDBWrites
 from losi.web.credentials import credential
 from losi.web.endpoints import endpoint
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from losi.management.logins import Logins
+    from losi.web.openid_connect import OpenIdConnect
 
 R = TypeVar("R")
 
@@ -82,6 +87,30 @@ class Services:
         return Sessions(self.client, self.config.table, self.catalogue.plans)
 
     @cached_property
+    def openid_connect(self) -> "OpenIdConnect":
+        """Of the client that the deployment wrote down, under a name that the function can know
+        before the client exists (its address, in turn, is the client's to know).
+        """
+        from losi.web.openid_connect import Client, OpenIdConnect
+
+        if not self.config.signs_in:
+            raise NotFoundError(
+                "No OpenID Connect issuer is set up here. Sign in with an API key.",
+                code="unknown_url",
+            )
+        found = json.loads(self.config.sign_in or read_parameter(self.config.sign_in_parameter))
+        client = Client(found["issuer"], found["client_id"], found.get("client_secret", ""))
+        return OpenIdConnect(client)
+
+    @cached_property
+    def logins(self) -> "Logins":
+        from losi.management.logins import Logins, SelfSignUp
+
+        plan, most = self.config.self_sign_up_plan, self.config.self_sign_ups_a_day
+        sign_up = SelfSignUp(plan, most) if plan and most else None
+        return Logins(Table(self.client, self.config.table), self.accounts, sign_up)
+
+    @cached_property
     def gate(self) -> Gate:
         settler = Settler(self.ledger, settlements(self.config))
         return Gate(self.authenticator, self.ledger, settler)
@@ -99,6 +128,14 @@ class Services:
             60,
             "Too many requests of this API key were refused lately. Mend them, and slow down.",
         )
+
+
+def read_parameter(name: str) -> str:
+    """A parameter of Systems Manager."""
+    import boto3
+
+    found: Any = boto3.client("ssm").get_parameter(Name=name, WithDecryption=True)
+    return str(found["Parameter"]["Value"])
 
 
 def services_of(request: Request) -> Services:

@@ -73,6 +73,8 @@ ENDPOINTS = (
 CONSOLE = (
     Endpoint("sign_in_methods", "GET", "/session/methods", "session", None, "How to sign in"),
     Endpoint("sign_in", "POST", "/session", "session", None, "Sign in with an API key"),
+    Endpoint("start_sign_in", "GET", "/session/oidc", "sign_in", None, "Sign in at the issuer"),
+    Endpoint("finish_sign_in", "GET", "/session/oidc/callback", "sign_in", None, "Come back"),
     Endpoint("sign_out", "DELETE", "/session", "session", None, "Sign out"),
     Endpoint("list_sessions", "GET", "/sessions", "session", None, "List the account's sessions"),
     Endpoint("end_sessions", "DELETE", "/sessions", "session", None, "End one session, or all"),
@@ -80,6 +82,11 @@ CONSOLE = (
     Endpoint("change_profile", "PATCH", "/profile", "profile", None, "Change name or API access"),
     Endpoint("delete_profile", "DELETE", "/profile", "profile", None, "Delete the account"),
     Endpoint("get_limits", "GET", "/limits", "profile", None, "Where the account stands today"),
+    Endpoint("list_all_accounts", "GET", "/operator/accounts", "operator", None, "List accounts"),
+    Endpoint("get_other_account", "GET", "/operator/account", "operator", None, "Get an account"),
+    Endpoint("change_other_account", "PATCH", "/operator/account", "operator", None, "Change it"),
+    Endpoint("get_other_usage", "GET", "/operator/usage", "operator", None, "Get its usage"),
+    Endpoint("list_other_keys", "GET", "/operator/keys", "operator", None, "List its API keys"),
     Endpoint("export_profile", "GET", "/profile/export", "profile", None, "Export all data"),
 )
 #: The console and the docs, and every path that nothing else answers: functions/console.

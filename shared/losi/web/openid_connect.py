@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import httpx
 
 from losi.errors import LosiError
+from losi.management.logins import Identity
 
 #: Clocks of two machines may differ by less than this many seconds.
 SKEW_SECONDS = 60
@@ -59,16 +60,6 @@ class Attempt:
     def challenge(self) -> str:
         digest = hashlib.sha256(self.verifier.encode()).digest()
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who the issuer says it is. The e-mail is kept only where the issuer verified it."""
-
-    issuer: str
-    subject: str
-    email: str
-    name: str
 
 
 class OpenIdConnect:

@@ -124,7 +124,7 @@ def profile_json(caller: SignedIn, services: Services) -> dict[str, Any]:
         "permissions": [name for name in PERMISSIONS if name in caller.principal.permissions],
         "signed_in_with": None if person else f"key_{caller.session.key_id}",
         "test": caller.principal.test,
-        "operator": False,
+        "operator": person and account.operator,
         "support": services.config.support,
         "answers": answers(services),
     }

@@ -121,7 +121,7 @@ def sign_in_methods(http: Request) -> Any:
         {
             "data": {
                 "demo": DEMO_PATH in paths,
-                "openid_connect": "/api/v1/session/oidc" in paths,
+                "openid_connect": services_of(http).config.signs_in,
                 "api_key": True,
                 "support": services_of(http).config.support,
             }

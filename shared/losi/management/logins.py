@@ -1,0 +1,134 @@
+"""Which account a person of an OpenID Connect issuer signs in to.
+
+Issuer and subject lead to an account by a lookup item. A person who is new is matched by e-mail, if
+the issuer verified it, to the account that has the address; where there is none, an account is made
+if the operator allows that. Two first sign-ins at once make one account: its address is unique.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from losi.errors import InvalidRequestError, LosiError, PermissionDeniedError
+from losi.identity.account import Account
+from losi.management.accounts import Accounts
+from losi.store.table import Table
+
+#: The count of a day's new accounts goes by itself.
+COUNTED_SECONDS = 3 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the issuer says it is. The e-mail is there only where the issuer verified it."""
+
+    issuer: str
+    subject: str
+    email: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SelfSignUp:
+    """Whether a person without an account gets one, and on which terms."""
+
+    plan: str
+    accounts_a_day: int
+
+
+class Logins:
+    def __init__(
+        self,
+        table: Table,
+        accounts: Accounts,
+        sign_up: SelfSignUp | None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._table = table
+        self._accounts = accounts
+        self._sign_up = sign_up
+        self._clock = clock
+
+    def account_for(self, identity: Identity) -> Account:
+        """Raises PermissionDeniedError (403): `no_account`, `email_not_verified`,
+        `too_many_accounts`.
+        """
+        linked = self._table.item(_partition(identity), "ACCOUNT")
+        if linked is not None and (known := self._existing(linked["account"]["S"])) is not None:
+            return known
+        if not identity.email:
+            raise PermissionDeniedError(
+                "Your e-mail address is not verified where you signed in. Verify it there first.",
+                code="email_not_verified",
+            )
+        account = self._accounts.by_email(identity.email) or self._create(identity)
+        self._link(identity, account, stale=linked["account"]["S"] if linked else None)
+        return account
+
+    def _create(self, identity: Identity) -> Account:
+        """API access stays off until its owner turns it on (the documentation's words)."""
+        if self._sign_up is None:
+            raise PermissionDeniedError(
+                "This address has no account here. Contact support.", code="no_account"
+            )
+        self._count(self._sign_up)
+        name = identity.name[:100] or identity.email.partition("@")[0]
+        try:
+            return self._accounts.create_account(
+                self._sign_up.plan, name=name, email=identity.email, api_access=False
+            )
+        except InvalidRequestError:
+            made = self._accounts.by_email(identity.email)  # by the same person, a moment ago
+            if made is None:
+                raise
+            return made
+
+    def _count(self, sign_up: SelfSignUp) -> None:
+        """Raises PermissionDeniedError when today's accounts are used up."""
+        today = datetime.fromtimestamp(self._clock(), UTC).date().isoformat()
+        one_more = {
+            "Key": {"pk": {"S": f"SIGNUPS#{today}"}, "sk": {"S": "COUNT"}},
+            "UpdateExpression": "SET #count = if_not_exists(#count, :none) + :one, #ttl = :ttl",
+            "ConditionExpression": "attribute_not_exists(#count) OR #count < :most",
+            "ExpressionAttributeNames": {"#count": "count", "#ttl": "ttl"},
+            "ExpressionAttributeValues": {
+                ":none": {"N": "0"},
+                ":one": {"N": "1"},
+                ":most": {"N": str(sign_up.accounts_a_day)},
+                ":ttl": {"N": str(int(self._clock()) + COUNTED_SECONDS)},
+            },
+        }
+        if not self._table.transact(("Update", one_more)):
+            raise PermissionDeniedError(
+                "No more accounts can be opened today. Try again tomorrow.",
+                code="too_many_accounts",
+            )
+
+    def _link(self, identity: Identity, account: Account, stale: str | None) -> None:
+        """From now on this person is that account's, whatever their address becomes."""
+        put: dict[str, Any] = {
+            "Item": {
+                "pk": {"S": _partition(identity)},
+                "sk": {"S": "ACCOUNT"},
+                "account": {"S": account.id},
+            },
+            "ConditionExpression": "attribute_not_exists(pk) OR account = :known",
+            "ExpressionAttributeValues": {":known": {"S": stale or account.id}},
+        }
+        self._table.transact(("Put", put))  # else another sign-in of theirs has just done it
+
+    def _existing(self, account_id: str) -> Account | None:
+        try:
+            return self._accounts.account(account_id)
+        except LosiError as error:
+            if error.code == "not_found":
+                return None
+            raise
+
+
+def _partition(identity: Identity) -> str:
+    both = f"{identity.issuer}\n{identity.subject}"
+    return f"LOGIN#{hashlib.sha256(both.encode()).hexdigest()}"

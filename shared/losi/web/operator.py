@@ -1,0 +1,183 @@
+"""/api/v1/operator: accounts, for people whose own account is marked as an operator's.
+
+The mark is set by `losi account operator` alone. It is no permission: no API key, and no session
+that a key opened, ever has it.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import anyio.to_thread
+from fastapi import Depends, Header, Query
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import Request
+from starlette.responses import Response
+
+from losi.errors import InvalidRequestError, NotFoundError, PermissionDeniedError
+from losi.identity.account import Account, account_id_from
+from losi.identity.audit import Actor
+from losi.identity.session import SignedIn
+from losi.metering.cost import cost
+from losi.metering.usage import Usage
+from losi.validation import validated
+from losi.web.api_usage import UsageQuery, usage_response
+from losi.web.dependencies import AppServices, Services
+from losi.web.parsing import read_json
+from losi.web.responses import JsonResponse
+from losi.web.session import Owner, fresh_person
+
+PAGE = 50
+
+
+def operator(caller: Owner) -> SignedIn:
+    """A dependency: an operator who signed in as a person."""
+    if not caller.account.operator:
+        raise PermissionDeniedError(
+            "Only operators may do this. `losi account operator ACCOUNT on` makes one.",
+            code="operator_required",
+        )
+    return caller
+
+
+def fresh_operator(
+    caller: Annotated[SignedIn, Depends(operator)],
+    _: Annotated[SignedIn, Depends(fresh_person)],
+) -> SignedIn:
+    """A dependency: an operator who signed in within the last 15 minutes."""
+    return caller
+
+
+Operator = Annotated[SignedIn, Depends(operator)]
+
+
+class ChangeAccount(BaseModel):
+    """What is absent stays as it is."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    plan: str = ""
+    disabled: bool = False
+
+
+class OtherUsageQuery(UsageQuery):
+    id: str
+
+
+def _other(id: Annotated[str, Query()], services: AppServices) -> Account:
+    return _account(services, id)
+
+
+def _account(services: Services, public_id: str) -> Account:
+    account_id = account_id_from(public_id)
+    if account_id is None:
+        raise NotFoundError("No account has this id.", param="id")
+    return services.accounts.account(account_id)
+
+
+Other = Annotated[Account, Depends(_other)]
+
+
+def list_all_accounts(
+    caller: Operator,
+    services: AppServices,
+    q: Annotated[str, Query()] = "",
+    cursor: Annotated[int, Query(ge=0)] = 0,
+) -> JsonResponse:
+    """By id, e-mail or name. Reads all profiles; the figures are those of the 50 that are shown."""
+    words = q.strip().casefold()
+    found = [each for each in services.accounts.list_accounts() if words in _searched(each)]
+    shown = found[cursor : cursor + PAGE]
+    more = cursor + PAGE < len(found)
+    data = {
+        "accounts": [_row(services, each) for each in shown],
+        "total": len(found),
+        "next_cursor": cursor + PAGE if more else None,
+    }
+    return JsonResponse({"data": data})
+
+
+def get_other_account(caller: Operator, account: Other, services: AppServices) -> JsonResponse:
+    keys = [key.as_json() for key in services.accounts.keys(account.id)]
+    return JsonResponse({"data": {**_row(services, account), "keys": keys}})
+
+
+async def change_other_account(
+    http: Request,
+    caller: Annotated[SignedIn, Depends(fresh_operator)],
+    account: Other,
+    services: AppServices,
+) -> JsonResponse:
+    body = validated(ChangeAccount, await read_json(http))
+    if not body.model_fields_set:
+        raise InvalidRequestError(
+            "Nothing to change. Send one or more of: plan, disabled.",
+            code="missing_required_parameter",
+        )
+    if body.disabled and account.id == caller.account.id:
+        raise PermissionDeniedError(
+            "An operator may not disable their own account: nobody might be left to enable it.",
+            code="own_account",
+        )
+    by, accounts = Actor.of(caller.principal), services.accounts
+    if "plan" in body.model_fields_set:
+        await anyio.to_thread.run_sync(accounts.set_plan, account.id, body.plan, by)
+    if "disabled" in body.model_fields_set:
+        await anyio.to_thread.run_sync(accounts.set_disabled, account.id, body.disabled, by)
+        if body.disabled:
+            await anyio.to_thread.run_sync(services.sessions.end_all, account.id)
+    changed = await anyio.to_thread.run_sync(accounts.account, account.id)
+    return JsonResponse({"data": await anyio.to_thread.run_sync(_row, services, changed)})
+
+
+def get_other_usage(
+    caller: Operator,
+    services: AppServices,
+    query: Annotated[OtherUsageQuery, Query()],
+    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> Response:
+    return usage_response(services, _account(services, query.id).id, query, accept)
+
+
+def list_other_keys(caller: Operator, account: Other, services: AppServices) -> JsonResponse:
+    return JsonResponse({"data": [key.as_json() for key in services.accounts.keys(account.id)]})
+
+
+def _searched(account: Account) -> str:
+    return f"acct_{account.id}\n{account.email}\n{account.name}".casefold()
+
+
+def _row(services: Services, account: Account) -> dict[str, Any]:
+    today = datetime.now(UTC).date()
+    plan = account.plan(services.catalogue.plans)
+    month = services.books.usage(account.id, today.replace(day=1), today)
+    spent = sum(_cost(services, code, usage) for day in month for code, usage in _by_model(day))
+    used = sum(_tokens(day.total) for day in month if day.day == today)
+    return {
+        **account.as_json(),
+        "operator": account.operator,
+        "limits": {
+            name: getattr(plan, name)
+            for name in (
+                "keys",
+                "requests_per_minute",
+                "tokens_per_minute",
+                "tokens_per_day",
+                "in_flight",
+            )
+        },
+        "today": {"tokens": used},
+        "month": {"cost_usd": round(spent, 6)},
+    }
+
+
+def _by_model(day: Any) -> list[tuple[str, Usage]]:
+    return [(code, usage) for (_, code), (_, usage) in day.by_key_model.items()]
+
+
+def _cost(services: Services, code: str, usage: Usage) -> float:
+    model = services.catalogue.by_code(code)
+    return cost(model.prices, usage) if model else 0.0
+
+
+def _tokens(usage: Usage) -> int:
+    return usage.input_tokens + usage.output_tokens
