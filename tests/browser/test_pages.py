@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +23,7 @@ PAGES = {
     "console/settings/api/new/": "Create a key",
     "console/settings/api/leaked/": "Is a key leaked?",
     "console/settings/sessions/": "Sessions",
+    "console/settings/audit/": "Audit log",
     "console/models/": "Models",
     "console/deleted/": "The account is deleted",
     "docs/": "Losi API",
@@ -31,6 +35,7 @@ PAGES = {
     "docs/contents/": "All headings",
 }
 SIZES = [Size(1280, 800), Size(390, 844)]
+ROOT = Path(__file__).parents[2]
 LONG = "W" * 60 + " " + "wide " * 7
 
 
@@ -224,3 +229,33 @@ def test_an_unknown_page_helps(console: Console) -> None:
     assert console.violations() == []
     console.open("v1/chat/completions")
     assert page.get_by_text("/api/v1/chat/completions", exact=True).is_visible()
+
+
+def test_an_operator_s_pages(open_console: type[Console], size: Size, screenshots: Path) -> None:
+    console = open_console(size)  # type: ignore[call-arg, arg-type]
+    console.sign_in()
+    account = console.api("GET", "profile")["body"]["data"]["id"]
+    for switch in ("on", "off"):
+        subprocess.run(
+            [sys.executable, "-m", "losi.cli", "account", "operator", account, switch],
+            cwd=console.server.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "shared")},
+            check=True,
+            capture_output=True,
+        )
+        if switch == "off":
+            break
+        page = console.open("console/operator/accounts/", "Accounts")
+        assert console.violations() == [] and console.sideways() == 0
+        page.screenshot(path=screenshots / f"operator-accounts-{size.width}.png", full_page=True)
+        page.get_by_role("link", name="Demo").click()
+        page.get_by_role("heading", name="Operator view of Demo").wait_for()
+        console.settle()
+        assert console.violations() == [] and console.sideways() == 0
+        page.get_by_label("Plan", exact=True).select_option("pro")
+        page.get_by_role("button", name="Change plan").click()
+        assert console.focused() == "Keep Ultra"
+        assert console.violations() == []
+        page.screenshot(path=screenshots / f"operator-account-{size.width}.png")
+        page.keyboard.press("Escape")
+        assert page.get_by_role("dialog").count() == 0

@@ -135,7 +135,7 @@ class _Forced:
         return UnmetWishError(
             f"The model did not call a tool, as '{self.param}' demands. It can only be asked to: "
             "say in your message what the tool is to be called for, or use another model.",
-            "tool_not_called",
+            code="tool_not_called",
         )
 
 
@@ -176,7 +176,7 @@ def _schema_check(response_format: Json) -> Check:
         return UnmetWishError(
             "The model did not answer with JSON that is valid by 'response_format'. It keeps to a "
             "part of JSON Schema only: simplify the schema, or use another model.",
-            "schema_not_met",
+            code="schema_not_met",
         )
 
     return check
