@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 EXISTS = "attribute_exists(pk)"
 ABSENT = "attribute_not_exists(pk)"
 
-ATTEMPTS = 10
+#: Some seconds in all: dozens of changes of one account at once still get their turn.
+ATTEMPTS = 20
 #: What BatchWriteItem takes at most.
 BATCH = 25
 _FAILED_CONDITION = {"ConditionalCheckFailedException", "ConditionalCheckFailed"}
