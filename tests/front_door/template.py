@@ -21,7 +21,8 @@ def template_routes(
     routes: dict[str, Function] = {}
     for properties in _resources("AWS::Serverless::Function", template):
         directory = template.parent / properties["CodeUri"]
-        events = [event["Properties"] for event in properties.get("Events", {}).values()]
+        declared_events = properties.get("Events", {}).values()
+        events = [each["Properties"] for each in declared_events if each["Type"] == "Api"]
         streaming = any(event.get("ResponseTransferMode") for event in events)
         declared = properties.get("Environment", {}).get("Variables", {})
         env = {name: value for name, value in declared.items() if isinstance(value, str)}
