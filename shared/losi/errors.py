@@ -21,7 +21,7 @@ Types are the specification's ("Common error types"); codes are ours where it na
 
 from collections.abc import Mapping
 from enum import Enum, auto
-from typing import ClassVar
+from typing import Any, ClassVar
 
 #: Of a name or value that a refusal repeats.
 MOST_ECHOED = 200
@@ -172,6 +172,13 @@ class UpstreamError(ServerError):
         super().__init__(message, code=code, headers=headers)
         self.remedy = remedy
         self.retry_after = retry_after
+        #: Answers of other choices of `n`: they are billed.
+        self.finished: list[dict[str, Any]] = []
+        #: Calls that were given up although the provider was still answering: they are billed by
+        #: estimate, because whoever asks for much would get it for nothing.
+        self.given_up = 0
+        #: OpenAI's usage of an answer that cannot be given: recorded, and not billed.
+        self.spent: dict[str, Any] | None = None
         if retry_after is not None:
             self.headers.update(retry_headers(retry_after))
 

@@ -86,13 +86,21 @@ class TestRefusals:
     async def test_an_overload_before_any_content_leaves_nothing_sent(
         self, upstream: FakeUpstream
     ) -> None:
-        """So that the router can still take the next route (LiteLLM#6532)."""
+        """So that the router can still take the next route (LiteLLM#6532). What the prompt cost was
+        told, and is recorded.
+        """
         start = cassette("stream-text-02").body.split(b"event: content_block_start")[0]
         error = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error"}}\n\n'
         upstream.replies = [Reply.sse([start, error])]
 
+        chunks = []
+
         with pytest.raises(UpstreamUnavailableError):
-            await anext(provider(upstream).prepare(call()).stream())
+            async for chunk in provider(upstream).prepare(call()).stream():
+                chunks.append(chunk)
+
+        (told,) = chunks
+        assert told["choices"] == [] and told["usage"]["prompt_tokens"] > 0
 
     @pytest.mark.parametrize("cut", [True, False], ids=["connection lost", "clean end"])
     async def test_a_stream_without_its_end_is_incomplete(

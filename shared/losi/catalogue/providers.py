@@ -5,9 +5,22 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from losi.catalogue.row import Combinations, Efforts, Flag, Name, Names, Row, Text, Url, Variable
+from losi.catalogue.row import (
+    Combinations,
+    Count,
+    Efforts,
+    Flag,
+    Name,
+    Names,
+    Row,
+    Text,
+    Url,
+    Variable,
+)
 
 Format = Literal["openai", "openai-responses", "anthropic", "bedrock", "sandbox"]
+#: OpenAI's own limit of `n`, and ours where each choice is a call of its own.
+MOST_CHOICES, MOST_CALLS = 128, 8
 #: The formats in which embeddings can be asked for.
 EMBEDDING_FORMATS = ("openai", "sandbox")
 
@@ -34,6 +47,7 @@ class Provider(Row):
     stream_options: Flag = True
     developer_role: Flag = False
     native_n: Flag = True
+    max_n: Count | None = None
     blank_stops: Flag = True
     empty_content: Flag = True
     own_fields_only: Flag = False
@@ -51,6 +65,11 @@ class Provider(Row):
         """Those of a request's parameters that it does not take."""
         unknown = frozenset(parameters) - (self.parameters or frozenset(parameters))
         return unknown | self.unsupported_parameters.intersection(parameters)
+
+    @property
+    def most_choices(self) -> int:
+        """The largest `n`: each choice of a provider that gives one at a time costs a prompt."""
+        return self.max_n or (MOST_CHOICES if self.native_n else MOST_CALLS)
 
     @property
     def credentials(self) -> str:

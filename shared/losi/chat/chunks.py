@@ -5,6 +5,8 @@ tool call id is concatenated ("assistantassistant", "c1c1"), a missing or negati
 crashes, two calls under one index are merged, a chunk after the usage chunk loses the usage.
 """
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from losi.ids import random_id
@@ -44,7 +46,9 @@ class ChunkStream:
         include_usage: bool,
         input_tokens: int,
         most_output: int = MAX_TOKENS,
+        prompts: int = 1,
     ) -> None:
+        """`input_tokens` of one prompt, `most_output` of one call; as many calls as `prompts`."""
         self._identity = {
             "id": completion_id,
             "object": "chat.completion.chunk",
@@ -54,28 +58,50 @@ class ChunkStream:
         self._include_usage = include_usage
         self._input_tokens = input_tokens
         self._most_output = most_output
-        self._characters = 0
-        self._reported: Usage | None = None
-        self._theirs: Any = None
+        self._prompts = prompts
+        #: By the number of the call; a provider that takes `n` itself is called once, as 0.
+        self._characters: dict[int, int] = {}
+        #: The same; under None are the figures of the whole answer.
+        self._told: dict[int | None, Any] = {}
         self._choices: dict[int, _Choice] = {}
 
     @property
     def produced(self) -> bool:
         """Whether the provider made anything that must be paid for."""
-        return self._characters > 0 or self._reported is not None
+        return any(self._characters.values()) or bool(self._told)
 
     @property
     def usage(self) -> Usage:
-        """The provider's own figures when it gave any; else the estimate, marked as one."""
-        if self._reported is not None:
-            return self._reported
-        return estimated(self._input_tokens, self._characters, self._most_output)
+        """The provider's own figures as far as it gave them; the rest is estimated, and marked."""
+        return self._usage_of(range(self._prompts))
+
+    @property
+    def broken_off_usage(self) -> Usage:
+        """The same, of those calls alone that said something."""
+        return self._usage_of({*self._told, *self._characters} - {None})
+
+    def _usage_of(self, calls: Collection[int | None]) -> Usage:
+        if None in self._told:
+            return self._completed(self._told[None], sum(self._characters.values()))
+        figures = (
+            self._completed(self._told.get(n), self._characters.get(n or 0, 0)) for n in calls
+        )
+        return sum(figures, Usage(0, 0))
+
+    def _completed(self, theirs: Any, characters: int) -> Usage:
+        estimate = estimated(self._input_tokens, characters, self._most_output)
+        told = _told(theirs)
+        if told is None:
+            return estimate
+        if not told.output_tokens and characters:  # it broke off before it said how much it wrote
+            return replace(told, output_tokens=estimate.output_tokens, estimated=True)
+        return told
 
     def public(self, chunk: Json) -> Json | None:
         # figures are cumulative wherever a provider repeats them: the last ones stand
-        theirs = chunk.pop("usage", None)
-        if (reported := _told(theirs)) is not None:
-            self._reported, self._theirs = reported, theirs
+        theirs, call = chunk.pop("usage", None), chunk.pop("choice", None)
+        if _told(theirs) is not None:
+            self._told[call] = theirs
         choices = [choice for choice in chunk["choices"] if isinstance(choice, dict)]
         if not choices:  # such as Azure's filter results; clients index `choices[0]`
             return None
@@ -86,12 +112,15 @@ class ChunkStream:
         for position, choice in enumerate(choices):
             index = choice["index"] = _index(choice, position)
             self._choices.setdefault(index, _Choice()).repair(choice)
-            self._characters += produced_characters(choice["delta"])
+            call = index if self._prompts > 1 else 0
+            produced = produced_characters(choice["delta"])
+            self._characters[call] = self._characters.get(call, 0) + produced
         chunk["choices"] = choices
         return chunk
 
     def usage_chunk(self) -> Json:
-        return {**self._identity, "choices": [], "usage": openai_usage(self._theirs, self.usage)}
+        usage = openai_usage(self._told.get(None), self.usage)
+        return {**self._identity, "choices": [], "usage": usage}
 
 
 class _Choice:
@@ -176,11 +205,24 @@ def _only_openais_words(answer: Json, choices: list[Json]) -> None:
 
 
 def completion_usage(answer: Json, input_tokens: int, most_output: int = MAX_TOKENS) -> Usage:
-    """The provider's own figures, or the estimate where it gave none."""
-    reported = _told(answer.get("usage"))
-    if reported is not None:
-        return reported
-    characters = sum(produced_characters(choice["message"]) for choice in answer["choices"])
+    """The provider's own figures, or the estimate where it gave none.
+
+    An answer put together from several calls has the `usages` of its choices; `input_tokens` and
+    `most_output` are those of one call.
+    """
+    usages = answer.pop("usages", None)
+    if usages is None:
+        return _answer_usage(answer["choices"], answer.get("usage"), input_tokens, most_output)
+    calls = zip(answer["choices"], usages, strict=True)
+    told = (_answer_usage([choice], usage, input_tokens, most_output) for choice, usage in calls)
+    return sum(told, Usage(0, 0))
+
+
+def _answer_usage(choices: list[Json], theirs: Any, input_tokens: int, most_output: int) -> Usage:
+    told = _told(theirs)
+    if told is not None:
+        return told
+    characters = sum(produced_characters(choice["message"]) for choice in choices)
     return estimated(input_tokens, characters, most_output)
 
 

@@ -14,7 +14,7 @@ from losi.chat.chunks import ChunkStream, completion_usage, openai_usage, public
 from losi.chat.needs import routes_for
 from losi.chat.prepare import output_limit, prepare
 from losi.chat.request import ChatRequest
-from losi.errors import LosiError, ServerError, place
+from losi.errors import LosiError, ServerError, UpstreamError, place
 from losi.identity.principal import Principal
 from losi.identity.session import Credential
 from losi.ids import random_id
@@ -90,20 +90,27 @@ class _Work:
     request: ChatRequest
     routes: list[Route]
     input_tokens: int
+    #: Of one choice.
+    held_output: int
 
-    @property
-    def most_output(self) -> int:
-        """Output tokens that providers were told to stop at."""
-        return self.request.n * output_limit(self.request, self.model)
-
-    def estimate(self, route: Route) -> int:
-        """Input tokens that are paid where the provider tells no figure."""
-        return self.input_tokens * prompts(route, self.request.n)
+    def most_output(self, route: Route) -> int:
+        """Output tokens that a call to the provider was told to stop at."""
+        choices = self.request.n // prompts(route, self.request.n)
+        return choices * output_limit(self.request, self.model)
 
     def usage(self, spent: Spent) -> Usage:
-        return completion_usage(spent.answer, self.estimate(spent.route), self.most_output)
+        return completion_usage(spent.answer, self.input_tokens, self.most_output(spent.route))
 
-    def job(self, request_id: str, deadline: float) -> Job:
+    def billed(self, job: Job, failure: LosiError | None) -> Usage | None:
+        """What is paid of a request that failed: answers that came, and what we gave up on."""
+        billed = [self.usage(spent) for spent in job.spent]
+        if isinstance(failure, UpstreamError) and failure.given_up:
+            choices = self.request.n - len(failure.finished)
+            output = choices * self.held_output
+            billed.append(Usage(failure.given_up * self.input_tokens, output, estimated=True))
+        return sum(billed, Usage(0, 0)) if billed else None
+
+    def job(self, request_id: str, account_id: str, deadline: float) -> Job:
         return Job(
             self.model.id,
             self.routes,
@@ -111,6 +118,8 @@ class _Work:
             self.request.body.keys(),
             request_id,
             deadline,
+            account_id,
+            self.input_tokens,
         )
 
 
@@ -135,11 +144,12 @@ class ChatCompletions:
         return await self._gate.authenticate(credential, PERMISSION, fresh=fresh)
 
     async def complete(self, call: Call, principal: Principal) -> Completion:
-        """A plain answer. Raises a LosiError; a failed call is not charged."""
+        """A plain answer. Raises a LosiError. Who pays for what fails: docs/ledger.md."""
         admitted = await self._admit(call, principal)
         work = admitted.work
-        job = work.job(call.request_id, admitted.deadline)
+        job = work.job(call.request_id, admitted.account_id, admitted.deadline)
         usage: Usage | None = None
+        failure: LosiError | None = None
         try:
             answer, answered = await self._router.complete(job)
             counted = sum(
@@ -150,11 +160,13 @@ class ChatCompletions:
             body["usage"] = openai_usage(answer.get("usage"), counted)
             usage = counted  # only now: what cannot be given is not charged
         except LosiError as error:
+            failure = error
             _with_limits(error, admitted)
             raise
         finally:
-            if usage is None and job.spent:  # answered, though not as asked
-                usage = sum([work.usage(spent) for spent in job.spent], Usage(0, 0))
+            if usage is None:
+                usage = work.billed(job, failure)
+                self._log_failure(call.request_id, admitted, failure, usage)
             await admitted.settle(usage)
         self._log(call.request_id, admitted, answered, usage)
         return Completion(body, _headers(admitted, answered, self._today()))
@@ -167,11 +179,12 @@ class ChatCompletions:
         admitted = await self._admit(call, principal)
         work = admitted.work
         try:
-            job = work.job(call.request_id, admitted.deadline)
+            job = work.job(call.request_id, admitted.account_id, admitted.deadline)
             chunks, answered = await self._router.stream(job)
         except BaseException as error:
             await admitted.settle(None)
             if isinstance(error, LosiError):
+                self._log_failure(call.request_id, admitted, error, None)
                 _with_limits(error, admitted)
             raise
         relay = ChunkStream(
@@ -179,8 +192,9 @@ class ChatCompletions:
             self._now(),
             work.model.id,
             include_usage=call.request.include_usage,
-            input_tokens=work.estimate(answered.route),
-            most_output=work.most_output,
+            input_tokens=work.input_tokens,
+            most_output=work.most_output(answered.route),
+            prompts=prompts(answered.route, call.request.n),
         )
         events = self._events(call.request_id, admitted, answered, chunks, relay)
         return ChunkEvents(events, _headers(admitted, answered, self._today()))
@@ -210,7 +224,8 @@ class ChatCompletions:
             failure = ServerError("The answer could not be relayed to its end. Try again.")
         finally:
             # an answer that has nothing to say is an answer too: its prompt was read
-            usage = relay.usage if whole or relay.produced else None
+            told = relay.usage if whole else relay.broken_off_usage
+            usage = told if whole or relay.produced else None
             await admitted.settle(usage)
         self._log(request_id, admitted, answered, usage, failure)
         yield End(relay.usage_chunk(), failure)
@@ -229,13 +244,27 @@ class ChatCompletions:
         limit = output_limit(request, model)
         # the first choice holds up to the plan's cap, or large limits would starve agents; each
         # further one holds all it can have, so that `n` does not multiply what passes the quota
-        output = min(limit, principal.plan.hold_output_tokens) + (request.n - 1) * limit
+        held_output = min(limit, principal.plan.hold_output_tokens)
+        output = held_output + (request.n - 1) * limit
         read = input_tokens * max(prompts(route, request.n) for route in routes)
-        work = _Work(model, request, routes, input_tokens)
+        work = _Work(model, request, routes, input_tokens, held_output)
         # usage names the sandbox where it answers, so that no price is put on what costs nothing
         stands_in = routes == [SANDBOX_ROUTE] and not principal.test
         code = SANDBOX if stands_in else model.code
         return Demand(code, input_tokens, read + output, work)
+
+    def _log_failure(
+        self, request_id: str, admitted: _Admitted, error: LosiError | None, usage: Usage | None
+    ) -> None:
+        """Its attempts have lines of their own, with what each cost."""
+        logger.info(
+            "%s account=%s model=%s usage=%s outcome=%s",
+            request_id,
+            admitted.account_id,
+            admitted.work.model.id,
+            usage,
+            error.code if error else "internal_error",
+        )
 
     def _now(self) -> int:
         return int(self._clock())

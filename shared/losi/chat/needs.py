@@ -65,7 +65,7 @@ def routes_for(
     needs = Needs.of(request)
     routes = _able(model, needs, input_tokens, test_key=test_key)
     if routes:
-        return routes
+        return _with_room_for(request.n, model, routes)
     able = [other.id for other in others if _able(other, needs, input_tokens, test_key=False)] or [
         "none of your plan"
     ]
@@ -79,6 +79,19 @@ def routes_for(
     asked = " with ".join(_WORDS[name] for name in (*needs.features, *needs.combinations))
     beside = f" with {asked}" if asked else ""
     _refuse(model, f"does not take {input_tokens:,} input tokens{beside}", "messages", able)
+
+
+def _with_room_for(n: int, model: Model, routes: list[Route]) -> list[Route]:
+    """Those whose providers give so many choices at once."""
+    most = max(route.provider.most_choices for route in routes)
+    if n > most:
+        raise InvalidRequestError(
+            f"'n' is too large: {n}. The model '{model.id}' gives at most {most} choices at once. "
+            "Lower n, or send several requests.",
+            param="n",
+            code="invalid_value",
+        )
+    return [route for route in routes if n <= route.provider.most_choices]
 
 
 def _able(model: Model, needs: Needs, input_tokens: int, *, test_key: bool) -> list[Route]:

@@ -1,35 +1,52 @@
-"""`n` > 1 for providers that give one completion at a time: n calls side by side, merged."""
+"""`n` > 1 for providers that give one completion at a time: n calls side by side, merged.
+
+Only a choice that failed is asked for again, at most `ATTEMPTS` times in all: so one request
+causes at most `ATTEMPTS * n` calls on a route.
+"""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+from losi.errors import Remedy, UpstreamError
 from losi.metering.usage import Usage, from_openai
+from losi.upstream.backoff import pause_before_another
 from losi.upstream.format import Exchange, Format, UpstreamCall
-from losi.wire import Json
+
+Json = dict[str, Any]
+Sleep = Callable[[float], Awaitable[None]]
 
 
-def prepare(upstream: Format, call: UpstreamCall) -> Exchange:
+def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) -> Exchange:
     """The exchange for a call; n side by side where the provider does not take `n` itself."""
     if call.route.provider.native_n:
         return upstream.prepare(call)
     body = dict(call.body)
     n = body.pop("n", None) or 1
     single = upstream.prepare(replace(call, body=body))
-    return single if n == 1 else FanOut(single, n)
+    return single if n == 1 else FanOut(single, n, sleep)
+
+
+def finished(exchange: Exchange) -> list[Json]:
+    """Answers that have come, of an exchange whose others have not."""
+    found: list[Json] = getattr(exchange, "finished", [])
+    return found
 
 
 class FanOut:
-    """An exchange held n times. When one call fails, so do all, with the first error.
+    """An exchange held n times. When a choice fails for good, so do all, with that error.
 
-    Usage is the sum of the calls', prompt included: that is what the provider bills.
+    What each call used is told apart, by the number of its choice: the finished ones are paid for
+    whatever becomes of the others.
     """
 
-    def __init__(self, single: Exchange, n: int) -> None:
+    def __init__(self, single: Exchange, n: int, sleep: Sleep) -> None:
         self._single = single
         self._n = n
+        self._sleep = sleep
+        self._answers: dict[int, Json] = {}
 
     @property
     def left_out(self) -> frozenset[str]:
@@ -39,59 +56,141 @@ class FanOut:
     def mapped(self) -> frozenset[str]:
         return self._single.mapped
 
+    @property
+    def finished(self) -> list[Json]:
+        """The answers that have come so far."""
+        return list(self._answers.values())
+
     async def complete(self) -> Json:
-        tasks = [asyncio.ensure_future(self._single.complete()) for _ in range(self._n)]
+        """The merged answer, `usage` is the sum; where a call told none, `usages` has each."""
+        tasks = [asyncio.ensure_future(self._answer(index)) for index in range(self._n)]
         try:
-            answers = await asyncio.gather(*tasks)
+            await asyncio.gather(*tasks)
+        except UpstreamError as error:
+            raise self._for_good(error) from error
         finally:
             await _cancel(tasks)
-        merged = dict(answers[0])
-        merged["choices"] = [
-            {**choice, "index": index}
-            for index, answer in enumerate(answers)
-            for choice in answer["choices"][:1]
-        ]
-        merged["usage"] = _sum([answer.get("usage") for answer in answers])
-        return merged
+        answers = [self._answers[index] for index in range(self._n)]
+        choices = [answer["choices"][0] for answer in answers]
+        usages = [answer.get("usage") for answer in answers]
+        merged = {
+            **answers[0],
+            "choices": [{**choice, "index": index} for index, choice in enumerate(choices)],
+            "usage": _sum(usages),
+        }
+        return merged if merged["usage"] else {**merged, "usages": usages}
 
     async def stream(self) -> AsyncGenerator[Json]:
+        """The merged chunks. The last has the sum of the `usage`; where a call told none, or the
+        stream breaks, each figure comes by itself with the number of its `choice`.
+        """
+        usages: dict[int, Json | None] = {}
+        identity: Json = {}
+        try:
+            async with aclosing(self._chunks(usages)) as chunks:
+                async for chunk in chunks:
+                    if not identity:
+                        yield _opening(chunk, self._n)
+                    identity = chunk
+                    yield chunk
+        except UpstreamError:
+            for told in _each(identity, usages):
+                yield told
+            raise
+        total = _sum([usages.get(index) for index in range(self._n)])
+        whole = [{**identity, "choices": [], "usage": total}]
+        for told in whole if total else _each(identity, usages):
+            yield told
+
+    async def _chunks(self, usages: dict[int, Json | None]) -> AsyncGenerator[Json]:
         # room for a few chunks of each: a slow reader holds back the providers, not our memory
         queue: asyncio.Queue[Json | BaseException | None] = asyncio.Queue(maxsize=4 * self._n)
-        usages: list[Json | None] = [None] * self._n
-        identity: Json = {}
+        tasks = [asyncio.create_task(self._pump(index, queue, usages)) for index in range(self._n)]
+        running = self._n
+        try:
+            while running:
+                item = await queue.get()
+                if isinstance(item, UpstreamError):
+                    raise self._for_good(item)
+                if isinstance(item, BaseException):
+                    raise item
+                if item is None:
+                    running -= 1
+                else:
+                    yield item
+        finally:
+            await _cancel(tasks)
 
-        async def pump(index: int) -> None:
+    async def _answer(self, index: int) -> None:
+        attempt = 0
+        while True:
+            try:
+                self._answers[index] = await self._single.complete()
+                return
+            except UpstreamError as error:
+                await self._pause(error, attempt)
+                attempt += 1
+
+    async def _pump(
+        self,
+        index: int,
+        queue: asyncio.Queue[Json | BaseException | None],
+        usages: dict[int, Json | None],
+    ) -> None:
+        attempt, begun = 0, False
+        while True:
             try:
                 async with aclosing(self._single.stream()) as chunks:
                     async for chunk in chunks:
-                        usages[index] = chunk.pop("usage", None) or usages[index]
+                        usages[index] = chunk.pop("usage", None) or usages.get(index)
+                        begun = begun or says_something(chunk)
                         for choice in chunk["choices"]:
                             choice["index"] = index
                             choice["delta"].pop("role", None)
                         if chunk["choices"]:
                             await queue.put(chunk)
                 await queue.put(None)
+                return
+            except UpstreamError as error:
+                try:
+                    if begun:
+                        raise
+                    await self._pause(error, attempt)
+                except UpstreamError as failure:
+                    await queue.put(failure)
+                    return
+                attempt += 1
             except Exception as error:
                 await queue.put(error)
+                return
 
-        tasks = [asyncio.create_task(pump(index)) for index in range(self._n)]
-        running = self._n
-        try:
-            while running:
-                item = await queue.get()
-                if isinstance(item, BaseException):
-                    raise item
-                if item is None:
-                    running -= 1
-                else:
-                    if not identity:
-                        yield _opening(item, self._n)
-                    identity = item
-                    yield item
-            if (total := _sum(usages)) is not None:
-                yield {**identity, "choices": [], "usage": total}
-        finally:
-            await _cancel(tasks)
+    async def _pause(self, error: UpstreamError, attempt: int) -> None:
+        """Before the choice is asked for again; raises the error when it is not."""
+        pause = pause_before_another(error, attempt)
+        if pause is None:
+            raise error
+        await self._sleep(pause)
+
+    def _for_good(self, error: UpstreamError) -> UpstreamError:
+        """The choice was asked for again already; and what others have said is not bought twice."""
+        if self._answers:
+            error.remedy = Remedy.NOTHING
+        elif error.remedy is Remedy.SAME_ROUTE:
+            error.remedy = Remedy.NEXT_ROUTE
+        return error
+
+
+def says_something(chunk: Json) -> bool:
+    """Whether a chunk has content. OpenAI's first one has a role and no words."""
+    return any(map(_says_something, chunk["choices"]))
+
+
+def _says_something(choice: Any) -> bool:
+    if not isinstance(choice, dict):
+        return False
+    delta = choice.get("delta")
+    said = delta if isinstance(delta, dict) else {}
+    return bool(choice.get("finish_reason") or any(v for k, v in said.items() if k != "role"))
 
 
 def _opening(chunk: Json, n: int) -> Json:
@@ -104,12 +203,18 @@ def _opening(chunk: Json, n: int) -> Json:
     return {**chunk, "choices": choices}
 
 
+def _each(identity: Json, usages: dict[int, Json | None]) -> list[Json]:
+    return [
+        {**identity, "choices": [], "usage": usage, "choice": index}
+        for index, usage in sorted(usages.items())
+        if usage is not None
+    ]
+
+
 def _sum(usages: list[Json | None]) -> Json | None:
-    """Summed usage, or None (to be estimated) unless every call told its own."""
-    known = [usage for reported in usages if (usage := from_openai(reported)) is not None]
-    if len(known) < len(usages):
-        return None
-    return sum(known, Usage(0, 0)).to_openai()
+    """None unless every call told its own."""
+    known = [usage for told in usages if (usage := from_openai(told)) is not None]
+    return sum(known, Usage(0, 0)).to_openai() if len(known) == len(usages) else None
 
 
 async def _cancel(tasks: list[Any]) -> None:

@@ -6,8 +6,7 @@ next route; after it, the stream is the caller's and a failure is theirs to see.
 
 import asyncio
 import logging
-import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -24,6 +23,9 @@ from losi.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
+from losi.metering.usage import Usage, from_openai
+from losi.upstream.backoff import ATTEMPTS, pause_before_another
+from losi.upstream.fanout import finished, says_something
 from losi.upstream.format import Format, UpstreamCall, incomplete
 from losi.upstream.health import RouteHealth
 from losi.upstream.registry import Registry
@@ -33,10 +35,6 @@ from losi.wire import Json
 
 logger = logging.getLogger("losi.routes")
 
-ATTEMPTS_PER_ROUTE = 2
-BACKOFF_SECONDS = 0.25
-#: A provider that asks for a longer pause than this is left for the next route.
-LONGEST_BACKOFF_SECONDS = 5.0
 
 T = TypeVar("T")
 #: What the registry makes for a provider: something that answers chats, say.
@@ -84,8 +82,15 @@ class Job:
     request_id: str
     #: In the loop's time.
     deadline: float
+    #: For the record of what failed attempts cost.
+    account_id: str = ""
+    input_tokens: int = 0
     #: Grows while the request is on its way.
     spent: list[Spent] = field(default_factory=list)
+
+
+class OutlastedError(UpstreamTimeoutError):
+    """We stopped waiting; the provider may still be answering."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +109,13 @@ class Patience:
                 return await answer
         except TimeoutError as error:
             if now + self.seconds >= self.deadline:
-                raise UpstreamTimeoutError(
+                raise OutlastedError(
                     "The completion took longer than one request may. Ask for fewer tokens.",
                     code="deadline_exceeded",
                     remedy=Remedy.NOTHING,
                     headers={"x-should-retry": "false"},  # SDKs would spend as long again, twice
                 ) from error
-            raise UpstreamTimeoutError(
+            raise OutlastedError(
                 f"{_provider_name(self.route)} took longer than {self.seconds:g} s "
                 f"for {self.what}. Try again."
             ) from error
@@ -158,7 +163,7 @@ class Router(Generic[P]):
         for route in healthy or job.routes:  # every route is being skipped: try them anyway
             prepared = job.prepare(route)
             upstream_call = UpstreamCall(prepared.body, route, job.request_id)
-            for attempt in range(ATTEMPTS_PER_ROUTE):
+            for attempt in range(ATTEMPTS):
                 attempts += 1
                 try:
                     upstream = await self._upstream(route, failure)
@@ -168,7 +173,7 @@ class Router(Generic[P]):
                     break
                 except UpstreamError as error:
                     failure = error
-                    self._note(route, error, job.request_id, attempts)
+                    self._note(route, error, job, attempts)
                     if error.remedy is Remedy.NOTHING or len(job.spent) > 1:
                         raise
                     if not await self._worth_another(error, attempt):
@@ -191,27 +196,28 @@ class Router(Generic[P]):
 
     async def _worth_another(self, error: UpstreamError, attempt: int) -> bool:
         """Whether to try the same route again; waits the backoff first."""
-        if attempt + 1 == ATTEMPTS_PER_ROUTE:
-            return False
-        if error.remedy is not Remedy.SAME_ROUTE:
-            return error.remedy in (Remedy.FRESH_CREDENTIALS, Remedy.ASK_AGAIN)
-        pause = error.retry_after
+        if error.remedy in (Remedy.FRESH_CREDENTIALS, Remedy.ASK_AGAIN):
+            return attempt + 1 < ATTEMPTS
+        pause = pause_before_another(error, attempt)
         if pause is None:
-            pause = BACKOFF_SECONDS * 2**attempt * random.uniform(0.5, 1.5)
-        if pause > LONGEST_BACKOFF_SECONDS:
             return False
         await self._sleep(pause)
         return True
 
-    def _note(self, route: Route, error: UpstreamError, request_id: str, attempts: int) -> None:
+    def _note(self, route: Route, error: UpstreamError, job: Job, attempts: int) -> None:
+        """With what the attempt cost: it is recorded, and billed only where the request's own line
+        says so.
+        """
         cause = error.__cause__
         logger.warning(
-            "%s attempt %d on %s/%s failed: %s",
-            request_id,
+            "%s attempt %d on %s/%s failed: %s account=%s cost=%s",
+            job.request_id,
             attempts,
             route.provider.id,
             route.model,
             f"{error.code} ({cause})" if isinstance(cause, ShapeError) else error.code,
+            job.account_id,
+            _cost(error, job),
         )
         if error.remedy is Remedy.FRESH_CREDENTIALS:
             logger.error(
@@ -219,7 +225,11 @@ class Router(Generic[P]):
                 route.provider.name,
                 route.provider.credentials,
             )
-        if error.remedy not in (Remedy.NOTHING, Remedy.ASK_AGAIN):
+        # a rate limit is met by whoever asks much; that must not turn others away
+        if (
+            error.remedy not in (Remedy.NOTHING, Remedy.ASK_AGAIN)
+            and error.code != "upstream_rate_limited"
+        ):
             self._health.failed(route)
 
 
@@ -230,9 +240,19 @@ class ChatRouter(Router[Format]):
         """A whole completion, or the last route's LosiError."""
 
         async def call(upstream: Format, call: UpstreamCall) -> tuple[Json, Told]:
-            asked = prepare(upstream, call)
+            asked = prepare(upstream, call, self._sleep)
             patience = Patience(call.route.answer_timeout, "its answer", call.route, job.deadline)
-            answer = await patience.wait(asked.exchange.complete())
+            try:
+                answer = await patience.wait(asked.exchange.complete())
+            except UpstreamError as error:
+                error.finished = finished(asked.exchange)
+                job.spent.extend(Spent(call.route, answer) for answer in error.finished)
+                if isinstance(error, OutlastedError):  # asked again, it would answer twice
+                    error.remedy = Remedy.NOTHING
+                    error.headers["x-should-retry"] = "false"
+                    calls = prompts(call.route, call.body.get("n") or 1)
+                    error.given_up = calls - len(error.finished)
+                raise
             if (unmet := asked.unmet(answer)) is not None:
                 job.spent.append(Spent(call.route, answer))
                 raise unmet
@@ -241,21 +261,24 @@ class ChatRouter(Router[Format]):
         return await self.first_success(job, call)
 
     async def stream(self, job: Job) -> tuple[AsyncGenerator[Json], Answered]:
-        """A stream whose first chunk has arrived, or the last route's LosiError."""
+        """A stream whose first content has arrived, or the last route's LosiError."""
 
         async def call(upstream: Format, call: UpstreamCall) -> tuple[AsyncGenerator[Json], Told]:
-            route, asked = call.route, prepare(upstream, call)
+            route, asked = call.route, prepare(upstream, call, self._sleep)
             chunks = asked.stream()
             patience = Patience(route.first_chunk_timeout, "its first chunk", route, job.deadline)
+            begun: list[Json] = []
             try:
-                first = await patience.wait(anext(chunks, None))
-            except BaseException:
+                await patience.wait(_until_content(chunks, begun))
+            except BaseException as error:
                 await chunks.aclose()
+                if isinstance(error, UpstreamError):
+                    error.spent = error.spent or next(filter(None, map(_usage, begun)), None)
                 raise
-            if first is None:
+            if not begun:
                 raise incomplete(_provider_name(route))
             next_chunk = Patience(route.chunk_timeout, "its next chunk", route, job.deadline)
-            return _timed(first, chunks, next_chunk), Told(asked.exchange.left_out, asked.mapped)
+            return _timed(begun, chunks, next_chunk), Told(asked.exchange.left_out, asked.mapped)
 
         return await self.first_success(job, call)
 
@@ -288,14 +311,35 @@ def candidates(
     ]
 
 
+async def _until_content(chunks: AsyncGenerator[Json], begun: list[Json]) -> None:
+    """Reads on until something is said."""
+    async for chunk in chunks:
+        begun.append(chunk)
+        if says_something(chunk):
+            return
+
+
+def _usage(chunk: Json) -> Json | None:
+    usage = chunk.get("usage")
+    return usage if isinstance(usage, dict) else None
+
+
 async def _timed(
-    first: Json, chunks: AsyncGenerator[Json], patience: Patience
+    begun: Sequence[Json], chunks: AsyncGenerator[Json], patience: Patience
 ) -> AsyncGenerator[Json]:
     async with aclosing(chunks):
-        chunk: Json | None = first
-        while chunk is not None:
+        for chunk in begun:
             yield chunk
-            chunk = await patience.wait(anext(chunks, None))
+        while (following := await patience.wait(anext(chunks, None))) is not None:
+            yield following
+
+
+def _cost(error: UpstreamError, job: Job) -> object:
+    """What the provider told, or that its prompt was read, where we stopped waiting."""
+    told = from_openai(error.spent)
+    if told is None and isinstance(error, OutlastedError):
+        return Usage(job.input_tokens, 0, estimated=True)
+    return told
 
 
 def _provider_name(route: Route) -> str:

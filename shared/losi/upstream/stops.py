@@ -6,27 +6,29 @@ OpenAI stops at any text, white space too. Claude refuses sequences of white spa
 (https://github.com/openai/openai-openapi, `StopConfiguration`).
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+from losi.upstream.fanout import Sleep, finished
 from losi.upstream.fanout import prepare as prepare_all
 from losi.upstream.format import Exchange, Format, UpstreamCall
 from losi.wire import Json
 
 
-def prepare(upstream: Format, call: UpstreamCall) -> Exchange:
+def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) -> Exchange:
     """The exchange for a call, which stops where the caller asked, whoever sees to it."""
     asked = call.body.get("stop") or []
     sequences = [asked] if isinstance(asked, str) else list(asked)
     cut = [sequence for sequence in sequences if not _takes(call, sequence)]
     if not cut:
-        return prepare_all(upstream, call)
+        return prepare_all(upstream, call, sleep)
     body = {name: value for name, value in call.body.items() if name != "stop"}
     if sent := [sequence for sequence in sequences if sequence not in cut]:
         body["stop"] = sent
-    exchange = prepare_all(upstream, replace(call, body=body))
+    exchange = prepare_all(upstream, replace(call, body=body), sleep)
     return CutShort(exchange, cut, call.body.get("n") or 1)
 
 
@@ -51,6 +53,10 @@ class CutShort:
     @property
     def mapped(self) -> frozenset[str]:
         return self._exchange.mapped
+
+    @property
+    def finished(self) -> list[Json]:
+        return finished(self._exchange)
 
     async def complete(self) -> Json:
         answer = await self._exchange.complete()

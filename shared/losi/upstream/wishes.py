@@ -4,6 +4,7 @@ The words stand in the user's turn at the end. A system prompt or a list of tool
 undo prompt caches, and the thinking that is bound to them. Pure but for the exchange.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
@@ -14,6 +15,7 @@ from losi.errors import Remedy, UpstreamError
 from losi.json_schema.limits import Budget, SchemaError
 from losi.json_schema.validation import Document
 from losi.upstream.conversation import with_instruction
+from losi.upstream.fanout import Sleep
 from losi.upstream.format import Exchange, Format, UpstreamCall
 from losi.upstream.stops import prepare as prepare_stops
 from losi.wire import Json
@@ -94,7 +96,7 @@ class Asked:
         return next((error for check in self.checks if (error := check(said))), None)
 
 
-def prepare(upstream: Format, call: UpstreamCall) -> Asked:
+def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) -> Asked:
     """The exchange for a call, with the checks of what it asks for in words."""
     checks: list[Check] = []
     mapped = set[str]()
@@ -103,7 +105,7 @@ def prepare(upstream: Format, call: UpstreamCall) -> Asked:
         call = replace(call, body=forced.asked_in_words(call.body))
         mapped.add(forced.param)
         checks.append(forced.unmet)
-    exchange = prepare_stops(upstream, call)
+    exchange = prepare_stops(upstream, call, sleep)
     mapped |= exchange.mapped
     if "response_format" in exchange.mapped:
         checks.append(_schema_check(call.body["response_format"]))

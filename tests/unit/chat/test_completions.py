@@ -20,7 +20,9 @@ from losi.chat.request import parse_chat_request
 from losi.config import Config
 from losi.dialects import openai_chat
 from losi.errors import (
+    InvalidRequestError,
     PermissionDeniedError,
+    Remedy,
     StoreUnavailableError,
     UpstreamError,
     UpstreamTimeoutError,
@@ -314,6 +316,62 @@ async def test_a_failed_answer_is_free(world: Any) -> None:
     assert caught.value.headers["x-ratelimit-remaining-requests"] == "999"
 
 
+class TestWhoPays:
+    """docs/ledger.md has the rule."""
+
+    async def test_finished_choices_are_billed_although_a_sibling_failed(self, world: Any) -> None:
+        class SecondFails(Scripted):
+            calls = 0
+
+            async def complete(self, call: UpstreamCall) -> Json:
+                self.calls += 1
+                if self.calls == 2:
+                    raise UpstreamError("no", remedy=Remedy.NEXT_ROUTE)
+                return await super().complete(call)
+
+        message = {"role": "assistant", "content": "Hi"}
+        answer = {"choices": [{"index": 0, "message": message}], "usage": REPORTED}
+        provider = SecondFails(answer)
+        here = world(provider, model="claude-3.5-sonnet", n=3)
+
+        with pytest.raises(UpstreamError):
+            await here.plain()
+
+        assert provider.calls == 3
+        assert here.settled()[1] in (Usage(11, 7), Usage(22, 14))  # as far as they had come
+
+    async def test_an_answer_that_outlasts_its_timeout_is_billed_by_estimate_and_asked_once(
+        self, world: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Stalls(Scripted):
+            calls = 0
+
+            async def complete(self, call: UpstreamCall) -> Json:
+                self.calls += 1
+                await asyncio.Event().wait()
+                raise AssertionError
+
+        provider = Stalls()
+        here = world(provider, max_tokens=100)
+        here.call = replace(here.call, seconds=0.05)
+
+        with caplog.at_level(logging.INFO), pytest.raises(UpstreamTimeoutError) as caught:
+            await here.plain()
+
+        assert provider.calls == 1
+        assert caught.value.headers["x-should-retry"] == "false"
+        assert here.settled() == (1, Usage(5, 100))
+        assert f"account={here.account_id}" in caplog.text
+
+    async def test_more_choices_than_the_model_gives_are_refused_by_name(self, world: Any) -> None:
+        here = world(Scripted(chunk("x")), model="claude-3.5-sonnet", n=9)
+
+        with pytest.raises(InvalidRequestError, match="at most 8 choices") as caught:
+            await here.plain()
+
+        assert caught.value.param == "n"
+
+
 async def test_an_answer_that_is_no_answer_is_free(world: Any) -> None:
     here = world(Scripted(malformed("OpenAI")), stream=True)
 
@@ -469,9 +527,11 @@ ROLE: Json = {
 
 
 async def test_a_stream_that_breaks_before_it_said_anything_is_free(world: Any) -> None:
+    """The next route is asked: a role alone is no content."""
     here = world(Scripted(ROLE, malformed("OpenAI")), stream=True)
 
-    await here.events()
+    with pytest.raises(UpstreamError):
+        await here.events()
 
     assert here.settled() == (0, Usage(0, 0))
 

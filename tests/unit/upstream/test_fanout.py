@@ -1,16 +1,16 @@
 """`n` completions from providers that give one at a time: merged, indexed, their usage summed."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from typing import Any
 
 import pytest
 
 from losi.catalogue.models import Route
 from losi.chat.chunks import ChunkStream
-from losi.errors import UpstreamError
+from losi.errors import Remedy, UpstreamError
 from losi.metering.usage import Usage
-from losi.upstream.fanout import prepare
+from losi.upstream.fanout import finished, prepare
 from losi.upstream.format import UpstreamCall
 from losi.wire import Json
 from tests.catalogue import PROVIDERS
@@ -20,44 +20,68 @@ USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
 
 
 class OneAtATime:
-    """Answers "answer 0", "answer 1", ... in the order of the calls; call `broken` fails."""
+    """Answers "answer 0", "answer 1", ... in the order of the calls; those of `broken` fail.
 
-    def __init__(self, *, broken: int | None = None, usage: bool = True) -> None:
+    A broken call waits until `others` are done, and a stream breaks after its first words.
+    """
+
+    def __init__(
+        self,
+        *,
+        broken: Collection[int] = (),
+        usage: bool = True,
+        error: UpstreamError | None = None,
+        others: int = 0,
+        silent: bool = False,
+    ) -> None:
         self.bodies: list[Json] = []
-        self.cancelled = 0
-        self._broken = broken
-        self._usage = usage
+        self._broken, self._usage, self._silent = broken, usage, silent
+        self._error = error or UpstreamError("broken")
+        self._others, self._all_done = others, asyncio.Event()
+        self._finish(0)
 
     def prepare(self, call: UpstreamCall) -> FakeExchange:
         return FakeExchange(self, call)
+
+    async def _fail(self) -> None:
+        await self._all_done.wait()
+        raise self._error
+
+    def _finish(self, count: int) -> None:
+        self._others -= count
+        if self._others <= 0:
+            self._all_done.set()
+
+    async def complete(self, call: UpstreamCall) -> Json:
+        number = self._number(call)
+        if number in self._broken:
+            await self._fail()
+        self._finish(1)
+        message = {"role": "assistant", "content": f"answer {number}"}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        return {"choices": [choice], "usage": USAGE if self._usage else None}
 
     def _number(self, call: UpstreamCall) -> int:
         self.bodies.append(call.body)
         return len(self.bodies) - 1
 
-    async def complete(self, call: UpstreamCall) -> Json:
-        number = self._number(call)
-        if number == self._broken:
-            raise UpstreamError("broken")
-        try:
-            await asyncio.Event().wait() if self._broken is not None else await asyncio.sleep(0)
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        message = {"role": "assistant", "content": f"answer {number}"}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        return {"choices": [choice], "usage": USAGE if self._usage else None}
-
     async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
         number = self._number(call)
+        if self._silent and number in self._broken:
+            await self._fail()
         for piece in ("answer ", str(number)):
             yield {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
             await asyncio.sleep(0)
-            if number == self._broken:
-                raise UpstreamError("broken")
+            if number in self._broken:
+                await self._fail()
         yield {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
         if self._usage:
             yield {"choices": [], "usage": USAGE}
+        self._finish(1)
+
+
+async def no_pause(seconds: float) -> None:
+    """Its length is tested with the routes."""
 
 
 def call(n: int = 3) -> UpstreamCall:
@@ -92,24 +116,62 @@ async def test_streams_are_merged_with_their_own_index() -> None:
     assert relay.usage == Usage(15, 6)
 
 
-async def test_without_the_usage_of_every_call_the_whole_is_estimated() -> None:
+async def test_where_a_call_told_no_usage_each_ones_is_given() -> None:
     answer = await prepare(OneAtATime(usage=False), call(2)).complete()
 
-    assert answer["usage"] is None
+    assert (answer["usage"], answer["usages"]) == (None, [None, None])
 
 
-async def test_when_one_call_fails_so_does_the_whole_and_the_others_are_stopped() -> None:
-    provider = OneAtATime(broken=1)
+class TestAChoiceThatFails:
+    async def test_is_alone_asked_for_again(self) -> None:
+        provider = OneAtATime(broken=[1])
 
-    with pytest.raises(UpstreamError):
-        await prepare(provider, call()).complete()
+        answer = await prepare(provider, call(), no_pause).complete()
 
-    assert provider.cancelled == 2
+        assert len(provider.bodies) == 4
+        said = {choice["message"]["content"] for choice in answer["choices"]}
+        assert said == {"answer 0", "answer 2", "answer 3"}
+
+    async def test_for_good_ends_all_and_names_what_finished(self) -> None:
+        provider = OneAtATime(broken=[1, 3], others=2)
+
+        exchange = prepare(provider, call(), no_pause)
+
+        with pytest.raises(UpstreamError) as caught:
+            await exchange.complete()
+
+        assert len(provider.bodies) == 4
+        assert caught.value.remedy is Remedy.NOTHING  # no route is asked for all of them again
+        assert [answer["usage"] for answer in finished(exchange)] == [USAGE, USAGE]
+
+    async def test_with_all_others_leads_to_the_next_route(self) -> None:
+        with pytest.raises(UpstreamError) as caught:
+            await prepare(OneAtATime(broken=range(9)), call(), no_pause).complete()
+
+        assert caught.value.remedy is Remedy.NEXT_ROUTE
+
+    async def test_before_it_spoke_is_asked_for_again_in_a_stream(self) -> None:
+        provider = OneAtATime(broken=[1], silent=True)
+
+        chunks = [chunk async for chunk in prepare(provider, call(), no_pause).stream()]
+
+        assert len(provider.bodies) == 4
+        assert chunks[-1]["usage"]["prompt_tokens"] == 15
+
+    async def test_after_it_spoke_breaks_the_stream_and_keeps_what_the_others_told(self) -> None:
+        relay = ChunkStream("c", 1, "m", include_usage=True, input_tokens=100, prompts=3)
+
+        with pytest.raises(UpstreamError):
+            async for chunk in prepare(OneAtATime(broken=[1], others=2), call()).stream():
+                relay.public(chunk)
+
+        told, estimate = Usage(5 + 5, 2 + 2), Usage(100, 2, estimated=True)  # "answer " is 7 long
+        assert relay.broken_off_usage == told + estimate
 
 
 async def test_a_stream_that_breaks_ends_all_of_them() -> None:
     with pytest.raises(UpstreamError):
-        async for _ in prepare(OneAtATime(broken=2), call()).stream():
+        async for _ in prepare(OneAtATime(broken=[2]), call()).stream():
             pass
 
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -17,12 +17,11 @@ from losi.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
+from losi.upstream.backoff import ATTEMPTS, LONGEST_BACKOFF_SECONDS
 from losi.upstream.format import Format, UpstreamCall, upstream_error
 from losi.upstream.health import FAILURES, SKIP_SECONDS, RouteHealth
 from losi.upstream.registry import Registry
 from losi.upstream.routing import (
-    ATTEMPTS_PER_ROUTE,
-    LONGEST_BACKOFF_SECONDS,
     ChatRouter,
     Job,
     Prepared,
@@ -195,7 +194,7 @@ async def test_a_route_that_stays_down_falls_over_to_the_next_also_when_not_stre
         job(route("openai"), route("anthropic"))
     )
 
-    assert (answered.route.provider.id, answered.attempts) == ("anthropic", ATTEMPTS_PER_ROUTE + 1)
+    assert (answered.route.provider.id, answered.attempts) == ("anthropic", ATTEMPTS + 1)
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])

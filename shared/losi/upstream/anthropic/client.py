@@ -70,16 +70,19 @@ class MessagesExchange:
         request = self._request
         body = {**request.body, "stream": True}
         state = StreamState(created=int(time.time()), legacy_functions=request.legacy_functions)
-        async with self._endpoint.post_stream(body, self._route, self._refusal) as chunks:
-            async for _, data in events(chunks, self._endpoint.provider):
-                for chunk in self._feed(state, data):
-                    yield chunk
-                if state.finished:
-                    await finish(chunks)
-                    return
-        for chunk in state.usage_chunks():
-            yield chunk
-        raise incomplete(self._endpoint.provider)
+        try:
+            async with self._endpoint.post_stream(body, self._route, self._refusal) as chunks:
+                async for _, data in events(chunks, self._endpoint.provider):
+                    for chunk in self._feed(state, data):
+                        yield chunk
+                    if state.finished:
+                        await finish(chunks)
+                        return
+            raise incomplete(self._endpoint.provider)
+        except LosiError:
+            for chunk in state.usage_chunks():  # what was told is paid, however the stream ended
+                yield chunk
+            raise
 
     def _feed(self, state: StreamState, data: bytes) -> list[Json]:
         try:

@@ -3,7 +3,7 @@
 https://platform.claude.com/docs/en/build-with-claude/streaming
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from losi.upstream.anthropic.response import (
@@ -65,9 +65,12 @@ class StreamState:
         return self._message_stop()
 
     def usage_chunks(self) -> list[Json]:
-        """The usage chunk once Anthropic has told the final figures, even if the end is cut off."""
-        counted = usage(self._usage) if self._usage_final else None
-        return [{**self._base(), "choices": [], "usage": counted.to_openai()}] if counted else []
+        """The figures that Anthropic has told so far: its first ones know nothing of the output."""
+        counted = usage(self._usage)
+        if counted is None or self._identity is None:
+            return []
+        told = counted if self._usage_final else replace(counted, output_tokens=0)
+        return [{**self._base(), "choices": [], "usage": told.to_openai()}]
 
     def _open(self, index: int) -> _Block:
         if index not in self._blocks:
