@@ -7,7 +7,6 @@ bodies and answers from what the signatures declare beside them, examples from e
 import http
 import sys
 from functools import cache
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import orjson
@@ -17,6 +16,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.responses import Response
 
+from losi import __version__
 from losi.web import headers, schemas
 from losi.web.endpoints import BASE_PATH, ENDPOINTS, FUNCTIONS, Answers, Endpoint, Takes
 from losi.web.examples import EXAMPLES, Example
@@ -78,7 +78,7 @@ def document() -> Json:
         paths.setdefault(path, {})[method] = operation.described(parameters)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Losi API", "version": version("losi"), "description": ABOUT},
+        "info": {"title": "Losi API", "version": __version__, "description": ABOUT},
         # relative to where this document is, so it holds under every host and stage
         "servers": [{"url": "../v1", "description": "Where this document is served."}],
         "security": [{"apiKey": []}],
