@@ -31,8 +31,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """A browser a file: Playwright's event loop would disturb asynchronous tests that come after."""
     path = shutil.which("chromium")
     if path is None:
         skip_or_fail("Chromium is missing. On Debian: apt-get install chromium")
