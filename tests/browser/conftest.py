@@ -33,7 +33,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A browser a file: Playwright's event loop would disturb asynchronous tests that come after."""
+    """A browser a file: Playwright's event loop would disturb asynchronous tests after it."""
     path = shutil.which("chromium")
     if path is None:
         skip_or_fail("Chromium is missing. On Debian: apt-get install chromium")
