@@ -2,8 +2,8 @@
 
 Draft 2020-12 with the older spellings that tools still send (array-form `items`,
 `dependencies`, boolean `exclusiveMinimum`). `format` is an annotation, as the standard has it.
-A library is not used because the layer's weight is cold start, and because callers' schemas
-need the bounds of `Budget`.
+It is our own because callers' schemas need the bounds of `Budget`
+(docs/decisions/0007-json-schema-engine.md).
 """
 
 from collections.abc import Callable, Hashable
