@@ -57,6 +57,10 @@ format: $(INSTALLED) ## Bring the source to the project's style (ruff)
 openapi: $(INSTALLED) ## Write docs/openapi.json anew, after a change of an endpoint
 	$(BIN)/python -m losi.web.openapi > docs/openapi.json
 
+.PHONY: conformance
+conformance: $(FOR_TESTS) ## Write docs/conformance/ anew, after a change of losi-omega's routes
+	LOSI_WRITE_CONFORMANCE=1 $(BIN)/python -m pytest -q tests/contract/conformance/test_omega.py
+
 .PHONY: coverage
 coverage: $(FOR_TESTS) ## Run all tests; fail when they reach too few lines, and show which
 	$(PYTEST) --durations=10 --cov --cov-report=term $(PYTEST_ARGS)
