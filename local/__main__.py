@@ -58,6 +58,7 @@ def main() -> int:
     os.environ.setdefault("LOSI_TABLE", "losi-local")
     os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
     os.environ.setdefault("LOSI_SETTLEMENTS_FOLDER", str(STATE / "settlements"))
+    os.environ.setdefault("LOSI_SUPPORT", "support@losi.local")
 
     services = Services(read_config())  # only now: the environment is as it should be
     services.catalogue = catalogue
@@ -79,7 +80,7 @@ def main() -> int:
     set_levels("INFO")
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
     print(banner(base_url, key, services), flush=True)
-    _serve(whole(app, Site(ensure_site())), listener)
+    _serve(whole(app, Site(ensure_site(), services.config.support)), listener)
     print("\nStopped.")
     return 0
 

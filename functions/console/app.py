@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from losi.config import read_config
 from losi.web.site import Site
 
-app = Site(Path(__file__).parent / "public")
+app = Site(Path(__file__).parent / "public", read_config().support)
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:
-    """For `sam local`; only there is the framework loaded."""
-    from losi.aws.handler import Handler
+    from losi.aws.handler import Handler  # `sam local` alone loads the framework
 
     return Handler(app)(event, context)

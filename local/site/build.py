@@ -11,6 +11,7 @@ from pathlib import Path
 from local.site.assets import build_assets
 from local.site.console import console_documents
 from local.site.docs import docs_documents
+from losi.web.site import SUPPORT_MARK
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "functions" / "console" / "site"
@@ -31,7 +32,7 @@ def ensure_site() -> Path:
 
 
 def build(folder: Path, stamp: str) -> None:
-    """Everything that is served, and the manifest: path -> ETag."""
+    """Everything that is served, and the manifest: path -> ETag, and which files name support."""
     assets = build_assets(SOURCE / "assets", folder / "console" / "assets")
     files = {**console_documents(assets), **docs_documents(GUIDES, OPENAPI, assets)}
     for path, text in files.items():
@@ -45,7 +46,8 @@ def build(folder: Path, stamp: str) -> None:
         if file.suffix in COMPRESSED:
             packed = gzip.compress(content, 9, mtime=0)
             file.with_name(file.name + ".gz").write_bytes(packed)
-    manifest = {"sources": stamp, "files": tags}
+    support = [path for path, text in files.items() if SUPPORT_MARK in text]
+    manifest = {"sources": stamp, "files": tags, "support": support}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
 
 

@@ -14,7 +14,7 @@
 | LOSI_SIGN_IN_PARAMETER | template.yaml | the parameter of Systems Manager that holds them |
 | LOSI_SELF_SIGN_UP_PLAN | template.yaml | the plan of accounts that people make themselves |
 | LOSI_SELF_SIGN_UPS_A_DAY | template.yaml | how many they make on one day |
-| LOSI_SUPPORT | the operator | whom the console names for support |
+| LOSI_SUPPORT | template.yaml, `make run` | where people get help: in messages, console, docs |
 | AWS_ENDPOINT_URL_DYNAMODB | `make run` | a DynamoDB that is not AWS's; boto3 reads it too |
 | AWS_LAMBDA_LOG_LEVEL | Lambda, from LogLevel | how much is logged; INFO elsewhere |
 | AWS_LAMBDA_RUNTIME_API | Lambda | where the streaming runtime gets its invocations |

@@ -20,6 +20,7 @@ Types are the specification's ("Common error types"); codes are ours where it na
 """
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from enum import Enum, auto
 from typing import Any, ClassVar
 
@@ -27,11 +28,19 @@ from typing import Any, ClassVar
 MOST_ECHOED = 200
 #: No refusal of ours is longer; a provider's may be.
 MOST_MESSAGE = 2_000
+#: Where the operator gives help, an e-mail address or URL; an app sets it around each request.
+support_address: ContextVar[str] = ContextVar("support_address", default="")
 
 
 def echo(text: str) -> str:
     """What a caller sent, as a refusal may repeat it: answers must not grow with requests."""
     return text if len(text) <= MOST_ECHOED else text[: MOST_ECHOED - 1] + "…"
+
+
+def support() -> str:
+    """Whom a message sends people to: `support`, or `support at help@example.com`."""
+    address = support_address.get()
+    return f"support at {address}" if address else "support"
 
 
 class LosiError(Exception):

@@ -259,3 +259,13 @@ def test_an_operator_s_pages(open_console: type[Console], size: Size, screenshot
         page.screenshot(path=screenshots / f"operator-account-{size.width}.png")
         page.keyboard.press("Escape")
         assert page.get_by_role("dialog").count() == 0
+
+
+def test_where_help_is_needed_it_says_who_helps(open_console: type[Console]) -> None:
+    console = open_console()  # type: ignore[call-arg]
+    address = "support@losi.local"  # `make run` names one of its own
+    page = console.open("console/signin/?error=no_account", "Sign in")
+    refusal = page.get_by_role("alert").get_by_role("link", name=address)
+    assert refusal.get_attribute("href") == f"mailto:{address}"
+    page = console.open("docs/support/", "Support")
+    assert page.get_by_role("link", name=address).is_visible()

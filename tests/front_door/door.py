@@ -40,7 +40,7 @@ class FrontDoor:
             for name, function in functions.items()
         }
         services = {key: self._services[function.name] for key, function in routes.items()}
-        self._gateway = Gateway(services, gateway_responses())
+        self._gateway = Gateway(services, gateway_responses((env or {}).get("LOSI_SUPPORT", "")))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="front-door")
         self.url = ""

@@ -31,11 +31,25 @@ def template_routes(
     return routes
 
 
-def gateway_responses() -> dict[str, tuple[int, str]]:
+def gateway_responses(support: str = "") -> dict[str, tuple[int, str]]:
     """Status and body template of the GatewayResponses that have one of their own, by name."""
     (api,) = _resources("AWS::Serverless::Api")
     return {
-        name: (int(response["StatusCode"]), response["ResponseTemplates"]["application/json"])
+        name: (
+            int(response["StatusCode"]),
+            naming_support(response["ResponseTemplates"]["application/json"], support),
+        )
         for name, response in api["GatewayResponses"].items()
         if "StatusCode" in response
     }
+
+
+def naming_support(template: Any, support: str) -> str:
+    """What CloudFormation makes of a response template that may name the parameter Support."""
+    if isinstance(template, str):
+        return template
+    text, values = template["Fn::Sub"]
+    condition, named, unnamed = values["At"]["Fn::If"]
+    assert (condition, named) == ("NamesSupport", {"Fn::Sub": " at ${Support}"})
+    at = named["Fn::Sub"].replace("${Support}", support) if support else unnamed
+    return str(text).replace("${At}", at)

@@ -15,6 +15,7 @@ from losi.web import endpoints
 from losi.web.endpoints import CONSOLE, ENDPOINTS, SITE, Endpoint
 from losi.web.headers import EXPOSED
 from tests.deployment import logical_id
+from tests.front_door.template import naming_support
 from tests.obtain import skip_or_fail
 
 SAM_PYTHON = ROOT / ".venv-sam" / "bin" / "python"
@@ -183,7 +184,7 @@ class TestGatewayResponses:
     @pytest.mark.parametrize(("kind", "status", "error_type", "code"), EXPECTED)
     def test_envelope(self, kind: str, status: int | None, error_type: str, code: str) -> None:
         response = gateway_response(kind)
-        template = response["responseTemplates"]["application/json"]
+        template = naming_support(response["responseTemplates"]["application/json"], "")
 
         # API Gateway replaces this by a string in quotation marks
         body = json.loads(template.replace("$context.error.messageString", '"Bad request."'))
@@ -195,6 +196,18 @@ class TestGatewayResponses:
         assert body["error"]["param"] is None
         assert body["error"]["message"].endswith(".")
         assert response.get("statusCode") == (str(status) if status else None)
+
+    @pytest.mark.parametrize("support", ["help@example.com", "https://help.example.com"])
+    def test_where_help_is_needed_they_say_where_it_is_given(self, support: str) -> None:
+        naming = {"DEFAULT_5XX", "QUOTA_EXCEEDED", "INTEGRATION_FAILURE"}
+        for kind, *_ in self.EXPECTED:
+            template = gateway_response(kind)["responseTemplates"]["application/json"]
+            text = naming_support(template, support)
+            assert (f"ontact support at {support}" in text) == (kind in naming), kind
+
+    def test_a_changed_support_is_deployed(self) -> None:
+        """Its deployment would keep its name otherwise: a parameter is no part of the template."""
+        assert load_template()["Resources"]["LosiApi"]["Properties"]["AlwaysDeploy"] is True
 
     @pytest.mark.parametrize("kind", [kind for kind, *_ in EXPECTED])
     def test_headers(self, kind: str) -> None:
@@ -380,17 +393,17 @@ class TestFunctions:
             },
             "SettlementsFunction": {"LOSI_SETTLEMENTS_QUEUE", "LOSI_DEAD_SETTLEMENTS_QUEUE"},
             "ConsoleFunction": {"AWS_LAMBDA_EXEC_WRAPPER"},
-            "SessionFunction": {"LOSI_SUPPORT", "LOSI_SIGN_IN_PARAMETER"},
+            "SessionFunction": {"LOSI_SIGN_IN_PARAMETER"},
             "SignInFunction": {
                 "LOSI_SIGN_IN_PARAMETER",
                 "LOSI_SELF_SIGN_UP_PLAN",
                 "LOSI_SELF_SIGN_UPS_A_DAY",
             },
-            "ProfileFunction": {"LOSI_SUPPORT"},
         }
         for function in FUNCTIONS:
             variables = set(resource(function)["Environment"]["Variables"])
-            assert variables - {"LOSI_TABLE", "LOSI_STAGE"} == extra.get(function, set())
+            everyone = {"LOSI_TABLE", "LOSI_STAGE", "LOSI_SUPPORT"}
+            assert variables - everyone == extra.get(function, set())
 
     def test_a_new_layer_alone_publishes_new_versions(self) -> None:
         before = set(of_type("AWS::Lambda::Version"))

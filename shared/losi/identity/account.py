@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from losi.errors import ServerError
+from losi.errors import ServerError, support
 from losi.identity.secret import ACCOUNT_LENGTH
 from losi.identity.values import iso, public_id, time_of
 from losi.ids import random_id
@@ -88,7 +88,7 @@ class Account:
         except KeyError:
             raise ServerError(
                 f"This account's plan '{self.plan_name}' does not exist any more. "
-                "Contact support, so that the account is given another one."
+                f"Contact {support()}, so that the account is given another one."
             ) from None
 
     def as_json(self) -> dict[str, Any]:

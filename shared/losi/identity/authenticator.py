@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from losi.errors import AuthenticationError, LosiError, PermissionDeniedError
+from losi.errors import AuthenticationError, LosiError, PermissionDeniedError, support
 from losi.identity.account import Account
 from losi.identity.bursts import Bursts
 from losi.identity.key import Key
@@ -227,7 +227,7 @@ def _check_usable(account: Account, record: Key, now: float) -> None:
         )
     if account.disabled:
         raise PermissionDeniedError(
-            "This account is disabled. Contact support.", code="api_access_disabled"
+            f"This account is disabled. Contact {support()}.", code="api_access_disabled"
         )
     if not account.api_access:
         raise PermissionDeniedError(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from losi.errors import AuthenticationError, PermissionDeniedError
+from losi.errors import AuthenticationError, PermissionDeniedError, support
 from losi.identity.account import Account
 from losi.identity.key import Key
 from losi.identity.principal import PERMISSIONS, Principal
@@ -175,7 +175,7 @@ class Sessions:
         if not hmac.compare_digest(session.hash, token.hash) or session.is_over(self.now()):
             raise expired()
         if account.disabled:
-            raise expired("This account is disabled, so you were signed out. Contact support.")
+            raise expired(f"This account is disabled, so you were signed out. Contact {support()}.")
         key = self._key(session) if session.key_id else None
         self._note_use(session)
         return SignedIn(

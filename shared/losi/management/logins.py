@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from losi.errors import InvalidRequestError, LosiError, PermissionDeniedError
+from losi.errors import InvalidRequestError, LosiError, PermissionDeniedError, support
 from losi.identity.account import Account
 from losi.management.accounts import Accounts
 from losi.store.table import Table
@@ -72,7 +72,7 @@ class Logins:
         """API access stays off until its owner turns it on (the documentation's words)."""
         if self._sign_up is None:
             raise PermissionDeniedError(
-                "This address has no account here. Contact support.", code="no_account"
+                f"This address has no account here. Contact {support()}.", code="no_account"
             )
         self._count(self._sign_up)
         name = identity.name[:100] or identity.email.partition("@")[0]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from losi.catalogue.plans import Plan, larger_plan
-from losi.errors import PermissionDeniedError, QuotaExceededError
+from losi.errors import PermissionDeniedError, QuotaExceededError, support
 from losi.identity.account import Account
 from losi.identity.audit import Actor, Record
 from losi.identity.key import Key
@@ -147,7 +147,7 @@ def check_room(account: Account, by: Actor, plans: Mapping[str, Plan]) -> None:
     """Raises when the account may not have another key. The operator passes the plan's number."""
     if account.disabled:
         raise PermissionDeniedError(
-            "This account is disabled. Contact support.", code="api_access_disabled"
+            f"This account is disabled. Contact {support()}.", code="api_access_disabled"
         )
     if by.caller is not None and account.key_count >= by.caller.plan.keys:
         plan = by.caller.plan

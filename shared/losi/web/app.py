@@ -24,6 +24,8 @@ from losi.errors import (
     ServerError,
     echo,
     place,
+    support,
+    support_address,
 )
 from losi.identity import audit
 from losi.identity.audit import Origin
@@ -62,7 +64,7 @@ def create_app(*functions: str, services: Services | None = None) -> FastAPI:
         expose_headers=EXPOSED,
         max_age=86400,
     )
-    app.add_middleware(RequestContext)
+    app.add_middleware(RequestContext, support=app.state.services.config.support)
     return app
 
 
@@ -78,10 +80,14 @@ def _add(app: FastAPI, endpoint: Endpoint) -> None:
 
 
 class RequestContext:
-    """Gives every request its id and every response the headers that all of them carry."""
+    """Gives every request its id and every response the headers that all of them carry.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `support` is whom messages name where help is needed.
+    """
+
+    def __init__(self, app: ASGIApp, support: str) -> None:
         self.app = app
+        self.support = support
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -90,6 +96,7 @@ class RequestContext:
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         client = scope.get("client")
+        support_address.set(self.support)
         audit.origin.set(Origin(client[0] if client else "", request_id))
         began = time.monotonic()
 
@@ -153,8 +160,8 @@ def log_failure(error: BaseException, request_id: str) -> None:
 
 def internal_error(request_id: str) -> ServerError:
     return ServerError(
-        "An unexpected error occurred on our servers. Try again; if it stays, contact support "
-        f"with the request id {request_id}."
+        "An unexpected error occurred on our servers. Try again; if it stays, contact "
+        f"{support()} with the request id {request_id}."
     )
 
 

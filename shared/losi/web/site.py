@@ -4,6 +4,7 @@ It imports no framework and reads no table, so that a first visit does not wait 
 """
 
 import gzip
+import hashlib
 import html
 import json
 import os
@@ -40,6 +41,9 @@ SECURITY = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
 }
+#: Stands in files for the operator's address, which is known only where they are served.
+SUPPORT_MARK = "%SUPPORT%"
+NO_ADDRESS = "the address that your operator gave you"
 #: Paths that people try, and what they mean.
 MEANT = {
     "/v1": "/api/v1",
@@ -52,13 +56,21 @@ MEANT = {
 
 
 class Site:
-    def __init__(self, folder: Path) -> None:
+    """`support` is where people get help: an e-mail address, a URL or nothing."""
+
+    def __init__(self, folder: Path, support: str = "") -> None:
         self._folder = folder
+        self._support = support
 
     @cached_property
+    def _manifest(self) -> dict[str, Any]:
+        manifest: dict[str, Any] = json.loads((self._folder / "manifest.json").read_text())
+        return manifest
+
+    @property
     def _files(self) -> dict[str, str]:
         """Path -> ETag. What is not listed is not served, whatever the path says."""
-        files: dict[str, str] = json.loads((self._folder / "manifest.json").read_text())["files"]
+        files: dict[str, str] = self._manifest["files"]
         return files
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,7 +107,9 @@ class Site:
         return self._missing(scope, headers, path, prefix)
 
     def _file(self, scope: Scope, headers: Headers, name: str) -> tuple[int, Headers, bytes]:
-        tag = f'"{self._files[name]}"'
+        filled = self._filled(name)
+        own = hashlib.sha256(filled).hexdigest()[:16] if filled else self._files[name]
+        tag = f'"{own}"'
         answer = {
             "etag": tag,
             "cache-control": _caching(name),
@@ -109,8 +123,17 @@ class Site:
         packed = file.with_name(file.name + ".gz")
         if "gzip" in headers.get("accept-encoding", "") and _may_compress() and packed.is_file():
             answer["content-encoding"] = "gzip"
-            return 200, answer, packed.read_bytes()
-        return 200, answer, file.read_bytes()
+            return 200, answer, gzip.compress(filled) if filled else packed.read_bytes()
+        return 200, answer, filled or file.read_bytes()
+
+    def _filled(self, name: str) -> bytes | None:
+        """A file that names support, with the address in it; of other files nothing."""
+        if name not in self._manifest["support"]:
+            return None
+        text = (self._folder / name).read_text("utf-8")
+        page = name.endswith(".html")
+        words = link(self._support) if page else self._support
+        return text.replace(SUPPORT_MARK, words or NO_ADDRESS).encode()
 
     def _missing(
         self, scope: Scope, headers: Headers, path: str, prefix: str
@@ -142,6 +165,14 @@ class Site:
         if "gzip" in headers.get("accept-encoding", "") and _may_compress():
             answer["content-encoding"], body = "gzip", gzip.compress(body)
         return 404, {**answer, **_page_headers(scope)}, body
+
+
+def link(address: str) -> str:
+    """An e-mail address or URL as HTML; other words stay words."""
+    words = html.escape(address)
+    if address.startswith("https://"):
+        return f'<a href="{words}">{words}</a>'
+    return f'<a href="mailto:{words}">{words}</a>' if "@" in address else words
 
 
 def stage_prefix(scope: Scope) -> str:

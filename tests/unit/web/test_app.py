@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from losi.config import Config
 from losi.web.app import create_app
+from losi.web.dependencies import Services
 from losi.web.headers import EXPOSED
 
 SECRET = "a prompt that must not be logged"
@@ -87,3 +89,16 @@ async def test_browsers_may_read_our_headers(http: httpx.AsyncClient) -> None:
 
     exposed = response.headers["access-control-expose-headers"].split(", ")
     assert set(EXPOSED) == set(exposed)
+
+
+@pytest.mark.parametrize(
+    ("support", "words"),
+    [("", "contact support with"), ("help@example.com", "contact support at help@example.com")],
+)
+async def test_a_crash_says_where_help_is(support: str, words: str) -> None:
+    app = create_app(services=Services(Config(support=support)))
+    app.get("/crash")(crash)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://losi"
+    ) as client:
+        assert words in (await client.get("/crash")).json()["error"]["message"]

@@ -136,6 +136,12 @@ export function Errors({ errors }) {
       : html`<a href="#f-${name}" onClick=${(event) => { event.preventDefault(); document.getElementById(`f-${name}`)?.focus(); }}>${text}</a>`}</li>`)}</ul></div></div>`;
 }
 
+/** The operator's address: a link where it is an e-mail or a URL. */
+export function Support({ at }) {
+  const href = /^https:\/\//.test(at) ? at : at.includes("@") ? `mailto:${at}` : null;
+  return href ? html`<a href=${href}>${at}</a>` : at;
+}
+
 export const Badge = ({ kind = "", children }) => html`<span class="badge ${kind}">${children}</span>`;
 
 /** How much of a limit is used: words first, then a bar. */

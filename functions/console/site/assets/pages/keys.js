@@ -1,6 +1,6 @@
 import { html, useState } from "../vendor/preact.js";
 import { CONSOLE, ago, call, day, get, instant, named, plural, title, useData } from "../lib.js";
-import { Badge, Button, Loaded, Problem, SortHead, Tabs, setTitle, sorted, start, useNow } from "../lib.js";
+import { Badge, Button, Loaded, Problem, SortHead, Support, Tabs, setTitle, sorted, start, useNow } from "../lib.js";
 import { KeyDialogs, OldSecret, Secret, keyState, permissionWords } from "../lib.js";
 
 const at = (path) => new URL(path, CONSOLE).href;
@@ -30,7 +30,7 @@ function Keys({ me, attempt, say, notice, reloadMe }) {
     ${notice}
     ${error && html`<${Problem} error=${error} />`}
     <p class="lead">${keys.data ? keys.data.length : me.key_count} of ${plural(plan.keys, "key")} on the ${title(plan.name)} plan. API access is ${me.api_access ? "on" : "off"}. <a href=${at("settings/")}>Change</a></p>
-    ${full && html`<p class="notice"><span>All ${plan.keys} keys of your plan are in use. Delete one you no longer use${me.support ? `, or ask ${me.support} for a larger plan` : ", or take a larger plan"}.</span></p>`}
+    ${full && html`<p class="notice"><span>All ${plan.keys} keys of your plan are in use. Delete one you no longer use${me.support ? html`, or ask <${Support} at=${me.support} /> for a larger plan` : ", or take a larger plan"}.</span></p>`}
     <${Loaded} of=${keys} what="Keys" rows=${3}>${(list) => list.length === 0
       ? html`<div class="empty"><h2>No API keys yet</h2><p>A key lets an app call the API as you.</p>
           <div class="row"><a class="button primary" href=${at("settings/api/new/")}>Create key</a><a href=${at("../docs/api-access/")}>Read about keys</a></div></div>`

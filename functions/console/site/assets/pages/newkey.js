@@ -1,6 +1,6 @@
 import { html, useLayoutEffect, useState } from "../vendor/preact.js";
 import { CONSOLE, addDays, call, curl, day, plural, title, today } from "../lib.js";
-import { Code, Errors, PERMISSIONS, PRESETS, Secret, Tabs, keepDraft, presetOf, setTitle, start, takeDraft } from "../lib.js";
+import { Code, Errors, PERMISSIONS, PRESETS, Secret, Support, Tabs, keepDraft, presetOf, setTitle, start, takeDraft } from "../lib.js";
 
 const ENDS = [["30", "30 days"], ["90", "90 days"], ["365", "1 year"], ["never", "Never"], ["date", "On a date"]];
 const at = (path) => new URL(path, CONSOLE).href;
@@ -49,7 +49,7 @@ function NewKey({ me, attempt, notice, say }) {
     <div class="head"><h1 tabindex="-1">Create a key</h1></div>
     <${Tabs} current="api/" />
     ${notice}
-    ${full && html`<div class="problem"><div><h2>You have ${me.key_count} of ${plural(me.plan.keys, "key")}</h2><p>${larger(me)}Delete a key you no longer use${me.support ? `, or ask ${me.support} for a larger plan` : ", or take a larger plan"}.</p></div><a class="button small" href=${at("settings/api/")}>API keys</a></div>`}
+    ${full && html`<div class="problem"><div><h2>You have ${me.key_count} of ${plural(me.plan.keys, "key")}</h2><p>${larger(me)}Delete a key you no longer use${me.support ? html`, or ask <${Support} at=${me.support} /> for a larger plan` : ", or take a larger plan"}.</p></div><a class="button small" href=${at("settings/api/")}>API keys</a></div>`}
     <form class="narrow" novalidate onSubmit=${create}>
       <div class="field"><label for="f-name">Name</label><span class="hint" id="f-name-hint">What will use it? For example: production, CI</span>
         ${errors.name && html`<span class="error" id="f-name-error"><span class="hide">Error: </span>${errors.name}</span>`}

@@ -1,6 +1,6 @@
 import { html, useState } from "../vendor/preact.js";
 import { API, CONSOLE, call, number, plural, title } from "../lib.js";
-import { Button, Dialog, Errors, Field, Problem, Tabs, keepDraft, setTitle, signInUrl, start, takeDraft } from "../lib.js";
+import { Button, Dialog, Errors, Field, Problem, Support, Tabs, keepDraft, setTitle, signInUrl, start, takeDraft } from "../lib.js";
 
 function Settings({ me, setMe, attempt, say, notice }) {
   const [draft] = useState(() => takeDraft(me.id));
@@ -31,7 +31,7 @@ function Settings({ me, setMe, attempt, say, notice }) {
       ${owner && html`<div class="actions"><button class="button primary" type="submit">Save changes</button></div>`}
     </form>
     <dl class="facts section narrow">
-      <dt>E-mail</dt><dd>${me.email || (owner ? "None" : "Hidden: you signed in with a key")}${me.email && html`<small class="hint"><br />From your sign-in. ${me.support ? `${me.support} changes it.` : "The operator changes it."}</small>`}</dd>
+      <dt>E-mail</dt><dd>${me.email || (owner ? "None" : "Hidden: you signed in with a key")}${me.email && html`<small class="hint"><br />From your sign-in. ${me.support ? html`<${Support} at=${me.support} />` : "The operator"} changes it.</small>`}</dd>
       <dt>Account</dt><dd><code>${me.id}</code></dd>
       <dt>Plan</dt><dd><b>${title(plan.name)}</b>: ${plural(plan.keys, "key")}, ${number(plan.requests_per_minute)} requests and ${number(plan.tokens_per_minute)} tokens a minute, ${number(plan.tokens_per_day)} tokens a day, ${plan.in_flight} requests at the same time.
         <br /><a href=${new URL("models/", CONSOLE).href}>${plural(plan.models.length, "model")}</a></dd>

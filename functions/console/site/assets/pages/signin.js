@@ -1,6 +1,6 @@
 import { html, render, useEffect, useState } from "../vendor/preact.js";
 import { ApiError, CONSOLE, DOCS, API, call, get, returnTo } from "../lib.js";
-import { Button, Field } from "../lib.js";
+import { Button, Field, Support } from "../lib.js";
 
 const SAID = { here: "You are signed out.", everywhere: "You are signed out on all devices." };
 const REFUSED = {
@@ -51,7 +51,7 @@ function SignIn() {
     <h1 tabindex="-1">Sign in</h1>
     <p class="lead">Keys, usage and a playground for the models of this API.</p>
     <div role="status" class="notice">${SAID[query.get("signed_out")]}</div>
-    ${refused && html`<div role="alert" class="problem"><p>${refused} ${methods?.support && `Ask ${methods.support}.`}</p></div>`}
+    ${refused && html`<div role="alert" class="problem"><p>${refused} ${methods?.support && html`Ask <${Support} at=${methods.support} />.`}</p></div>`}
     ${methods?.demo && html`<${Button} class="primary" busy="Opening…" onClick=${demo}>Open the demo account<//>`}
     ${methods?.openid_connect && html`<a class="button primary" href=${oidc.href}>Sign in</a>`}
     ${!methods && !error && html`<span class="button primary" aria-disabled="true">Sign in</span>`}
@@ -62,7 +62,7 @@ function SignIn() {
         <div class="actions"><button class="button" type="submit">Sign in with this key</button></div>
       </form></details>`}
     ${!methods && error && html`<div role="alert" class="problem"><p>${error}</p></div>`}
-    <p class="section"><small><a href=${DOCS.href}>Read the docs</a>${methods?.support && html` · Support: ${methods.support}`}</small></p>`;
+    <p class="section"><small><a href=${DOCS.href}>Read the docs</a>${methods?.support && html` · Support: <${Support} at=${methods.support} />`}</small></p>`;
 }
 
 const main = document.querySelector("main");
