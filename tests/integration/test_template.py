@@ -11,10 +11,13 @@ import pytest
 
 from local.sam import ROOT, environment, run
 from local.table import TEMPLATE, load_template
+from losi.catalogue.loader import SHIPPED, load
+from losi.cli.check import bedrock_models
 from losi.web import endpoints
 from losi.web.endpoints import CONSOLE, ENDPOINTS, SITE, Endpoint
 from losi.web.headers import EXPOSED
 from tests.deployment import logical_id
+from tests.evaluated_template import EvaluatedTemplate
 from tests.front_door.template import naming_support
 from tests.obtain import skip_or_fail
 
@@ -68,6 +71,24 @@ def statements(function: str) -> list[dict[str, Any]]:
     return found
 
 
+def text_of(node: Any, values: dict[str, Any]) -> Any:
+    """What CloudFormation makes of its string functions, given what references stand for."""
+    if not isinstance(node, dict):
+        return node
+    match next(iter(node.items())):
+        case "Ref", name:
+            return values[name]
+        case "Fn::Join", (between, parts):
+            return between.join(text_of(parts, values))
+        case "Fn::Split", (between, text):
+            return text_of(text, values).split(between)
+        case "Fn::Sub", (text, named):
+            for name, value in named.items():
+                text = text.replace(f"${{{name}}}", text_of(value, values))
+            return text
+    raise AssertionError(node)
+
+
 def test_the_template_is_valid_and_lints_clean() -> None:
     if not SAM_PYTHON.exists():
         skip_or_fail("The SAM CLI is missing: run `make sam-venv`")
@@ -91,6 +112,18 @@ class TestGuidedDeployment:
 class TestApi:
     def test_it_is_regional_because_edge_endpoints_cut_silent_streams(self) -> None:
         assert resource("LosiApi")["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+
+    def test_with_a_domain_of_its_own_it_has_no_other_address(self) -> None:
+        (server,) = api()["servers"]
+
+        assert server["x-amazon-apigateway-endpoint-configuration"] == {
+            "disableExecuteApiEndpoint": {"Fn::If": ["HasDomain", True, False]}
+        }
+
+    def test_it_leaves_the_account_s_logging_role_alone_unless_asked(self) -> None:
+        kinds = {each["Type"] for each in EvaluatedTemplate().resources.values()}
+
+        assert "AWS::ApiGateway::Account" not in kinds
 
     def test_it_serves_the_documented_paths_and_no_others(self) -> None:
         assert sorted(api()["paths"]) == PATHS
@@ -344,6 +377,22 @@ class TestPermissions:
         ]
         assert otherwise == {"Ref": "AWS::NoValue"}
 
+    def test_chat_calls_the_models_that_are_named_and_no_others(self) -> None:
+        *_, bedrock = statements("ChatCompletionsFunction")
+        _, allowed, _ = bedrock["Fn::If"]
+
+        assert text_of(allowed["Resource"], {"BedrockModels": ["anthropic.one", "amazon.two"]}) == [
+            "arn:*:bedrock:*::foundation-model/anthropic.one",
+            "arn:*:bedrock:*::foundation-model/amazon.two",
+            "arn:*:bedrock:*:*:inference-profile/*.anthropic.one",
+            "arn:*:bedrock:*:*:inference-profile/*.amazon.two",
+        ]
+
+    def test_those_are_the_ones_that_the_shipped_catalogue_routes_there(self) -> None:
+        named = load_template()["Parameters"]["BedrockModels"]["Default"].split(",")
+
+        assert named == bedrock_models(load(SHIPPED))
+
     @pytest.mark.parametrize("function", FUNCTIONS)
     def test_apart_from_its_policy_a_function_can_write_logs(self, function: str) -> None:
         (managed,) = resource(f"{function}Role")["ManagedPolicyArns"]
@@ -430,6 +479,7 @@ class TestData:
         assert properties["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
         assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
         assert properties["SSESpecification"]["SSEEnabled"]
+        assert properties["DeletionProtectionEnabled"]
 
     def test_the_secret_starts_empty_and_goes_with_the_stack(self) -> None:
         assert resource("ProviderSecret")["SecretString"] == "{}"

@@ -27,7 +27,15 @@ def test_right_files_are_counted(config: Path) -> None:
         "models": models,
         "plans": 4,
         "providers": len(CATALOGUE.providers),
+        "bedrock_models": ["anthropic.claude-sonnet-4-6"],
     }
+
+
+def test_models_on_bedrock_are_told_as_the_template_s_parameter_wants_them(config: Path) -> None:
+    mine = (FOLDER / "models.toml").read_text().replace('"us.anthropic.', '"eu.anthropic.')
+    (config / "models.toml").write_text(mine)
+
+    assert output("check").endswith("BedrockModels: anthropic.claude-sonnet-4-6\n")
 
 
 def test_mistakes_are_named_one_a_line_and_nothing_else(config: Path) -> None:
