@@ -1,11 +1,12 @@
 """Every refusal the API can give; dialects render them.
 
     LosiError
-      InvalidRequestError      400  invalid_request_error     (also 404, 405, 413 by subclass)
+      InvalidRequestError      400  invalid_request_error     (also 404, 405, 413, 415 by subclass)
         ModelNotFoundError     404  invalid_request_error     model_not_found
         NotFoundError          404  invalid_request_error     not_found
         MethodNotAllowedError  405  invalid_request_error     method_not_allowed
         RequestTooLargeError   413  invalid_request_error     request_too_large
+        UnsupportedMediaError  415  invalid_request_error     unsupported_media_type
       AuthenticationError      401  authentication_error      invalid_api_key, key_expired, ...
       PermissionDeniedError    403  permission_error          missing_permission, ...
       ModelNotInPlanError      403  insufficient_quota        model_not_in_plan
@@ -89,6 +90,11 @@ class MethodNotAllowedError(InvalidRequestError):
 class RequestTooLargeError(InvalidRequestError):
     status = 413
     code = "request_too_large"
+
+
+class UnsupportedMediaError(InvalidRequestError):
+    status = 415
+    code = "unsupported_media_type"
 
 
 class AuthenticationError(LosiError):

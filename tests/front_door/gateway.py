@@ -9,6 +9,7 @@ import base64
 import json
 import re
 import uuid
+import zlib
 from collections.abc import Coroutine, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -79,10 +80,14 @@ class Gateway:
         method, url = request.method.decode(), urlsplit(request.target.decode("ascii"))
         if size > MAX_REQUEST_BYTES:
             return await self._own_answer(connection, "REQUEST_TOO_LARGE")
+        try:
+            plain = inflated(bytes(body), header(request, "content-encoding"))
+        except zlib.error:
+            return await self._own_answer(connection, "UNSUPPORTED_MEDIA_TYPE")
         for route in self._routes:
             parameters = route.match(method, url.path)
             if parameters is not None:
-                event = proxy_event(request, bytes(body), connection.peer)
+                event = proxy_event(request, plain, connection.peer)
                 event["resource"], event["pathParameters"] = route.resource, parameters or None
                 return await self._integrate(connection, route.service, event)
         await self._own_answer(connection, "MISSING_AUTHENTICATION_TOKEN")
@@ -178,6 +183,24 @@ class _Relay:
             await sending
         except OSError:
             self._connection.peer_gone = True
+
+
+def header(request: h11.Request, name: str) -> str:
+    values = (value.decode("latin-1") for known, value in request.headers if known.decode() == name)
+    return next(values, "")
+
+
+def inflated(body: bytes, coding: str) -> bytes:
+    """The body as functions get it. Raises zlib.error for what is answered with 415.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-make-request-with-compressed-payload.html
+    """
+    if coding.lower() in ("", "identity"):
+        return body
+    window = {"gzip": 31, "deflate": 15}.get(coding.lower())
+    if window is None:
+        raise zlib.error(f"the coding {coding} is not supported")
+    return zlib.decompress(body, window)
 
 
 def proxy_event(request: h11.Request, body: bytes, client: str) -> Json:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mangum import Mangum
 
+from losi.aws.base_path import own_path
 from losi.config import read_config
 from losi.logs import set_levels
 
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
 
 
 class Handler(Mangum):
-    """Mangum, except that a body which only claims to be base64 is the app's to refuse.
+    """Mangum, except that paths come without a domain's base path, and a body which only claims to
+    be base64 is the app's to refuse.
 
-    Mangum itself would fail on it, and API Gateway answer 502 for the client's mistake.
+    Mangum itself would fail on that, and API Gateway answer 502 for the client's mistake.
     """
 
     def __init__(self, app: "ASGI") -> None:
@@ -24,6 +26,7 @@ class Handler(Mangum):
         set_levels(read_config().log_level)
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
+        event = {**event, "path": own_path(event)}
         if event.get("isBase64Encoded") and not _is_base64(event.get("body") or ""):
             event = {**event, "isBase64Encoded": False}
         return super().__call__(event, context)

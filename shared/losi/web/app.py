@@ -36,6 +36,8 @@ from losi.web.endpoints import CONSOLE, ENDPOINTS, METHODS, Endpoint
 from losi.web.headers import EXPOSED
 from losi.web.parsing import each_once
 from losi.web.responses import JsonResponse, render
+from losi.web.site import stage_prefix
+from losi.web.unknown_url import unknown_url
 
 logger = logging.getLogger("losi.web")
 
@@ -63,6 +65,7 @@ def create_app(*functions: str, services: Services | None = None) -> FastAPI:
         allow_headers=["*"],
         expose_headers=EXPOSED,
         max_age=86400,
+        allow_private_network=True,  # Chrome asks before a page may reach `make run`
     )
     app.add_middleware(RequestContext, support=app.state.services.config.support)
     return app
@@ -171,16 +174,16 @@ async def _losi_error(_: Request, error: Any) -> JsonResponse:
 
 async def _http_exception(request: Request, error: Any) -> JsonResponse:
     """Starlette's own refusals: unknown path, method not allowed, a client that went away."""
-    what = echo(f"{request.method} {request.url.path}")
     if error.status_code == 404:
         return render(
             NotFoundError(
-                f"Unknown request URL: {what}. Check the path; all of them start with /api/v1/.",
+                unknown_url(request.method, request.url.path, stage_prefix(request.scope)),
                 code="unknown_url",
             )
         )
     if error.status_code == 405:
         allowed = ", ".join(_allowed_methods(request))
+        what = echo(f"{request.method} {request.url.path}")
         refusal = MethodNotAllowedError(f"Not allowed: {what}. Use {allowed}.")
         refusal.headers["allow"] = allowed
         return render(refusal)

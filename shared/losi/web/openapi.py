@@ -39,7 +39,8 @@ REFUSALS = {
     "`api_access_disabled` and others.",
     404: "There is none of this id, or your account has none.",
     413: "The body is too large: `request_too_large`.",
-    415: "The body is not JSON: `unsupported_media_type`.",
+    415: "The body is a form, or in a content coding other than gzip and deflate: "
+    "`unsupported_media_type`.",
     429: "A limit is reached. `rate_limit_error`: wait and try again. `insufficient_quota`: "
     "trying again does not help.",
     500: "Our fault: `internal_error`.",

@@ -1,14 +1,21 @@
 """Reading request bodies: whatever arrives becomes a JSON object or a 400 that says what to do."""
 
+import codecs
 from typing import Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 
-from losi.errors import InvalidRequestError, RequestTooLargeError, echo
+from losi.errors import (
+    InvalidRequestError,
+    RequestTooLargeError,
+    UnsupportedMediaError,
+    echo,
+)
 from losi.json_count import holds_more_values
 from losi.validation import json_type
+from losi.web.codings import TooLongError, coding_of, decoded
 
 #: What Lambda takes in one synchronous invocation; the same everywhere, so that what works locally
 #: works deployed. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -40,13 +47,33 @@ class NoQuery(StrictQuery):
 
 
 async def read_json(request: Request, *, max_values: int = MAX_VALUES) -> dict[str, Any]:
-    """The body as a JSON object. Raises InvalidRequestError (400) or RequestTooLargeError (413)."""
-    data = loads(await _read_body(request), max_values=max_values)
+    """The body as a JSON object. Raises InvalidRequestError (400), RequestTooLargeError (413) or
+    UnsupportedMediaError (415).
+    """
+    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+        raise UnsupportedMediaError(
+            "Forms (multipart) are not taken. Send a JSON object with 'Content-Type: "
+            "application/json'; images and files go inside of it, as data URIs."
+        )
+    coding = coding_of(request.headers.getlist("content-encoding"))
+    data = loads(_plain(await _read_body(request), coding), max_values=max_values)
     if not isinstance(data, dict):
         raise InvalidRequestError(
             f"The request body must be a JSON object, not {json_type(data)}.", code="invalid_json"
         )
     return data
+
+
+def _plain(body: bytes, coding: str) -> bytes:
+    """The body without its coding, and without the byte-order mark that some editors write."""
+    most = MAX_EVENT_BYTES - EVENT_RESERVE
+    try:
+        plain = decoded(body, coding, most)
+    except TooLongError:
+        raise RequestTooLargeError(TOO_LARGE) from None
+    if plain is not body and _size_in_event(plain) > most:
+        raise RequestTooLargeError(TOO_LARGE)
+    return plain.removeprefix(codecs.BOM_UTF8)
 
 
 def loads(body: bytes, *, max_values: int = MAX_VALUES) -> Any:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from losi.web.unknown_url import meant, unknown_url
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -44,15 +46,6 @@ SECURITY = {
 #: Stands in files for the operator's address, which is known only where they are served.
 SUPPORT_MARK = "%SUPPORT%"
 NO_ADDRESS = "the address that your operator gave you"
-#: Paths that people try, and what they mean.
-MEANT = {
-    "/v1": "/api/v1",
-    "/chat/completions": "/api/v1/chat/completions",
-    "/models": "/api/v1/models",
-    "/api-keys": "/api/v1/api-keys",
-    "/api-usage": "/api/v1/api-usage",
-    "/api": "/api/v1",
-}
 
 
 class Site:
@@ -139,19 +132,18 @@ class Site:
         self, scope: Scope, headers: Headers, path: str, prefix: str
     ) -> tuple[int, Headers, bytes]:
         """A page for a person, and the envelope of the API for a program."""
-        meant = _meant(path)
         if "text/html" not in headers.get("accept", ""):
-            help = f"Did you mean {meant}?" if meant else "All of them start with /api/v1/."
             error = {
-                "message": f"Unknown request URL: {scope['method']} {path}. {help}",
+                "message": unknown_url(scope["method"], path, prefix),
                 "type": "invalid_request_error",
                 "param": None,
                 "code": "unknown_url",
             }
             answer = {"content-type": "application/json", "access-control-allow-origin": "*"}
             return 404, answer, json.dumps({"error": error}).encode()
-        url = html.escape(f"{prefix}{meant}")
-        help = f"<p class='lead'>The API is at <code>{url}</code>.</p>" if meant else ""
+        found = meant(path)
+        url = html.escape(f"{prefix}{found}")
+        help = f"<p class='lead'>The API is at <code>{url}</code>.</p>" if found else ""
         page = (self._folder / "404.html").read_text("utf-8")
         filled = (
             page.replace("%HELP%", help)
@@ -199,10 +191,3 @@ def _may_compress() -> bool:
 
 def _redirect(location: str) -> tuple[int, Headers, bytes]:
     return 302, {"location": location, "cache-control": "no-store"}, b""
-
-
-def _meant(path: str) -> str | None:
-    for tried, meant in MEANT.items():
-        if path == tried or path.startswith(f"{tried}/"):
-            return meant + path.removeprefix(tried)
-    return None

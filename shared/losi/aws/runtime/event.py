@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
 
+from losi.aws.base_path import own_path
 from losi.aws.runtime.runtime_api import LambdaContext
 from losi.errors import InvalidRequestError
 
@@ -46,7 +47,7 @@ def to_scope(event: Mapping[str, Any], context: LambdaContext) -> "Scope":
     headers = _headers(event)
     forwarded = dict(headers)
     identity = _object(_object(event, "requestContext"), "identity")
-    path = event["path"] or "/"
+    path = own_path(event)
     return {
         "type": "http",
         # 2.4: a send() that raises OSError says that the client is gone

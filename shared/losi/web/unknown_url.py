@@ -1,0 +1,34 @@
+"""Paths that nothing answers, and the URL that was meant. Pure; the site, too, imports it."""
+
+import difflib
+import re
+
+from losi.errors import echo
+from losi.web.endpoints import BASE_PATH, ENDPOINTS
+
+_RESOURCES = {e.resource: e.resource for e in ENDPOINTS if "{" not in e.resource}
+#: Endpoints of OpenAI that are not here, and the one that does the same.
+_MEANT = {**_RESOURCES, "/responses": "/chat/completions", "/completions": "/chat/completions"}
+#: What base URLs end with, here and elsewhere; clients also write it twice.
+_BASES = re.compile(r"(/(api|openai|v\d\w*)(?=/|$))+", re.IGNORECASE)
+
+
+def unknown_url(method: str, path: str, prefix: str = "") -> str:
+    """The words of a 404. `prefix` is what stands before the path where the API is deployed."""
+    found = meant(path)
+    remedy = (
+        f"Did you mean {prefix}{found}?"
+        if found
+        else f"Check the path; all of them start with {prefix}{BASE_PATH}/."
+    )
+    return f"Unknown request URL: {echo(f'{method} {prefix}{path}')}. {remedy}"
+
+
+def meant(path: str) -> str | None:
+    """The path that is most like this one and answered; None without a clue."""
+    asked = re.sub("/+", "/", f"/{path}").rstrip("/")
+    resource = _BASES.sub("", asked, count=1) if _BASES.match(asked) else asked
+    if resource.startswith("/models/"):
+        return BASE_PATH + resource
+    close = difflib.get_close_matches(resource.lower(), _MEANT, n=1, cutoff=0.8)
+    return BASE_PATH + _MEANT[close[0]] if close else None

@@ -1,0 +1,325 @@
+"""Requests as HTTP has them, on every server alike: uvicorn, the streaming runtime and Mangum."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import email.message
+import gzip
+import json
+import zlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from starlette.requests import Request
+
+from losi.aws.handler import Handler
+from losi.aws.runtime.event import request_body, to_scope
+from losi.aws.runtime.runtime_api import LambdaContext
+from losi.config import Config
+from losi.web.app import create_app
+from losi.web.parsing import EVENT_RESERVE, MAX_EVENT_BYTES, read_json
+from losi.web.site import Site, stage_prefix
+from losi.web.unknown_url import meant, unknown_url
+
+BODY = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Grüße"}]}
+PLAIN = json.dumps(BODY, ensure_ascii=False).encode()
+PATH = "/api/v1/echo"
+
+
+async def echo_body(request: Request) -> dict[str, Any]:
+    return {"body": await read_json(request), "path": request.url.path}
+
+
+def echo_app() -> Any:
+    app = create_app()
+    app.post(PATH, response_model=None)(echo_body)
+    app.get("/api/v1/models/{id:path}")(lambda id: {"id": id})
+    return app
+
+
+class Answer:
+    def __init__(self, status: int, body: bytes | str) -> None:
+        self.status = status
+        self.json = json.loads(body)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.json["error"]
+        return found
+
+
+def event_of(method: str, path: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
+    """As API Gateway hands on what it has not touched."""
+    try:
+        text, is_base64 = body.decode(), False
+    except UnicodeDecodeError:
+        text, is_base64 = base64.b64encode(body).decode(), True
+    return {
+        "httpMethod": method,
+        "path": path,
+        "resource": path,
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "requestContext": {"identity": {"sourceIp": "192.0.2.1"}},
+        "body": text,
+        "isBase64Encoded": is_base64,
+    }
+
+
+async def by_uvicorn(event: dict[str, Any]) -> Answer:
+    transport = httpx.ASGITransport(echo_app())
+    async with httpx.AsyncClient(transport=transport, base_url="http://losi") as client:
+        response = await client.request(
+            event["httpMethod"],
+            event["path"],
+            content=request_body(event),
+            headers=event["headers"],
+        )
+    return Answer(response.status_code, response.content)
+
+
+def context() -> LambdaContext:
+    headers = email.message.Message()
+    headers["Lambda-Runtime-Aws-Request-Id"] = "request-1"
+    headers["Lambda-Runtime-Deadline-Ms"] = "0"
+    return LambdaContext(headers, Config())
+
+
+async def by_runtime(event: dict[str, Any]) -> Answer:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": request_body(event), "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await echo_app()(to_scope(event, context()), receive, send)
+    return Answer(sent[0]["status"], b"".join(message.get("body", b"") for message in sent))
+
+
+async def by_mangum(event: dict[str, Any]) -> Answer:
+    def call() -> dict[str, Any]:
+        loop = asyncio.new_event_loop()  # Mangum takes the thread's
+        asyncio.set_event_loop(loop)
+        try:
+            return Handler(echo_app())(event, None)
+        finally:
+            loop.close()
+
+    answer = await asyncio.to_thread(call)
+    return Answer(answer["statusCode"], answer["body"])
+
+
+Server = Callable[[dict[str, Any]], Awaitable[Answer]]
+SERVERS = {"uvicorn": by_uvicorn, "runtime": by_runtime, "mangum": by_mangum}
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest) -> Server:
+    return SERVERS[request.param]
+
+
+def post(body: bytes, **headers: str) -> dict[str, Any]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return event_of("POST", PATH, body, {"content-type": "application/json", **named})
+
+
+CODED = {
+    "gzip": (gzip.compress(PLAIN), "gzip"),
+    "its old name": (gzip.compress(PLAIN), "x-gzip"),
+    "deflate": (zlib.compress(PLAIN), "deflate"),
+    "any case": (gzip.compress(PLAIN), "GZIP"),
+    "identity": (PLAIN, "identity"),
+    "two names for one": (gzip.compress(PLAIN), "identity, gzip"),
+    "inflated by API Gateway": (PLAIN, "gzip"),
+    "inflated, with blanks": (b" \n" + PLAIN, "deflate"),
+    "inflated, with a mark": (b"\xef\xbb\xbf" + PLAIN, "gzip"),
+    "a mark inside": (gzip.compress(b"\xef\xbb\xbf" + PLAIN), "gzip"),
+    "a mark": (b"\xef\xbb\xbf" + PLAIN, ""),
+}
+
+
+@pytest.mark.parametrize(("body", "coding"), CODED.values(), ids=CODED.keys())
+async def test_a_coded_body_is_read(server: Server, body: bytes, coding: str) -> None:
+    answer = await server(post(body, content_encoding=coding))
+
+    assert (answer.status, answer.json.get("body")) == (200, BODY), answer.json
+
+
+@pytest.mark.parametrize("coding", ["zstd", "br", "compress", "gzip, br", "gzip, gzip"])
+async def test_another_coding_is_refused_by_its_name(server: Server, coding: str) -> None:
+    answer = await server(post(b"\x28\xb5\x2f\xfd rest", content_encoding=coding))
+
+    assert (answer.status, answer.error["code"]) == (415, "unsupported_media_type")
+    assert f"'{coding}'" in answer.error["message"]
+
+
+BROKEN = {
+    "not of the coding": (b"\x1f not gzip", "gzip"),
+    "of the other": (zlib.compress(PLAIN), "gzip"),
+    "cut off": (gzip.compress(PLAIN)[:-9], "gzip"),
+    "no JSON either": (b"hello", "deflate"),
+    "damaged": (gzip.compress(PLAIN)[:-8] + b"\0" * 8, "gzip"),
+}
+
+
+@pytest.mark.parametrize(("body", "coding"), BROKEN.values(), ids=BROKEN.keys())
+async def test_what_is_not_in_its_coding_is_refused(
+    server: Server, body: bytes, coding: str
+) -> None:
+    answer = await server(post(body, content_encoding=coding))
+
+    assert (answer.status, answer.error["code"]) == (415, "unsupported_media_type")
+
+
+async def test_a_small_body_that_becomes_a_large_one_is_refused(server: Server) -> None:
+    large = b'{"a": "' + b" " * (MAX_EVENT_BYTES - EVENT_RESERVE) + b'"}'
+
+    answer = await server(post(gzip.compress(large), content_encoding="gzip"))
+
+    assert (answer.status, answer.error["code"]) == (413, "request_too_large")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "multipart/form-data; boundary=x",
+        "Multipart/Form-Data; boundary=x",
+        "multipart/mixed",
+        "multipart/related; type=application/json",
+        "multipart/form-data",
+    ],
+)
+async def test_a_form_is_refused(server: Server, kind: str) -> None:
+    answer = await server(event_of("POST", PATH, b"--x\r\n", {"content-type": kind}))
+
+    assert (answer.status, answer.error["code"]) == (415, "unsupported_media_type")
+    assert "multipart" in answer.error["message"]
+
+
+class TestBasePath:
+    """A domain of the operator's own may put its base path before the path of each event."""
+
+    @pytest.mark.parametrize("base", ["", "/llm", "/a/b", "/v1", "/api"])
+    @pytest.mark.parametrize("server", [by_runtime, by_mangum])
+    async def test_it_is_not_part_of_the_path(self, server: Server, base: str) -> None:
+        event = {**post(PLAIN), "path": base + PATH, "resource": PATH}
+
+        answer = await server(event)
+
+        assert (answer.status, answer.json.get("path")) == (200, PATH), answer.json
+
+    @pytest.mark.parametrize(
+        ("end", "value", "id"),
+        [
+            ("gpt-4o", "gpt-4o", "gpt-4o"),
+            ("org/model", "org/model", "org/model"),
+            ("a%2Fb%20c", "a%2Fb%20c", "a/b c"),
+            ("a%2Fb%20c", "a/b c", "a/b c"),
+            ("x/api/v1/models/x", "x/api/v1/models/x", "x/api/v1/models/x"),
+        ],
+    )
+    @pytest.mark.parametrize("base", ["", "/llm"])
+    @pytest.mark.parametrize("server", [by_runtime, by_mangum])
+    async def test_nor_where_the_path_has_parameters(
+        self, server: Server, base: str, end: str, value: str, id: str
+    ) -> None:
+        event = event_of("GET", f"{base}/api/v1/models/{end}", b"", {})
+        event |= {"resource": "/api/v1/models/{id+}", "pathParameters": {"id": value}}
+
+        assert (await server(event)).json == {"id": id}
+
+    @pytest.mark.parametrize(
+        ("path", "resource", "value", "whole", "expected"),
+        [
+            ("/llm/console/", "/{path+}", "console/", "/llm/console/", ("/console/", "/llm")),
+            ("/llm", "/", None, "/llm", ("/", "/llm")),
+            ("/console/", "/{path+}", "console", "/prod/console/", ("/console/", "/prod")),
+            ("/", "/", None, "/prod/", ("/", "/prod")),
+            ("/a/b/docs/x", "/{path+}", "docs/x", "/a/b/docs/x", ("/docs/x", "/a/b")),
+        ],
+    )
+    def test_the_site_knows_it_as_the_prefix_of_its_links(
+        self, path: str, resource: str, value: str | None, whole: str, expected: tuple[str, str]
+    ) -> None:
+        event = event_of("GET", path, b"", {})
+        event |= {"resource": resource, "pathParameters": value and {"path": value}}
+        event["requestContext"]["path"] = whole
+
+        scope = to_scope(event, context())
+
+        assert (scope["path"], stage_prefix(scope)) == expected
+
+
+async def test_a_page_may_reach_a_private_network() -> None:
+    """https://wicg.github.io/private-network-access/#cors-preflight"""
+    asked = {
+        "Origin": "https://app.example.com",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Private-Network": "true",
+    }
+    transport = httpx.ASGITransport(echo_app())
+    async with httpx.AsyncClient(transport=transport, base_url="http://losi") as client:
+        response = await client.options(PATH, headers=asked)
+
+    assert response.status_code == 200
+    assert response.headers["access-control-allow-private-network"] == "true"
+
+
+class TestUnknownUrl:
+    @pytest.mark.parametrize(
+        ("path", "expected"),
+        [
+            ("/api/v1/chat/completions/", "/api/v1/chat/completions"),
+            ("/api/v1//chat/completions", "/api/v1/chat/completions"),
+            ("/v1/chat/completions", "/api/v1/chat/completions"),
+            ("/v1/chat/completions/", "/api/v1/chat/completions"),
+            ("/chat/completions", "/api/v1/chat/completions"),
+            ("/api/chat/completions", "/api/v1/chat/completions"),
+            ("/api/v1/v1/chat/completions", "/api/v1/chat/completions"),
+            ("/api/v1/api/v1/models", "/api/v1/models"),
+            ("/API/V1/Models", "/api/v1/models"),
+            ("/openai/v1/embeddings", "/api/v1/embeddings"),
+            ("/v1/models/org/model", "/api/v1/models/org/model"),
+            ("/v2/api-usage", "/api/v1/api-usage"),
+            ("/api/v1/chat/completion", "/api/v1/chat/completions"),
+            ("/api/v1/api_keys", "/api/v1/api-keys"),
+            ("/v1/responses", "/api/v1/chat/completions"),
+            ("/v1/completions", "/api/v1/chat/completions"),
+            ("/api/v1", None),
+            ("/apiary", None),
+            ("/", None),
+            ("/nothing/of/ours", None),
+        ],
+    )
+    def test_the_path_that_was_meant(self, path: str, expected: str | None) -> None:
+        assert meant(path) == expected
+
+    @pytest.mark.parametrize("prefix", ["", "/prod", "/llm"])
+    def test_the_words_have_the_right_url_as_it_is_deployed(self, prefix: str) -> None:
+        words = unknown_url("POST", "/v1/chat/completions", prefix)
+
+        assert f"POST {prefix}/v1/chat/completions." in words
+        assert f"Did you mean {prefix}/api/v1/chat/completions?" in words
+
+    async def test_the_app_says_it(self, server: Server) -> None:
+        answer = await server(event_of("POST", "/api/v1/chat/completions/", b"{}", {}))
+
+        assert (answer.status, answer.error["code"]) == (404, "unknown_url")
+        assert "Did you mean /api/v1/chat/completions?" in answer.error["message"]
+
+    async def test_the_site_says_it_where_no_function_has_the_path(self, tmp_path: Any) -> None:
+        (tmp_path / "manifest.json").write_text('{"files": {}}')
+        transport = httpx.ASGITransport(Site(tmp_path))
+        async with httpx.AsyncClient(transport=transport, base_url="http://losi") as client:
+            response = await client.post("/v1/chat/completions/", json=BODY)
+
+        error = response.json()["error"]
+        assert (response.status_code, error["code"]) == (404, "unknown_url")
+        assert "Did you mean /api/v1/chat/completions?" in error["message"]
