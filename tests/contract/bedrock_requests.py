@@ -6,7 +6,7 @@ import boto3
 from botocore.validate import ParamValidator
 
 from losi.catalogue.models import Route
-from losi.upstream.bedrock.request import converse_request
+from losi.upstream.bedrock.request import converse_request, left_out
 from losi.upstream.format import UpstreamCall
 from tests.catalogue import PROVIDERS
 
@@ -30,15 +30,22 @@ _client = boto3.client("bedrock-runtime", region_name="us-east-1")
 _SHAPE = _client.meta.service_model.operation_model("ConverseStream").input_shape
 
 
-def translated(model: str = CLAUDE, **body: Any) -> Json:
+def call(model: str = CLAUDE, **body: Any) -> UpstreamCall:
     route = Route(provider=PROVIDERS["bedrock"], model=model, max_output_tokens=4000)
-    request = converse_request(
-        UpstreamCall({"model": model, "messages": [USER], **body}, route, "r1")
-    )
+    return UpstreamCall({"model": model, "messages": [USER], **body}, route, "r1")
+
+
+def told_left_out(**body: Any) -> frozenset[str]:
+    request = call(**body)
+    return left_out(request.body, converse_request(request))
+
+
+def translated(model: str = CLAUDE, **body: Any) -> Json:
+    request = converse_request(call(model, **body))
     assert _SHAPE is not None
     report = ParamValidator().validate(request, _SHAPE)
     assert not report.has_errors(), report.generate_report()
-    return request
+    return {**request}
 
 
 def called(call_id: str = "c1", arguments: str = "{}", **message: Any) -> Json:

@@ -3,12 +3,17 @@
 Both take the same `thinking` and `output_config`, Bedrock as the model's own fields.
 """
 
+from __future__ import annotations
+
 import re
 from enum import Enum, auto
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from losi.upstream.conversation import invalid
 from losi.wire import Json
+
+if TYPE_CHECKING:
+    from anthropic.types import OutputConfigParam, ThinkingConfigParam
 
 #: https://platform.claude.com/docs/en/build-with-claude/extended-thinking names who thinks, and
 #: https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking who decides how much.
@@ -34,11 +39,19 @@ class Thinks(Enum):
     ADAPTIVELY = auto()  # as much as it sees fit for an effort
 
 
+Effort = Literal["low", "medium", "high", "xhigh", "max"]
+
+
+class ThinkingFields(TypedDict, total=False):
+    thinking: ThinkingConfigParam
+    output_config: OutputConfigParam
+
+
 def is_claude(model: str) -> bool:
     return "claude" in model
 
 
-def not_thinking(model: str) -> Json:
+def not_thinking(model: str) -> ThinkingFields:
     """What keeps a model that thinks adaptively from thinking, as far as it lets itself be kept.
 
     https://platform.claude.com/docs/en/models/sonnet-5-5/whats-new-sonnet-5-5
@@ -50,20 +63,22 @@ def not_thinking(model: str) -> Json:
     return {"thinking": {"type": "disabled"}}
 
 
-def fitting_thinking(model: str, asked: Json, max_tokens: int) -> Json:
+def fitting_thinking(model: str, asked: Json, max_tokens: int) -> ThinkingFields:
     """The caller's own `thinking` in the fields that the model takes: its own, else the nearest.
 
     https://platform.claude.com/docs/en/models/sonnet-5-5/whats-new-sonnet-5-5
     """
+    as_asked: ThinkingFields = {"thinking": cast("ThinkingConfigParam", asked)}
     if thinks(model) is not Thinks.ADAPTIVELY:
-        return {"thinking": asked}
+        return as_asked
     if asked.get("type") == "disabled":
         return not_thinking(model)
     if asked.get("type") != "enabled" or _TAKES_BUDGET_TOO.search(model):
-        return {"thinking": asked}
+        return as_asked
     budget = asked.get("budget_tokens")
     share = budget / max_tokens if isinstance(budget, int) else _BUDGET_SHARES["medium"]
-    effort = min(("low", "medium", "high"), key=lambda one: abs(_BUDGET_SHARES[one] - share))
+    levels: tuple[Effort, ...] = ("low", "medium", "high")
+    effort = min(levels, key=lambda one: abs(_BUDGET_SHARES[one] - share))
     return {
         "thinking": {"type": "adaptive", "display": "summarized"},
         "output_config": {"effort": effort},
@@ -86,7 +101,7 @@ def thinks(model: str) -> Thinks:
 
 def thinking_fields(
     model: str, effort: Any, max_tokens: int, messages: list[Json], *, forced_tool: bool
-) -> Json:
+) -> ThinkingFields:
     """`thinking` and `output_config` for an effort; empty where Claude is not to think, or cannot.
 
     A forced tool rules out thinking, and so does a budget that leaves no room for the answer.
@@ -95,7 +110,7 @@ def thinking_fields(
     if effort in (None, "none") or forced_tool or way is Thinks.NEVER:
         return {}
     if way is Thinks.ADAPTIVELY:
-        level = "low" if effort == "minimal" else effort
+        level: Effort = "low" if effort == "minimal" else effort
         return {"thinking": {"type": "adaptive"}, "output_config": {"effort": level}}
     budget = _budget(effort, max_tokens) if takes_budget(messages) else None
     return {} if budget is None else {"thinking": {"type": "enabled", "budget_tokens": budget}}

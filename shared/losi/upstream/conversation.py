@@ -12,13 +12,14 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from losi.errors import InvalidRequestError, echo
 from losi.wire import Json
 
 #: A message or content part with its name in the request, such as `messages[2]`.
 Named = tuple[str, Json]
+ImageFormat = Literal["jpeg", "png", "gif", "webp"]
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[^;,]*)*;base64,", re.ASCII | re.I)
@@ -28,14 +29,19 @@ _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[^;,]*)*;base64,"
 JSON_INSTRUCTION = (
     "Answer with one valid JSON object and nothing else: no text around it, no code fence."
 )
-_IMAGE_FORMATS = {
+_IMAGE_FORMATS: dict[str, ImageFormat] = {
     "image/jpeg": "jpeg",
     "image/jpg": "jpeg",
     "image/png": "png",
     "image/gif": "gif",
     "image/webp": "webp",
 }
-_MAGIC = {b"\xff\xd8\xff": "jpeg", b"\x89PNG": "png", b"GIF8": "gif", b"RIFF": "webp"}
+_MAGIC: dict[bytes, ImageFormat] = {
+    b"\xff\xd8\xff": "jpeg",
+    b"\x89PNG": "png",
+    b"GIF8": "gif",
+    b"RIFF": "webp",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +220,7 @@ def parse_data_uri(where: str, url: str) -> DataUri:
     return DataUri((match[1] or "text/plain").lower(), text, data)
 
 
-def parse_image(where: str, url: str) -> tuple[str, DataUri]:
+def parse_image(where: str, url: str) -> tuple[ImageFormat, DataUri]:
     """The image in a data URI and its format: jpeg, png, gif or webp, as its bytes say; labels
     are often wrong, and Claude refuses those while OpenAI looks at the bytes.
     """

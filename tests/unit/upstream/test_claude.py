@@ -48,7 +48,7 @@ def on_bedrock(model: str, **parameters: Any) -> Json:
     call = UpstreamCall(
         body(model, **parameters), Route(provider=PROVIDERS["bedrock"], model=model), "r1"
     )
-    return converse_request(call)
+    return {**converse_request(call)}
 
 
 @pytest.mark.parametrize(("anthropic", "bedrock", "way"), MODELS)

@@ -216,7 +216,7 @@ def _add_thinking(out: Json, body: Json, conversation: Conversation) -> None:
                 **least.get("output_config", {}),
             }
         elif thinking:
-            thinking = {**thinking, "display": "summarized"}
+            thinking = {"type": "adaptive", "display": "summarized"}
             out["output_config"] = {**out.get("output_config", {}), **fields["output_config"]}
         if not out.get("output_config"):
             out.pop("output_config", None)

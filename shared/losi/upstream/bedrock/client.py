@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from losi.upstream.bedrock import shapes
 from losi.upstream.bedrock.errors import translate_error
-from losi.upstream.bedrock.request import converse_request, left_out, mapped
+from losi.upstream.bedrock.request import ConverseRequest, converse_request, left_out, mapped
 from losi.upstream.bedrock.response import StreamState, completion
 from losi.upstream.format import UpstreamCall
 from losi.wire import Json
@@ -64,7 +64,7 @@ class BedrockConverse:
 class ConverseExchange:
     _client: Callable[[], "BedrockRuntimeClient"]
     _call: UpstreamCall
-    request: Json
+    request: ConverseRequest
     left_out: frozenset[str]
     mapped: frozenset[str]
 

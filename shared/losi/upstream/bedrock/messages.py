@@ -3,11 +3,13 @@
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html
 """
 
+from __future__ import annotations
+
 import base64
 import binascii
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from losi.errors import echo
 from losi.upstream.bedrock.documents import fit_documents
@@ -29,7 +31,20 @@ from losi.upstream.conversation import (
 from losi.upstream.turns import EMPTY, as_turns
 from losi.wire import Json
 
-DOCUMENT_FORMATS = {
+if TYPE_CHECKING:
+    from mypy_boto3_bedrock_runtime.literals import ConversationRoleType, DocumentFormatType
+    from mypy_boto3_bedrock_runtime.type_defs import (
+        ContentBlockTypeDef,
+        DocumentBlockTypeDef,
+        ImageBlockTypeDef,
+        MessageTypeDef,
+        SystemContentBlockTypeDef,
+        ToolResultBlockTypeDef,
+        ToolResultContentBlockTypeDef,
+        ToolUseBlockTypeDef,
+    )
+
+DOCUMENT_FORMATS: dict[str, DocumentFormatType] = {
     "application/pdf": "pdf",
     "text/csv": "csv",
     "application/msword": "doc",
@@ -51,7 +66,7 @@ _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 def convert_messages(
     messages: list[Json], model: str, *, thinking: bool
-) -> tuple[list[Json], list[Json]]:
+) -> tuple[list[SystemContentBlockTypeDef], list[MessageTypeDef]]:
     """Converse's `system` and `messages`; raises InvalidRequestError naming what does not fit.
 
     Earlier reasoning is sent back only when the model thinks again: otherwise it is refused or
@@ -64,20 +79,21 @@ def convert_messages(
     if turns[0][1]["role"] != "user" and not is_claude(model):
         turns = [(turns[0][0], {"role": "user", "content": EMPTY}), *turns]
     documents = _DocumentNames()
-    converted: list[Json] = []
+    said: list[tuple[ConversationRoleType, list[ContentBlockTypeDef]]] = []
     for where, message in turns:
-        role = "assistant" if message["role"] == "assistant" else "user"
+        role: ConversationRoleType = "assistant" if message["role"] == "assistant" else "user"
         blocks = list(_blocks(where, message, documents, thinking=thinking))
         if not blocks:
             continue  # an assistant's empty answer, sent back
-        if converted and converted[-1]["role"] == role:
-            converted[-1]["content"] += blocks
+        if said and said[-1][0] == role:
+            said[-1][1].extend(blocks)
         else:
-            converted.append({"role": role, "content": blocks})
-    if not converted:
+            said.append((role, blocks))
+    if not said:
         invalid("messages", "'messages' holds nothing to answer. Add a user message.")
-    fit_documents(converted, claude=is_claude(model))
+    fit_documents([blocks for _, blocks in said], claude=is_claude(model))
     system = [text for named in conversation.system for text in system_texts(*named)]
+    converted: list[MessageTypeDef] = [{"role": role, "content": blocks} for role, blocks in said]
     return [{"text": text} for text in system], converted
 
 
@@ -113,38 +129,47 @@ class _DocumentNames:
 
 def _blocks(
     where: str, message: Json, documents: _DocumentNames, *, thinking: bool
-) -> Iterator[Json]:
+) -> Iterator[ContentBlockTypeDef]:
     role = message["role"]
     if role == "assistant":
         yield from _assistant_blocks(where, message, thinking=thinking)
     elif role == "tool":
-        content = [_block(named, documents) for named in content_parts(where, message)]
-        result = {"toolUseId": tool_use_id(message["tool_call_id"])}
-        yield {"toolResult": {**result, "content": content or [{"text": EMPTY_RESULT}]}}
+        content = [_in_result(_block(named, documents)) for named in content_parts(where, message)]
+        result: ToolResultBlockTypeDef = {
+            "toolUseId": tool_use_id(message["tool_call_id"]),
+            "content": content or [{"text": EMPTY_RESULT}],
+        }
+        yield {"toolResult": result}
     elif role == "user":
         yield from (_block(named, documents) for named in content_parts(where, message))
     else:
         invalid(f"{where}.role", f"This model takes no '{role}' messages. Use role 'tool'.")
 
 
-def _assistant_blocks(where: str, message: Json, *, thinking: bool) -> Iterator[Json]:
+def _assistant_blocks(
+    where: str, message: Json, *, thinking: bool
+) -> Iterator[ContentBlockTypeDef]:
     if thinking:
         yield from _reasoning_blocks(where, message)
     for name, part in content_parts(where, message):
         if part["type"] not in ("text", "refusal"):
             invalid(f"{name}.type", "An assistant message holds text only.")
-        yield {"text": part.get("text") or part.get("refusal")}
+        yield {"text": part["text"] if part["type"] == "text" else part["refusal"]}
     if isinstance(refusal := message.get("refusal"), str) and refusal.strip():
         yield {"text": refusal}
     for position, call in enumerate(message.get("tool_calls") or []):
         name = f"{where}.tool_calls[{position}]"
         arguments = tool_arguments(name, call)
         function = fitting_name(call["function"]["name"])
-        use = {"toolUseId": tool_use_id(call["id"]), "name": function, "input": arguments}
+        use: ToolUseBlockTypeDef = {
+            "toolUseId": tool_use_id(call["id"]),
+            "name": function,
+            "input": arguments,
+        }
         yield {"toolUse": use}
 
 
-def _reasoning_blocks(where: str, message: Json) -> Iterator[Json]:
+def _reasoning_blocks(where: str, message: Json) -> Iterator[ContentBlockTypeDef]:
     for position, block in enumerate(message.get("thinking_blocks") or []):
         name = f"{where}.thinking_blocks[{position}]"
         match block:
@@ -165,7 +190,7 @@ def _base64(where: str, text: str) -> bytes:
         invalid(where, "This is not valid base64.")
 
 
-def _block(named: Named, documents: _DocumentNames) -> Json:
+def _block(named: Named, documents: _DocumentNames) -> ContentBlockTypeDef:
     where, part = named
     match part["type"]:
         case "text":
@@ -182,7 +207,13 @@ def _block(named: Named, documents: _DocumentNames) -> Json:
             )
 
 
-def _image(where: str, url: str) -> Json:
+def _in_result(block: ContentBlockTypeDef) -> ToolResultContentBlockTypeDef:
+    if "image" in block:
+        return {"image": block["image"]}
+    return {"document": block["document"]} if "document" in block else {"text": block["text"]}
+
+
+def _image(where: str, url: str) -> ImageBlockTypeDef:
     if not is_data_uri(url):
         invalid(
             where,
@@ -195,7 +226,7 @@ def _image(where: str, url: str) -> Json:
     return {"format": form, "source": {"bytes": image.data}}
 
 
-def _document(where: str, file: Any, documents: _DocumentNames) -> Json:
+def _document(where: str, file: Any, documents: _DocumentNames) -> DocumentBlockTypeDef:
     if not isinstance(file, dict) or not isinstance(file.get("file_data"), str):
         invalid(where, "Send the file itself as a data URI in 'file_data'; ids are not known here.")
     document = parse_data_uri(f"{where}.file_data", file["file_data"])
@@ -207,15 +238,16 @@ def _document(where: str, file: Any, documents: _DocumentNames) -> Json:
     }
 
 
-def _document_format(where: str, document: DataUri, filename: Any) -> str:
+def _document_format(where: str, document: DataUri, filename: Any) -> DocumentFormatType:
     if document.media_type in DOCUMENT_FORMATS:
         return DOCUMENT_FORMATS[document.media_type]
     # browsers and SDKs that do not know a type say octet-stream: the file's name knows better
     extension = filename.rsplit(".", 1)[-1].lower() if isinstance(filename, str) else ""
-    if extension not in DOCUMENT_FORMATS.values():
+    known = {form: form for form in DOCUMENT_FORMATS.values()}
+    if extension not in known:
         invalid(
             where,
             f"This model takes no files of type '{echo(document.media_type)}'. Send "
             f"{', '.join(sorted(DOCUMENT_FORMATS.values()))}.",
         )
-    return extension
+    return known[extension]

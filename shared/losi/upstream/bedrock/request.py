@@ -3,7 +3,10 @@
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
 """
 
+from __future__ import annotations
+
 import json
+from typing import TYPE_CHECKING, TypedDict
 
 from losi.upstream.bedrock.messages import convert_messages, tool_name
 from losi.upstream.bedrock.reasoning import reasoning_fields
@@ -19,8 +22,24 @@ from losi.upstream.conversation import allowed_tools, invalid, not_understood, w
 from losi.upstream.format import UpstreamCall
 from losi.wire import Json
 
+if TYPE_CHECKING:
+    from typing import NotRequired
+
+    from mypy_boto3_bedrock_runtime.type_defs import (
+        InferenceConfigurationTypeDef,
+        JsonSchemaDefinitionTypeDef,
+        MessageTypeDef,
+        OutputConfigTypeDef,
+        SystemContentBlockTypeDef,
+        ToolConfigurationTypeDef,
+        ToolSpecificationTypeDef,
+        ToolTypeDef,
+    )
+
+    from losi.upstream.bedrock.reasoning import ClaudesChoice, ModelFields
+
 #: Converse demands a tool where the history holds calls, even when none may be called any more.
-NO_TOOL = {
+NO_TOOL: ToolTypeDef = {
     "toolSpec": {
         "name": "no_tool_available",
         "description": "Placeholder. No tool can be called now: answer with text.",
@@ -32,7 +51,17 @@ _TOOLS = {"tools", "tool_choice", "parallel_tool_calls", "response_format"}
 _UNDERSTOOD = frozenset({"model", "messages", "reasoning_effort", *_SAMPLING, *_TOOLS})
 
 
-def converse_request(call: UpstreamCall) -> Json:
+class ConverseRequest(TypedDict):
+    modelId: str
+    messages: list[MessageTypeDef]
+    system: NotRequired[list[SystemContentBlockTypeDef]]
+    inferenceConfig: InferenceConfigurationTypeDef
+    toolConfig: NotRequired[ToolConfigurationTypeDef]
+    outputConfig: NotRequired[OutputConfigTypeDef]
+    additionalModelRequestFields: NotRequired[ModelFields]
+
+
+def converse_request(call: UpstreamCall) -> ConverseRequest:
     """Arguments of `converse` and `converse_stream` alike; raises InvalidRequestError."""
     body = {**call.body, "messages": _asked_in_words(call.body)}
     if body.get("functions"):
@@ -44,28 +73,32 @@ def converse_request(call: UpstreamCall) -> Json:
         body.get("reasoning_effort"),
         limit,
         body["messages"],
-        forced_tool=_is_forced(tools),
+        forced_tool=tools is not None and "toolChoice" in tools,
     )
     system, messages = convert_messages(
         body["messages"], body["model"], thinking="thinking" in extra
     )
     if body.get("parallel_tool_calls") is False and tools and is_claude(body["model"]):
         extra["tool_choice"] = _one_call_at_a_time(tools)
-    request = {
+    request: ConverseRequest = {
         "modelId": body["model"],
         "messages": messages,
-        "system": system,
         "inferenceConfig": _inference_config(body, limit, thinking="thinking" in extra),
-        "toolConfig": tools or _stub_for_history(messages),
-        "outputConfig": _output_config(body),
-        "additionalModelRequestFields": extra,
     }
-    return {name: value for name, value in request.items() if value}
+    if system:
+        request["system"] = system
+    if tools := tools or _stub_for_history(messages):
+        request["toolConfig"] = tools
+    if output := _output_config(body):
+        request["outputConfig"] = output
+    if extra:
+        request["additionalModelRequestFields"] = extra
+    return request
 
 
-def left_out(body: Json, request: Json) -> frozenset[str]:
+def left_out(body: Json, request: ConverseRequest) -> frozenset[str]:
     """Parameters that Converse has no place for, or that others exclude (thinking, sampling)."""
-    config, extra = request["inferenceConfig"], request.get("additionalModelRequestFields", {})
+    config, extra = request["inferenceConfig"], request.get("additionalModelRequestFields") or {}
     efforts = {"thinking", "reasoningConfig", "reasoning_effort"}
     sent = {
         "temperature": "temperature" in config,
@@ -91,8 +124,8 @@ def max_tokens(call: UpstreamCall) -> int:
     return int(asked or call.route.max_output_tokens)
 
 
-def _inference_config(body: Json, limit: int, *, thinking: bool) -> Json:
-    config: Json = {"maxTokens": limit}
+def _inference_config(body: Json, limit: int, *, thinking: bool) -> InferenceConfigurationTypeDef:
+    config: InferenceConfigurationTypeDef = {"maxTokens": limit}
     if stop := body.get("stop"):
         config["stopSequences"] = [stop] if isinstance(stop, str) else list(stop)
     if thinking:
@@ -106,15 +139,15 @@ def _inference_config(body: Json, limit: int, *, thinking: bool) -> Json:
     return config
 
 
-def _tool_config(body: Json) -> Json:
-    """`toolConfig`, empty when no tool may be called: Converse has no choice "none"."""
+def _tool_config(body: Json) -> ToolConfigurationTypeDef | None:
+    """None when no tool may be called: Converse has no choice "none"."""
     choice = body.get("tool_choice") or "auto"
     tools = [_tool(i, tool, body["model"]) for i, tool in enumerate(body.get("tools") or [])]
     if not tools or choice == "none":
-        return {}
+        return None
     if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
         tools, choice = _allowed(tools, choice)
-    config: Json = {"tools": tools}
+    config: ToolConfigurationTypeDef = {"tools": [{"toolSpec": tool} for tool in tools]}
     if choice == "required":
         config["toolChoice"] = {"any": {}}
     elif isinstance(choice, dict):
@@ -124,13 +157,13 @@ def _tool_config(body: Json) -> Json:
     return config
 
 
-def _tool(position: int, tool: Json, model: str) -> Json:
+def _tool(position: int, tool: Json, model: str) -> ToolSpecificationTypeDef:
     where = f"tools[{position}]"
     if tool["type"] != "function":
         invalid(f"{where}.type", "This model takes tools of type 'function' only.")
     function = tool["function"]
     schema = tool_schema(function.get("parameters") or {})
-    spec: Json = {
+    spec: ToolSpecificationTypeDef = {
         "name": tool_name(f"{where}.function.name", function["name"]),
         "inputSchema": {"json": {"properties": {}, **schema}},
     }
@@ -138,28 +171,28 @@ def _tool(position: int, tool: Json, model: str) -> Json:
         spec["description"] = description
     kept = kept_schema(function.get("parameters") or {}) if function.get("strict") else None
     if kept is not None and takes_strict_tools(model):
-        spec |= {"inputSchema": {"json": kept}, "strict": True}
-    return {"toolSpec": spec}
+        spec["inputSchema"] = {"json": kept}
+        spec["strict"] = True
+    return spec
 
 
-def _allowed(tools: list[Json], choice: Json) -> tuple[list[Json], str]:
-    names, mode = allowed_tools(choice, {tool["toolSpec"]["name"] for tool in tools})
-    return [tool for tool in tools if tool["toolSpec"]["name"] in names], mode
+def _allowed(
+    tools: list[ToolSpecificationTypeDef], choice: Json
+) -> tuple[list[ToolSpecificationTypeDef], str]:
+    names, mode = allowed_tools(choice, {tool["name"] for tool in tools})
+    return [tool for tool in tools if tool["name"] in names], mode
 
 
-def _is_forced(tools: Json) -> bool:
-    return "toolChoice" in tools
-
-
-def _one_call_at_a_time(tools: Json) -> Json:
+def _one_call_at_a_time(tools: ToolConfigurationTypeDef) -> ClaudesChoice:
     """Claude's own field beside Converse's choice; alone it needs the choice's type as well."""
-    choice: Json = {"disable_parallel_tool_use": True}
-    return choice if _is_forced(tools) else {"type": "auto", **choice}
+    if "toolChoice" in tools:
+        return {"disable_parallel_tool_use": True}
+    return {"type": "auto", "disable_parallel_tool_use": True}
 
 
-def _stub_for_history(messages: list[Json]) -> Json:
+def _stub_for_history(messages: list[MessageTypeDef]) -> ToolConfigurationTypeDef | None:
     blocks = (block for message in messages for block in message["content"])
-    return {"tools": [NO_TOOL]} if any("toolUse" in block for block in blocks) else {}
+    return {"tools": [NO_TOOL]} if any("toolUse" in block for block in blocks) else None
 
 
 def _asked_in_words(body: Json) -> list[Json]:
@@ -171,18 +204,18 @@ def _asked_in_words(body: Json) -> list[Json]:
     return list(body["messages"])
 
 
-def _output_config(body: Json) -> Json:
+def _output_config(body: Json) -> OutputConfigTypeDef | None:
     response_format, model = body.get("response_format") or {}, body["model"]
     if response_format.get("type") != "json_schema" or not takes_format(model):
-        return {}
+        return None
     wanted = response_format["json_schema"]
     schema = wanted.get("schema") or {"type": "object"}
     if is_claude(model):
         kept = kept_schema(schema)
         if kept is None:
-            return {}
+            return None
         schema = kept
-    definition = {"schema": json.dumps(schema), "name": wanted["name"]}
+    definition: JsonSchemaDefinitionTypeDef = {"schema": json.dumps(schema), "name": wanted["name"]}
     if description := wanted.get("description"):
         definition["description"] = description
     return {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": definition}}}
