@@ -1,4 +1,4 @@
-"""The table as template.yaml declares it; its schema stands there and nowhere else."""
+"""The table as template.yaml declares it; its schema is there and nowhere else."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Scripts and styles: copied under a folder named after their hash, the library joined into one.
 
 Every request of a page is an invocation, so the modules of lib/ are served as one file. They are
-joined as they stand: imports of each other go, those of vendor/ are merged, and two modules may not
+joined as they are: imports of each other go, those of vendor/ are merged, and two modules may not
 give one name to two things.
 """
 
@@ -10,7 +10,7 @@ import re
 import shutil
 from pathlib import Path
 
-#: In this order a module stands after those that it needs while it is being loaded.
+#: In this order, a module comes after those that it needs while it is loaded.
 LIBRARY = ("api", "format", "ui", "samples", "draft", "tabs", "chart", "keys", "usage", "frame")
 #: Loaded by a page when it is needed.
 LAZY = ("markdown",)

@@ -35,7 +35,7 @@ class Operation:
         self.text: str = self._operation["description"]
 
     def parameters(self) -> list[tuple[str, list[Parameter]]]:
-        """By where they stand: in the path, in the query, in the body."""
+        """By place: in the path, in the query, in the body."""
         groups = []
         for place, title in (("path", "Path"), ("query", "Query")):
             rows = [

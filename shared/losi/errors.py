@@ -29,7 +29,7 @@ from typing import Any, ClassVar
 MOST_ECHOED = 200
 #: No refusal of ours is longer; a provider's may be.
 MOST_MESSAGE = 2_000
-#: Where the operator gives help, an e-mail address or URL; an app sets it around each request.
+#: Where the operator offers help, an e-mail address or URL; an app sets it around each request.
 support_address: ContextVar[str] = ContextVar("support_address", default="")
 
 
@@ -128,7 +128,7 @@ class RateLimitError(LosiError):
 
 
 class QuotaExceededError(LosiError):
-    """The plan's quota is used up: SDKs must not retry, so they are told not to."""
+    """The plan's quota is used up: SDKs must not retry, so a header forbids it."""
 
     status = 429
     type = "insufficient_quota"
@@ -226,7 +226,7 @@ def place(error: BaseException) -> str:
 def retry_headers(seconds: float) -> dict[str, str]:
     """`Retry-After` (whole seconds, >= 1) and `retry-after-ms`, which SDKs prefer.
 
-    Capped at 60 s: the Node SDK sleeps as long as it is told.
+    Capped at 60 s: the Node SDK sleeps as long as the header says.
     """
     capped = min(max(seconds, 0.0), 60.0)
     return {

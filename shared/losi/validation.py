@@ -30,7 +30,7 @@ M = TypeVar("M", bound=BaseModel)
 
 class UntilMistake(FailFast):
     """A list is validated up to its first mistake: to find all would cost far more than the list.
-    Hashable, so that it can stand in a union.
+    Hashable, so that a union can hold it.
     """
 
     def __hash__(self) -> int:

@@ -90,7 +90,7 @@ def _entries(
         for id, fields in rows:
             entry = _Entry(file, kind, id, fields)
             if id in own:
-                mistakes.append(entry.mistake("id", "stands twice in the file. Remove one."))
+                mistakes.append(entry.mistake("id", "is in the file twice. Remove one."))
             own.add(id)
             found[id] = entry
     return found

@@ -98,7 +98,7 @@ class ChunkStream:
         return told
 
     def public(self, chunk: Json) -> Json | None:
-        # figures are cumulative wherever a provider repeats them: the last ones stand
+        # figures are cumulative wherever a provider repeats them: the last ones count
         theirs, call = chunk.pop("usage", None), chunk.pop("choice", None)
         if _told(theirs) is not None:
             self._told[call] = theirs

@@ -94,7 +94,7 @@ class _Work:
     held_output: int
 
     def most_output(self, route: Route) -> int:
-        """Output tokens that a call to the provider was told to stop at."""
+        """The output limit of a call to the provider, in tokens."""
         choices = self.request.n // prompts(route, self.request.n)
         return choices * output_limit(self.request, self.model)
 
@@ -174,7 +174,7 @@ class ChatCompletions:
     async def stream(self, call: Call, principal: Principal) -> ChunkEvents:
         """An answer in chunks, once its first one has arrived.
 
-        Raises a LosiError for all that fails before; what fails later is told by the End.
+        Raises a LosiError for all that fails before; what fails later is in the End.
         """
         admitted = await self._admit(call, principal)
         work = admitted.work
@@ -298,7 +298,7 @@ def _completion_id() -> str:
 
 
 def _with_limits(error: LosiError, admitted: _Admitted) -> None:
-    """Rate limit headers stand on refusals too."""
+    """Refusals carry rate limit headers too."""
     error.headers = {**admitted.limits.headers(), **error.headers}
 
 

@@ -48,7 +48,7 @@ def prepare(request: ChatRequest, model: Model, route: Route) -> Prepared:
     if model.system_prompt:
         body["messages"] = with_system_prompt(body["messages"], model.system_prompt.strip())
     is_other = body.get("reasoning_effort") != sent.get("reasoning_effort")
-    mapped = {"reasoning_effort"} if is_other else ()  # told where the caller sent it
+    mapped = {"reasoning_effort"} if is_other else ()  # named where the caller sent it
     return Prepared(body, dropped, frozenset(mapped))
 
 
@@ -64,7 +64,7 @@ def _said(body: Json) -> Json:
 
 
 def _telling(dropped: Collection[str]) -> tuple[str, ...]:
-    """Names that can stand in a header, and not more of them than there is room for."""
+    """Names that fit in a header, and no more of them than it has room for."""
     named = (name for name in dropped if name.isascii() and name.isidentifier())
     return tuple(sorted(name for name in named if len(name) <= 64)[:32])
 

@@ -71,7 +71,7 @@ def _content_form(content: Any) -> str:
     return "<parts>" if isinstance(content, list) else "<text>"
 
 
-#: Text or parts, told apart before validation, so that a mistake is reported for one form only.
+#: Text or parts, distinguished before validation, so that a mistake is reported for one form.
 #: Names in <> do not show in `error.param` (losi/validation.py).
 Content = Annotated[
     Annotated[str, Tag("<text>")] | Annotated[list[ContentPart], UntilMistake(), Tag("<parts>")],

@@ -9,7 +9,7 @@ from losi.errors import LosiError
 @dataclass(frozen=True, slots=True)
 class Form:
     headers: Mapping[str, str]
-    #: What may stand in between and means nothing, sent after so many seconds of silence.
+    #: Means nothing and may come between events; sent after so many seconds of silence.
     heartbeat: bytes
     heartbeat_seconds: float
     #: How a failure is written once the answer has begun.

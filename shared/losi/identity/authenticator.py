@@ -64,7 +64,7 @@ class Authenticator:
     """Safe to share between threads.
 
     A cached principal may be out of date; the ledger refuses it then (`StaleAuthenticationError`),
-    by the versions it carries. Those marks stand in the day's item, so no entry outlives the day.
+    by the versions it carries. The day's item holds those marks, so no entry outlives the day.
     """
 
     def __init__(

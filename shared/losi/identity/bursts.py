@@ -1,4 +1,4 @@
-"""Many refusals of one known key within a minute: a leaked or a forgotten key, told to its owner.
+"""Many refusals of one known key within a minute: a leaked or forgotten key, reported to its owner.
 
 Counted in the process, written to the audit log once a minute; a burst over several processes may
 stay below the mark in each.

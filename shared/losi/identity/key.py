@@ -35,7 +35,7 @@ class Key:
     is_enabled: bool = True
     test: bool = False
     version: int = 1
-    #: Last use of a management endpoint, to the minute; chat's last use stands in the day items.
+    #: Last use of a management endpoint, to the minute; day items hold chat's last use.
     last_used_at: datetime | None = None
     #: Who made it: a key, or the operator. Unknown of keys that version 0.1 made.
     created_by: str = ""
@@ -108,7 +108,7 @@ class Key:
         return replace(self, last_used_at=max(times, default=None))
 
     def audited(self) -> dict[str, Any]:
-        """What the audit log tells of it: no name, as the log outlives the account."""
+        """What the audit log says of it: no name, as the log outlives the account."""
         return {
             "permissions": sorted(self.permissions),
             "expires_at": iso(self.expires_at) if self.expires_at else None,

@@ -23,7 +23,7 @@ _CHARACTERS = frozenset(ALPHABET)
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A well-formed key; that it is genuine only the stored hash can tell."""
+    """A well-formed key. Only the stored hash shows whether it is genuine."""
 
     account_id: str
     key_id: str

@@ -39,7 +39,7 @@ NOTED_EVERY = timedelta(minutes=5)
 
 SESSION_LENGTH, SECRET_LENGTH = 8, 43
 DEVICE_LENGTH = 200
-#: Under this name stands in usage what was asked in the playground. Longer than any key's id.
+#: The name of the playground's rows in usage. It is longer than any key's id.
 PLAYGROUND = "playground"
 
 _CHARACTERS = frozenset(ALPHABET)
@@ -47,7 +47,7 @@ _CHARACTERS = frozenset(ALPHABET)
 
 @dataclass(frozen=True, slots=True)
 class SessionToken:
-    """A well-formed token; that it is genuine only the stored hash can tell."""
+    """A well-formed token. Only the stored hash shows whether it is genuine."""
 
     account_id: str
     session_id: str

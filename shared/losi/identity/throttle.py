@@ -1,6 +1,6 @@
 """Limits that a process keeps in memory, without a write: N processes allow N times as much.
 
-They keep one caller from wearing out a process; what must be exact stands in the table.
+They keep one caller from wearing out a process; what must be exact is counted in the table.
 """
 
 import threading

@@ -204,7 +204,7 @@ class _Generator:
             yield self._of_type(name, plain, inside)
 
     def _given(self, value: Any) -> _Value:
-        """A value that stands in the schema, and may be a long one."""
+        """A value that the schema names, and that may be long."""
         found = _leaf(value)
         self._document.budget.spend(found.size // 100)
         return found

@@ -29,7 +29,7 @@ class Document:
         self._open: set[tuple[int, int]] = set()
 
     def resolve(self, reference: Any) -> Any:
-        """The schema behind a JSON pointer such as `#/$defs/city`."""
+        """The schema at a JSON pointer such as `#/$defs/city`."""
         if not isinstance(reference, str) or (reference != "#" and reference[:2] != "#/"):
             raise SchemaError(f"the reference {reference!r} does not start with '#/'")
         node = self._root
@@ -144,7 +144,7 @@ def step(schema: Json) -> Fraction | None:
 
 
 def prefix_and_rest(schema: Json) -> tuple[list[Any], Any]:
-    """The schemas of an array's first items, and the one of those behind them."""
+    """The schemas of an array's first items, and the schema of the rest."""
     if isinstance(schema.get("items"), list):
         return subschemas(schema, "items"), schema.get("additionalItems", True)
     return subschemas(schema, "prefixItems"), schema.get("items", True)

@@ -297,7 +297,7 @@ class Accounts:
             raise no_such_key()  # someone else was deleting it too
 
     def touch(self, principal: Principal) -> None:
-        """Note that the key is being used, once a minute; chat's uses stand in the ledger."""
+        """Note that the key is being used, once a minute; the ledger has chat's uses."""
         minute = iso(self._now().replace(second=0))
         if self._touched[0] != minute:
             self._touched = (minute, set())
@@ -391,7 +391,7 @@ class Accounts:
 
 
 def _audited(account: Account) -> dict[str, Any]:
-    """What the audit log tells of an account: neither name nor e-mail address."""
+    """What the audit log says of an account: neither name nor e-mail address."""
     return {
         "plan": account.plan_name,
         "api_access": account.api_access,

@@ -45,7 +45,7 @@ def claim(table: Table, account: Account) -> list[Write]:
 
 
 def release(table: Table, account: Account) -> list[Write]:
-    """What gives the address back, as part of the account's deletion."""
+    """The write that frees the address, as part of the account's deletion."""
     if not account.email or _claimed_by(table, account.email) != account.id:
         return []
     item = _lookup(account)
@@ -74,7 +74,7 @@ def owner(table: Table, email: str) -> str | None:
     found = _claimed_by(table, email)
     if found is None and not indexed(table):
         raise StoreUnavailableError(
-            "Accounts cannot be told by e-mail address yet. Try again later."
+            "Accounts cannot be found by e-mail address yet. Try again later."
         )
     return found
 

@@ -297,7 +297,7 @@ def _folded(account_id: str, day: date, adds: Iterable[tuple[str, int]], *, test
 
 
 def burying(hold: Hold) -> Update:
-    """Keep a try that is still on its way from placing the hold, where none stands."""
+    """Keep a try that is still on its way from placing a hold where there is none."""
     return {
         "Key": primary_key(hold.account_id, hold.sort),
         "UpdateExpression": "SET #tombstone = :until, #ttl = if_not_exists(#ttl, :ttl)",

@@ -29,7 +29,7 @@ from losi.metering.settler import Settler
 from losi.metering.usage import Usage
 
 #: An answer waits so long for its settlement. The store is sick when it takes longer, and the
-#: settlement goes on behind the answer.
+#: settlement goes on after the answer.
 SETTLED_WITHIN_SECONDS = 1.0
 #: A settlement may be tried so long after its request's deadline, before it is handed over.
 SETTLING_SECONDS = 3.0

@@ -1,6 +1,6 @@
 """The ledger: admits a request within its plan's limits, and settles what it used, once.
 
-One conditional UpdateItem each, on the account's day item. The item's layout stands in
+One conditional UpdateItem each, on the account's day item. The item's layout is in
 losi.metering.day_item, the proofs in docs/ledger.md.
 """
 
@@ -71,7 +71,7 @@ class Closed(Enum):
 
 
 class AbandonedError(Exception):
-    """An admission without an answer: its hold may stand, now or soon, and must be released."""
+    """An admission without an answer: it may hold tokens, now or soon, and must be released."""
 
     def __init__(self, hold: Hold, reason: Exception) -> None:
         super().__init__(str(reason))
@@ -191,7 +191,7 @@ class Ledger:
             logger.warning("%s expired: billed by estimate: %s", hold.request_id, hold.estimate)
 
     async def _is_buried(self, hold: Hold, day: DayItem) -> bool:
-        """Whether no try of the admission can land any more where no hold stands."""
+        """Whether no try of the admission can land any more, given that there is no hold."""
         if hold.late_until <= self._clock() or tombstone(hold.request_id) in day.tombstones():
             return True
         return (await self._settlements.update(expressions.burying(hold))).landed
@@ -313,7 +313,7 @@ class _Attempt:
 
 
 def _is_same(known: Hold | None, hold: Hold) -> bool:
-    """Whether the hold stands already: an earlier try landed, and only its answer was lost."""
+    """Whether the hold exists already: an earlier try landed, and only its answer was lost."""
     return known is not None and known.to_attribute() == hold.to_attribute()
 
 

@@ -34,7 +34,7 @@ BUSY_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """Where the account stands in the current minute; both windows end together."""
+    """What the account used of the current minute; both windows end together."""
 
     limit_requests: int
     remaining_requests: int

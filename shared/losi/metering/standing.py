@@ -1,4 +1,4 @@
-"""Where an account stands within its plan at this moment: what a completion's headers would say."""
+"""What is left of an account's limits at this moment, as a completion's headers would say it."""
 
 from dataclasses import dataclass
 

@@ -84,7 +84,7 @@ def _check_size(body: Json, tokens: int) -> None:
 
 
 def last_user_text(body: Json) -> str:
-    """The last user message's text: where directives stand."""
+    """The last user message's text, which holds the directives."""
     for message in reversed(_messages(body)):
         if message.get("role") == "user":
             return _text(message)

@@ -18,7 +18,7 @@ _CUSTOM_INPUT = "Input from the Losi sandbox."
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """`definition` is what stands in `param`: a `function`, or a `custom` tool."""
+    """`definition` is the value of `param`: a `function`, or a `custom` tool."""
 
     kind: str
     name: str

@@ -109,7 +109,7 @@ def _check_result(where: str, call_id: str, pending: set[str], seen: set[str]) -
         pending.remove(call_id)
         return
     reason = (
-        "has its result already, or other messages stand between call and result"
+        "has its result already, or other messages come between call and result"
         if call_id in seen
         else "is not among the 'tool_calls' of the assistant message before it"
     )
@@ -139,8 +139,8 @@ def allowed_tools(choice: Json, known: set[str]) -> tuple[set[str], str]:
 
 
 def not_understood(body: Json, understood: frozenset[str]) -> set[str]:
-    """Parameters that a translated format has no place for, to be told in a response header:
-    names that can stand in one, and not more of them than there is room for.
+    """Parameters that a translated format has no place for, for a response header: only names
+    that fit in a header, and no more of them than it has room for.
     """
     unknown = (name for name, value in body.items() if value is not None)
     named = (n for n in unknown if n not in understood and n.isascii() and n.isidentifier())
@@ -178,7 +178,7 @@ def fitting_id(call_id: str, taken: re.Pattern[str]) -> str:
 
 def fitting_name(name: str) -> str:
     """A tool's name as every provider takes it; one that fits is left as it is. Names in `tools`
-    are checked at the edge, so this one stands in the history alone.
+    are checked at the edge, so this one is in the history alone.
     """
     if _TOOL_NAME.fullmatch(name):
         return name

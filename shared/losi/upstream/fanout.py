@@ -38,7 +38,7 @@ def finished(exchange: Exchange) -> list[Json]:
 class FanOut:
     """An exchange held n times. When a choice fails for good, so do all, with that error.
 
-    What each call used is told apart, by the number of its choice: the finished ones are paid for
+    What each call used is kept apart, by the number of its choice: the finished ones are paid for
     whatever becomes of the others.
     """
 
@@ -62,7 +62,7 @@ class FanOut:
         return list(self._answers.values())
 
     async def complete(self) -> Json:
-        """The merged answer, `usage` is the sum; where a call told none, `usages` has each."""
+        """The merged answer, `usage` is the sum; where a call reported none, `usages` has each."""
         tasks = [asyncio.ensure_future(self._answer(index)) for index in range(self._n)]
         try:
             await asyncio.gather(*tasks)
@@ -81,8 +81,8 @@ class FanOut:
         return merged if merged["usage"] else {**merged, "usages": usages}
 
     async def stream(self) -> AsyncGenerator[Json]:
-        """The merged chunks. The last has the sum of the `usage`; where a call told none, or the
-        stream breaks, each figure comes by itself with the number of its `choice`.
+        """The merged chunks. The last has the sum of the `usage`. Where a call reported none, or
+        the stream breaks, each figure comes by itself with the number of its `choice`.
         """
         usages: dict[int, Json | None] = {}
         identity: Json = {}
@@ -212,7 +212,7 @@ def _each(identity: Json, usages: dict[int, Json | None]) -> list[Json]:
 
 
 def _sum(usages: list[Json | None]) -> Json | None:
-    """None unless every call told its own."""
+    """None unless every call reported its own."""
     known = [usage for told in usages if (usage := from_openai(told)) is not None]
     return sum(known, Usage(0, 0)).to_openai() if len(known) == len(usages) else None
 

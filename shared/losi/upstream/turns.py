@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from losi.upstream.conversation import Named, content_parts, is_system
 from losi.wire import Json
 
-#: What stands where a user said nothing.
+#: Sent in place of a user's empty message.
 EMPTY = "(empty message)"
 CONTINUE = "Continue your last message exactly where it ends, without repeating any of it."
 
@@ -39,7 +39,7 @@ def as_turns(messages: list[Json], *, prefill: bool) -> Turns:
 
 
 def after_results(turns: list[Named]) -> list[Named]:
-    """System messages that stand between tool calls and their results, moved after those: at
+    """System messages between tool calls and their results, moved after the results: at
     every provider, the results must follow the calls at once.
     """
     ordered: list[Named] = []

@@ -1,6 +1,6 @@
 """Wishes that a route does not take: they are asked for in words, and the answer is checked.
 
-The words stand in the user's turn at the end. A system prompt or a list of tools that changes would
+The words go into the latest user turn. A system prompt or a list of tools that changes would
 undo prompt caches, and the thinking that is bound to them. Pure but for the exchange.
 """
 

@@ -83,7 +83,7 @@ def _add(app: FastAPI, endpoint: Endpoint) -> None:
 
 
 class RequestContext:
-    """Gives every request its id and every response the headers that all of them carry.
+    """Sets each request's id, and the headers that every response carries.
 
     `support` is whom messages name where help is needed.
     """

@@ -195,8 +195,8 @@ def _throttled(caller: Principal) -> str:
 async def parsing_for(
     services: Services, caller: Principal, again: Callable[[], Awaitable[object]]
 ) -> AsyncIterator[None]:
-    """Around the reading and checking of a body: what is wrong with it is told to a key that is
-    known to be good (`again` authenticates it with fresh records), and not without end.
+    """Around the reading and checking of a body: what is wrong with it is said only to a key
+    that is known to be good (`again` authenticates it with fresh records), and not without end.
     """
     services.refusal_throttle.check(_throttled(caller))
     try:

@@ -81,7 +81,7 @@ CONSOLE = (
     Endpoint("get_profile", "GET", "/profile", "profile", None, "Who is signed in"),
     Endpoint("change_profile", "PATCH", "/profile", "profile", None, "Change name or API access"),
     Endpoint("delete_profile", "DELETE", "/profile", "profile", None, "Delete the account"),
-    Endpoint("get_limits", "GET", "/limits", "profile", None, "Where the account stands today"),
+    Endpoint("get_limits", "GET", "/limits", "profile", None, "What is left of today's limits"),
     Endpoint("list_all_accounts", "GET", "/operator/accounts", "operator", None, "List accounts"),
     Endpoint("get_other_account", "GET", "/operator/account", "operator", None, "Get an account"),
     Endpoint("change_other_account", "PATCH", "/operator/account", "operator", None, "Change it"),
@@ -112,7 +112,7 @@ class Answers:
     json: "type[BaseModel]"
     events: "type[BaseModel] | None" = None
     csv: "type[BaseModel] | None" = None
-    #: Whether the answer says who answered, and where the account stands within its limits.
+    #: Whether the answer's headers say who answered and what is left of the account's limits.
     metered: bool = False
 
 

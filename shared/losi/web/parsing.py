@@ -21,7 +21,7 @@ from losi.web.codings import TooLongError, coding_of, decoded
 #: works deployed. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_EVENT_BYTES = 6 * 1024 * 1024
 #: Of that, for what the event holds beside the body: API Gateway takes headers of 10,240 bytes, and
-#: they stand in it twice. https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+#: it holds them twice. https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 EVENT_RESERVE = 64 * 1024
 TOO_LARGE = (
     "The request is larger than 6 MB; quotes, backslashes and line breaks in its body count twice. "

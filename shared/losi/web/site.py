@@ -43,7 +43,7 @@ SECURITY = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
 }
-#: Stands in files for the operator's address, which is known only where they are served.
+#: Replaced by the operator's address, which is known only where the files are served.
 SUPPORT_MARK = "%SUPPORT%"
 NO_ADDRESS = "the address that your operator gave you"
 

@@ -219,7 +219,7 @@ def test_a_mistake_in_a_provider_is_refused(
         ({"models": "[[models]\n"}, "(at line 1, column "),
         ({"models": "[" * 5_000}, "config/models.toml: it is not TOML: "),
         ({"plans": PLAN + PLAN}, "config/plans.toml: it is not TOML: "),
-        ({"models": MODEL + MODEL}, "model 'mine': id stands twice in the file. Remove one."),
+        ({"models": MODEL + MODEL}, "model 'mine': id is in the file twice. Remove one."),
         ({"models": MODEL.replace("[[models]]", "[[model]]")}, "'model' is unknown at the top."),
         ({"models": MODEL.replace("[[models]]", "[models]")}, "must be [[models]] tables"),
         ({"models": MODEL.replace('id = "mine"', "")}, "model number 1: id is missing or no text."),

@@ -80,7 +80,7 @@ class Exchange:
             else:
                 await stream.abort(reason, error.message)
         except OSError:
-            logger.info("the client was gone before it could be told: %s", error.code)
+            logger.info("the client was gone before its answer: %s", error.code)
 
 
 async def serve(app: "ASGIApp", address: str, context: LambdaContext, payload: bytes) -> None:

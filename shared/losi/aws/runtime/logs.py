@@ -50,7 +50,7 @@ def error_type(error: BaseException) -> str:
 
 
 def configure() -> JsonLines:
-    """Gives the root logger this format, unless the app has set up handlers of its own."""
+    """Sets this format on the root logger, unless the app has set up its own handlers."""
     formatter = JsonLines()
     root = logging.getLogger()
     if not root.handlers:

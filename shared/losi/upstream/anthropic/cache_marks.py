@@ -11,7 +11,7 @@ _MOST = 4
 
 
 def fit_marks(request: Json) -> None:
-    """Take away marks beyond four, the earliest first, as later ones cover what stands before them;
+    """Remove marks beyond four, the earliest first, as later ones cover what comes before them;
     and let a mark live no longer than those before it.
     """
     room = _MOST - ("cache_control" in request)

@@ -1,6 +1,6 @@
 """Chat completions answered by Anthropic's Messages API.
 
-The translation is pure and stands beside this module: request (and messages), response, stream.
+The translation is pure, in the modules beside this one: request (and messages), response, stream.
 Here is only what talks to the network.
 """
 
@@ -80,7 +80,7 @@ class MessagesExchange:
                         return
             raise incomplete(self._endpoint.provider)
         except LosiError:
-            for chunk in state.usage_chunks():  # what was told is paid, however the stream ended
+            for chunk in state.usage_chunks():  # what was reported is paid, whatever the end
                 yield chunk
             raise
 

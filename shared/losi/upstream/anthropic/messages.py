@@ -1,7 +1,7 @@
 """A conversation as Anthropic takes it: system apart, turns that alternate, typed content blocks.
 
-https://platform.claude.com/docs/en/api/messages; what maps to what and why is told in
-docs/decisions/0003-anthropic-translation.md. Pure: no I/O.
+https://platform.claude.com/docs/en/api/messages; docs/decisions/0003-anthropic-translation.md
+says what maps to what, and why. Pure: no I/O.
 """
 
 import re
@@ -33,8 +33,8 @@ _TOOL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 class Conversation:
     """OpenAI messages in, Anthropic's `system` and `messages` out.
 
-    `origins[i][j]` is the caller's parameter behind content block j of message i: by it, what
-    Anthropic says of its own form of the request is told in the caller's terms.
+    `origins[i][j]` is the caller's parameter that became content block j of message i. With it,
+    Anthropic's words about its own form of the request are put into the caller's terms.
     """
 
     def __init__(self, messages: list[Json], *, prefill: bool = True) -> None:

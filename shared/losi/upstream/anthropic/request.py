@@ -1,7 +1,7 @@
 """OpenAI's chat completion request as Anthropic's. Pure: no I/O.
 
-https://platform.claude.com/docs/en/api/messages; what maps to what and why is told in
-docs/decisions/0003-anthropic-translation.md.
+https://platform.claude.com/docs/en/api/messages; docs/decisions/0003-anthropic-translation.md
+says what maps to what, and why.
 """
 
 import hashlib
@@ -249,7 +249,7 @@ _LONGEST_USER_ID = 256
 
 
 def _user_id(user: str) -> str:
-    """The caller's end user, without what would tell who that is."""
+    """The caller's end user, without anything that identifies a person."""
     if len(user) <= _LONGEST_USER_ID and not _PERSONAL.fullmatch(user):
         return user
     return f"user_{hashlib.sha256(user.encode(errors='surrogatepass')).hexdigest()[:32]}"

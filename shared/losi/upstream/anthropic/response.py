@@ -26,7 +26,7 @@ _FINISH_REASONS = {
     "refusal": "content_filter",
 }
 
-#: Statuses of the errors that are told inside a stream, where HTTP has said 200 already.
+#: Statuses of errors inside a stream, which began with HTTP status 200.
 _STATUS_OF_TYPE = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -185,7 +185,7 @@ def error(
     provider: str,
     request: AnthropicRequest,
 ) -> LosiError:
-    """A refusal as ours; where HTTP said 200 already, the error itself tells its status."""
+    """A refusal as ours. After HTTP status 200, the error itself names its status."""
     fault = body.get("error") if body else None
     fault = fault if isinstance(fault, dict) else {}
     message = fault["message"] if isinstance(fault.get("message"), str) else None

@@ -65,7 +65,7 @@ class StreamState:
         return self._message_stop()
 
     def usage_chunks(self) -> list[Json]:
-        """The figures that Anthropic has told so far: its first ones know nothing of the output."""
+        """The figures that Anthropic has reported so far. Its first ones leave out the output."""
         counted = usage(self._usage)
         if counted is None or self._identity is None:
             return []

@@ -1,7 +1,7 @@
 """Bedrock's Converse and ConverseStream, signed with the function's own IAM role.
 
 boto3 blocks, so each call has one thread of its own and the event loop none of the waiting.
-docs/decisions/0004-bedrock-converse.md tells what maps to what and why.
+docs/decisions/0004-bedrock-converse.md says what maps to what, and why.
 """
 
 import asyncio
@@ -84,7 +84,7 @@ class ConverseExchange:
 
 
 class _Reader:
-    """One blocking call of boto3 in a thread; what it gives arrives as an async generator.
+    """One blocking call of boto3 in a thread; what it yields arrives as an async generator.
 
     Closing the generator, or cancelling who reads it, returns at once and hangs up on Bedrock:
     the loop only wakes the thread, because closing a socket that is being read waits for it.

@@ -1,6 +1,6 @@
 """Providers that speak OpenAI's chat completions: what they answer passes through untouched.
 
-https://platform.openai.com/docs/api-reference/chat; how providers differ stands in providers.toml.
+https://platform.openai.com/docs/api-reference/chat; providers.toml says how providers differ.
 """
 
 from collections.abc import AsyncGenerator, Mapping

@@ -1,4 +1,4 @@
-"""How OpenAI and those who speak its format refuse, and how they are told who asks."""
+"""How OpenAI and others with its format refuse, and how they learn who asks."""
 
 import re
 from collections.abc import Mapping

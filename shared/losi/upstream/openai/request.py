@@ -1,6 +1,6 @@
 """A chat completion as one provider of OpenAI's format takes it: what it refuses is not sent. Pure.
 
-How providers differ stands in providers.toml; OpenAI's own bounds are of its OpenAPI document,
+providers.toml says how providers differ; OpenAI's own bounds are from its OpenAPI document,
 https://github.com/openai/openai-openapi
 """
 

@@ -1,7 +1,7 @@
 """Chat completions answered by OpenAI's Responses API.
 
 For models that can do there what they cannot do in chat completions, such as calling tools while
-they reason. The translation is pure and stands beside this module: request, answer, stream.
+they reason. The translation is pure, in the modules beside this one: request, answer, stream.
 """
 
 from collections.abc import AsyncGenerator, Mapping

@@ -119,7 +119,7 @@ def _text(body: Json) -> Json:
 
 
 def _tool(tool: Json) -> Json:
-    """Chat nests what stands flat here, https://platform.openai.com/docs/guides/migrate-to-responses"""
+    """Chat nests what is flat here, https://platform.openai.com/docs/guides/migrate-to-responses"""
     kind = tool["type"]
     if kind == "function":
         function = tool["function"]
