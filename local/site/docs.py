@@ -27,7 +27,7 @@ GROUPS = {
         "sdks",
         "migrate",
     ),
-    "Reference": (),
+    "Endpoints": (),
     "More": ("models", "changelog", "security", "support"),
 }
 
@@ -134,7 +134,7 @@ def _reference(openapi: Path) -> list[Page]:
         summary = f"{operation.method} {operation.path}"
         slug = f"reference/{operation.slug}"
         text = to_markdown(operation)
-        pages.append(Page(slug, operation.title, "Reference", body, text, summary, headings))
+        pages.append(Page(slug, operation.title, "Endpoints", body, text, summary, headings))
     return pages
 
 
@@ -225,7 +225,7 @@ def _home(pages: list[Page], assets: str) -> str:
     return (
         _head("Docs", "", assets)
         + _frame(pages, "", "")
-        + f"""<main id="main" tabindex="-1"><h1 tabindex="-1">Losi API</h1>
+        + f"""<main id="main" tabindex="-1"><h1 tabindex="-1">API documentation</h1>
 <p class="lead">OpenAI's format, several providers' models, one key.</p>
 <div class="row section-chips"><a class="button primary" href="api-access/">Get started</a>
 <a class="button" href="../console/settings/api/new/">Create a key</a></div>

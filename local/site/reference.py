@@ -156,7 +156,7 @@ def to_html(operation: Operation) -> tuple[str, list[tuple[int, str, str]]]:
             section("Errors", _errors(operation)),
         ]
     )
-    aside = samples(operation)
+    aside = tabs(samples(operation))
     example = operation.answer_example()
     if example is not None:
         shown = json.dumps(example, indent=2, ensure_ascii=False)
@@ -165,7 +165,8 @@ def to_html(operation: Operation) -> tuple[str, list[tuple[int, str, str]]]:
     return f'<div class="pair"><div class="prose">{text}</div>{beside}</div>', headings
 
 
-def samples(operation: Operation) -> str:
+def samples(operation: Operation) -> list[tuple[str, str]]:
+    """The call in each language: (language, text)."""
     url, body, method = operation.url(), operation.request_example(), operation.method
     shown = json.dumps(body, indent=2, ensure_ascii=False) if body is not None else None
     flag = "" if method == "GET" or (method == "POST" and shown) else f"-X {method} "
@@ -184,7 +185,7 @@ def samples(operation: Operation) -> str:
         script += "  body: JSON.stringify(" + shown.replace("\n", "\n  ") + "),\n"
     python += f"response = httpx.{method.lower()}(\n{call})\nprint(response.json())"
     script += "});\nconsole.log(await response.json());"
-    return tabs([("sh", curl), ("python", python), ("javascript", script)])
+    return [("sh", curl), ("python", python), ("javascript", script)]
 
 
 def to_markdown(operation: Operation) -> str:

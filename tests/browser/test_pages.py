@@ -26,9 +26,9 @@ PAGES = {
     "console/settings/audit/": "Audit log",
     "console/models/": "Models",
     "console/deleted/": "The account is deleted",
-    "docs/": "Losi API",
+    "docs/": "API documentation",
     "docs/api-access/": "API access",
-    "docs/errors/": "Errors",
+    "docs/errors/": "Error handling",
     "docs/limits/": "Rate limits and quotas",
     "docs/models/": "Models",
     "docs/reference/create-a-chat-completion/": "Create a chat completion",
@@ -130,7 +130,7 @@ def _answer(console: Console) -> None:
 
 
 def _search(console: Console) -> None:
-    page = console.open("docs/", "Losi API")
+    page = console.open("docs/", "API documentation")
     page.keyboard.press("/")
     page.keyboard.type("temprature")
     page.get_by_role("option").first.wait_for()

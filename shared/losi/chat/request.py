@@ -202,11 +202,12 @@ class ChatCompletionRequest(_Wire):
 
     model: str = Field(min_length=1, max_length=256, description="ID of the model to use.")
     messages: Annotated[list[Message], UntilMistake()] = Field(
-        min_length=1, description="The conversation so far, oldest message first."
+        min_length=1,
+        description="Array of message objects representing the conversation history.",
     )
     temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(
         default=None,
-        description="Controls randomness. Lower is more deterministic. Default: 0.7.",
+        description="Controls randomness. Lower is more deterministic (0-2). Default: 0.7.",
     )
     top_p: Probability | None = Field(
         default=None, description="Controls diversity via nucleus sampling. Default: 1."
@@ -221,16 +222,16 @@ class ChatCompletionRequest(_Wire):
         default=None, description="The same, by its newer name, which wins."
     )
     stream: bool | None = Field(
-        default=None, description="If true, partial message deltas are sent."
+        default=None, description="If true, partial message deltas will be sent."
     )
     stream_options: StreamOptions | None = Field(
         default=None, description="With `stream` alone: whether the last chunk brings the usage."
     )
     stop: Stop = Field(
-        default=None, description="Up to 4 sequences where the API stops generating."
+        default=None, description="Up to 4 sequences where the API will stop generating."
     )
     tools: Annotated[list[Tool], UntilMistake(), Field(max_length=512)] | None = Field(
-        default=None, description="The tools that the model may call."
+        default=None, description="A list of tools the model may call."
     )
     tool_choice: ToolChoice = Field(
         default=None, description="Controls when the model calls functions."
@@ -239,7 +240,7 @@ class ChatCompletionRequest(_Wire):
         default=None, description="Whether one answer may call several tools. Default: true."
     )
     response_format: ResponseFormat | None = Field(
-        default=None, description="Format of the answer. Default: text."
+        default=None, description="Format of the response. Default: text."
     )
     frequency_penalty: Penalty | None = Field(
         default=None, description="Positive values make repetition of the same words less likely."

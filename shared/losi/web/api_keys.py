@@ -135,7 +135,9 @@ KeyId = Annotated[str, Depends(_key_id)]
 def list_keys(
     caller: Caller, accounts: AppAccounts, query: Annotated[OneKeyOrAll, Query()]
 ) -> "Annotated[JsonResponse, Answers(KeysAnswer)]":
-    """The keys of your account, oldest first, or one of them by its id. No secret is shown."""
+    """List all API keys for your account, oldest first, or get one of them by its id. No secret is
+    shown.
+    """
     if query.id is not None:
         key = accounts.key(caller.account_id, _known(query.id))
         if not visible(caller, key):
@@ -151,8 +153,8 @@ async def create_key(
     accounts: AppAccounts,
     _query: Annotated[NoQuery, Query()],
 ) -> "Annotated[JsonResponse, Answers(KeyAnswer)]":
-    """The answer alone shows the secret. The new key may not do more, or last longer, than the key
-    in use.
+    """Create a new API key. The answer alone shows the secret. The new key may not do more, or last
+    longer, than the key in use.
     """
     body = validated(CreateKey, await read_json(http, max_values=MAX_VALUES))
     test = caller.test if body.test is None else body.test
@@ -199,8 +201,8 @@ async def rotate_key(
 async def delete_key(
     http: Request, caller: Caller, accounts: AppAccounts, key_id: KeyId
 ) -> "Annotated[JsonResponse, Answers(KeyDeleted)]":
-    """The key is refused from this answer on. The key in use needs every permission that the other
-    one has.
+    """Delete an API key by ID. The key is refused from this answer on. The key in use needs
+    every permission that the other one has.
     """
     await changed_by(http, caller, lambda by: accounts.delete_key(caller.account_id, key_id, by))
     return JsonResponse({"success": True})

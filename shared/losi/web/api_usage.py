@@ -52,8 +52,8 @@ def get_usage(
     query: Annotated[UsageQuery, Query()],
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> "Annotated[Response, Answers(UsageAnswer, csv=UsageCsv)]":
-    """As JSON, or as CSV with `Accept: text/csv`. Days without usage are not listed; one request
-    spans at most 400 days.
+    """Get API usage statistics for a specific date range, as JSON, or as CSV with
+    `Accept: text/csv`. Days without usage are not listed; one request spans at most 400 days.
     """
     # test keys are not billed, and what live ones used is not theirs to see
     account_id = None if caller.test else caller.account_id

@@ -41,7 +41,9 @@ def chat_completions(services: Services) -> ChatCompletions:
 async def create_chat_completion(
     http: Annotated[Request, Takes(ChatCompletionRequest)],
 ) -> "Annotated[RelayResponse, Answers(ChatCompletion, ChatCompletionChunk, metered=True)]":
-    """OpenAI's chat completion, plain or as server-sent events with `"stream": true`: `data:` lines
+    """Create a chat completion for the given messages.
+
+    It is OpenAI's, plain or as server-sent events with `"stream": true`: `data:` lines
     with one chunk each, and `data: [DONE]` last. A stream that breaks ends with a `data:` line that
     holds an error, without `[DONE]`.
     """

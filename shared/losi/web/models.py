@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def list_models(
     caller: Caller, services: AppServices
 ) -> "Annotated[JsonResponse, Answers(ModelList)]":
-    """All models that your plan has, in the order in which the documentation lists them."""
+    """Lists the models available for your account based on your subscription plan."""
     data = [model.to_openai() for model in services.catalogue.of_plan(caller.plan)]
     return JsonResponse({"object": "list", "data": data})
 
