@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import json
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -22,7 +23,10 @@ from local.demo import ensure_demo_key
 from local.table import create_table, load_template
 from losi.aws.handler import Handler
 from losi.config import Config
+from losi.identity.principal import ALL_PERMISSIONS
 from losi.logs import CHATTY_LIBRARIES
+from losi.management.accounts import NewKey
+from losi.web.credentials import parse_key
 from losi.web.dependencies import Services
 from losi.web.endpoints import ENDPOINTS, FUNCTIONS, Endpoint
 from tests.api_description import check
@@ -138,6 +142,47 @@ def allowed_on_the_table(function: str) -> set[str]:
     rows = [row["Action"] for row in statements if "Action" in row]
     actions = {action for row in rows for action in ([row] if isinstance(row, str) else row)}
     return {action.removeprefix("dynamodb:") for action in actions}
+
+
+@contextmanager
+def attributes_updated(client: DynamoDBClient) -> Iterator[list[set[str]]]:
+    """Of each UpdateItem what IAM's key `dynamodb:Attributes` would hold, the primary key included.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+    """
+    updates: list[set[str]] = []
+
+    def record(params: dict[str, Any], model: OperationModel, **_: Any) -> None:
+        if model.name == "UpdateItem":
+            words = f"{params['UpdateExpression']} {params.get('ConditionExpression', '')}"
+            plain = re.findall(r"(?<![:#\w])[a-z_]\w*(?!\w|\()", words)
+            names = set(params.get("ExpressionAttributeNames", {}).values())
+            updates.append({*params["Key"], *names, *plain})
+            assert "ReturnValues" not in params
+
+    events = client.meta.events
+    events.register("before-parameter-build.dynamodb", record)
+    try:
+        yield updates
+    finally:
+        events.unregister("before-parameter-build.dynamodb", record)
+
+
+@pytest.mark.parametrize("name", ["models_list", "models_get", "audit_log"])
+def test_what_only_notes_the_last_use_touches_no_other_attribute(
+    name: str, demo_key: str, services: Services
+) -> None:
+    properties = load_template()["Resources"][logical_id(function_of(name))]["Properties"]
+    rows = properties["Policies"][0]["Statement"]
+    (condition,) = [each["Condition"] for each in rows if each["Action"] == "dynamodb:UpdateItem"]
+    attributes = condition["ForAllValues:StringEquals"]["dynamodb:Attributes"]
+    account_id = parse_key(demo_key).account_id
+    _, unused = services.accounts.create_key(account_id, NewKey("unused", ALL_PERMISSIONS))
+
+    with attributes_updated(services.client) as updates:
+        invoke(name, unused.text)
+
+    assert [update <= set(attributes) for update in updates] == [True], updates
 
 
 def second_key(demo_key: str) -> str:

@@ -83,7 +83,7 @@ def _add(app: FastAPI, endpoint: Endpoint) -> None:
 
 
 class RequestContext:
-    """Sets each request's id, and the headers that every response carries.
+    """Sets each request's id and the headers that every response carries; logs a line for each.
 
     `support` is whom messages name where help is needed.
     """
@@ -102,9 +102,12 @@ class RequestContext:
         support_address.set(self.support)
         audit.origin.set(Origin(client[0] if client else "", request_id))
         began = time.monotonic()
+        status = 0
 
         async def send_with_headers(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
+                status = message["status"]
                 elapsed = round((time.monotonic() - began) * 1000)
                 message["headers"] = [
                     *message.get("headers", []),
@@ -115,6 +118,25 @@ class RequestContext:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+        _log(scope, status, time.monotonic() - began)
+
+
+def _log(scope: Scope, status: int, seconds: float) -> None:
+    """The line that says whose request it was: API Gateway's own has the id, but not the caller.
+
+    The endpoint's name stands for the path, in which a caller may have put anything.
+    """
+    route, caller = scope.get("route"), scope["state"].get("caller")
+    logger.info(
+        "%s %s %s status=%d ms=%d account=%s by=%s",
+        scope["state"]["request_id"],
+        scope["method"] if scope["method"] in (*METHODS, "HEAD", "OPTIONS") else "-",
+        getattr(route, "name", "-"),
+        status,
+        round(seconds * 1000),
+        f"acct_{caller.account_id}" if caller else "-",
+        audit.Actor.of(caller).name if caller else "-",
+    )
 
 
 def _request_id(scope: Scope) -> str:

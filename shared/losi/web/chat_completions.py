@@ -17,6 +17,8 @@ from losi.upstream.routing import ChatRouter
 from losi.web.credentials import credential
 from losi.web.dependencies import (
     Services,
+    counted_refusals,
+    known,
     parsing_for,
     request_id,
     seconds_left,
@@ -51,26 +53,28 @@ async def create_chat_completion(
     services = services_of(http)
     chat = chat_completions(services)
     caller = credential(http)
-    principal = await chat.authenticate(caller)
+    principal = known(http, await chat.authenticate(caller))
     async with parsing_for(services, principal, lambda: chat.authenticate(caller, fresh=True)):
         request = parse_chat_request(await read_json(http))
     seconds = seconds_left(http) - (time.monotonic() - began)
     call = Call(caller, request, request_id(http), seconds)
     if request.params.stream:
-        opening, form = _open_stream(chat, call, principal), EVENT_STREAM
+        opening, form = _open_stream(services, call, principal), EVENT_STREAM
     else:
-        opening, form = _open_plain(chat, call, principal), PLAIN
+        opening, form = _open_plain(services, call, principal), PLAIN
     return RelayResponse(opening, render, form, seconds, call.unfinished)
 
 
-async def _open_stream(chat: ChatCompletions, call: Call, principal: Principal) -> Opened:
-    stream = await chat.stream(call, principal)
+async def _open_stream(services: Services, call: Call, principal: Principal) -> Opened:
+    with counted_refusals(services, principal):
+        stream = await chat_completions(services).stream(call, principal)
     include_usage = call.request.include_usage
     return openai_chat.frame(stream.events, include_usage=include_usage), stream.headers
 
 
-async def _open_plain(chat: ChatCompletions, call: Call, principal: Principal) -> Opened:
-    completion = await chat.complete(call, principal)
+async def _open_plain(services: Services, call: Call, principal: Principal) -> Opened:
+    with counted_refusals(services, principal):
+        completion = await chat_completions(services).complete(call, principal)
 
     async def body() -> AsyncGenerator[bytes]:
         yield openai_chat.render(completion)

@@ -1,8 +1,8 @@
 """What endpoints need of the layers below, and of the request."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 CHANGE_TRIES = 3
+#: Statuses of refusals that are the body's own fault.
+REFUSED_BODY = {400, 403, 404, 413}
 #: Lambda's longest invocation; elsewhere the same holds, so that no hold outlives its request.
 LONGEST_SECONDS = 900.0
 #: Left before the process may be stopped: to send the error event, then to settle (the gate's
@@ -155,6 +157,12 @@ def request_id(request: Request) -> str:
     return str(request.state.request_id)
 
 
+def known(request: Request, caller: Principal) -> Principal:
+    """The caller, who from now on stands in the request's log line."""
+    request.state.caller = caller
+    return caller
+
+
 async def _services(request: Request) -> Services:
     return services_of(request)  # not in a worker thread, as FastAPI would call a plain function
 
@@ -179,6 +187,7 @@ def fresh_principal(request: Request, services: AppServices) -> Principal:
         principal = services.sessions.read(caller).principal
     else:
         principal = services.authenticator.authenticate(caller, fresh=True)
+    known(request, principal)
     if permission is not None:
         services.authenticator.permit(principal, permission)
     services.management_throttle.take(_throttled(principal))
@@ -191,6 +200,18 @@ def _throttled(caller: Principal) -> str:
     return f"{caller.account_id}.{caller.key_id}"
 
 
+@contextmanager
+def counted_refusals(services: Services, caller: Principal) -> Iterator[None]:
+    """Around what may refuse a body: the ledger counts no request that was not admitted."""
+    services.refusal_throttle.check(_throttled(caller))
+    try:
+        yield
+    except LosiError as error:
+        if error.status in REFUSED_BODY:
+            services.refusal_throttle.count(_throttled(caller))
+        raise
+
+
 @asynccontextmanager
 async def parsing_for(
     services: Services, caller: Principal, again: Callable[[], Awaitable[object]]
@@ -198,13 +219,12 @@ async def parsing_for(
     """Around the reading and checking of a body: what is wrong with it is said only to a key
     that is known to be good (`again` authenticates it with fresh records), and not without end.
     """
-    services.refusal_throttle.check(_throttled(caller))
-    try:
-        yield
-    except LosiError:
-        services.refusal_throttle.count(_throttled(caller))
-        await again()
-        raise
+    with counted_refusals(services, caller):
+        try:
+            yield
+        except LosiError:
+            await again()
+            raise
 
 
 async def changed_by(request: Request, caller: Principal, change: Callable[[Actor], R]) -> R:

@@ -16,7 +16,15 @@ from losi.metering.gate import Caller
 from losi.upstream.registry import Registry
 from losi.upstream.routing import Router
 from losi.web.credentials import credential
-from losi.web.dependencies import Services, request_id, seconds_left, services_of
+from losi.web.dependencies import (
+    Services,
+    counted_refusals,
+    known,
+    parsing_for,
+    request_id,
+    seconds_left,
+    services_of,
+)
 from losi.web.endpoints import Answers, Takes
 from losi.web.formats import EMBEDDING_FORMATS
 from losi.web.parsing import read_json
@@ -42,19 +50,25 @@ async def create_embeddings(
     began = time.monotonic()
     services = services_of(http)
     presented = credential(http)
-    principal = await services.gate.authenticate(presented, PERMISSION)
-    request = parse_embedding_request(await read_json(http))
+    principal = known(http, await services.gate.authenticate(presented, PERMISSION))
+    async with parsing_for(
+        services,
+        principal,
+        lambda: services.gate.authenticate(presented, PERMISSION, fresh=True),
+    ):
+        request = parse_embedding_request(await read_json(http))
     seconds = seconds_left(http) - (time.monotonic() - began)
     caller = Caller(presented, PERMISSION, request_id(http), seconds)
     # relayed, because the vectors of one request may be larger than a buffered answer can be
-    opening = _open(embeddings(services), caller, principal, request)
+    opening = _open(services, caller, principal, request)
     return RelayResponse(opening, render, PLAIN, caller.seconds, caller.unfinished)
 
 
 async def _open(
-    embeddings: Embeddings, caller: Caller, principal: Principal, request: EmbeddingInput
+    services: Services, caller: Caller, principal: Principal, request: EmbeddingInput
 ) -> Opened:
-    answer, headers = await embeddings.create(caller, principal, request)
+    with counted_refusals(services, principal):
+        answer, headers = await embeddings(services).create(caller, principal, request)
 
     async def body() -> AsyncGenerator[bytes]:
         yield orjson.dumps(answer)

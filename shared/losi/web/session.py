@@ -13,7 +13,7 @@ from losi.identity.session import SessionToken, SignedIn, expired, session_id_fr
 from losi.validation import validated
 from losi.web.cookies import check_write, clear_cookie, session_token, set_cookie
 from losi.web.credentials import parse_key
-from losi.web.dependencies import AppServices, services_of
+from losi.web.dependencies import AppServices, known, services_of
 from losi.web.parsing import read_json
 from losi.web.responses import JsonResponse
 
@@ -23,7 +23,9 @@ def signed_in(request: Request) -> SignedIn:
     token = session_token(request)
     if token is None:
         raise expired()
-    return services_of(request).sessions.read(token)
+    found = services_of(request).sessions.read(token)
+    known(request, found.principal)
+    return found
 
 
 def person(caller: Annotated[SignedIn, Depends(signed_in)]) -> SignedIn:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from losi.errors import LosiError, PermissionDeniedError
-from losi.identity.authenticator import CACHE_SECONDS, CACHE_SIZE, Authenticator
+from losi.identity.authenticator import (
+    CACHE_SECONDS,
+    CACHE_SIZE,
+    UNKNOWN_SECONDS,
+    UNSEEN_BURST,
+    UNSEEN_PER_SECOND,
+    Authenticator,
+    Remembered,
+)
 from losi.identity.secret import Secret, mint
 from losi.management.accounts import Accounts, NewKey
 from tests.ledger_world import Clock
@@ -275,6 +283,62 @@ class TestTheCache:
         authenticator.authenticate(secret)
 
         assert secret.secret not in repr(vars(authenticator))
+
+
+class TestForgedKeys:
+    """The checksum of a key is public, so that anyone can make keys that must be looked up."""
+
+    def forged(self, count: int) -> list[Secret]:
+        return [replace(STRANGER, key_id=f"{number:08}") for number in range(count)]
+
+    def test_the_same_one_is_read_once_a_minute(
+        self, client: DynamoDBClient, authenticator: Authenticator, clock: Clock
+    ) -> None:
+        reads = Reads(client)
+
+        errors = [refusal(authenticator, STRANGER) for _ in range(20)]
+        assert reads.count == 1
+        assert {error.status for error in errors} == {401}
+        clock.advance(UNKNOWN_SECONDS)
+        refusal(authenticator, STRANGER)
+        assert reads.count == 2
+
+    def test_many_different_ones_are_read_so_many_times_a_second_and_no_more(
+        self, client: DynamoDBClient, authenticator: Authenticator, clock: Clock
+    ) -> None:
+        reads = Reads(client)
+
+        errors = [refusal(authenticator, key) for key in self.forged(1000)]
+
+        assert reads.count == UNSEEN_BURST
+        assert [error.status for error in errors] == [401] * UNSEEN_BURST + [429] * 900
+        clock.advance(1)
+        for key in self.forged(1000):
+            refusal(authenticator, key)
+        assert reads.count == UNSEEN_BURST + UNSEEN_PER_SECOND
+
+    def test_good_keys_that_were_in_use_are_answered_throughout(
+        self, client: DynamoDBClient, authenticator: Authenticator, secret: Secret, clock: Clock
+    ) -> None:
+        authenticator.authenticate(secret)
+        for key in self.forged(5000):
+            refusal(authenticator, key)
+
+        clock.advance(CACHE_SECONDS)
+
+        assert authenticator.authenticate(secret).permissions == CHAT
+        assert authenticator.authenticate(secret, fresh=True).permissions == CHAT
+
+    def test_what_is_remembered_of_them_has_an_end(self, authenticator: Authenticator) -> None:
+        unknown = Remembered(size=3)
+        for number in range(10):
+            unknown.remember(bytes([number]), until=60)
+
+        assert [unknown.holds(bytes([number]), now=0) for number in (6, 7, 9)] == [
+            False,
+            True,
+            True,
+        ]
 
 
 class TestRotation:
