@@ -1,7 +1,7 @@
 """Anthropic's and OpenAI's own types as the judges of what we send and answer."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from anthropic.types.message_create_params import MessageCreateParams
@@ -16,7 +16,7 @@ _REQUEST: TypeAdapter[Any] = TypeAdapter(MessageCreateParams)
 _OLDER = ("temperature", "top_p", "top_k")
 
 
-def check_request(body: Json) -> None:
+def check_request(body: Mapping[str, Any]) -> None:
     """Nothing missing, of the wrong type, or unknown to Anthropic."""
     known = {name: value for name, value in body.items() if name not in _OLDER}
     assert _exhausted(_REQUEST.validate_python(known)) == known

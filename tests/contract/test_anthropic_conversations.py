@@ -93,11 +93,12 @@ class TestConversations:
     def test_anthropic_is_told_all_of_it_in_order(self, messages: list[Json]) -> None:
         request = translate({"model": ROUTE.model, "messages": messages}, ROUTE)
 
-        check_request(request.body)
-        assert facts_of_anthropic(request.body) == facts_of_openai(messages)
-        roles = [turn["role"] for turn in request.body["messages"]]
+        body: Json = {**request.body}
+        check_request(body)
+        assert facts_of_anthropic(body) == facts_of_openai(messages)
+        roles = [turn["role"] for turn in body["messages"]]
         assert all(one != other for one, other in pairwise(roles))
-        assert [len(turn["content"]) for turn in request.body["messages"]] == [
+        assert [len(turn["content"]) for turn in body["messages"]] == [
             len(origins) for origins in request.origins
         ]
 
@@ -109,7 +110,8 @@ class TestConversations:
             *({"role": "tool", "tool_call_id": name, "content": name + "."} for name in ids),
         ]
 
-        turns = translate({"model": ROUTE.model, "messages": messages}, ROUTE).body["messages"]
+        body: Json = {**translate({"model": ROUTE.model, "messages": messages}, ROUTE).body}
+        turns = body["messages"]
 
         called = [block["id"] for block in turns[1]["content"]]
         assert called == [block["tool_use_id"] for block in turns[2]["content"]]

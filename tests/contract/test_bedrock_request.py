@@ -158,6 +158,10 @@ class TestBadInput:
         assert error.param == "messages[0].content[1].image_url.url"
         assert words in error.message
 
+    def test_a_refusal_without_words(self) -> None:
+        answer = {"role": "assistant", "content": [{"type": "refusal"}]}
+        assert refused(messages=[USER, answer, USER]).param == "messages[1].content[0]"
+
     @pytest.mark.parametrize(
         ("part", "param"),
         [

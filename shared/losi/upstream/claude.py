@@ -150,7 +150,12 @@ def _budget(effort: Any, max_tokens: int) -> int | None:
     return budget if budget < max_tokens else None
 
 
-def sampling(body: Json) -> dict[str, float]:
+class Sampling(TypedDict, total=False):
+    temperature: float
+    top_p: float
+
+
+def sampling(body: Json) -> Sampling:
     """`temperature` or `top_p`: Claude takes one of the two. A `top_p` of 1 cuts nothing off."""
     temperature, top_p = body.get("temperature"), body.get("top_p")
     if temperature is not None:

@@ -76,6 +76,16 @@ def content_parts(where: str, message: Json) -> list[Named]:
     return [(name, part) for name, part in parts if not _is_blank(part)]
 
 
+def spoken(where: str, part: Json, role: str) -> str:
+    """The words of a part where only words may be: a text, or a refusal sent back."""
+    if part["type"] not in ("text", "refusal"):
+        invalid(f"{where}.type", f"A message with role '{role}' holds text only.")
+    words = part.get(part["type"])
+    if not isinstance(words, str):
+        invalid(where, "A content part of type 'refusal' needs a string 'refusal'.")
+    return words
+
+
 def _is_blank(part: Json) -> bool:
     return part["type"] == "text" and not part["text"].strip()
 

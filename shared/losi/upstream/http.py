@@ -46,7 +46,7 @@ class Endpoint:
     url: str
     headers: Mapping[str, str]
 
-    async def post_json(self, body: Json, route: Route, refusal: Refusal) -> Json:
+    async def post_json(self, body: Mapping[str, object], route: Route, refusal: Refusal) -> Json:
         """POST and read a JSON object."""
         async with self._post(body, route, refusal) as response:
             answer = await _read_json(response)
@@ -56,7 +56,7 @@ class Endpoint:
 
     @asynccontextmanager
     async def post_stream(
-        self, body: Json, route: Route, refusal: Refusal
+        self, body: Mapping[str, object], route: Route, refusal: Refusal
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """POST and yield the body's bytes as they arrive; refuses what is not an event stream.
 
@@ -72,7 +72,7 @@ class Endpoint:
 
     @asynccontextmanager
     async def _post(
-        self, body: Json, route: Route, refusal: Refusal
+        self, body: Mapping[str, object], route: Route, refusal: Refusal
     ) -> AsyncIterator[httpx.Response]:
         with self._transport_failures():
             async with http_client().stream(
@@ -109,7 +109,7 @@ class Endpoint:
             ) from error
 
 
-def encode(body: Json) -> bytes:
+def encode(body: Mapping[str, object]) -> bytes:
     """JSON; what orjson has no form for (integers beyond 64 bits, lone surrogates), json has."""
     try:
         return orjson.dumps(body)

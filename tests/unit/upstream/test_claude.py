@@ -41,7 +41,7 @@ def body(model: str, **parameters: Any) -> Json:
 
 def at_anthropic(model: str, **parameters: Any) -> Json:
     route = Route(provider=PROVIDERS["anthropic"], model=model)
-    return translate(body(model, **parameters), route).body
+    return {**translate(body(model, **parameters), route).body}
 
 
 def on_bedrock(model: str, **parameters: Any) -> Json:

@@ -3,32 +3,39 @@
 https://platform.claude.com/docs/en/build-with-claude/prompt-caching
 """
 
-from collections.abc import Iterator
+from __future__ import annotations
 
-from losi.wire import Json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from anthropic.types import CacheControlEphemeralParam
 
 _MOST = 4
 
 
-def fit_marks(request: Json) -> None:
+class Markable(TypedDict, total=False):
+    """A tool, or a content block of most kinds."""
+
+    cache_control: CacheControlEphemeralParam | None
+
+
+def fit_marks(blocks: Iterable[Markable], *, automatic: bool) -> None:
     """Remove marks beyond four, the earliest first, as later ones cover what comes before them;
     and let a mark live no longer than those before it.
+
+    `blocks` in the order that counts: tools, system, messages. With `automatic`, Anthropic sets
+    one mark of its own.
     """
-    room = _MOST - ("cache_control" in request)
-    marked = [block for block in _blocks(request) if "cache_control" in block]
+    room = _MOST - automatic
+    marked = [block for block in blocks if block.get("cache_control")]
     for block in marked[: max(0, len(marked) - room)]:
         del block["cache_control"]
     short = False
     for block in marked[-room:]:
         mark = block["cache_control"]
+        if mark is None:
+            continue
         if short and mark.get("ttl") == "1h":
             block["cache_control"] = {**mark, "ttl": "5m"}
         short = short or mark.get("ttl") != "1h"
-
-
-def _blocks(request: Json) -> Iterator[Json]:
-    """What may be marked, in the order that counts."""
-    yield from request.get("tools") or ()
-    yield from request.get("system") or ()
-    for message in request["messages"]:
-        yield from message["content"]

@@ -4,12 +4,17 @@ https://platform.claude.com/docs/en/api/messages; docs/decisions/0003-anthropic-
 says what maps to what, and why. Pure: no I/O.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from losi.errors import echo
+from losi.upstream.anthropic.cache_marks import Markable
 from losi.upstream.conversation import (
+    ImageFormat,
     check_tool_calls,
     content_parts,
     fitting_id,
@@ -18,24 +23,63 @@ from losi.upstream.conversation import (
     is_data_uri,
     parse_data_uri,
     parse_image,
+    spoken,
     tool_arguments,
 )
 from losi.upstream.turns import as_turns
 from losi.wire import Json
 
-#: The caller's parameter that a content block was made from, and the block.
-Block = tuple[str, Json]
+if TYPE_CHECKING:
+    from anthropic.types import (
+        Base64ImageSourceParam,
+        Base64PDFSourceParam,
+        CacheControlEphemeralParam,
+        DocumentBlockParam,
+        ImageBlockParam,
+        MessageParam,
+        PlainTextSourceParam,
+        RedactedThinkingBlockParam,
+        TextBlockParam,
+        ThinkingBlockParam,
+        ToolResultBlockParam,
+        ToolUseBlockParam,
+        URLImageSourceParam,
+    )
+    from typing_extensions import TypeIs
 
-THINKING = frozenset({"thinking", "redacted_thinking"})
+    _Part = TextBlockParam | ImageBlockParam | DocumentBlockParam
+    _Thinking = ThinkingBlockParam | RedactedThinkingBlockParam
+    Block = _Part | _Thinking | ToolUseBlockParam | ToolResultBlockParam
+    #: The caller's parameter that a content block was made from, and the block.
+    Named = tuple[str, Block]
+
+M = TypeVar("M", bound=Markable)
+
+_MEDIA_TYPES: dict[ImageFormat, Literal["image/jpeg", "image/png", "image/gif", "image/webp"]] = {
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "gif": "image/gif",
+    "webp": "image/webp",
+}
 _TOOL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 
 
-class Conversation:
-    """OpenAI messages in, Anthropic's `system` and `messages` out.
+@dataclass(slots=True)
+class Turn:
+    role: Literal["user", "assistant"]
+    blocks: list[Block] = field(default_factory=list)
+    #: The caller's parameter that became each block. With it, Anthropic's words about its own form
+    #: of the request are put into the caller's terms.
+    origins: list[str] = field(default_factory=list)
 
-    `origins[i][j]` is the caller's parameter that became content block j of message i. With it,
-    Anthropic's words about its own form of the request are put into the caller's terms.
-    """
+    def message(self) -> MessageParam:
+        if self.role == "user":
+            return {"role": "user", "content": self.blocks}
+        return {"role": "assistant", "content": self.blocks}
+
+
+class Conversation:
+    """OpenAI messages in, Anthropic's `system` and `messages` out."""
 
     def __init__(self, messages: list[Json], *, prefill: bool = True) -> None:
         self.given = _without_functions(messages)
@@ -43,29 +87,41 @@ class Conversation:
         turns = conversation.turns
         check_tool_calls(turns)
         self.system = [block for message in conversation.system for block in _texts(*message)]
-        self.messages: list[Json] = []
-        self.origins: list[list[str]] = []
+        self.turns: list[Turn] = []
         for where, message in turns:
-            role = "assistant" if message["role"] == "assistant" else "user"
-            self._append(role, list(_blocks(where, message)))
-        if not self.messages:
+            self._append(
+                "assistant" if message["role"] == "assistant" else "user",
+                list(_blocks(where, message)),
+            )
+        if not self.turns:
             invalid("messages", "'messages' holds nothing to answer. Add a user message.")
 
     @property
     def tool_names(self) -> list[str]:
         """Names of the tools that were called, each once, in order of first use."""
-        uses = [b for turn in self.messages for b in turn["content"] if b["type"] == "tool_use"]
+        uses = [
+            block for turn in self.turns for block in turn.blocks if block["type"] == "tool_use"
+        ]
         return list(dict.fromkeys(block["name"] for block in uses))
 
-    def _append(self, role: str, blocks: list[Block]) -> None:
+    @property
+    def markable(self) -> list[Markable]:
+        """What may carry a cache mark, in the order in which Anthropic reads it."""
+        blocks = [block for turn in self.turns for block in turn.blocks]
+        return [*self.system, *(block for block in blocks if not _is_thinking(block))]
+
+    def _append(self, role: Literal["user", "assistant"], named: list[Named]) -> None:
         """Consecutive messages of one role are one turn: Anthropic's turns alternate."""
-        if all(block["type"] in THINKING for _, block in blocks):
+        if all(_is_thinking(block) for _, block in named):
             return  # an empty answer, sent back; Anthropic takes no turn without content
-        if not self.messages or self.messages[-1]["role"] != role:
-            self.messages.append({"role": role, "content": []})
-            self.origins.append([])
-        self.messages[-1]["content"] += [block for _, block in blocks]
-        self.origins[-1] += [origin for origin, _ in blocks]
+        if not self.turns or self.turns[-1].role != role:
+            self.turns.append(Turn(role))
+        self.turns[-1].blocks += [block for _, block in named]
+        self.turns[-1].origins += [origin for origin, _ in named]
+
+
+def _is_thinking(block: Block) -> TypeIs[_Thinking]:
+    return block["type"] == "thinking" or block["type"] == "redacted_thinking"
 
 
 def _without_functions(messages: list[Json]) -> list[Json]:
@@ -87,7 +143,7 @@ def _without_functions(messages: list[Json]) -> list[Json]:
     return converted
 
 
-def _blocks(where: str, message: Json) -> Iterator[Block]:
+def _blocks(where: str, message: Json) -> Iterator[Named]:
     if message["role"] == "assistant":
         yield from _assistant(where, message)
     elif message["role"] == "tool":
@@ -96,7 +152,7 @@ def _blocks(where: str, message: Json) -> Iterator[Block]:
         yield from (_content_block(*part) for part in content_parts(where, message))
 
 
-def _assistant(where: str, message: Json) -> Iterator[Block]:
+def _assistant(where: str, message: Json) -> Iterator[Named]:
     for position, block in enumerate(message.get("thinking_blocks") or ()):
         origin = f"{where}.thinking_blocks[{position}]"
         yield origin, _thinking(origin, block)
@@ -111,16 +167,14 @@ def _assistant(where: str, message: Json) -> Iterator[Block]:
         yield origin, {"type": "tool_use", "id": call_id, "name": name, "input": arguments}
 
 
-def _texts(where: str, message: Json) -> Iterator[Json]:
+def _texts(where: str, message: Json) -> Iterator[TextBlockParam]:
     for name, part in content_parts(where, message):
-        if part["type"] not in ("text", "refusal"):
-            invalid(f"{name}.type", f"A message with role '{message['role']}' holds text only.")
-        text = part["text"] if part["type"] == "text" else part.get("refusal")
-        yield with_cache_control({"type": "text", "text": text}, part)
+        block: TextBlockParam = {"type": "text", "text": spoken(name, part, message["role"])}
+        yield with_cache_control(block, part)
 
 
-def _tool_result(where: str, message: Json) -> Json:
-    result: Json = {
+def _tool_result(where: str, message: Json) -> ToolResultBlockParam:
+    result: ToolResultBlockParam = {
         "type": "tool_result",
         "tool_use_id": fitting_id(message["tool_call_id"], _TOOL_ID),
     }
@@ -130,7 +184,7 @@ def _tool_result(where: str, message: Json) -> Json:
     return with_cache_control(result, message)
 
 
-def _thinking(origin: str, block: Any) -> Json:
+def _thinking(origin: str, block: Any) -> _Thinking:
     """A block of an earlier answer's `thinking_blocks`, exactly as it was signed."""
     match block:
         case {"type": "thinking", "thinking": str(thinking), "signature": str(signature)}:
@@ -140,8 +194,8 @@ def _thinking(origin: str, block: Any) -> Json:
     invalid(origin, "Send thinking blocks back exactly as they were received, or leave them out.")
 
 
-def _content_block(name: str, part: Json) -> Block:
-    block: Json
+def _content_block(name: str, part: Json) -> tuple[str, _Part]:
+    block: _Part
     match part["type"]:
         case "text":
             block = {"type": "text", "text": part["text"]}
@@ -160,39 +214,39 @@ def _content_block(name: str, part: Json) -> Block:
     return name, with_cache_control(block, part)
 
 
-def _image_source(name: str, url: str) -> Json:
+def _image_source(name: str, url: str) -> Base64ImageSourceParam | URLImageSourceParam:
     if url.startswith(("https://", "http://")):
         return {"type": "url", "url": url}  # fetched by Anthropic, never by us
     if not is_data_uri(url):
         invalid(name, "Send the image's https address, or a data URI: 'data:image/png;base64,...'.")
     form, image = parse_image(name, url)
-    return {"type": "base64", "media_type": f"image/{form}", "data": image.base64}
+    return {"type": "base64", "media_type": _MEDIA_TYPES[form], "data": image.base64}
 
 
-def _document(name: str, file: Any) -> Json:
+def _document(name: str, file: Any) -> DocumentBlockParam:
     data = file.get("file_data") if isinstance(file, dict) else None
     if not isinstance(data, str):
         invalid(name, "Send the file itself: 'file': {'filename': '...', 'file_data': 'data:...'}.")
-    document: Json = {"type": "document"}
-    content = parse_data_uri(f"{name}.file_data", data)
-    if content.media_type == "application/pdf":
-        document["source"] = {
-            "type": "base64",
-            "media_type": content.media_type,
-            "data": content.base64,
-        }
-    elif content.media_type == "text/plain":
-        text = _decoded(f"{name}.file_data", content.data)
-        document["source"] = {"type": "text", "media_type": content.media_type, "data": text}
-    else:
-        invalid(
-            f"{name}.file_data",
-            f"This model takes no files of type '{echo(content.media_type)}'. "
-            "Send PDF or plain text.",
-        )
+    document: DocumentBlockParam = {
+        "type": "document",
+        "source": _document_source(f"{name}.file_data", data),
+    }
     if isinstance(title := file.get("filename"), str) and title:
         document["title"] = title
     return document
+
+
+def _document_source(name: str, data: str) -> Base64PDFSourceParam | PlainTextSourceParam:
+    content = parse_data_uri(name, data)
+    if content.media_type == "application/pdf":
+        return {"type": "base64", "media_type": "application/pdf", "data": content.base64}
+    if content.media_type == "text/plain":
+        text = _decoded(name, content.data)
+        return {"type": "text", "media_type": "text/plain", "data": text}
+    invalid(
+        name,
+        f"This model takes no files of type '{echo(content.media_type)}'. Send PDF or plain text.",
+    )
 
 
 def _decoded(name: str, data: bytes) -> str:
@@ -202,8 +256,8 @@ def _decoded(name: str, data: bytes) -> str:
         invalid(name, "The file's text is not encoded as UTF-8.")
 
 
-def with_cache_control(block: Json, source: Json) -> Json:
+def with_cache_control(block: M, source: Json) -> M:
     """Anthropic's prompt cache marker, which has no place of its own in OpenAI's format."""
     if isinstance(marker := source.get("cache_control"), dict):
-        block["cache_control"] = marker
+        block["cache_control"] = cast("CacheControlEphemeralParam", marker)
     return block

@@ -4,10 +4,12 @@ https://platform.claude.com/docs/en/api/messages; docs/decisions/0003-anthropic-
 says what maps to what, and why.
 """
 
+from __future__ import annotations
+
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from losi.catalogue.models import Route
 from losi.errors import echo
@@ -31,6 +33,30 @@ from losi.upstream.conversation import (
 )
 from losi.wire import Json
 
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from anthropic.types import (
+        OutputConfigParam,
+        ToolChoiceAnyParam,
+        ToolChoiceAutoParam,
+        ToolChoiceParam,
+        ToolChoiceToolParam,
+        ToolParam,
+    )
+    from anthropic.types.message_create_params import MessageCreateParamsBase
+
+    class Body(MessageCreateParamsBase, total=False):
+        """With what newer models do not take, and so the SDK has not: older ones take it.
+
+        https://platform.claude.com/docs/en/api/messages
+        """
+
+        temperature: float
+        top_p: float
+        top_k: int
+
+
 #: Anthropic's own parameters, sent on as they come.
 _NATIVE = ("cache_control", "top_k")
 _SHARED = {"model", "messages", "stop", "temperature", "top_p", "reasoning_effort", "thinking"}
@@ -42,8 +68,8 @@ _UNDERSTOOD = frozenset({"response_format", *_SHARED, *_LIMITS, *_TOOLS, *_ACCOU
 
 @dataclass(frozen=True, slots=True)
 class AnthropicRequest:
-    body: Json
-    #: For each message the caller's parameter of each content block (Conversation.origins).
+    body: Body
+    #: For each message the caller's parameter of each content block (Turn.origins).
     origins: list[list[str]]
     #: What the caller called the output limit.
     limit_param: str
@@ -64,26 +90,32 @@ def translate(body: Json, route: Route) -> AnthropicRequest:
     conversation = Conversation(body["messages"], prefill=prefill)
     limit_param = "max_completion_tokens" if body.get("max_completion_tokens") else "max_tokens"
     max_tokens = body.get(limit_param) or route.max_output_tokens
-    out: Json = {
+    out: Body = {
         "model": body["model"],
         "max_tokens": max_tokens,
-        "messages": conversation.messages,
-        **_tools(body, conversation),
-        **{name: body[name] for name in _NATIVE if body.get(name) is not None},
+        "messages": [turn.message() for turn in conversation.turns],
     }
+    if (mark := body.get("cache_control")) is not None:
+        out["cache_control"] = mark
+    tools, choice = _tools(body, conversation)
+    if tools:
+        out["tools"] = tools
+    if choice is not None:
+        out["tool_choice"] = choice
     _add_output_config(out, body)
     _add_thinking(out, body, conversation)
     _add_sampling(out, body)
     _add_account(out, body)
     if conversation.system:
         out["system"] = conversation.system
-    fit_marks(out)
+    fit_marks([*tools, *conversation.markable], automatic="cache_control" in out)
     legacy = bool(body.get("functions")) and not body.get("tools")
     left_out, mapped = _left_out(body, out), _mapped(body, out)
-    return AnthropicRequest(out, conversation.origins, limit_param, legacy, left_out, mapped)
+    origins = [turn.origins for turn in conversation.turns]
+    return AnthropicRequest(out, origins, limit_param, legacy, left_out, mapped)
 
 
-def _mapped(body: Json, out: Json) -> frozenset[str]:
+def _mapped(body: Json, out: Body) -> frozenset[str]:
     thinking = out.get("thinking")
     silenced = body.get("reasoning_effort") == "none" and thinking != {"type": "disabled"}
     mapped = {
@@ -94,9 +126,8 @@ def _mapped(body: Json, out: Json) -> frozenset[str]:
     return frozenset(name for name, is_mapped in mapped.items() if is_mapped)
 
 
-def _left_out(body: Json, out: Json) -> frozenset[str]:
-    thinking, config = out.get("thinking", {}), out.get("output_config", {})
-    effort_sent = thinking.get("type") == "enabled" or "effort" in config
+def _left_out(body: Json, out: Body) -> frozenset[str]:
+    effort_sent = _thinking_type(out) == "enabled" or "effort" in out.get("output_config", {})
     sent = {
         "temperature": "temperature" in out,
         "top_p": "top_p" in out or body.get("top_p") == 1,
@@ -111,7 +142,9 @@ def _left_out(body: Json, out: Json) -> frozenset[str]:
     return frozenset(left_out | not_understood(body, _UNDERSTOOD))
 
 
-def _tools(body: Json, conversation: Conversation) -> Json:
+def _tools(
+    body: Json, conversation: Conversation
+) -> tuple[list[ToolParam], ToolChoiceParam | None]:
     tools = [_tool(tool, f"tools[{i}]") for i, tool in enumerate(body.get("tools") or ())]
     choice, parallel = body.get("tool_choice"), body.get("parallel_tool_calls")
     if not tools and (functions := body.get("functions")):
@@ -121,21 +154,20 @@ def _tools(body: Json, conversation: Conversation) -> Json:
         return _tools_of_history(conversation)
     if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
         tools, choice = _allowed(tools, choice)
-    answer: Json = {"tools": tools}
-    if (mapped := _tool_choice(choice, parallel)) is not None:
-        answer["tool_choice"] = mapped
-    return answer
+    return tools, _tool_choice(choice, parallel)
 
 
-def _tools_of_history(conversation: Conversation) -> Json:
+def _tools_of_history(
+    conversation: Conversation,
+) -> tuple[list[ToolParam], ToolChoiceParam | None]:
     """Anthropic wants tools declared that a conversation has used, even where none may be now."""
-    if not conversation.tool_names:
-        return {}
-    tools = [{"name": name, "input_schema": {"type": "object"}} for name in conversation.tool_names]
-    return {"tools": tools, "tool_choice": {"type": "none"}}
+    tools: list[ToolParam] = [
+        {"name": name, "input_schema": {"type": "object"}} for name in conversation.tool_names
+    ]
+    return tools, {"type": "none"} if tools else None
 
 
-def _tool(tool: Json, where: str) -> Json:
+def _tool(tool: Json, where: str) -> ToolParam:
     if tool["type"] != "function":
         invalid(
             f"{where}.type",
@@ -144,10 +176,10 @@ def _tool(tool: Json, where: str) -> Json:
     return with_cache_control(_function_tool(tool["function"], f"{where}.function"), tool)
 
 
-def _function_tool(function: Any, where: str) -> Json:
+def _function_tool(function: Any, where: str) -> ToolParam:
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
         invalid(where, "A function needs a 'name'.")
-    tool: Json = {
+    tool: ToolParam = {
         "name": function["name"],
         "input_schema": tool_schema(function.get("parameters") or {}),
     }
@@ -155,38 +187,44 @@ def _function_tool(function: Any, where: str) -> Json:
         tool["description"] = function["description"]
     schema = kept_schema(function.get("parameters") or {}) if function.get("strict") else None
     if schema is not None:
-        tool |= {"input_schema": schema, "strict": True}
+        tool["input_schema"] = schema
+        tool["strict"] = True
     return tool
 
 
-def _tool_choice(choice: Any, parallel: bool | None) -> Json | None:
-    mapped: Json | None = None
+def _tool_choice(choice: Any, parallel: bool | None) -> ToolChoiceParam | None:
+    mapped: ToolChoiceAutoParam | ToolChoiceAnyParam | ToolChoiceToolParam | None = None
     if isinstance(choice, dict):
         if choice.get("type") != "function":
             invalid("tool_choice", "This model takes a tool choice of type 'function' only.")
         mapped = {"type": "tool", "name": choice["function"]["name"]}
-    elif choice is not None:
-        mapped = {"type": {"required": "any"}.get(choice, choice)}
-    if parallel is False and (mapped is None or mapped["type"] != "none"):
+    elif choice == "required":
+        mapped = {"type": "any"}
+    elif choice == "none":
+        return {"type": "none"}
+    elif choice == "auto":
+        mapped = {"type": "auto"}
+    if parallel is False:
         # Anthropic says it inside the choice: without one, auto, which never forces a call
-        mapped = {**(mapped or {"type": "auto"}), "disable_parallel_tool_use": True}
+        mapped = mapped or {"type": "auto"}
+        mapped["disable_parallel_tool_use"] = True
     return mapped
 
 
-def _allowed(tools: list[Json], choice: Json) -> tuple[list[Json], str]:
+def _allowed(tools: list[ToolParam], choice: Json) -> tuple[list[ToolParam], str]:
     names, mode = allowed_tools(choice, {tool["name"] for tool in tools})
     return [tool for tool in tools if tool["name"] in names], mode
 
 
 def _legacy_choice(choice: Any) -> Any:
-    if not isinstance(choice, dict):
+    if choice in (None, "none", "auto"):
         return choice
-    if not isinstance(choice.get("name"), str):
+    if not isinstance(choice, dict) or not isinstance(choice.get("name"), str):
         invalid("function_call", "Use 'none', 'auto' or {'name': '...'}.")
     return {"type": "function", "function": choice}
 
 
-def _add_output_config(out: Json, body: Json) -> None:
+def _add_output_config(out: Body, body: Json) -> None:
     response_format = body.get("response_format") or {}
     if response_format.get("type") == "json_schema":
         schema = kept_schema(response_format["json_schema"].get("schema") or {"type": "object"})
@@ -200,47 +238,50 @@ def _asked_in_words(body: Json) -> list[Json]:
     return with_instruction(body["messages"], instruction) if instruction else body["messages"]
 
 
-def _add_thinking(out: Json, body: Json, conversation: Conversation) -> None:
+def _add_thinking(out: Body, body: Json, conversation: Conversation) -> None:
     effort = body.get("reasoning_effort")
-    forced = out.get("tool_choice", {}).get("type") in ("any", "tool")
+    forced = "tool_choice" in out and out["tool_choice"]["type"] in ("any", "tool")
     model, messages = body["model"], conversation.given
     fields = thinking_fields(model, effort, out["max_tokens"], messages, forced_tool=forced)
-    thinking = fields.get("thinking")
     if thinks(model) is Thinks.ADAPTIVELY:
         if forced or effort == "none":
             # said aloud, as some models think by default, and none may with a forced tool
-            least = not_thinking(model)
-            thinking = least.get("thinking")
-            out["output_config"] = {
-                **out.get("output_config", {}),
-                **least.get("output_config", {}),
-            }
-        elif thinking:
-            thinking = {"type": "adaptive", "display": "summarized"}
-            out["output_config"] = {**out.get("output_config", {}), **fields["output_config"]}
-        if not out.get("output_config"):
-            out.pop("output_config", None)
+            fields = not_thinking(model)
+        elif "thinking" in fields:
+            fields["thinking"] = {"type": "adaptive", "display": "summarized"}
+    config: OutputConfigParam = out.get("output_config", {})
+    config.update(fields.get("output_config", {}))
     if asked := body.get("thinking"):
         if not isinstance(asked, dict):
             invalid("thinking", "Use an object, such as {'type': 'disabled'}, or reasoning_effort.")
         fields = fitting_thinking(model, asked, out["max_tokens"])
-        config = {**out.pop("output_config", {}), **fields.get("output_config", {})}
-        thinking = fields.get("thinking")
-        if config:
-            out["output_config"] = config
-    if thinking:
-        if thinking["type"] == "between_tools" and "effort" in out.get("output_config", {}):
-            out["output_config"]["effort"] = "high"
+        config.update(fields.get("output_config", {}))
+    if thinking := fields.get("thinking"):
+        if thinking.get("type") == "between_tools" and "effort" in config:
+            config["effort"] = "high"
         out["thinking"] = thinking
+    if config:
+        out["output_config"] = config
 
 
-def _add_sampling(out: Json, body: Json) -> None:
+def _thinking_type(
+    out: Body,
+) -> Literal["enabled", "disabled", "between_tools", "adaptive"] | None:
+    return out["thinking"].get("type") if "thinking" in out else None
+
+
+def _add_sampling(out: Body, body: Json) -> None:
     if stop := body.get("stop"):
         out["stop_sequences"] = [stop] if isinstance(stop, str) else stop
-    if out.get("thinking", {}).get("type") in ("enabled", "adaptive"):
-        out.pop("top_k", None)
+    if _thinking_type(out) in ("enabled", "adaptive"):
         return  # refused together with thinking
-    out.update(sampling(body))
+    if (top_k := body.get("top_k")) is not None:
+        out["top_k"] = top_k
+    chosen = sampling(body)
+    if "temperature" in chosen:
+        out["temperature"] = chosen["temperature"]
+    if "top_p" in chosen:
+        out["top_p"] = chosen["top_p"]
 
 
 #: What Anthropic takes for an e-mail address or a telephone number, and refuses.
@@ -255,11 +296,15 @@ def _user_id(user: str) -> str:
     return f"user_{hashlib.sha256(user.encode(errors='surrogatepass')).hexdigest()[:32]}"
 
 
-def _add_account(out: Json, body: Json) -> None:
+def _add_account(out: Body, body: Json) -> None:
     metadata = body.get("metadata") or {}
     user = body.get("safety_identifier") or body.get("user") or metadata.get("user_id")
     if isinstance(user, str):
         out["metadata"] = {"user_id": _user_id(user)}
-    tiers = {"auto": "auto", "priority": "auto", "default": "standard_only"}
+    tiers: dict[str, Literal["auto", "standard_only"]] = {
+        "auto": "auto",
+        "priority": "auto",
+        "default": "standard_only",
+    }
     if (tier := tiers.get(str(body.get("service_tier")))) is not None:
         out["service_tier"] = tier

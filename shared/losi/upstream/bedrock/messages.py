@@ -25,6 +25,7 @@ from losi.upstream.conversation import (
     is_data_uri,
     parse_data_uri,
     parse_image,
+    spoken,
     system_texts,
     tool_arguments,
 )
@@ -152,9 +153,7 @@ def _assistant_blocks(
     if thinking:
         yield from _reasoning_blocks(where, message)
     for name, part in content_parts(where, message):
-        if part["type"] not in ("text", "refusal"):
-            invalid(f"{name}.type", "An assistant message holds text only.")
-        yield {"text": part["text"] if part["type"] == "text" else part["refusal"]}
+        yield {"text": spoken(name, part, "assistant")}
     if isinstance(refusal := message.get("refusal"), str) and refusal.strip():
         yield {"text": refusal}
     for position, call in enumerate(message.get("tool_calls") or []):

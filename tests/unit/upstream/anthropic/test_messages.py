@@ -1,6 +1,7 @@
 """What Anthropic takes and refuses in a conversation."""
 
 import base64
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,11 @@ def result(call_id: str, content: object = "ok") -> Json:
     return {"role": "tool", "tool_call_id": call_id, "content": content}
 
 
+def said(messages: list[Json]) -> Any:
+    """Anthropic's `messages`, to be looked into."""
+    return [turn.message() for turn in Conversation(messages).turns]
+
+
 def refusal_of(*messages: Json) -> InvalidRequestError:
     with pytest.raises(InvalidRequestError) as caught:
         Conversation(list(messages))
@@ -44,64 +50,69 @@ class TestTurns:
         assert [block["text"] for block in told.system] == ["One.", "Two."]
 
     def test_results_of_parallel_calls_are_one_turn(self) -> None:
-        told = Conversation([user("Hi"), calling("a", "b"), result("b"), result("a"), user("So?")])
+        told = said([user("Hi"), calling("a", "b"), result("b"), result("a"), user("So?")])
 
-        assert [turn["role"] for turn in told.messages] == ["user", "assistant", "user"]
-        kinds = [(b["type"], b.get("tool_use_id")) for b in told.messages[2]["content"]]
+        assert [turn["role"] for turn in told] == ["user", "assistant", "user"]
+        kinds = [(b["type"], b.get("tool_use_id")) for b in told[2]["content"]]
         assert kinds == [("tool_result", "b"), ("tool_result", "a"), ("text", None)]
 
     def test_text_stays_before_the_calls_it_came_with(self) -> None:
         message = {**calling("a"), "content": "Let me look."}
 
-        told = Conversation([user("Hi"), message, result("a")])
+        told = said([user("Hi"), message, result("a")])
 
-        assert [block["type"] for block in told.messages[1]["content"]] == ["text", "tool_use"]
+        assert [block["type"] for block in told[1]["content"]] == ["text", "tool_use"]
 
     def test_empty_texts_are_left_out(self) -> None:
         """Anthropic refuses them; an assistant's empty answer says nothing."""
         parts = [{"type": "text", "text": " \n"}, {"type": "text", "text": "Hi"}]
 
-        told = Conversation([user(parts), {"role": "assistant", "content": ""}, user("Well?")])
+        told = said([user(parts), {"role": "assistant", "content": ""}, user("Well?")])
 
-        assert [block["text"] for block in told.messages[0]["content"]] == ["Hi", "Well?"]
+        assert [block["text"] for block in told[0]["content"]] == ["Hi", "Well?"]
 
     def test_a_refusal_sent_back_is_what_the_assistant_said(self) -> None:
         refused = {"role": "assistant", "content": None, "refusal": "No."}
 
-        told = Conversation([user("Hi"), refused, user("Why?")])
+        told = said([user("Hi"), refused, user("Why?")])
 
-        assert told.messages[1]["content"] == [{"type": "text", "text": "No."}]
+        assert told[1]["content"] == [{"type": "text", "text": "No."}]
+
+    def test_a_refusal_without_words_is_refused(self) -> None:
+        refused = {"role": "assistant", "content": [{"type": "refusal"}]}
+
+        assert refusal_of(user("Hi"), refused, user("Why?")).param == "messages[1].content[0]"
 
     def test_a_prefill_stays_last(self) -> None:
-        told = Conversation([user("A colour?"), {"role": "assistant", "content": "Gr"}])
-        assert told.messages[-1] == {
+        told = said([user("A colour?"), {"role": "assistant", "content": "Gr"}])
+        assert told[-1] == {
             "role": "assistant",
             "content": [{"type": "text", "text": "Gr"}],
         }
 
     def test_a_tool_without_output_has_a_result_without_content(self) -> None:
-        told = Conversation([user("Hi"), calling("a"), result("a", "")])
-        assert told.messages[2]["content"] == [{"type": "tool_result", "tool_use_id": "a"}]
+        told = said([user("Hi"), calling("a"), result("a", "")])
+        assert told[2]["content"] == [{"type": "tool_result", "tool_use_id": "a"}]
 
     def test_function_calls_of_old_are_tool_calls(self) -> None:
-        told = Conversation(
+        told = said(
             [
                 user("Hi"),
                 {"role": "assistant", "function_call": {"name": "f", "arguments": '{"a": 1}'}},
                 {"role": "function", "name": "f", "content": "2"},
             ]
         )
-        call, answer = told.messages[1]["content"][0], told.messages[2]["content"][0]
+        call, answer = told[1]["content"][0], told[2]["content"][0]
         assert (call["name"], call["input"]) == ("f", {"a": 1})
         assert answer["tool_use_id"] == call["id"]
 
     def test_cache_marks_stay_where_they_were_put(self) -> None:
         marked = {"type": "text", "text": "Long.", "cache_control": {"type": "ephemeral"}}
 
-        told = Conversation([{"role": "system", "content": [marked]}, user([marked])])
+        messages = [{"role": "system", "content": [marked]}, user([marked])]
 
-        assert told.system == [marked]
-        assert told.messages[0]["content"] == [marked]
+        assert Conversation(messages).system == [marked]
+        assert said(messages)[0]["content"] == [marked]
 
 
 class TestMedia:
@@ -117,33 +128,33 @@ class TestMedia:
     def test_inline_images(self, given: str, sent: str) -> None:
         part = {"type": "image_url", "image_url": {"url": f"data:{given};base64,AAAA"}}
 
-        told = Conversation([user([part])])
+        told = said([user([part])])
 
-        source = told.messages[0]["content"][0]["source"]
+        source = told[0]["content"][0]["source"]
         assert source == {"type": "base64", "media_type": sent, "data": "AAAA"}
 
     def test_images_by_address_are_left_to_anthropic_to_fetch(self) -> None:
         part = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
 
-        told = Conversation([user([part])])
+        told = said([user([part])])
 
-        source = told.messages[0]["content"][0]["source"]
+        source = told[0]["content"][0]["source"]
         assert source == {"type": "url", "url": "https://example.com/a.png"}
 
     def test_images_in_tool_results(self) -> None:
         part = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
 
-        told = Conversation([user("Hi"), calling("a"), result("a", [part])])
+        told = said([user("Hi"), calling("a"), result("a", [part])])
 
-        assert told.messages[2]["content"][0]["content"][0]["type"] == "image"
+        assert told[2]["content"][0]["content"][0]["type"] == "image"
 
     def test_pdf_and_text_files_are_documents(self) -> None:
         text = "data:text/plain;base64," + base64.b64encode("Grüße".encode()).decode()
         files = [{"filename": "a.pdf", "file_data": PDF}, {"file_data": text}]
 
-        told = Conversation([user([{"type": "file", "file": file} for file in files])])
+        told = said([user([{"type": "file", "file": file} for file in files])])
 
-        pdf, plain = told.messages[0]["content"]
+        pdf, plain = told[0]["content"]
         assert pdf["title"] == "a.pdf"
         assert pdf["source"]["media_type"] == "application/pdf"
         assert plain["source"] == {"type": "text", "media_type": "text/plain", "data": "Grüße"}

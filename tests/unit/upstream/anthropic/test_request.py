@@ -27,8 +27,14 @@ def translated(model: str = "claude-sonnet-5", **body: Any) -> AnthropicRequest:
     return request
 
 
+def sent_unchecked(**body: Any) -> Json:
+    """With what Anthropic is to refuse, in its own words."""
+    model = "claude-sonnet-5"
+    return {**translate({"model": model, "messages": [user("Hi")], **body}, ROUTE).body}
+
+
 def sent(model: str = "claude-sonnet-5", **body: Any) -> Json:
-    return translated(model, **body).body
+    return {**translated(model, **body).body}
 
 
 def user(text: str) -> Json:
@@ -134,6 +140,7 @@ class TestTools:
             ),
             ({"functions": [{}]}, "functions[0]"),
             ({"functions": [{"name": "f"}], "function_call": {}}, "function_call"),
+            ({"functions": [{"name": "f"}], "function_call": ["f"]}, "function_call"),
             ({"thinking": 5}, "thinking"),
             (
                 {"tools": [TOOL], "tool_choice": {"type": "allowed_tools"}},
@@ -272,6 +279,7 @@ class TestReasoning:
 
     def test_the_callers_own_thinking_parameter_stands(self) -> None:
         assert sent(thinking={"type": "adaptive"})["thinking"] == {"type": "adaptive"}
+        assert sent_unchecked(thinking={"kind": "?"})["thinking"] == {"kind": "?"}
 
 
 class TestAccount:
