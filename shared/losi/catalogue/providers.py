@@ -48,6 +48,7 @@ class Provider(Row):
     developer_role: Flag = False
     native_n: Flag = True
     max_n: Count | None = None
+    tools_tokens: Count = 0
     blank_stops: Flag = True
     empty_content: Flag = True
     own_fields_only: Flag = False

@@ -238,6 +238,7 @@ class ChatCompletions:
     def _demand(self, request: ChatRequest, principal: Principal) -> Demand[_Work]:
         model = self._catalogue.find(request.params.model, principal.plan, "chat")
         input_tokens = estimate.input_tokens(request.body)
+        input_tokens += estimate.text_tokens(model.system_prompt or "")
         others = self._catalogue.of_plan(principal.plan, "chat")
         able = routes_for(request, model, others, input_tokens, test_key=principal.test)
         routes = self._router.reachable(able)
@@ -246,7 +247,7 @@ class ChatCompletions:
         # further one holds all it can have, so that `n` does not multiply what passes the quota
         held_output = min(limit, principal.plan.hold_output_tokens)
         output = held_output + (request.n - 1) * limit
-        read = input_tokens * max(prompts(route, request.n) for route in routes)
+        read = max(_read(request, route, input_tokens) for route in routes)
         work = _Work(model, request, routes, input_tokens, held_output)
         # usage names the sandbox where it answers, so that no price is put on what costs nothing
         stands_in = routes == [SANDBOX_ROUTE] and not principal.test
@@ -291,6 +292,13 @@ class ChatCompletions:
             usage,
             failure.code if failure else "ok",
         )
+
+
+def _read(request: ChatRequest, route: Route, input_tokens: int) -> int:
+    """Input tokens of all calls that the route makes for the request's choices."""
+    has_tools = request.params.tools or request.body.get("functions")
+    own = route.provider.tools_tokens if has_tools else 0
+    return (input_tokens + own) * prompts(route, request.n)
 
 
 def _completion_id() -> str:

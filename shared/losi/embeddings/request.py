@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidatorFunctionWrapHandler, field_validator
 
-from losi.metering.usage import estimate_tokens
+from losi.metering.estimate import text_tokens
 from losi.validation import validated
 
 #: OpenAI's limits, https://platform.openai.com/docs/api-reference/embeddings/create#input
@@ -53,9 +53,7 @@ class EmbeddingInput:
     @property
     def input_tokens(self) -> int:
         """Estimated for texts, exact for tokens."""
-        return sum(
-            estimate_tokens(len(one)) if isinstance(one, str) else len(one) for one in self.inputs
-        )
+        return sum(text_tokens(one) if isinstance(one, str) else len(one) for one in self.inputs)
 
 
 def parse_embedding_request(body: dict[str, Any]) -> EmbeddingInput:

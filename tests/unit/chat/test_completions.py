@@ -47,6 +47,8 @@ from tests.ledger_invariants import check_invariants
 from tests.ledger_world import BlockingLedger, Clock
 from tests.unit.conftest import TABLE
 
+#: Estimated tokens of the prompt of every request here.
+PROMPT = 9
 REPORTED = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 
 
@@ -197,7 +199,7 @@ async def test_what_a_running_request_holds(world: Any, fields: dict[str, Any], 
     remaining = int(stream.headers["x-ratelimit-remaining-tokens"])
     await stream.events.aclose()
 
-    assert 4_000_000 - remaining == held + 5  # and the estimated input
+    assert 4_000_000 - remaining == held + PROMPT  # and the estimated input
 
 
 async def test_a_provider_that_is_asked_n_times_holds_the_prompt_n_times(world: Any) -> None:
@@ -207,8 +209,9 @@ async def test_a_provider_that_is_asked_n_times_holds_the_prompt_n_times(world: 
     remaining = int(stream.headers["x-ratelimit-remaining-tokens"])
     [event async for event in stream.events]
 
-    assert 4_000_000 - remaining == 300 + 3 * 5
-    assert here.settled() == (1, Usage(15, 1))  # no figures: each prompt was read all the same
+    assert 4_000_000 - remaining == 300 + 3 * PROMPT
+    # no figures: each prompt was read all the same
+    assert here.settled() == (1, Usage(3 * PROMPT, 1))
 
 
 async def test_a_provider_that_does_not_stop_is_not_the_callers_to_pay(world: Any) -> None:
@@ -216,7 +219,7 @@ async def test_a_provider_that_does_not_stop_is_not_the_callers_to_pay(world: An
 
     await here.events()
 
-    assert here.settled() == (1, Usage(5, 100))
+    assert here.settled() == (1, Usage(PROMPT, 100))
 
 
 async def test_an_answer_that_says_nothing_pays_its_prompt(world: Any) -> None:
@@ -226,7 +229,7 @@ async def test_an_answer_that_says_nothing_pays_its_prompt(world: Any) -> None:
     events = await here.events()
 
     assert events[-1] == b"data: [DONE]\n\n"
-    assert here.settled() == (1, Usage(5, 0))
+    assert here.settled() == (1, Usage(PROMPT, 0))
 
 
 TEXT_ALONE = {
@@ -360,7 +363,7 @@ class TestWhoPays:
 
         assert provider.calls == 1
         assert caught.value.headers["x-should-retry"] == "false"
-        assert here.settled() == (1, Usage(5, 100))
+        assert here.settled() == (1, Usage(PROMPT, 100))
         assert f"account={here.account_id}" in caplog.text
 
     async def test_more_choices_than_the_model_gives_are_refused_by_name(self, world: Any) -> None:
@@ -551,7 +554,7 @@ async def test_a_broken_stream_of_tool_calls_is_charged(world: Any, said: Json) 
 
     await here.events()
 
-    assert here.settled() == (1, Usage(5, 10))
+    assert here.settled() == (1, Usage(PROMPT, 10))
 
 
 async def test_a_mistake_of_ours_is_not_the_upstreams_and_leaves_its_place_in_the_log(
