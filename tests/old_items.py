@@ -1,13 +1,14 @@
 """Items that earlier versions wrote, as those versions left them (tests/data/items/README.md)."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from losi.identity.secret import Secret, parse
+from losi.identity.session import SessionToken
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,6 +25,8 @@ class OldItems:
     items: list[dict[str, Any]]
     #: What the version that wrote them reads from them.
     says: dict[str, Any]
+    #: The tokens of sessions, by what they are; version 0.1 had none.
+    tokens: dict[str, SessionToken] = field(default_factory=dict)
 
     @property
     def now(self) -> float:
@@ -48,4 +51,6 @@ def written_by(version: str) -> OldItems:
     stored = json.loads((FOLDER / f"{version}.json").read_text())
     keys = {name: parse(text) for name, text in stored.pop("secrets").items()}
     secrets = {name: key for name, key in keys.items() if key is not None}
-    return OldItems(secrets=secrets, **stored)
+    sessions = {name: SessionToken.parse(text) for name, text in stored.pop("tokens", {}).items()}
+    tokens = {name: token for name, token in sessions.items() if token is not None}
+    return OldItems(secrets=secrets, tokens=tokens, **stored)

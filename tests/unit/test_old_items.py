@@ -12,8 +12,13 @@ from losi.errors import AuthenticationError, LosiError
 from losi.identity.authenticator import Authenticator
 from losi.identity.key import Key
 from losi.identity.secret import Secret
+from losi.identity.session import Sessions, SessionToken
 from losi.management.accounts import Accounts, NewKey
+from losi.management.logins import Identity, Logins
+from losi.metering.day_item import Hold
 from losi.metering.usage import Usage
+from losi.store.table import Table
+from tests.catalogue import CATALOGUE
 from tests.ledger_invariants import check_invariants
 from tests.ledger_world import BlockingLedger, Clock
 from tests.old_items import VERSIONS, OldItems, written_by
@@ -36,6 +41,11 @@ def old(request: pytest.FixtureRequest, client: DynamoDBClient, clock: Clock) ->
     clock.now = old.now
     yield old
     check_invariants(client, TABLE)
+
+
+@pytest.fixture
+def sessions(client: DynamoDBClient, clock: Clock) -> Sessions:
+    return Sessions(client, TABLE, CATALOGUE.plans, clock)
 
 
 @pytest.fixture
@@ -82,6 +92,7 @@ class TestReading:
 
         today = {name: verdict(secret) for name, secret in old.secrets.items()}
 
+        assert len(today) > 10
         assert today == old.says["verdicts"]
         assert set(today.values()) >= {"good", "key_expired", "key_disabled", "invalid_api_key"}
 
@@ -104,6 +115,26 @@ class TestReading:
         for account in old.says["accounts"].values():
             assert used(ledger, account["id"]) == account["usage"]
             assert used(ledger, account["id"]) == account["usage"]  # dead ones are billed once
+
+    def test_every_session_is_good_or_over_as_it_was(
+        self, old: OldItems, sessions: Sessions
+    ) -> None:
+        def verdict(token: SessionToken) -> str:
+            try:
+                sessions.read(token)
+            except AuthenticationError as error:
+                return error.code or ""
+            return "good"
+
+        assert {name: verdict(token) for name, token in old.tokens.items()} == old.says.get(
+            "sessions", {}
+        )
+
+    def test_the_audit_log_says_what_it_said(self, old: OldItems, accounts: Accounts) -> None:
+        for account in old.says["accounts"].values():
+            records = [record.as_json() for record in accounts.audit_log(account["id"], 100)]
+
+            assert records == account.get("audit_log", [])
 
 
 class TestWriting:
@@ -187,3 +218,58 @@ class TestWriting:
         accounts.delete_account(ada)
 
         assert ada not in {account.id for account in accounts.list_accounts()}
+
+
+@pytest.mark.parametrize("old", ["0.2"], indirect=True)
+class TestWhat01DidNotStore:
+    def test_a_person_signs_in_to_the_account_they_had(
+        self, old: OldItems, ada: str, accounts: Accounts, client: DynamoDBClient
+    ) -> None:
+        logins = Logins(Table(client, TABLE), accounts, sign_up=None)
+
+        assert logins.account_for(Identity("https://issuer.example", "Ada", "", "Ada")).id == ada
+        assert accounts.account(ada).operator
+
+    def test_a_session_is_used_and_ended(
+        self, old: OldItems, ada: str, sessions: Sessions, clock: Clock
+    ) -> None:
+        clock.advance(11 * 3_600)
+        sessions.read(old.tokens["Ada's"])
+        clock.advance(11 * 3_600)  # its last use counts
+
+        assert sessions.read(old.tokens["Ada's"]).account.id == ada
+        sessions.end_all(ada)
+        with pytest.raises(AuthenticationError):
+            sessions.read(old.tokens["Ada's"])
+
+    def test_a_settlement_that_comes_late_replaces_the_estimate(
+        self, old: OldItems, ledger: BlockingLedger
+    ) -> None:
+        grace = old.says["accounts"]["Grace"]
+        key_id = old.secrets["of another account"].key_id
+        late = Hold(
+            grace["id"],
+            date(2026, 11, 23),
+            test=False,
+            request_id="request00000017",
+            tokens=600,
+            input_tokens=100,
+            expires=int(old.now),
+            key_id=key_id,
+            model_code="4o",
+        )
+
+        assert ledger.settle(late, Usage(70, 7))
+        assert not ledger.settle(late, Usage(70, 7))
+
+        [requests, before] = grace["usage"][-1]["by_key_model"][f"{key_id} 4o"]
+        [again, after] = used(ledger, grace["id"])[-1]["by_key_model"][f"{key_id} 4o"]
+        assert (again, after[:2]) == (requests, [before[0] - 100 + 70, before[1] + 7])
+
+    def test_an_admission_that_was_given_back_cannot_land_any_more(
+        self, old: OldItems, authenticator: Authenticator, ledger: BlockingLedger, clock: Clock
+    ) -> None:
+        principal = authenticator.authenticate(old.secrets["full"])
+
+        with pytest.raises(LosiError):
+            ledger.admit(principal, "4o", "request00000014", 100, 600, clock.now + 900)
