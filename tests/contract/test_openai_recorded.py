@@ -223,7 +223,7 @@ async def test_an_error_behind_a_200_may_name_its_status(
         (Reply.json({"error": {"message": "boom"}}, status=500), "upstream_error"),
         (Reply.sse([b"data: {not json}\n\n"]), "upstream_malformed"),
         (Reply.sse([b"data: [1]\n\n"]), "upstream_malformed"),
-        (Reply.sse([b'data: {"object": "x"}\n\n']), "upstream_malformed"),
+        (Reply.sse([b'data: {"object": "x"}\n\n']), "upstream_incomplete"),
         (Reply.sse([b'data: {"error": {"message": "x", "code": 529}}\n\n']), "upstream_overloaded"),
         (Reply.sse([b'data: {"choices": []}\n\n']), "upstream_incomplete"),
         (Reply.sse([b'data: {"choices": []}\n\n'], cut=True), "upstream_incomplete"),

@@ -1,33 +1,16 @@
-"""Upstream answers brought to what OpenAI SDKs rely on; all else passes through untouched.
+"""Answers under our id and the public model name, and what they used; all else passes through.
 
-The faults repaired here are ones real providers have and real SDKs break on: a repeated role or
-tool call id is concatenated ("assistantassistant", "c1c1"), a missing or negative tool index
-crashes, two calls under one index are merged, a chunk after the usage chunk loses the usage.
+A role is said once, as SDKs concatenate it ("assistantassistant"), and usage comes last, as a chunk
+after it would lose it.
 """
 
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from losi.ids import random_id
 from losi.metering.estimate import estimated, produced_characters
 from losi.metering.usage import MAX_TOKENS, Usage, from_openai
 from losi.wire import Json
-
-_SERVICE_TIERS = {"auto", "default", "flex", "scale", "priority"}
-_FINISH_REASONS = {"stop", "length", "tool_calls", "content_filter", "function_call"}
-#: Words of providers for OpenAI's, https://docs.mistral.ai/api; any other unknown one is a stop.
-#: Gemini's endpoint passes on its own, https://ai.google.dev/api/generate-content#FinishReason
-_FOREIGN_FINISH_REASONS = {
-    "model_length": "length",
-    "max_tokens": "length",
-    "tool_use": "tool_calls",
-    "safety": "content_filter",
-    "recitation": "content_filter",
-    "blocklist": "content_filter",
-    "prohibited_content": "content_filter",
-    "spii": "content_filter",
-}
 
 
 class ChunkStream:
@@ -63,7 +46,7 @@ class ChunkStream:
         self._characters: dict[int, int] = {}
         #: The same; under None are the figures of the whole answer.
         self._told: dict[int | None, Any] = {}
-        self._choices: dict[int, _Choice] = {}
+        self._begun: set[int] = set()  # choices that have said whose they are
 
     @property
     def produced(self) -> bool:
@@ -98,78 +81,36 @@ class ChunkStream:
         return told
 
     def public(self, chunk: Json) -> Json | None:
-        # figures are cumulative wherever a provider repeats them: the last ones count
+        # figures are cumulative wherever a provider repeats them: the highest count
         theirs, call = chunk.pop("usage", None), chunk.pop("choice", None)
         if _told(theirs) is not None:
-            self._told[call] = theirs
+            self._told[call] = _risen(self._told.get(call), theirs)
         choices = [choice for choice in chunk["choices"] if isinstance(choice, dict)]
         if not choices:  # such as Azure's filter results; clients index `choices[0]`
             return None
         chunk.update(self._identity)
-        _only_openais_words(chunk, choices)
         if self._include_usage:
             chunk["usage"] = None
         for position, choice in enumerate(choices):
             index = choice["index"] = _index(choice, position)
-            self._choices.setdefault(index, _Choice()).repair(choice)
+            self._say_role_once(index, choice)
             call = index if self._prompts > 1 else 0
             produced = produced_characters(choice["delta"])
             self._characters[call] = self._characters.get(call, 0) + produced
         chunk["choices"] = choices
         return chunk
 
+    def _say_role_once(self, index: int, choice: Json) -> None:
+        choice.setdefault("finish_reason", None)
+        if index in self._begun:
+            choice["delta"].pop("role", None)
+        else:
+            choice["delta"]["role"] = "assistant"
+            self._begun.add(index)
+
     def usage_chunk(self) -> Json:
         usage = openai_usage(self._told.get(None), self.usage)
         return {**self._identity, "choices": [], "usage": usage}
-
-
-class _Choice:
-    """What has been said so far in one choice, as far as it must not be said again."""
-
-    def __init__(self) -> None:
-        self._role_sent = False
-        self._calls: dict[int, str | None] = {}  # our index -> id
-        self._upstream: dict[Any, int] = {}  # the upstream's index -> ours, for the call it now is
-
-    def repair(self, choice: Json) -> None:
-        delta = choice.get("delta")
-        if not isinstance(delta, dict):
-            delta = choice["delta"] = {}
-        choice.setdefault("finish_reason", None)
-        if self._role_sent:
-            delta.pop("role", None)
-        else:
-            delta["role"] = "assistant"
-            self._role_sent = True
-        calls = delta.get("tool_calls")
-        if isinstance(calls, list):
-            delta["tool_calls"] = [self._call(call) for call in calls if isinstance(call, dict)]
-        elif calls is not None or "tool_calls" in delta:
-            del delta["tool_calls"]
-
-    def _call(self, call: Json) -> Json:
-        upstream, identity = _index(call, None), call.get("id") or None
-        known = self._upstream.get(upstream)
-        if known is None or self._is_another(call, known):
-            known = self._upstream[upstream] = len(self._calls)
-            self._calls[known] = identity
-            call["id"] = identity or f"call_{random_id(24)}"
-            call.setdefault("type", "function")
-        else:
-            for name in ("id", "type"):
-                call.pop(name, None)
-            if isinstance(function := call.get("function"), dict):
-                function.pop("name", None)
-        call["index"] = known
-        return call
-
-    def _is_another(self, call: Json, known: int) -> bool:
-        """Whether a provider that does not count calls has begun the next under the same index."""
-        if call.get("id"):
-            return bool(call["id"] != self._calls[known])
-        function = call.get("function")
-        named = isinstance(function, dict) and bool(function.get("name"))
-        return named and self._calls[known] is None  # no ids at all: a name begins each call
 
 
 def _index(numbered: Json, otherwise: Any) -> Any:
@@ -180,7 +121,6 @@ def _index(numbered: Json, otherwise: Any) -> Any:
 def public_completion(answer: Json, completion_id: str, created: int, model: str) -> Json:
     """A plain answer under our id and the public model name, with what the SDKs' types require."""
     answer.update(id=completion_id, object="chat.completion", created=created, model=model)
-    _only_openais_words(answer, answer["choices"])
     for position, choice in enumerate(answer["choices"]):
         choice["index"] = _index(choice, position)
         choice["finish_reason"] = choice.get("finish_reason") or "stop"
@@ -188,20 +128,10 @@ def public_completion(answer: Json, completion_id: str, created: int, model: str
         for name in ("tool_calls", "function_call", "audio"):  # typed as absent, never null
             if choice["message"].get(name, name) is None:
                 del choice["message"][name]
-        choice["message"].setdefault("role", "assistant")
+        choice["message"]["role"] = "assistant"
         choice["message"].setdefault("content", None)
         choice["message"].setdefault("refusal", None)
     return answer
-
-
-def _only_openais_words(answer: Json, choices: list[Json]) -> None:
-    """Closed lists of values are typed as such in clients, some of which refuse any other."""
-    if str(answer.get("service_tier", "auto")) not in _SERVICE_TIERS:
-        del answer["service_tier"]
-    for choice in choices:
-        reason = choice.get("finish_reason")
-        if reason and str(reason) not in _FINISH_REASONS:
-            choice["finish_reason"] = _FOREIGN_FINISH_REASONS.get(str(reason).lower(), "stop")
 
 
 def completion_usage(answer: Json, input_tokens: int, most_output: int = MAX_TOKENS) -> Usage:
@@ -230,6 +160,20 @@ def _told(theirs: Any) -> Usage | None:
     """The provider's figures; all-zero usage counts as missing, because no request uses nothing."""
     reported = from_openai(theirs)
     return reported if reported and reported.total_tokens else None
+
+
+def _risen(before: Json | None, theirs: Json) -> Json:
+    """Later figures over earlier ones; none of the three falls."""
+    if before is None:
+        return theirs
+    names = ("prompt_tokens", "completion_tokens", "total_tokens")
+    figures = {name: (before.get(name), theirs.get(name)) for name in names}
+    highest = {
+        name: max(figure for figure in both if isinstance(figure, int | float))
+        for name, both in figures.items()
+        if any(isinstance(figure, int | float) for figure in both)
+    }
+    return {**before, **theirs, **highest}
 
 
 def openai_usage(theirs: Any, usage: Usage) -> Json:

@@ -13,6 +13,7 @@ import orjson
 from losi.catalogue.models import Route
 from losi.errors import LosiError, UpstreamError, UpstreamTimeoutError, UpstreamUnavailableError
 from losi.upstream.format import incomplete, malformed
+from losi.upstream.reading import loads
 from losi.wire import Json
 
 #: A provider's refusal (status, parsed body or None, headers) as ours.
@@ -49,7 +50,7 @@ class Endpoint:
     async def post_json(self, body: Mapping[str, object], route: Route, refusal: Refusal) -> Json:
         """POST and read a JSON object."""
         async with self._post(body, route, refusal) as response:
-            answer = await _read_json(response)
+            answer = await _read_json(response.aiter_bytes())
         if answer is None:
             raise malformed(self.provider)
         return answer
@@ -58,17 +59,20 @@ class Endpoint:
     async def post_stream(
         self, body: Mapping[str, object], route: Route, refusal: Refusal
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """POST and yield the body's bytes as they arrive; refuses what is not an event stream.
+        """POST and yield the body's bytes as they arrive; refuses what is not an event stream, by
+        how it begins: labels are wrong at some providers.
 
         Failures inside the `async with` block are the stream's own: they raise LosiErrors too.
         """
         async with self._post(body, route, refusal) as response:
-            if not response.headers.get("content-type", "").startswith("text/event-stream"):
-                answer = await _read_json(response)
+            chunks = response.aiter_bytes()
+            head = await _head(chunks)
+            if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[", b"<"):
+                answer = await _read_json(chunks, head)
                 if answer is not None and answer.get("error"):  # a refusal with status 200
                     raise refusal(200, answer, response.headers)
                 raise malformed(self.provider)
-            yield response.aiter_raw()
+            yield _all(head, chunks)
 
     @asynccontextmanager
     async def _post(
@@ -86,7 +90,7 @@ class Endpoint:
                 ),
             ) as response:
                 if not response.is_success:
-                    answer = await _read_json(response)
+                    answer = await _read_json(response.aiter_bytes())
                     raise refusal(response.status_code, answer, response.headers)
                 yield response
 
@@ -101,7 +105,7 @@ class Endpoint:
             ) from error
         except httpx.TimeoutException as error:
             raise UpstreamTimeoutError(f"{self.provider} took too long. Try again.") from error
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.DecodingError) as error:
             raise incomplete(self.provider) from error
         except (httpx.InvalidURL, httpx.HTTPError) as error:
             raise UpstreamError(
@@ -122,22 +126,38 @@ async def finish(chunks: AsyncIterator[bytes]) -> None:
 
     A connection that breaks here breaks nothing: the answer is whole.
     """
-    with suppress(TimeoutError, httpx.TransportError):
+    with suppress(TimeoutError, httpx.RequestError):
         async with asyncio.timeout(1):
             async for _ in chunks:
                 pass
 
 
-async def _read_json(response: httpx.Response) -> Json | None:
+async def _head(chunks: AsyncIterator[bytes]) -> bytes:
+    """The first bytes of a body, up to one that is not blank."""
+    head = b""
+    async for chunk in chunks:
+        head += chunk
+        if head.strip(b"\xef\xbb\xbf \t\r\n") or len(head) > MAX_JSON_BYTES:
+            break
+    return head
+
+
+async def _all(head: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield head
+    async for chunk in chunks:
+        yield chunk
+
+
+async def _read_json(chunks: AsyncIterator[bytes], head: bytes = b"") -> Json | None:
     """The body as a JSON object, or None when it is something else or far too long."""
-    body = bytearray()
-    async for chunk in response.aiter_raw():
+    body = bytearray(head)
+    async for chunk in chunks:
         body += chunk
         if len(body) > MAX_JSON_BYTES:
             return None
     try:
-        answer = orjson.loads(bytes(body))
-    except orjson.JSONDecodeError:
+        answer = loads(bytes(body))
+    except ValueError:
         return None
     if isinstance(answer, list) and len(answer) == 1:  # how Gemini's endpoint wraps its errors
         answer = answer[0]

@@ -7,6 +7,7 @@ text decoders that split lines at U+2028 break JSON that holds one.
 from collections.abc import AsyncIterator
 
 from losi.errors import UpstreamError
+from losi.upstream.reading import is_whole
 
 #: No event or stream of a real completion comes near these; beyond them memory would be at risk.
 MAX_EVENT_BYTES = 16 * 1024 * 1024
@@ -23,6 +24,7 @@ class SseParser:
         self._event = "message"
         self._data: list[bytes] = []
         self._after_cr = False
+        self._begun = False
 
     def feed(self, chunk: bytes) -> list[tuple[str, bytes]]:
         """Raises UpstreamError when an event or the whole stream grows without bound."""
@@ -42,7 +44,18 @@ class SseParser:
         *lines, self._rest = text.split(b"\n")
         return [event for line in lines if (event := self._line(line)) is not None]
 
+    def end(self) -> tuple[str, bytes] | None:
+        """The last event, where the stream ends before the blank line after it.
+
+        The standard drops it, SDKs read it. It counts where its data is JSON to the end.
+        """
+        event = self._line(self._rest) if self._rest else None
+        event = event or self._dispatch()
+        return event if event and (event[1] == b"[DONE]" or is_whole(event[1])) else None
+
     def _line(self, line: bytes) -> tuple[str, bytes] | None:
+        if not self._begun:
+            line, self._begun = line.removeprefix(b"\xef\xbb\xbf"), True
         if not line:
             return self._dispatch()
         field, _, value = line.partition(b":")
@@ -60,8 +73,10 @@ class SseParser:
 
 
 async def events(chunks: AsyncIterator[bytes], provider: str) -> AsyncIterator[tuple[str, bytes]]:
-    """The events of a response body; an unfinished last event is dropped, as the standard says."""
+    """The events of a response body."""
     parser = SseParser(provider)
     async for chunk in chunks:
         for event in parser.feed(chunk):
             yield event
+    if (last := parser.end()) is not None:
+        yield last

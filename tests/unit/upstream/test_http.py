@@ -1,6 +1,8 @@
 """Calls to providers over real sockets: what is not followed, not read without end, not retried."""
 
-from collections.abc import AsyncIterator, Mapping
+import gzip
+import zlib
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
 
@@ -73,3 +75,67 @@ async def test_an_answer_where_a_stream_was_asked_for_is_not_relayed(
             pass
 
     assert caught.value.code == "upstream_malformed"
+
+
+CODINGS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+async def test_an_answer_that_was_compressed_unasked_is_read(
+    upstream: FakeUpstream, coding: str
+) -> None:
+    body = CODINGS[coding](b'{"choices": []}')
+    upstream.replies = [Reply([body], headers={"content-encoding": coding})]
+
+    assert await posted(upstream.url) == {"choices": []}
+
+
+async def streamed(upstream: FakeUpstream) -> bytes:
+    endpoint = Endpoint("Provider", upstream.url, {})
+    async with endpoint.post_stream({}, ROUTE, refusal) as chunks:
+        return b"".join([chunk async for chunk in chunks])
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+async def test_so_is_a_stream(upstream: FakeUpstream, coding: str) -> None:
+    body = CODINGS[coding](b"data: {}\n\n")
+    headers = {"content-type": "text/event-stream", "content-encoding": coding}
+    upstream.replies = [Reply([body[:9], body[9:]], headers=headers)]
+
+    assert await streamed(upstream) == b"data: {}\n\n"
+
+
+async def test_what_is_not_in_its_coding_is_no_answer(upstream: FakeUpstream) -> None:
+    upstream.replies = [Reply([b'{"choices": []}'], headers={"content-encoding": "gzip"})]
+
+    with pytest.raises(UpstreamError) as caught:
+        await posted(upstream.url)
+
+    assert caught.value.code == "upstream_incomplete"
+
+
+@pytest.mark.parametrize(
+    "label", ["text/event-stream", "text/plain", "application/json", "application/octet-stream", ""]
+)
+@pytest.mark.parametrize(
+    "begin", [b"data: {}\n\n", b"\n: ping\n\ndata: {}\n\n", b"\xef\xbb\xbfevent: x\n"]
+)
+async def test_a_stream_is_known_by_how_it_begins(
+    upstream: FakeUpstream, label: str, begin: bytes
+) -> None:
+    upstream.replies = [Reply([begin], headers={"content-type": label} if label else {})]
+
+    assert await streamed(upstream) == begin
+
+
+@pytest.mark.parametrize("label", ["application/json", "text/event-stream", "text/html"])
+@pytest.mark.parametrize(
+    "error", [b'{"error": {"message": "no"}}', b'\n [{"error": {"message": "no"}}]']
+)
+async def test_so_is_a_refusal_with_status_200(
+    upstream: FakeUpstream, label: str, error: bytes
+) -> None:
+    upstream.replies = [Reply([error], headers={"content-type": label})]
+
+    with pytest.raises(UpstreamError, match="refused with 200"):
+        await streamed(upstream)

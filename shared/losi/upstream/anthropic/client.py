@@ -8,8 +8,6 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 
-import orjson
-
 from losi.catalogue.models import Route
 from losi.catalogue.providers import Provider
 from losi.errors import LosiError
@@ -18,6 +16,7 @@ from losi.upstream.anthropic.request import AnthropicRequest, translate
 from losi.upstream.anthropic.stream import StreamState
 from losi.upstream.format import UpstreamCall, incomplete, malformed
 from losi.upstream.http import Endpoint, finish
+from losi.upstream.reading import loads
 from losi.upstream.registry import Settings
 from losi.upstream.shape import ShapeError
 from losi.upstream.sse import events
@@ -86,12 +85,12 @@ class MessagesExchange:
 
     def _feed(self, state: StreamState, data: bytes) -> list[Json]:
         try:
-            value = orjson.loads(data)
+            value = loads(data)
             if isinstance(value, dict) and value.get("type") == "error":
                 raise self._refusal(200, value, {})
             event = shapes.event(value)
             return [] if event is None else state.feed(event)
-        except (orjson.JSONDecodeError, ShapeError) as error:
+        except (ValueError, ShapeError) as error:
             raise malformed(self._endpoint.provider) from error
 
     def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:

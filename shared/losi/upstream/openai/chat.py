@@ -1,12 +1,10 @@
-"""Providers that speak OpenAI's chat completions: what they answer passes through untouched.
+"""Providers that speak OpenAI's chat completions. Answers pass through, in OpenAI's types.
 
 https://platform.openai.com/docs/api-reference/chat; providers.toml says how providers differ.
 """
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-
-import orjson
 
 from losi.catalogue.models import Route
 from losi.catalogue.providers import Provider
@@ -17,8 +15,10 @@ from losi.upstream.format import (
     malformed,
 )
 from losi.upstream.http import Endpoint, finish
+from losi.upstream.openai import answers
 from losi.upstream.openai.refusal import auth_headers, refusal
 from losi.upstream.openai.request import request_body
+from losi.upstream.reading import loads
 from losi.upstream.registry import Settings
 from losi.upstream.sse import events
 from losi.wire import Json
@@ -55,38 +55,42 @@ class ChatExchange:
         if not _is_completion(answer):
             raise malformed(self._provider.name)
         self._refuse_broken_off(answer)
-        return answer
+        return answers.completion(answer, named=self._named)
 
     async def stream(self) -> AsyncGenerator[Json]:
         body = {**self.body, "stream": True}
         if self._provider.stream_options:
             body["stream_options"] = {"include_usage": True}
-        begun, finished = set[str](), set[str]()
+        read = answers.Chunks(named=self._named)
         async with self._endpoint.post_stream(body, self._route, self._refusal) as chunks:
             async for _, data in events(chunks, self._provider.name):
-                if data == b"[DONE]":
+                if data.strip() == b"[DONE]":
                     await finish(chunks)
-                    return
-                chunk = self._chunk(data)
-                begun |= _indexes(chunk)
-                finished |= _indexes(chunk, finished=True)
-                yield chunk
-        if not finished or begun - finished:  # some providers end without [DONE]
+                    break
+                if (chunk := self._chunk(data)) is not None:
+                    yield read.read(chunk)
+        if not read.is_finished:  # whatever mark the end has: gateways set it after broken answers
             raise incomplete(self._provider.name)
 
-    def _chunk(self, data: bytes) -> Json:
+    @property
+    def _named(self) -> bool:
+        return isinstance(self.body.get("tool_choice"), dict)
+
+    def _chunk(self, data: bytes) -> Json | None:
+        """What an event says; None where it says nothing."""
         try:
-            chunk = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
+            chunk = loads(data, pieces=True)
+        except ValueError as error:
             raise malformed(self._provider.name) from error
+        if not chunk:
+            return None
         if not isinstance(chunk, dict):
             raise malformed(self._provider.name)
         if chunk.get("error"):
             raise self._refusal(200, chunk, {})
-        if not isinstance(chunk.get("choices"), list):
+        if not isinstance(chunk.get("choices") or [], list):
             raise malformed(self._provider.name)
         self._refuse_broken_off(chunk)
-        hoist_usage(chunk)
         return chunk
 
     def _refuse_broken_off(self, answer: Json) -> None:
@@ -96,12 +100,6 @@ class ChatExchange:
 
     def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
         return refusal(self._provider.name, status, body, headers)
-
-
-def hoist_usage(chunk: Json) -> None:
-    """Put usage where OpenAI has it. Groq: https://console.groq.com/docs/api-reference#chat-create"""
-    if not chunk.get("usage") and isinstance(extra := chunk.get("x_groq"), dict):
-        chunk["usage"] = extra.get("usage")
 
 
 def _is_completion(answer: Json) -> bool:
@@ -114,10 +112,4 @@ def _is_completion(answer: Json) -> bool:
 
 
 def _choices(answer: Json) -> list[Json]:
-    return [choice for choice in answer["choices"] if isinstance(choice, dict)]
-
-
-def _indexes(chunk: Json, *, finished: bool = False) -> set[str]:
-    """The choices that the chunk is about, or only those that it finishes."""
-    choices = [c for c in _choices(chunk) if c.get("finish_reason") or not finished]
-    return {str(choice.get("index", 0)) for choice in choices}
+    return [choice for choice in answer.get("choices") or () if isinstance(choice, dict)]

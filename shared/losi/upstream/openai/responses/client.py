@@ -7,8 +7,6 @@ they reason. The translation is pure, in the modules beside this one: request, a
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 
-import orjson
-
 from losi.catalogue.models import Route
 from losi.catalogue.providers import Provider
 from losi.errors import LosiError
@@ -18,6 +16,7 @@ from losi.upstream.openai.refusal import auth_headers, refusal
 from losi.upstream.openai.responses import answer
 from losi.upstream.openai.responses.request import ResponsesRequest, translate
 from losi.upstream.openai.responses.stream import StreamState
+from losi.upstream.reading import loads
 from losi.upstream.registry import Settings
 from losi.upstream.sse import events
 from losi.wire import Json
@@ -64,8 +63,8 @@ class ResponsesExchange:
 
     def _feed(self, state: StreamState, data: bytes) -> list[Json]:
         try:
-            event = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
+            event = loads(data)
+        except ValueError as error:
             raise malformed(self._endpoint.provider) from error
         if not isinstance(event, dict):
             raise malformed(self._endpoint.provider)

@@ -1,0 +1,211 @@
+"""Answers of providers that speak OpenAI's chat completions, in the types that OpenAI gives them.
+
+Clients are made for OpenAI's types: what has no place in them breaks some. Other fields pass
+through. Pure. https://platform.openai.com/docs/api-reference/chat/object
+"""
+
+from typing import Any
+
+from losi.upstream.openai.tool_calls import ToolCalls, arguments_text, whole_calls
+from losi.upstream.reading import is_high_surrogate, joined, without_halves
+from losi.wire import Json
+
+_SERVICE_TIERS = {"auto", "default", "flex", "scale", "priority"}
+_FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter", "function_call")
+#: Words of providers for OpenAI's: https://docs.mistral.ai/api (model_length),
+#: https://docs.together.ai/reference/chat-completions-1 (eos), Anthropic's and Cohere's own, and
+#: Gemini's, https://ai.google.dev/api/generate-content#FinishReason
+_FOREIGN_FINISH_REASONS = {
+    "eos": "stop",
+    "eos_token": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "complete": "stop",
+    "completed": "stop",
+    "finished": "stop",
+    "end": "stop",
+    "done": "stop",
+    "model_length": "length",
+    "max_tokens": "length",
+    "max_length": "length",
+    "token_limit": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "tool_call": "tool_calls",
+    "safety": "content_filter",
+    "refusal": "content_filter",
+    "recitation": "content_filter",
+    "blocklist": "content_filter",
+    "prohibited_content": "content_filter",
+    "spii": "content_filter",
+    "sensitive": "content_filter",
+}
+#: What is text in a message or a delta.
+_TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
+
+
+def completion(answer: Json, *, named: bool) -> Json:
+    """A plain answer, whose choices are known to have messages. `named`: a tool was forced by its
+    name, where OpenAI itself says `stop`.
+    """
+    hoist_usage(answer)
+    _keep_known_tier(answer)
+    for choice in answer["choices"]:
+        message = choice["message"]
+        _only_texts(message)
+        _complete_calls(message)
+        word = finish_reason(choice.get("finish_reason")) or "stop"
+        called = bool(message.get("tool_calls"))
+        choice["finish_reason"] = _fitting(word, called=called, named=named)
+    return answer
+
+
+class Chunks:
+    """The chunks of one stream, each brought to OpenAI's types."""
+
+    def __init__(self, *, named: bool) -> None:
+        self._named = named
+        self._choices: dict[int, _Choice] = {}
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all choices that began have said why they end."""
+        return bool(self._choices) and all(one.finished for one in self._choices.values())
+
+    def read(self, chunk: Json) -> Json:
+        hoist_usage(chunk)
+        _keep_known_tier(chunk)
+        told = chunk.get("choices")
+        choices = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+        for position, choice in enumerate(choices):
+            index = choice.get("index")
+            if not isinstance(index, int) or isinstance(index, bool):
+                index = choice["index"] = position
+            self._choices.setdefault(index, _Choice()).read(choice, named=self._named)
+        chunk["choices"] = choices
+        return chunk
+
+
+class _Choice:
+    def __init__(self) -> None:
+        self.finished = False
+        self._calls = ToolCalls()
+        self._called_function = False
+        self._halves: dict[str, str] = {}  # of a character, by the field of its text
+
+    def read(self, choice: Json, *, named: bool) -> None:
+        delta = choice["delta"] = choice["delta"] if isinstance(choice.get("delta"), dict) else {}
+        _only_texts(delta)
+        word = finish_reason(choice.get("finish_reason"))
+        for field in _TEXTS:
+            self._join(delta, field, last=word is not None)
+        calls = self._calls.feed(delta.pop("tool_calls", None))
+        if isinstance(function := delta.get("function_call"), dict):
+            self._called_function = True
+            function["arguments"] = arguments_text(function.get("arguments"))
+        if word is not None:
+            self.finished = True
+            calls += self._calls.finish()
+            if not self._called_function:
+                word = _fitting(word, called=self._calls.begun, named=named)
+        if calls:
+            delta["tool_calls"] = calls
+        choice["finish_reason"] = word
+
+    def _join(self, delta: Json, field: str, *, last: bool) -> None:
+        """Hold back the first half of a character until its second comes in the next piece."""
+        held, text = self._halves.pop(field, ""), delta.get(field)
+        if not isinstance(text, str):
+            if held:
+                self._halves[field] = held
+            if not (held and last):
+                return
+            text = ""
+        text = joined(held + text)
+        if text and is_high_surrogate(text[-1]) and not last:
+            self._halves[field] = text[-1]
+            text = text[:-1]
+        delta[field] = without_halves(text)
+
+
+def finish_reason(word: Any) -> str | None:
+    """One of OpenAI's five words; None for a word that does not say that an answer has ended."""
+    if isinstance(word, list) and len(word) == 1:
+        word = word[0]
+    if not isinstance(word, str):
+        return None
+    word = word.lower()
+    return word if word in _FINISH_REASONS else _FOREIGN_FINISH_REASONS.get(word)
+
+
+def _fitting(word: str, *, called: bool, named: bool) -> str:
+    """Agents go on after `tool_calls` and end at `stop`, so that it must say which is the case."""
+    if word == "stop" and called and not named:
+        return "tool_calls"
+    return "stop" if word == "tool_calls" and not called else word
+
+
+def hoist_usage(answer: Json) -> None:
+    """Put usage where OpenAI has it, under OpenAI's names.
+
+    Groq: https://console.groq.com/docs/api-reference#chat-create; Moonshot tells it in a choice.
+    """
+    told = answer.get("choices")
+    choices = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+    said = [one.get(name) for one in choices for name in ("delta", "message")]
+    places = [answer, answer.get("x_groq"), *choices, *said]
+    found = [place.pop("usage", None) for place in places if isinstance(place, dict)]
+    if usage := next((one for one in found if isinstance(one, dict) and one), None):
+        answer["usage"] = _in_openais_names(usage)
+
+
+def _in_openais_names(usage: Json) -> Json:
+    others = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
+    named = {others.get(name, name): value for name, value in usage.items()}
+    return {
+        name: int(value) if isinstance(value, str) and value.isdecimal() else value
+        for name, value in {**named, **usage}.items()
+        if name not in others
+    }
+
+
+def _keep_known_tier(answer: Json) -> None:
+    if str(answer.get("service_tier", "auto")) not in _SERVICE_TIERS:
+        del answer["service_tier"]
+
+
+def _only_texts(said: Json) -> None:
+    """Content in parts as a text; thoughts among them stand in a field of their own.
+
+    Mistral: https://docs.mistral.ai/capabilities/reasoning
+    """
+    content = said.get("content")
+    if content is None or isinstance(content, str):
+        return
+    parts = content if isinstance(content, list) else [content]
+    said["content"] = "".join(_text(part) for part in parts if not _is_thought(part))
+    if thought := "".join(_text(part) for part in parts if _is_thought(part)):
+        said["reasoning_content"] = f"{said.get('reasoning_content') or ''}{thought}"
+
+
+def _is_thought(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") in ("thinking", "reasoning")
+
+
+def _text(part: Any) -> str:
+    """The words of a part, however deep they stand."""
+    if isinstance(part, str):
+        return part
+    if isinstance(part, list):
+        return "".join(map(_text, part))
+    if not isinstance(part, dict):
+        return ""
+    named = (part.get(name) for name in ("text", "thinking", "reasoning", "content"))
+    return next((_text(value) for value in named if value), "")
+
+
+def _complete_calls(message: Json) -> None:
+    if calls := whole_calls(message.pop("tool_calls", None)):
+        message["tool_calls"] = calls
+    if isinstance(function := message.get("function_call"), dict):
+        function["arguments"] = arguments_text(function.get("arguments")) or "{}"

@@ -1,0 +1,75 @@
+"""JSON of upstreams, read as leniently as SDKs read it: by Python's rules and JavaScript's. Pure.
+
+Real providers send a byte order mark first, numbers that JSON has no word for (in log
+probabilities), and half a character at the edge of a chunk.
+"""
+
+import json
+from typing import Any
+
+import orjson
+
+_BOM = b"\xef\xbb\xbf"
+#: OpenAI's word for the logarithm of no probability at all (its OpenAPI document, `logprob`).
+_NO_NUMBERS = {"-Infinity": -9999.0}
+#: Where a text may end in half a character, whose other half begins the next piece.
+_PIECES = {"content", "reasoning_content", "reasoning", "refusal", "text", "thinking"}
+
+
+def loads(data: bytes, *, pieces: bool = False) -> Any:
+    """The value of a JSON text; with `pieces`, halves of characters stay at the edges of texts.
+
+    Raises ValueError where no SDK would read one.
+    """
+    data = data.removeprefix(_BOM)
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        text = data.decode("utf-8", "replace")
+    value = json.loads(text, parse_constant=_NO_NUMBERS.get, parse_int=_integer)
+    return _writable(value, keep=pieces, name="")
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether data is a JSON text to its end, so that nothing of it was lost."""
+    try:
+        loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def joined(text: str) -> str:
+    """A text whose surrogate pairs are characters."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
+def is_high_surrogate(character: str) -> bool:
+    """The first half of a character beyond the basic plane."""
+    return "\ud800" <= character <= "\udbff"
+
+
+def without_halves(text: str) -> str:
+    """A text with U+FFFD for halves of characters, which UTF-8 has no bytes for."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _writable(value: Any, *, keep: bool, name: str) -> Any:
+    """What orjson can write again."""
+    if isinstance(value, str):
+        return value if keep and name in _PIECES else without_halves(value)
+    if isinstance(value, list):
+        return [_writable(one, keep=keep, name=name) for one in value]
+    if isinstance(value, dict):
+        return {
+            without_halves(key): _writable(one, keep=keep, name=key) for key, one in value.items()
+        }
+    return value
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) < 19 else float(digits)

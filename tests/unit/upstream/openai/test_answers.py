@@ -1,0 +1,174 @@
+"""Answers of providers in OpenAI's types: closed values, texts, usage in its place."""
+
+from typing import Any
+
+import pytest
+
+from losi.upstream.openai.answers import Chunks, completion
+from losi.upstream.reading import loads
+from losi.wire import Json
+
+CALL = {"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+USAGE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+
+
+def chunk(delta: Any, finish: Any = None, **more: Any) -> Json:
+    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish, **more}]}
+
+
+def read(*chunks: Json, named: bool = False) -> list[Json]:
+    """The only choice of each chunk."""
+    stream = Chunks(named=named)
+    return [stream.read(one)["choices"][0] for one in chunks]
+
+
+def answer(message: Json, finish: Any = "stop", **more: Any) -> Json:
+    choice = {"index": 0, "message": message, "finish_reason": finish}
+    return completion({"choices": [choice], **more}, named=False)
+
+
+def text(choices: list[Json], field: str = "content") -> str:
+    return "".join(choice["delta"].get(field) or "" for choice in choices)
+
+
+@pytest.mark.parametrize("unfinished", [None, "", "null", "none", "unspecified", 0, False, {}, []])
+def test_a_word_that_is_no_reason_finishes_nothing(unfinished: Any) -> None:
+    stream = Chunks(named=False)
+    first = stream.read(chunk({"content": "It "}, unfinished))
+
+    assert first["choices"][0]["finish_reason"] is None
+    assert not stream.is_finished
+    stream.read(chunk({}, "stop"))
+    assert stream.is_finished
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("stop", "stop"),
+        ("STOP", "stop"),
+        ("eos", "stop"),
+        ("end_turn", "stop"),
+        (["stop"], "stop"),
+        ("model_length", "length"),
+        ("MAX_TOKENS", "length"),
+        ("SAFETY", "content_filter"),
+        ("refusal", "content_filter"),
+        ("tool_calls", "stop"),  # without a call an agent would wait for ever
+    ],
+)
+def test_finish_reasons_are_openais(theirs: Any, ours: str) -> None:
+    [choice] = read(chunk({"content": "x"}, theirs))
+
+    assert choice["finish_reason"] == ours
+    assert answer({"content": "x"}, theirs)["choices"][0]["finish_reason"] == ours
+
+
+@pytest.mark.parametrize("theirs", ["stop", "STOP", "eos", "tool_calls", "tool_use", "end_turn"])
+def test_an_answer_with_calls_ends_with_tool_calls(theirs: str) -> None:
+    choices = read(chunk({"tool_calls": [dict(CALL)]}), chunk({}, theirs))
+
+    assert choices[-1]["finish_reason"] == "tool_calls"
+    whole = answer({"content": None, "tool_calls": [dict(CALL)]}, theirs)
+    assert whole["choices"][0]["finish_reason"] == "tool_calls"
+
+
+def test_a_cut_answer_with_calls_is_cut_and_a_tool_that_was_named_is_a_stop() -> None:
+    assert read(chunk({"tool_calls": [CALL]}), chunk({}, "length"))[-1]["finish_reason"] == "length"
+    named = read(chunk({"tool_calls": [CALL]}), chunk({}, "stop"), named=True)
+    assert named[-1]["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"type": "text", "text": "It rains."}],
+        [{"type": "text", "text": "It "}, {"type": "text", "text": "rains."}],
+        {"type": "text", "text": "It rains."},
+        ["It ", "rains."],
+        [{"type": "output_text", "text": "It rains."}],
+        [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}, "It rains."],
+        [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "It rains."}],
+    ],
+)
+def test_content_in_parts_is_a_text(content: Any) -> None:
+    thought = "thinking" in str(content)
+
+    [choice] = read(chunk({"content": content}))
+    whole = answer({"content": content})["choices"][0]["message"]
+
+    for said in (choice["delta"], whole):
+        assert said["content"] == "It rains."
+        assert said.get("reasoning_content") == ("Hm." if thought else None)
+
+
+@pytest.mark.parametrize("field", ["content", "reasoning_content", "reasoning", "refusal"])
+def test_a_character_in_two_chunks_is_one(field: str) -> None:
+    halves = [b'"Hi \\ud83d"', b'"\\ude00 there"']
+    chunks = [
+        loads(b'{"choices":[{"delta":{"%s":%s}}]}' % (field.encode(), h), pieces=True)
+        for h in halves
+    ]
+
+    assert text(read(*chunks), field) == "Hi 😀 there"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "whole"),
+    [
+        ([b'"a\\ud83d"', b'"b"'], "a�b"),
+        ([b'"a\\ude00"', b'"b"'], "a�b"),
+        ([b'"a\\ud83d"', b'""'], "a�"),
+        ([b'"\\ud83d"', b'"\\ude00\\ud83d"', b'"\\ude00"'], "😀😀"),
+        ([b'"\xf0\x9f"', b'"b"'], "�b"),
+        ([b'"a\\ud83d\\ude00"'], "a😀"),
+    ],
+)
+def test_half_a_character_does_not_end_a_stream(pieces: list[bytes], whole: str) -> None:
+    chunks = [loads(b'{"choices":[{"delta":{"content":%s}}]}' % p, pieces=True) for p in pieces]
+
+    said = text(read(*chunks, chunk({}, "stop")))
+
+    assert said == whole
+    assert said.encode()
+
+
+@pytest.mark.parametrize("choices", [None, [], {}, [None], ["x"], "", 0])
+def test_a_chunk_that_says_nothing_is_no_fault(choices: Any) -> None:
+    stream = Chunks(named=False)
+
+    assert stream.read({"choices": choices, "usage": USAGE}) == {"choices": [], "usage": USAGE}
+    assert stream.read({"usage": USAGE})["choices"] == []
+
+
+@pytest.mark.parametrize("delta", [None, [], "x", 5])
+def test_a_delta_that_is_no_object_says_nothing(delta: Any) -> None:
+    assert read(chunk(delta))[0]["delta"] == {}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"choices": [], "usage": USAGE},
+        {"choices": [], "x_groq": {"usage": USAGE}},
+        {"choices": [{"index": 0, "delta": {}, "usage": USAGE}]},
+        {"choices": [{"index": 0, "delta": {"usage": USAGE}}]},
+        {"choices": [], "usage": {"input_tokens": 100, "output_tokens": 20, "total_tokens": 120}},
+        {"choices": [], "usage": {name: str(value) for name, value in USAGE.items()}},
+        {"choices": [{"index": 0, "delta": {}, "usage": USAGE}], "usage": None},
+    ],
+)
+def test_usage_stands_where_openai_has_it(told: Json) -> None:
+    assert Chunks(named=False).read(told)["usage"] == USAGE
+
+
+def test_usage_of_a_plain_answer_too() -> None:
+    choice = {"index": 0, "message": {"content": "a"}, "usage": USAGE}
+
+    assert completion({"choices": [choice]}, named=False)["usage"] == USAGE
+
+
+@pytest.mark.parametrize("tier", ["standard", "", [], {}, 5])
+def test_a_tier_that_is_not_openais_is_left_out(tier: Any) -> None:
+    assert "service_tier" not in answer({"content": "x"}, service_tier=tier)
+    assert answer({"content": "x"}, service_tier="flex")["service_tier"] == "flex"

@@ -1,0 +1,230 @@
+"""Tool calls of a stream: whatever a provider makes of them, SDKs add them up to the same calls."""
+
+import json
+from typing import Any
+
+import pytest
+
+from losi.upstream.openai.tool_calls import ToolCalls, whole_calls
+from losi.wire import Json
+
+OSLO = '{"city": "Oslo"}'
+
+
+def piece(index: Any = 0, id: Any = None, name: Any = None, arguments: Any = None) -> Json:
+    function = {"name": name, "arguments": arguments}
+    said = {key: value for key, value in function.items() if value is not None}
+    return {"index": index, "id": id, "type": "function", "function": said}
+
+
+def added_up(*pieces: Any) -> list[Json]:
+    """What OpenAI's SDKs make of them: strings of one index are joined, ids too."""
+    calls, added = ToolCalls(), dict[int, Json]()
+    said = [one for given in pieces for one in calls.feed([given])] + calls.finish()
+    for one in said:
+        known = added.setdefault(one["index"], {"id": "", "name": "", "arguments": ""})
+        known["id"] += one.get("id", "")
+        for field, text in one.get("function", {}).items():
+            assert isinstance(text, str)
+            known[field] += text
+    assert list(added) == list(range(len(added)))
+    return list(added.values())
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param([piece(id="a", name="weather", arguments=OSLO)], id="whole"),
+        pytest.param(
+            [
+                piece(id="a", name="weather", arguments=""),
+                piece(arguments='{"city":'),
+                piece(arguments=' "Oslo"}'),
+            ],
+            id="as OpenAI does",
+        ),
+        pytest.param(
+            [
+                piece(id="a", name="weather", arguments=""),
+                piece(id="b", arguments='{"city":'),
+                piece(id="c", arguments=' "Oslo"}'),
+            ],
+            id="an id that changes",
+        ),
+        pytest.param(
+            [
+                piece(id="a", name="weather", arguments='{"city":'),
+                piece(id="b", name="weather", arguments=' "Oslo"}'),
+            ],
+            id="an id that changes, with the name again",
+        ),
+        pytest.param(
+            [piece(id="a", arguments=""), piece(id="a", name="weather", arguments=OSLO)],
+            id="a late name",
+        ),
+        pytest.param(
+            [piece(id="a", arguments='{"city":'), piece(name="weather", arguments=' "Oslo"}')],
+            id="a name after the arguments began",
+        ),
+        pytest.param(
+            [piece(id="a", name="wea"), piece(name="ther"), piece(arguments=OSLO)],
+            id="a name in pieces",
+        ),
+        pytest.param(
+            [piece(id="a", name="wea"), piece(id="a", name="weather"), piece(arguments=OSLO)],
+            id="a name that grows",
+        ),
+        pytest.param(
+            [
+                piece(id="a", name="weather", arguments=""),
+                piece(id="a", name="weather", arguments=OSLO),
+            ],
+            id="id and name repeated",
+        ),
+        pytest.param(
+            [piece(id="a", name="weather"), piece(name="weather", arguments=OSLO)],
+            id="the name repeated",
+        ),
+        pytest.param(
+            [
+                piece(name="weather"),
+                piece(id="a", arguments='{"city":'),
+                piece(arguments=' "Oslo"}'),
+            ],
+            id="a late id",
+        ),
+        pytest.param(
+            [piece(id="", name="weather"), piece(id="", name="", arguments=OSLO)],
+            id="empty id and name",
+        ),
+        pytest.param([piece(id="a", name="weather", arguments={"city": "Oslo"})], id="an object"),
+        pytest.param(
+            [piece(id="a", name="weather", arguments={}), piece(arguments=OSLO)],
+            id="an empty object first",
+        ),
+        pytest.param(
+            [piece(id="a", name="weather", arguments="{}"), piece(arguments=OSLO)],
+            id="empty braces first",
+        ),
+        pytest.param(
+            [piece(id="a", name="weather", arguments=OSLO), piece(id="a", arguments=OSLO)],
+            id="all of it again",
+        ),
+        pytest.param(
+            [piece(None, id="a", name="weather"), piece(None, arguments=OSLO)], id="no index"
+        ),
+        pytest.param(
+            [piece(-1, id="a", name="weather"), piece(-1, arguments=OSLO)], id="a negative index"
+        ),
+        pytest.param(
+            [piece("0", id="a", name="weather"), piece(0, arguments=OSLO)], id="an index as text"
+        ),
+        pytest.param(
+            [piece(3, id="a", name="weather"), piece(3, arguments=OSLO)], id="not from zero"
+        ),
+        pytest.param(
+            [{}, {"index": 0, "function": None}, piece(id="a", name="weather", arguments=OSLO)],
+            id="pieces that say nothing",
+        ),
+    ],
+)
+def test_one_call(pieces: list[Json]) -> None:
+    [call] = added_up(*pieces)
+
+    assert call["name"] == "weather"
+    assert json.loads(call["arguments"]) == {"city": "Oslo"}
+    assert call["id"] == "a" or call["id"].startswith("call_")
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param([piece(0, "a", "f", "{}"), piece(1, "b", "g", "{}")], id="as OpenAI does"),
+        pytest.param([piece(0, "a", "f", "{}"), piece(0, "b", "g", "{}")], id="one index"),
+        pytest.param([piece(0, "a", "f"), piece(0, "b", "g")], id="one index, no arguments"),
+        pytest.param(
+            [
+                piece(0, None, "f", '{"a":1}'),
+                piece(0, None, "g", '{"a":'),
+                piece(0, arguments="1}"),
+            ],
+            id="one index, no ids",
+        ),
+        pytest.param([piece(None, "a", "f", "{}"), piece(None, "b", "g", "{}")], id="no index"),
+        pytest.param(
+            [
+                piece(None, "a", "f"),
+                piece(None, "b", "g"),
+                piece(None, "a", arguments="{}"),
+                piece(None, "b", arguments="{}"),
+            ],
+            id="no index, in turn",
+        ),
+        pytest.param(
+            [piece(0, "a", "f"), piece(1, "b", "g"), piece(0, arguments="{}"), piece(1)],
+            id="in turn",
+        ),
+        pytest.param([piece(0, "a", "f"), piece(2, "b", "g")], id="with a gap"),
+    ],
+)
+def test_two_calls(pieces: list[Json]) -> None:
+    first, second = added_up(*pieces)
+
+    assert (first["name"], second["name"]) == ("f", "g")
+    assert first["id"] != second["id"]
+    assert isinstance(json.loads(first["arguments"]), dict)
+    assert isinstance(json.loads(second["arguments"]), dict)
+
+
+@pytest.mark.parametrize("nothing", [None, "", {}, "{}", " "])
+def test_a_call_without_arguments_has_none(nothing: Any) -> None:
+    [call] = added_up(piece(id="a", name="now", arguments=nothing))
+
+    assert call["arguments"].strip() == "{}"
+
+
+def test_the_first_piece_has_all_that_names_the_call() -> None:
+    calls = ToolCalls()
+    held = calls.feed([{"index": 0, "id": "a", "extra_content": {"signature": "s"}}])
+    [opened] = calls.feed([piece(name="f", arguments="{")])
+
+    assert held == []
+    assert opened == {
+        "index": 0,
+        "id": "a",
+        "type": "function",
+        "extra_content": {"signature": "s"},
+        "function": {"name": "f", "arguments": "{"},
+    }
+
+
+def test_a_custom_tools_input_is_any_text() -> None:
+    calls = ToolCalls()
+    custom = {"index": 0, "id": "a", "type": "custom", "custom": {"name": "sql", "input": ""}}
+    said = calls.feed([custom]) + calls.feed([{"index": 0, "custom": {"input": "select 1"}}])
+
+    assert [one["custom"]["input"] for one in said] == ["", "select 1"]
+    assert calls.finish() == []
+
+
+@pytest.mark.parametrize("told", [None, [], {}, 5, "x", [5], [{"id": "a"}], [{"function": "f"}]])
+def test_what_is_no_call(told: Any) -> None:
+    assert whole_calls(told) == []
+    assert ToolCalls().feed(told) == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"id": "a", "type": "function", "function": {"name": "f", "arguments": OSLO}},
+        {"id": "a", "type": "function", "function": {"name": "f", "arguments": {"city": "Oslo"}}},
+        {"id": "a", "function": {"name": "f", "arguments": OSLO}},
+        {"id": "a", "type": "", "function": {"name": "f", "arguments": OSLO}},
+        {"id": None, "type": "function", "function": {"name": "f", "arguments": OSLO}},
+    ],
+)
+def test_calls_of_a_plain_answer(call: Json) -> None:
+    [whole] = whole_calls([call])
+
+    assert whole["id"] and whole["type"] == "function"
+    assert json.loads(whole["function"]["arguments"]) == {"city": "Oslo"}
