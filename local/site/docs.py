@@ -25,6 +25,7 @@ GROUPS = {
         "errors",
         "limits",
         "sdks",
+        "agents",
         "migrate",
     ),
     "Endpoints": (),
@@ -32,6 +33,8 @@ GROUPS = {
 }
 
 
+#: The third cell of a row.
+_CODE_CELL = re.compile(r"(?<=</td>\n)<td>[^\n]+</td>(?=\n<td>[^\n]+</td>\n</tr>)")
 #: In place of the file's own, where that one is written for another reader.
 TITLES = {"sandbox": "Sandbox and test keys"}
 
@@ -75,11 +78,18 @@ def _guides(folder: Path, group: str) -> list[Page]:
         assert first, f"docs/guides/{slug}.md has no title"
         title = TITLES.get(slug, first[1])
         rendered = render(text)
+        if slug == "errors":
+            rendered.html = _CODE_CELL.sub(_with_anchor, rendered.html)
         paragraph = re.search(r"<p>(.*?)</p>", rendered.html, re.DOTALL)
         summary = unescape(re.sub(r"<[^>]+>", "", paragraph.group(1))) if paragraph else ""
         body = f'<div class="prose">{rendered.html}</div>'
         pages.append(Page(slug, title, group, body, text, summary, rendered.headings))
     return pages
+
+
+def _with_anchor(cell: re.Match[str]) -> str:
+    """Each code of the table of errors has an anchor: errors/#key_expired."""
+    return re.sub(r"<code>(\w+)</code>", r'<code id="\1">\1</code>', cell.group())
 
 
 def _text(folder: Path, slug: str) -> str:

@@ -161,8 +161,21 @@ def to_html(operation: Operation) -> tuple[str, list[tuple[int, str, str]]]:
     if example is not None:
         shown = json.dumps(example, indent=2, ensure_ascii=False)
         aside += code(shown, "json", "Response 200")
+    aside += _try_it(operation)
     beside = f'<aside aria-label="Samples">{aside}</aside>'
     return f'<div class="pair"><div class="prose">{text}</div>{beside}</div>', headings
+
+
+def _try_it(operation: Operation) -> str:
+    """A fold that the docs' script fills: it alone can send the request."""
+    body = operation.request_example()
+    shown = "" if body is None else json.dumps(body, indent=2, ensure_ascii=False)
+    path = operation.url().removeprefix(f"{BASE_URL}/")
+    return (
+        f'<details class="fold try" data-try data-method="{operation.method}" '
+        f'data-path="{escape(path)}" data-body="{escape(shown)}" hidden>'
+        "<summary>Try it</summary></details>"
+    )
 
 
 def samples(operation: Operation) -> list[tuple[str, str]]:

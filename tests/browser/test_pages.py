@@ -29,6 +29,7 @@ PAGES = {
     "docs/": "API documentation",
     "docs/api-access/": "API access",
     "docs/errors/": "Error handling",
+    "docs/agents/": "Agents",
     "docs/limits/": "Rate limits and quotas",
     "docs/models/": "Models",
     "docs/reference/create-a-chat-completion/": "Create a chat completion",
@@ -220,6 +221,31 @@ def test_the_docs_speak_of_the_reader_s_own_address_and_key(console: Console) ->
     console.open("docs/streaming/", "Streaming")
     assert page.get_by_role("tab", name="Python").get_attribute("aria-selected") == "true"
     assert "losi-mine" not in page.content()
+
+
+def test_an_endpoint_is_tried_on_its_own_page(console: Console) -> None:
+    page = console.open("docs/reference/create-a-chat-completion/", "Create a chat completion")
+    page.get_by_text("Try it").click()
+    page.get_by_role("button", name="Send").click()
+    assert console.focused() == "API key"
+    page.keyboard.type(console.server.api_key)
+    page.get_by_role("button", name="Send").click()
+    page.get_by_text("200 in").wait_for()
+    assert '"object": "chat.completion"' in page.get_by_role("region", name="Answer").inner_text()
+
+    body = '{"model": "gpt-4o", "stream": true, "messages": [{"role": "user", "content": "Hi"}]}'
+    page.get_by_label("Body").fill(body)
+    page.get_by_role("button", name="Send").click()
+    page.get_by_text("data: [DONE]").wait_for()
+    assert console.violations() == [] and console.sideways() == 0
+    assert console.server.api_key not in page.evaluate(
+        "JSON.stringify([{...localStorage}, {...sessionStorage}, location.href])"
+    )
+
+
+def test_an_error_s_code_has_an_anchor(console: Console) -> None:
+    page = console.open("docs/errors/#key_expired", "Error handling")
+    assert page.locator("code:target").inner_text() == "key_expired"
 
 
 def test_an_unknown_page_helps(console: Console) -> None:

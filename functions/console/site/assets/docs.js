@@ -39,6 +39,7 @@
     choose(store.get("losi-language") ?? "curl");
     addSearch(document.querySelector("[data-search]"));
     addKey();
+    for (const fold of document.querySelectorAll("[data-try]")) addTry(fold);
     openTarget();
     addEventListener("hashchange", openTarget);
   });
@@ -111,6 +112,52 @@
       make("label", { class: "choice" }, make("input", { id: "with-key", type: "checkbox" }), " Copy with my key"),
       make("p", { class: "hint" }, "It stays in this page's memory and is gone when you leave."));
     first.after(fold);
+  }
+
+  /** Sends the endpoint's request from here, with the reader's key and nobody's session. */
+  function addTry(fold) {
+    const { method, path, body } = fold.dataset;
+    const where = make("input", { id: "try-path", type: "text", spellcheck: "false", autocomplete: "off", value: path });
+    const what = body && make("textarea", { id: "try-body", rows: Math.min(14, body.split("\n").length + 1), spellcheck: "false" }, body);
+    const send = make("button", { type: "submit", class: "button primary" }, "Send");
+    const said = make("p", { role: "status", class: "hint" });
+    const shown = make("pre", { tabindex: "0", role: "region", "aria-label": "Answer", hidden: true });
+    const create = make("a", { href: new URL("../console/settings/api/new/", root) }, "create one");
+    fold.append(make("form", { class: "stack", onsubmit: (event) => { event.preventDefault(); run(); } },
+      make("p", { class: "hint" }, "Sent from this page with your key, under “Use my key” above. No key yet? You can ", create, ": a test key reaches the sandbox only and costs nothing."),
+      make("div", {}, make("label", { for: "try-path" }, `${method} /api/v1/`), where),
+      ...(what ? [make("div", {}, make("label", { for: "try-body" }, "Body"), what)] : []),
+      make("div", {}, send), said, shown));
+    fold.hidden = false;
+    async function run() {
+      if (send.getAttribute("aria-disabled")) return;
+      if (!key) {
+        const input = document.getElementById("own-key");
+        input.closest("details").open = true;
+        input.focus();
+        said.textContent = "Enter your key first.";
+        return;
+      }
+      send.setAttribute("aria-disabled", "true");
+      said.textContent = "Sending…";
+      shown.hidden = true;
+      const began = performance.now();
+      try {
+        const headers = { authorization: `Bearer ${key}`, ...(what && { "content-type": "application/json" }) };
+        const response = await fetch(new URL(where.value, `${new URL("../api/v1/", root)}`), { method, headers, credentials: "omit", body: what?.value });
+        const told = ["x-request-id", "retry-after", "x-losi-model", "x-ratelimit-remaining-requests", "x-ratelimit-remaining-tokens"].filter((name) => response.headers.has(name)).map((name) => `${name}: ${response.headers.get(name)}`);
+        said.textContent = [`${response.status} in ${((performance.now() - began) / 1000).toFixed(1)} s`, ...told].join(" · ");
+        shown.hidden = false;
+        shown.textContent = "";
+        for (const reader = response.body.pipeThrough(new TextDecoderStream()).getReader(); ;) {
+          const { done, value } = await reader.read();
+          if (done) break;
+          shown.textContent += value;  // a stream is shown as it comes
+        }
+        try { shown.textContent = JSON.stringify(JSON.parse(shown.textContent), null, 2); } catch { /* events, or CSV */ }
+      } catch { said.textContent = "The service did not answer. Check the connection."; }
+      send.removeAttribute("aria-disabled");
+    }
   }
 
   function addSearch(box) {
