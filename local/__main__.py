@@ -52,6 +52,8 @@ def main() -> int:
     listener = _listen(port)
     if listener is None:
         return 1
+    # uvicorn shuts down gracefully, then raises the signal again: end well, not by the signal
+    signal.signal(signal.SIGTERM, _stop)
     endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
     if endpoint is None:
         endpoint = os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = start_embedded()
@@ -79,8 +81,9 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s %(name)s: %(message)s")
     set_levels("INFO")
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
-    print(banner(base_url, key, services), flush=True)
-    _serve(whole(app, Site(ensure_site(), services.config.support)), listener)
+    served = whole(app, Site(ensure_site(), services.config.support))
+    print(banner(base_url, key, services), flush=True)  # who reads it may call, or stop it
+    _serve(served, listener)
     print("\nStopped.")
     return 0
 
@@ -129,12 +132,11 @@ def _listen(port: int) -> socket.socket | None:
     return listener
 
 
-def _serve(app: object, listener: socket.socket) -> None:
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        raise SystemExit(0)
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
 
-    # uvicorn shuts down gracefully, then raises the signal again: end well, not by the signal
-    signal.signal(signal.SIGTERM, stop)
+
+def _serve(app: object, listener: socket.socket) -> None:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         log_level="warning",
