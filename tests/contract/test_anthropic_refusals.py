@@ -61,7 +61,7 @@ class TestRefusals:
             (429, "rate_limit_error", "upstream_rate_limited"),
             (529, "overloaded_error", "upstream_overloaded"),
             (401, "authentication_error", "upstream_credentials"),
-            (402, "billing_error", "upstream_credentials"),
+            (402, "billing_error", "upstream_account"),
             (500, "api_error", "upstream_error"),
             (504, "timeout_error", "upstream_timeout"),
         ],

@@ -161,3 +161,38 @@ def sampling(body: Json) -> Sampling:
     if temperature is not None:
         return {"temperature": min(temperature, 1)}  # OpenAI's range ends at 2, Claude's at 1
     return {"top_p": top_p} if top_p is not None and top_p != 1 else {}
+
+
+def placed(block: Json, *, text: int, calls: int) -> Json:
+    """A thinking block that says what stood before it: characters of text, and calls.
+
+    OpenAI has one text and one list of calls in a message, Claude any order of blocks, and wants
+    thoughts back where they stood.
+    https://platform.claude.com/docs/en/build-with-claude/extended-thinking#preserving-thinking-blocks
+    """
+    before = {"after_text": text, "after_calls": calls}
+    return {**block, **{name: count for name, count in before.items() if count}}
+
+
+def in_order(message: Json) -> list[Json]:
+    """An assistant's message in parts, so that each begins with the thoughts that stood there."""
+    blocks = [block for block in message.get("thinking_blocks") or () if isinstance(block, dict)]
+    text, calls = message.get("content") or "", message.get("tool_calls") or []
+    if not isinstance(text, str) or not any(_place(block) != (0, 0) for block in blocks):
+        return [message]
+    parts, said, called = [dict[str, Any](message, thinking_blocks=[])], 0, 0
+    for block in blocks:
+        until, until_call = _place(block)
+        until, until_call = max(said, until), max(called, until_call)
+        if text[said:until].strip() or calls[called:until_call]:
+            parts[-1] |= {"content": text[said:until], "tool_calls": calls[called:until_call]}
+            parts.append({"role": "assistant", "content": None, "thinking_blocks": []})
+            said, called = until, until_call
+        parts[-1]["thinking_blocks"].append(block)
+    parts[-1] |= {"content": text[said:], "tool_calls": calls[called:]}
+    return parts
+
+
+def _place(block: Json) -> tuple[int, int]:
+    text, calls = block.get("after_text", 0), block.get("after_calls", 0)
+    return text if isinstance(text, int) else 0, calls if isinstance(calls, int) else 0

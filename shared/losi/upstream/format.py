@@ -84,6 +84,9 @@ _CREDENTIALS = _Failure(
     "This model is not available right now. The reason is in the operator's log.",
     Remedy.FRESH_CREDENTIALS,
 )
+#: Until the operator pays, or settles with the provider, asking again helps nobody.
+ACCOUNT = "upstream_account"
+_ACCOUNT = _Failure(UpstreamUnavailableError, ACCOUNT, _CREDENTIALS.words, Remedy.NEXT_ROUTE)
 _TOO_SLOW = _Failure(UpstreamTimeoutError, None, "{} took too long. Try again.")
 _OVERLOADED = _Failure(
     UpstreamUnavailableError, "upstream_overloaded", "{} is overloaded. Try again in a moment."
@@ -91,6 +94,7 @@ _OVERLOADED = _Failure(
 #: Statuses that do not blame the caller's request.
 _FAILURES = {
     401: _CREDENTIALS,
+    402: _ACCOUNT,
     403: _CREDENTIALS,
     404: _Failure(
         UpstreamError,
@@ -142,6 +146,7 @@ def upstream_error(
         code=failure.code,
         remedy=remedy or failure.remedy,
         retry_after=retry_after,
+        headers={"x-should-retry": "false"} if failure is _ACCOUNT else None,
     )
 
 

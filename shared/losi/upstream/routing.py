@@ -26,7 +26,7 @@ from losi.errors import (
 from losi.metering.usage import Usage, from_openai
 from losi.upstream.backoff import ATTEMPTS, pause_before_another
 from losi.upstream.fanout import finished, says_something
-from losi.upstream.format import Format, UpstreamCall, incomplete
+from losi.upstream.format import ACCOUNT, Format, UpstreamCall, incomplete
 from losi.upstream.health import RouteHealth
 from losi.upstream.registry import Registry
 from losi.upstream.shape import ShapeError
@@ -222,6 +222,12 @@ class Router(Generic[P]):
         if error.remedy is Remedy.FRESH_CREDENTIALS:
             logger.error(
                 "%s refuses our credentials: check %s",
+                route.provider.name,
+                route.provider.credentials,
+            )
+        if error.code == ACCOUNT:
+            logger.error(
+                "%s refuses the account of %s: see its credit, limits and verification",
                 route.provider.name,
                 route.provider.credentials,
             )

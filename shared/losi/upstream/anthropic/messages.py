@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from losi.errors import echo
 from losi.upstream.anthropic.cache_marks import Markable
+from losi.upstream.claude import in_order
 from losi.upstream.conversation import (
     ImageFormat,
     check_tool_calls,
@@ -88,7 +89,7 @@ class Conversation:
         check_tool_calls(turns)
         self.system = [block for message in conversation.system for block in _texts(*message)]
         self.turns: list[Turn] = []
-        for where, message in turns:
+        for where, message in ((where, part) for where, turn in turns for part in in_order(turn)):
             self._append(
                 "assistant" if message["role"] == "assistant" else "user",
                 list(_blocks(where, message)),

@@ -13,6 +13,7 @@ from losi.errors import LosiError
 from losi.metering.usage import MAX_TOKENS, Usage
 from losi.upstream.anthropic.request import AnthropicRequest
 from losi.upstream.anthropic.shapes import Block, Message, ToolUseBlock
+from losi.upstream.claude import placed
 from losi.upstream.format import retry_after_seconds, upstream_error
 from losi.wire import Json
 
@@ -107,7 +108,7 @@ class Parts:
         elif block["type"] == "thinking":
             self.add_thinking(block["thinking"], block.get("signature", ""))
         elif block["type"] == "redacted_thinking":
-            self.thinking_blocks.append({"type": "redacted_thinking", "data": block["data"]})
+            self._add_thought({"type": "redacted_thinking", "data": block["data"]})
         elif block["type"] == "tool_use":
             self.tool_calls.append(tool_call(block, arguments(block["input"])))
 
@@ -123,6 +124,10 @@ class Parts:
 
     def add_thinking(self, thought: str, signature: str) -> None:
         block = {"type": "thinking", "thinking": thought, "signature": signature}
+        self._add_thought(block)
+
+    def _add_thought(self, block: Json) -> None:
+        block = placed(block, text=self.length, calls=len(self.tool_calls))
         self.thinking_blocks.append(block)
 
     def extras(self) -> Json:
@@ -191,8 +196,8 @@ def error(
     message = fault["message"] if isinstance(fault.get("message"), str) else None
     if status < 400:
         status = _STATUS_OF_TYPE.get(str(fault.get("type")), 500)
-    if status == 402 or (status == 400 and _ACCOUNT_MESSAGE.search(message or "")):
-        status = 403  # the operator's matter, as wrong credentials are
+    if status == 400 and _ACCOUNT_MESSAGE.search(message or ""):
+        status = 402
     param, code = None, None
     if status in (400, 413, 422) and message:
         param, code, message = _explain(message[:1000], request)

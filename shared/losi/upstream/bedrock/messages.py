@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from losi.errors import echo
 from losi.upstream.bedrock.documents import fit_documents
-from losi.upstream.claude import is_claude, takes_prefill
+from losi.upstream.claude import in_order, is_claude, takes_prefill
 from losi.upstream.conversation import (
     DataUri,
     Named,
@@ -81,7 +81,7 @@ def convert_messages(
         turns = [(turns[0][0], {"role": "user", "content": EMPTY}), *turns]
     documents = _DocumentNames()
     said: list[tuple[ConversationRoleType, list[ContentBlockTypeDef]]] = []
-    for where, message in turns:
+    for where, message in ((where, part) for where, turn in turns for part in in_order(turn)):
         role: ConversationRoleType = "assistant" if message["role"] == "assistant" else "user"
         blocks = list(_blocks(where, message, documents, thinking=thinking))
         if not blocks:

@@ -20,6 +20,7 @@ from losi.upstream.bedrock.shapes import (
     ReasoningDelta,
     ToolUse,
 )
+from losi.upstream.claude import placed
 from losi.upstream.format import UpstreamCall, incomplete, malformed
 from losi.wire import Json
 
@@ -70,14 +71,15 @@ def usage(raw: Any) -> Json | None:
 
 
 def _message(blocks: list[Block]) -> Json:
-    texts, thinking, calls = [], [], []
+    texts, thinking, calls = list[str](), list[Json](), list[Json]()
     for block in blocks:
         if "text" in block:
             texts.append(block["text"])
         elif "citationsContent" in block:
             texts += [part.get("text", "") for part in block["citationsContent"].get("content", [])]
         elif "reasoningContent" in block:
-            thinking.append(_thinking_block(block["reasoningContent"]))
+            thought = _thinking_block(block["reasoningContent"])
+            thinking.append(placed(thought, text=sum(map(len, texts)), calls=len(calls)))
         elif "toolUse" in block:
             calls.append(_tool_call(block["toolUse"]))
     message: Json = {"role": "assistant", "content": "".join(texts) or None, "refusal": None}
@@ -134,6 +136,7 @@ class StreamState:
         self._stop_reason: str | None = None
         self._tools: dict[int, _Tool] = {}  # by content block index, which counts texts as well
         self._thinking: dict[int, Json] = {}
+        self._length = 0  # of the text so far
 
     def end(self) -> None:
         """Raises UpstreamError unless the stream was whole and its content sound."""
@@ -167,6 +170,7 @@ class StreamState:
     def _block_delta(self, block: BlockDelta) -> list[Json]:
         index, delta = block["contentBlockIndex"], block["delta"]
         if delta.get("text"):
+            self._length += len(delta["text"])
             return [self._delta({"content": delta["text"]})]
         if "toolUse" in delta:
             return self._arguments(self._tool(index), delta["toolUse"]["input"])
@@ -188,14 +192,17 @@ class StreamState:
     def _reasoning(self, index: int, content: ReasoningDelta) -> list[Json]:
         if "redactedContent" in content:
             data = base64.b64encode(content["redactedContent"]).decode()
-            self._thinking[index] = {"type": "redacted_thinking", "data": data}
+            self._thinking[index] = self._placed({"type": "redacted_thinking", "data": data})
             return []
         empty = {"type": "thinking", "thinking": "", "signature": ""}
-        block = self._thinking.setdefault(index, empty)
+        block = self._thinking.setdefault(index, self._placed(empty))
         block["signature"] += content.get("signature", "")
         text = content.get("text", "")
         block["thinking"] += text
         return [self._delta({"reasoning_content": text})] if text else []
+
+    def _placed(self, block: Json) -> Json:
+        return placed(block, text=self._length, calls=len(self._tools))
 
     def _block_stop(self, index: int) -> list[Json]:
         tool = self._tools.get(index)

@@ -12,6 +12,28 @@ from losi.wire import Json
 #: Gemini refuses our key with a 400: https://ai.google.dev/gemini-api/docs/troubleshooting
 _BAD_KEY = re.compile(r"API key (not valid|not found|expired)", re.IGNORECASE)
 
+#: What speaks of the operator's account with the provider, though the status is that of a rate
+#: limit or of a fault in the request. https://platform.openai.com/docs/guides/error-codes
+_ACCOUNT_CODES = {
+    "access_terminated",
+    "account_deactivated",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "credit_balance_exhausted",
+    "insufficient_balance",
+    "insufficient_credits",
+    "insufficient_quota",
+    "insufficient_user_quota",
+    "organization_restricted",
+}
+_ACCOUNT_MESSAGE = re.compile(
+    r"insufficient (account )?(balance|credits?|funds|quota)|credit balance|out of credits?\b"
+    r"|billing|spend(ing)? limit|in arrears"
+    r"|(organization|account) (must be|has been|is) (verified|restricted|disabled|deactivated)"
+    r"|account is not active",
+    re.IGNORECASE,
+)
+
 
 def refusal(provider: str, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
     """OpenAI's error object, or the shapes other providers use for it, as one of ours."""
@@ -22,6 +44,8 @@ def refusal(provider: str, status: int, body: Json | None, headers: Mapping[str,
         error = {"message": error}
     if status == 400 and _BAD_KEY.search(str(error.get("message"))):
         status = 401
+    if status in (400, 403, 404, 429) and _is_of_account(error):
+        status = 402
     return upstream_error(
         status,
         provider,
@@ -30,6 +54,14 @@ def refusal(provider: str, status: int, body: Json | None, headers: Mapping[str,
         code=_text(error.get("code")),
         retry_after=retry_after_seconds(headers),
     )
+
+
+def _is_of_account(error: Json) -> bool:
+    if _ACCOUNT_CODES & {str(error.get("code")).lower(), str(error.get("type")).lower()}:
+        return True
+    # Gemini asks to check plan and billing where a minute's limit is met
+    is_gemini_limit = error.get("status") == "RESOURCE_EXHAUSTED"
+    return not is_gemini_limit and bool(_ACCOUNT_MESSAGE.search(str(error.get("message"))))
 
 
 def auth_headers(provider: Provider, api_key: str) -> dict[str, str]:

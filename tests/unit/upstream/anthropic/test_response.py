@@ -228,7 +228,7 @@ class TestRefusals:
     )
     def test_the_operators_account_is_not_the_callers_business(self, text: str) -> None:
         refusal = told(400, text)
-        assert (refusal.status, refusal.code) == (503, "upstream_credentials")
+        assert (refusal.status, refusal.code) == (503, "upstream_account")
         assert text not in refusal.message
 
     @pytest.mark.parametrize("body", [None, {}, {"error": "no"}, {"error": {"message": 5}}])
