@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_INSTALLED := $(VENV)/.installed-run
 INSTALLED := $(VENV)/.installed
+SECURITY_INSTALLED := .venv-security/.installed
 # what tests/ needs beyond Python, where it can be had
 FOR_TESTS := $(INSTALLED) $(if $(shell command -v npm),tests/node_modules/.installed) $(if $(shell command -v java),,no-java)
 # what shares a server runs in one worker (tests/parallel.py)
@@ -48,6 +49,14 @@ lint: $(INSTALLED) ## Check style, types and who imports whom (ruff, mypy --stri
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: security
+security: $(SECURITY_INSTALLED) ## Look for secrets in the repository and known holes in what is shipped
+	@$(BIN)/python -m local.security
+
+.PHONY: lock
+lock: $(RUN_INSTALLED) ## Write the layer's hashes anew, after a change of shared/requirements.txt
+	$(BIN)/python -m local.lock
+
 .PHONY: format
 format: $(INSTALLED) ## Bring the source to the project's style (ruff)
 	$(BIN)/ruff check --fix .
@@ -71,7 +80,7 @@ mutants: $(INSTALLED) ## Change the source at random (SEED=7 DRAW=60): do the te
 
 .PHONY: clean
 clean: ## Remove everything that the other targets made, the demo key included
-	rm -rf $(VENV) .venv-sam .losi .aws-sam tests/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* .mutants
+	rm -rf $(VENV) .venv-sam .venv-security .losi .aws-sam tests/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* .mutants
 
 .PHONY: no-java
 no-java:
@@ -108,6 +117,13 @@ $(BIN)/python:
 	  echo "Could not make $(VENV). On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 # Python 3.11 brings it along, newer ones do not, and nothing here uses it
 	@$(BIN)/python -m pip uninstall -qq --yes --disable-pip-version-check setuptools
+
+# apart from .venv: they need more packages than all that they look at
+$(SECURITY_INSTALLED): requirements-security.txt | $(INSTALLED)
+	@echo "Installing the scanners; once."
+	@$(BIN)/python -m venv .venv-security
+	@.venv-security/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -r $<
+	@touch $@
 
 tests/node_modules/.installed: tests/package.json tests/package-lock.json
 	npm ci --prefix tests --no-audit --no-fund --loglevel=error

@@ -62,7 +62,8 @@ def start(port: int) -> None:
         print("Building the functions and their layer ...", flush=True)
         built = build()
         # containers come from another address than this machine's own
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB") or start_embedded("0.0.0.0")
+        anywhere = "0.0.0.0"  # noqa: S104
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB") or start_embedded(anywhere)
         os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = endpoint
         table = os.environ.setdefault("LOSI_TABLE", "losi-local")
         os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")

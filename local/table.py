@@ -40,7 +40,8 @@ yaml.add_multi_constructor("!", _intrinsic, Loader=_TemplateLoader)
 @cache
 def load_template(template: Path = TEMPLATE) -> dict[str, Any]:
     """The template as plain data, intrinsic functions in their long form. Not to be changed."""
-    loaded: dict[str, Any] = yaml.load(template.read_text(), Loader=_TemplateLoader)
+    text = template.read_text()
+    loaded: dict[str, Any] = yaml.load(text, Loader=_TemplateLoader)  # noqa: S506 (a SafeLoader)
     return loaded
 
 

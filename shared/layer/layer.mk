@@ -26,7 +26,8 @@ build-LosiLayer:
 		--root-user-action=ignore --constraint requirements.txt --target .check pydantic
 	@PYTHONPATH=.check python3.13 -m losi.catalogue
 	python3.13 -m pip install --quiet --disable-pip-version-check --no-compile --no-deps \
-		--root-user-action=ignore $(WHEELS) --requirement requirements.txt --target $(PACKAGES)
+		--root-user-action=ignore $(WHEELS) --require-hashes --requirement layer/requirements.txt \
+		--target $(PACKAGES)
 	cp -R losi $(PACKAGES)/losi
 	find $(PACKAGES) -name __pycache__ -prune -exec rm -rf {} +
 	cd $(PACKAGES) && rm -rf $(UNUSED)
