@@ -1,7 +1,9 @@
 """What every format does alike, whatever its upstream's words: one suite over all of `SUBJECTS`."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, get_args
 
 import pytest
@@ -11,6 +13,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from losi.catalogue.models import Route
 from losi.catalogue.providers import Format
 from losi.errors import LosiError, UpstreamError
+from losi.metering.usage import Usage, from_openai
 from losi.upstream import fanout
 from losi.upstream.format import Exchange, UpstreamCall
 from losi.upstream.routing import prompts
@@ -29,6 +32,8 @@ from tests.contract.formats import (
 )
 from tests.fake_upstream import FakeUpstream, Reply
 
+#: Events that tell what was used, in any format's words.
+FIGURES = re.compile(rb"(output|completion)_?tokens", re.IGNORECASE)
 AnySubject = Subject | SandboxSubject
 HTTP = [subject for subject in SUBJECTS if isinstance(subject, Subject)]
 every_format = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda s: s.name)
@@ -231,6 +236,43 @@ async def test_an_answer_of_another_shape_is_the_upstreams_fault(
         await exchange(subject, upstream, Scenario(reply)).complete()
 
     assert caught.value.code == "upstream_malformed"
+
+
+@every_http_format
+async def test_what_an_answer_of_another_shape_told_is_kept(
+    subject: Subject, upstream: FakeUpstream
+) -> None:
+    whole = subject.answer(1)
+    reply = Reply.json({name: value for name, value in whole.items() if name == "usage"})
+
+    with pytest.raises(UpstreamError) as caught:
+        await exchange(subject, upstream, Scenario(reply)).complete()
+
+    assert from_openai(caught.value.spent) == Usage(INPUT_TOKENS, OUTPUT_TOKENS)
+
+
+@every_http_format
+@pytest.mark.parametrize("end", ["clean end", "connection cut", "another shape"])
+async def test_figures_that_were_told_count_however_the_stream_ends(
+    subject: Subject, end: str, upstream: FakeUpstream
+) -> None:
+    events = subject.events(1)
+    for after in range(1, len(events) + 1):
+        told = [event for event in events[:after] if FIGURES.search(event)]
+        body = [*events[:after], *([subject.malformed_event] if end == "another shape" else [])]
+        kind = {"content-type": subject.content_type}
+        seen: list[Json] = []
+
+        with suppress(UpstreamError):
+            reply = Reply(body, headers=kind, cut=end == "connection cut")
+            await read(exchange(subject, upstream, Scenario(reply)), into=seen)
+
+        usages = [usage for chunk in seen if (usage := from_openai(chunk.get("usage")))]
+        assert bool(usages) == bool(told), after
+        if told:
+            assert usages[-1].input_tokens == INPUT_TOKENS
+            only_begun = b"message_start" in told[-1]  # Anthropic's, whose output is none yet
+            assert usages[-1].output_tokens == (0 if only_begun else OUTPUT_TOKENS)
 
 
 @every_http_format

@@ -5,6 +5,7 @@ causes at most `ATTEMPTS * n` calls on a route.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -14,6 +15,8 @@ from losi.errors import Remedy, UpstreamError
 from losi.metering.usage import Usage, from_openai
 from losi.upstream.backoff import pause_before_another
 from losi.upstream.format import Exchange, Format, UpstreamCall
+
+logger = logging.getLogger("losi.routes")
 
 Json = dict[str, Any]
 Sleep = Callable[[float], Awaitable[None]]
@@ -26,7 +29,7 @@ def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) 
     body = dict(call.body)
     n = body.pop("n", None) or 1
     single = upstream.prepare(replace(call, body=body))
-    return single if n == 1 else FanOut(single, n, sleep)
+    return single if n == 1 else FanOut(single, n, call, sleep)
 
 
 def finished(exchange: Exchange) -> list[Json]:
@@ -42,9 +45,10 @@ class FanOut:
     whatever becomes of the others.
     """
 
-    def __init__(self, single: Exchange, n: int, sleep: Sleep) -> None:
+    def __init__(self, single: Exchange, n: int, call: UpstreamCall, sleep: Sleep) -> None:
         self._single = single
         self._n = n
+        self._call = call
         self._sleep = sleep
         self._answers: dict[int, Json] = {}
 
@@ -155,7 +159,9 @@ class FanOut:
                 try:
                     if begun:
                         raise
+                    error.spent = error.spent or usages.get(index)
                     await self._pause(error, attempt)
+                    usages.pop(index, None)  # recorded; the next one's figures are its own
                 except UpstreamError as failure:
                     await queue.put(failure)
                     return
@@ -169,6 +175,14 @@ class FanOut:
         pause = pause_before_another(error, attempt)
         if pause is None:
             raise error
+        logger.warning(
+            "%s one choice on %s/%s failed and is asked for again: %s cost=%s",
+            self._call.request_id,
+            self._call.route.provider.id,
+            self._call.route.model,
+            error.code,
+            from_openai(error.spent),
+        )
         await self._sleep(pause)
 
     def _for_good(self, error: UpstreamError) -> UpstreamError:

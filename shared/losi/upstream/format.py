@@ -162,18 +162,26 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     return None
 
 
-def malformed(provider: str) -> UpstreamError:
-    """The upstream answered with something that is not its own format."""
-    return UpstreamError(
+def malformed(provider: str, spent: Json | None = None) -> UpstreamError:
+    """The upstream answered with something that is not its own format. `spent` is the usage that
+    it told all the same, in OpenAI's form.
+    """
+    error = UpstreamError(
         f"{provider} answered something that is not a chat completion. Try again.",
         code="upstream_malformed",
     )
+    error.spent = spent
+    return error
 
 
-def incomplete(provider: str, *, remedy: Remedy = Remedy.SAME_ROUTE) -> UpstreamError:
-    """The upstream's stream ended before it said that it was done."""
-    return UpstreamError(
+def incomplete(
+    provider: str, *, remedy: Remedy = Remedy.SAME_ROUTE, spent: Json | None = None
+) -> UpstreamError:
+    """The upstream's stream ended before it said that it was done. `spent`: as of `malformed`."""
+    error = UpstreamError(
         f"{provider} ended the stream before it was complete. Try again.",
         code="upstream_incomplete",
         remedy=remedy,
     )
+    error.spent = spent
+    return error

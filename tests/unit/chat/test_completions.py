@@ -366,6 +366,63 @@ class TestWhoPays:
         assert here.settled() == (1, Usage(PROMPT, 100))
         assert f"account={here.account_id}" in caplog.text
 
+    async def test_what_an_answer_of_another_shape_cost_is_recorded_and_not_billed(
+        self, world: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Nothing was delivered; the line lets the operator reconcile the provider's invoice."""
+        here = world(Scripted(malformed("OpenAI", REPORTED)))
+
+        with pytest.raises(UpstreamError):
+            await here.plain()
+
+        assert here.settled() == (0, Usage(0, 0))
+        costs = [line for line in caplog.messages if f"cost={Usage(11, 7)}" in line]
+        assert costs and all(f"account={here.account_id}" in line for line in costs)
+
+    async def test_what_a_stream_of_another_shape_told_is_billed_once_it_had_said_something(
+        self, world: Any
+    ) -> None:
+        told = {"choices": [], "usage": REPORTED}
+        here = world(Scripted(chunk("12345678"), told, malformed("OpenAI")), stream=True)
+
+        await here.events()
+
+        assert here.settled() == (1, Usage(11, 7))
+
+    async def test_what_a_stream_told_before_its_first_content_is_recorded_and_not_billed(
+        self, world: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        told = {"choices": [], "usage": REPORTED}
+        here = world(Scripted(told, malformed("OpenAI")), stream=True)
+
+        with pytest.raises(UpstreamError):
+            await here.events()
+
+        assert here.settled() == (0, Usage(0, 0))
+        assert f"cost={Usage(11, 7)}" in caplog.text
+
+    async def test_a_choice_that_is_asked_for_again_leaves_what_it_cost(
+        self, world: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class FirstIsMalformed(Scripted):
+            calls = 0
+
+            async def complete(self, call: UpstreamCall) -> Json:
+                self.calls += 1
+                if self.calls == 1:
+                    raise malformed("Claude", REPORTED)
+                return await super().complete(call)
+
+        message = {"role": "assistant", "content": "Hi"}
+        answer = {"choices": [{"index": 0, "message": message}], "usage": REPORTED}
+        here = world(FirstIsMalformed(answer), model="claude-3.5-sonnet", n=2)
+
+        await here.plain()
+
+        assert here.settled() == (1, Usage(22, 14))
+        assert "req_1 one choice on anthropic/" in caplog.text
+        assert f"cost={Usage(11, 7)}" in caplog.text
+
     async def test_more_choices_than_the_model_gives_are_refused_by_name(self, world: Any) -> None:
         here = world(Scripted(chunk("x")), model="claude-3.5-sonnet", n=9)
 

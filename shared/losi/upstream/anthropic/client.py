@@ -63,7 +63,9 @@ class MessagesExchange:
                 legacy_functions=request.legacy_functions,
             )
         except ShapeError as error:
-            raise malformed(self._endpoint.provider) from error
+            told = response.usage(message.get("usage"))
+            spent = told.to_openai() if told else None
+            raise malformed(self._endpoint.provider, spent) from error
 
     async def stream(self) -> AsyncGenerator[Json]:
         request = self._request

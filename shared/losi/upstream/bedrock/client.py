@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from losi.errors import UpstreamError
 from losi.upstream.bedrock import shapes
 from losi.upstream.bedrock.errors import translate_error
 from losi.upstream.bedrock.request import ConverseRequest, converse_request, left_out, mapped
-from losi.upstream.bedrock.response import StreamState, completion
+from losi.upstream.bedrock.response import StreamState, completion, usage
 from losi.upstream.format import UpstreamCall
 from losi.wire import Json
 
@@ -71,7 +72,12 @@ class ConverseExchange:
     async def complete(self) -> Json:
         reader = _Reader(lambda: self._client().converse(**self.request))
         async with aclosing(reader.events()) as answers:
-            return completion(shapes.answer(await anext(answers)), self._call)
+            answer = await anext(answers)
+        try:
+            return completion(shapes.answer(answer), self._call)
+        except UpstreamError as error:
+            error.spent = usage(answer.get("usage"))
+            raise
 
     async def stream(self) -> AsyncGenerator[Json]:
         reader = _Reader(lambda: self._client().converse_stream(**self.request))

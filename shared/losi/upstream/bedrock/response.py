@@ -59,10 +59,11 @@ def usage(raw: Any) -> Json | None:
     """OpenAI's usage: what was read from or written to the cache is part of the prompt."""
     if not isinstance(raw, dict) or "inputTokens" not in raw:
         return None
-    read, written = raw.get("cacheReadInputTokens") or 0, raw.get("cacheWriteInputTokens") or 0
+    parts = ("inputTokens", "cacheReadInputTokens", "cacheWriteInputTokens")
+    fresh, read, written = (n if isinstance(n := raw.get(part), int) else 0 for part in parts)
     known = from_openai(
         {
-            "prompt_tokens": raw["inputTokens"] + read + written,
+            "prompt_tokens": fresh + read + written,
             "completion_tokens": raw.get("outputTokens"),
             "prompt_tokens_details": {"cached_tokens": read, "cache_write_tokens": written},
         }

@@ -53,8 +53,9 @@ class ChatExchange:
         if answer.get("error"):
             raise self._refusal(200, answer, {})
         if not _is_completion(answer):
-            raise malformed(self._provider.name)
-        self._refuse_broken_off(answer)
+            raise malformed(self._provider.name, answer.get("usage"))
+        if _is_broken_off(answer):
+            raise incomplete(self._provider.name, spent=answer.get("usage"))
         return answers.completion(answer, named=self._named)
 
     async def stream(self) -> AsyncGenerator[Json]:
@@ -67,8 +68,14 @@ class ChatExchange:
                 if data.strip() == b"[DONE]":
                     await finish(chunks)
                     break
-                if (chunk := self._chunk(data)) is not None:
-                    yield read.read(chunk)
+                if (chunk := self._chunk(data)) is None:
+                    continue
+                if (fault := self._fault(chunk)) is not None:
+                    answers.hoist_usage(chunk)
+                    if chunk.get("usage"):  # what was told is paid, whatever the end
+                        yield {**chunk, "choices": []}
+                    raise fault
+                yield read.read(chunk)
         if not read.is_finished:  # whatever mark the end has: gateways set it after broken answers
             raise incomplete(self._provider.name)
 
@@ -88,15 +95,12 @@ class ChatExchange:
             raise malformed(self._provider.name)
         if chunk.get("error"):
             raise self._refusal(200, chunk, {})
-        if not isinstance(chunk.get("choices") or [], list):
-            raise malformed(self._provider.name)
-        self._refuse_broken_off(chunk)
         return chunk
 
-    def _refuse_broken_off(self, answer: Json) -> None:
-        reasons = [choice.get("finish_reason") for choice in _choices(answer)]
-        if any(str(reason) in _BROKEN_OFF for reason in reasons):
-            raise incomplete(self._provider.name)
+    def _fault(self, chunk: Json) -> LosiError | None:
+        if not isinstance(chunk.get("choices") or [], list):
+            return malformed(self._provider.name)
+        return incomplete(self._provider.name) if _is_broken_off(chunk) else None
 
     def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
         return refusal(self._provider.name, status, body, headers)
@@ -109,6 +113,10 @@ def _is_completion(answer: Json) -> bool:
         and bool(choices)
         and all(isinstance(c, dict) and isinstance(c.get("message"), dict) for c in choices)
     )
+
+
+def _is_broken_off(answer: Json) -> bool:
+    return any(str(choice.get("finish_reason")) in _BROKEN_OFF for choice in _choices(answer))
 
 
 def _choices(answer: Json) -> list[Json]:

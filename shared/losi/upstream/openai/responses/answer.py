@@ -5,7 +5,7 @@ https://platform.openai.com/docs/api-reference/responses/object
 
 from typing import Any
 
-from losi.errors import LosiError
+from losi.errors import LosiError, UpstreamError
 from losi.upstream.format import malformed, upstream_error
 from losi.upstream.openai.responses.request import REASONING
 from losi.wire import Json
@@ -17,6 +17,14 @@ _OURS = {"server_error": 500, "vector_store_timeout": 504, "rate_limit_exceeded"
 
 def completion(response: Json, provider: str, *, legacy_functions: bool) -> Json:
     """Raises a LosiError for a run that failed, or an answer that is no response object."""
+    try:
+        return _completion(response, provider, legacy_functions=legacy_functions)
+    except UpstreamError as error:
+        error.spent = usage(response.get("usage"))
+        raise
+
+
+def _completion(response: Json, provider: str, *, legacy_functions: bool) -> Json:
     output = response.get("output")
     if not isinstance(output, list) or not all(isinstance(item, dict) for item in output):
         raise malformed(provider)

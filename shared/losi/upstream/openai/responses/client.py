@@ -54,21 +54,30 @@ class ResponsesExchange:
         state = StreamState(provider, legacy_functions=self._request.legacy_functions)
         async with self._endpoint.post_stream(body, self._route, self._refusal) as chunks:
             async for _, data in events(chunks, provider):
-                for chunk in self._feed(state, data):
+                event = self._event(data)
+                try:
+                    said = state.feed(event)
+                except LosiError:
+                    for told in state.usage_chunks(
+                        event
+                    ):  # what was told is paid, whatever the end
+                        yield told
+                    raise
+                for chunk in said:
                     yield chunk
                 if state.finished:
                     await finish(chunks)
                     return
         raise incomplete(provider)
 
-    def _feed(self, state: StreamState, data: bytes) -> list[Json]:
+    def _event(self, data: bytes) -> Json:
         try:
             event = loads(data)
         except ValueError as error:
             raise malformed(self._endpoint.provider) from error
         if not isinstance(event, dict):
             raise malformed(self._endpoint.provider)
-        return state.feed(event)
+        return event
 
     def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
         return refusal(self._endpoint.provider, status, body, headers)

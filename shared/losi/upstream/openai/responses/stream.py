@@ -138,8 +138,14 @@ class StreamState:
         last = self._chunk({}, finish=answer.finish_reason(response, called=called))
         if tier := response.get("service_tier"):
             last["service_tier"] = tier
-        reported = answer.usage(response.get("usage"))
-        return [last, {**last, "choices": [], "usage": reported}] if reported else [last]
+        return [last, *({**last, **chunk} for chunk in self.usage_chunks(event))]
+
+    def usage_chunks(self, event: Json) -> list[Json]:
+        """The figures that an event tells, if any."""
+        response = event.get("response")
+        reported = answer.usage(response.get("usage")) if isinstance(response, dict) else None
+        identity = self._identity or {}
+        return [{**identity, "choices": [], "usage": reported}] if reported else []
 
     def _failed(self, event: Json) -> list[Json]:
         response = event.get("response")
