@@ -7,7 +7,7 @@ from typing import Any
 
 from losi.errors import LosiError, UpstreamError
 from losi.upstream.format import malformed, upstream_error
-from losi.upstream.openai.responses.request import REASONING
+from losi.upstream.openai.responses.items import REASONING
 from losi.wire import Json
 
 #: Codes of a failed run (openai-python, types/responses/response_error.py) that do not blame the

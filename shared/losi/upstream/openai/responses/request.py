@@ -4,30 +4,40 @@ https://platform.openai.com/docs/api-reference/responses/create. Nothing is stor
 conversation is sent each time, and what the model thought comes and goes encrypted.
 """
 
-import re
-from collections.abc import Iterator
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from losi.errors import InvalidRequestError
 from losi.upstream.conversation import (
     JSON_INSTRUCTION,
-    fitting_id,
-    fitting_name,
+    invalid,
     not_understood,
     with_instruction,
 )
+from losi.upstream.openai.responses.items import items
 from losi.upstream.turns import after_results
 from losi.wire import Json
 
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from openai.types.responses import (
+        CustomToolParam,
+        FunctionToolParam,
+        ResponseFormatTextJSONSchemaConfigParam,
+        ResponseIncludable,
+        ResponseTextConfigParam,
+        ToolChoiceCustomParam,
+        ToolChoiceFunctionParam,
+    )
+    from openai.types.responses.response_create_params import ResponseCreateParamsBase, ToolChoice
+    from openai.types.shared_params import Reasoning
+
 #: The smallest `max_output_tokens` (OpenAI's OpenAPI document, `CreateResponse`).
 SMALLEST_LIMIT = 16
-#: `call_id` in `FunctionCallItemParam`.
-_CALL_IDS = re.compile(r".{1,64}", re.DOTALL)
-#: In the canonical form's `thinking_blocks`: a reasoning item, encrypted for one model.
-REASONING = "reasoning"
 
 #: Sent as they are.
 _SAME = frozenset(
@@ -65,7 +75,7 @@ _UNDERSTOOD = _SAME | _TRANSLATED
 
 @dataclass(frozen=True, slots=True)
 class ResponsesRequest:
-    body: Json
+    body: ResponseCreateParamsBase
     left_out: frozenset[str]
     #: The caller speaks of `functions`, so that calls are answered as `function_call`.
     legacy_functions: bool
@@ -73,20 +83,19 @@ class ResponsesRequest:
 
 def translate(body: Json) -> ResponsesRequest:
     """Raises InvalidRequestError (400) for content that the Responses API has no place for."""
-    out = {name: body[name] for name in _SAME & body.keys() if body[name] is not None}
+    same = {name: body[name] for name in _SAME & body.keys() if body[name] is not None}
+    out = cast("ResponseCreateParamsBase", same)
     out["store"] = False
-    thinks = body.get("reasoning_effort") != "none"  # else there is nothing to encrypt
-    out["include"] = ["reasoning.encrypted_content"] if thinks else []
-    if body.get("logprobs"):
-        out["include"].append("message.output_text.logprobs")
+    out["include"] = _included(body)
     messages = [message for _, message in after_results([("", m) for m in body["messages"]])]
     text = _text(body)
     if text.get("format") == {"type": "json_object"} and b"json" not in _lower(messages):
         messages = with_instruction(messages, JSON_INSTRUCTION)
-    out["input"] = list(_items(messages, body["model"]))
-    out["reasoning"] = {"summary": "auto"}
+    out["input"] = list(items(messages, body["model"]))
+    reasoning: Reasoning = {"summary": "auto"}
     if effort := body.get("reasoning_effort"):
-        out["reasoning"]["effort"] = effort
+        reasoning["effort"] = effort
+    out["reasoning"] = reasoning
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
     if limit is not None:
         out["max_output_tokens"] = max(limit, SMALLEST_LIMIT)
@@ -94,11 +103,20 @@ def translate(body: Json) -> ResponsesRequest:
         out["text"] = text
     functions = body.get("functions")
     if tools := body.get("tools") or [{"type": "function", "function": f} for f in functions or ()]:
-        out["tools"] = [_tool(tool) for tool in tools]
+        out["tools"] = [_tool(f"tools[{index}]", tool) for index, tool in enumerate(tools)]
         if (choice := _tool_choice(body)) is not None:
             out["tool_choice"] = choice
     left_out = frozenset(not_understood(body, _UNDERSTOOD))
     return ResponsesRequest(out, left_out, legacy_functions=bool(functions))
+
+
+def _included(body: Json) -> list[ResponseIncludable]:
+    included: list[ResponseIncludable] = []
+    if body.get("reasoning_effort") != "none":  # else there is nothing to encrypt
+        included.append("reasoning.encrypted_content")
+    if body.get("logprobs"):
+        included.append("message.output_text.logprobs")
+    return included
 
 
 def _lower(messages: list[Json]) -> bytes:
@@ -106,11 +124,21 @@ def _lower(messages: list[Json]) -> bytes:
     return orjson.dumps([message.get("content") for message in messages], default=str).lower()
 
 
-def _text(body: Json) -> Json:
-    text: Json = {}
+def _text(body: Json) -> ResponseTextConfigParam:
+    text: ResponseTextConfigParam = {}
     form = body.get("response_format")
     if form and form["type"] == "json_schema" and form["json_schema"].get("schema"):
-        text["format"] = {"type": "json_schema", **form["json_schema"]}
+        wanted = form["json_schema"]
+        schema: ResponseFormatTextJSONSchemaConfigParam = {
+            "type": "json_schema",
+            "name": wanted["name"],
+            "schema": wanted["schema"],
+        }
+        if wanted.get("description") is not None:
+            schema["description"] = wanted["description"]
+        if wanted.get("strict") is not None:
+            schema["strict"] = wanted["strict"]
+        text["format"] = schema
     elif form and form["type"] != "text":  # a schema that was left out asks for any object
         text["format"] = {"type": "json_object"}
     if body.get("verbosity"):
@@ -118,138 +146,73 @@ def _text(body: Json) -> Json:
     return text
 
 
-def _tool(tool: Json) -> Json:
-    """Chat nests what is flat here, https://platform.openai.com/docs/guides/migrate-to-responses"""
-    kind = tool["type"]
-    if kind == "function":
-        function = tool["function"]
-        empty = {"type": "object", "properties": {}}
-        return {
-            **{name: function[name] for name in ("name", "description") if function.get(name)},
-            "type": "function",
-            "parameters": function.get("parameters") or empty,
-            # left out, strict is tried, and optional properties become required
-            "strict": bool(function.get("strict")),
-        }
-    custom = dict(tool[kind])
-    if (form := custom.get("format")) and form.get("type") == "grammar":
-        custom["format"] = {"type": "grammar", **form["grammar"]}
-    return {"type": kind, **custom}
+def _tool(where: str, tool: Json) -> FunctionToolParam | CustomToolParam:
+    """Chat nests what stands flat here, https://platform.openai.com/docs/guides/migrate-to-responses"""
+    match tool:
+        case {"type": "function", "function": dict(function)}:
+            return _function_tool(where, function)
+        case {"type": "custom", "custom": dict(custom)}:
+            return _custom_tool(where, custom)
+    invalid(where, "This model takes tools of the types 'function' and 'custom', with a 'name'.")
 
 
-def _tool_choice(body: Json) -> Any:
+def _function_tool(where: str, function: Json) -> FunctionToolParam:
+    flat: FunctionToolParam = {
+        "type": "function",
+        "name": _name(where, function),
+        "parameters": function.get("parameters") or {"type": "object", "properties": {}},
+        # left out, strict is tried, and optional properties become required
+        "strict": bool(function.get("strict")),
+    }
+    if description := function.get("description"):
+        flat["description"] = description
+    return flat
+
+
+def _custom_tool(where: str, custom: Json) -> CustomToolParam:
+    flat: CustomToolParam = {"type": "custom", "name": _name(where, custom)}
+    if description := custom.get("description"):
+        flat["description"] = description
+    match custom.get("format"):
+        case None:
+            pass
+        case {"type": "text"}:
+            flat["format"] = {"type": "text"}
+        case {"type": "grammar", "grammar": {"syntax": syntax, "definition": str(definition)}}:
+            flat["format"] = {"type": "grammar", "syntax": syntax, "definition": definition}
+        case _:
+            invalid(
+                f"{where}.custom.format",
+                "Use {'type': 'text'}, or {'type': 'grammar', 'grammar': {'syntax': '...', "
+                "'definition': '...'}}.",
+            )
+    return flat
+
+
+def _name(where: str, named: Any) -> str:
+    name = named.get("name") if isinstance(named, dict) else None
+    if not isinstance(name, str):
+        invalid(where, "A tool needs a 'name'.")
+    return name
+
+
+def _tool_choice(body: Json) -> ToolChoice | None:
     choice = body.get("tool_choice")
     if choice is None and (legacy := body.get("function_call")) is not None:
         choice = {"type": "function", "function": legacy} if isinstance(legacy, dict) else legacy
-    if not isinstance(choice, dict):
-        return choice
-    if choice["type"] == "allowed_tools":
-        allowed = choice["allowed_tools"]
-        return {"type": "allowed_tools", **allowed, "tools": [_named(t) for t in allowed["tools"]]}
+    match choice:
+        case None | "none" | "auto" | "required":
+            return cast("Literal['none', 'auto', 'required'] | None", choice)
+        case {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": list(tools)}}:
+            named: list[dict[str, object]] = [{**_named(tool)} for tool in tools]
+            return {"type": "allowed_tools", "mode": mode, "tools": named}
     return _named(choice)
 
 
-def _named(choice: Json) -> Json:
-    kind = choice["type"]
-    return {"type": kind, "name": choice[kind]["name"]}
-
-
-def _items(messages: list[Json], model: str) -> Iterator[Json]:
-    custom_calls: set[str] = set()
-    for position, message in enumerate(messages):
-        where = f"messages[{position}]"
-        role = message["role"]
-        if role == "assistant":
-            for call in message.get("tool_calls") or ():
-                if call.get("type") == "custom":
-                    custom_calls.add(call["id"])
-            yield from _assistant(where, message, model)
-        elif role == "tool":
-            yield _result(where, message, custom=message["tool_call_id"] in custom_calls)
-        elif role == "function":
-            output = _output(where, message)
-            yield {"type": "function_call_output", "call_id": _fitting(message["name"])} | output
-        else:
-            yield {"type": "message", "role": role, "content": _content(where, message)}
-
-
-def _assistant(where: str, message: Json, model: str) -> Iterator[Json]:
-    for block in message.get("thinking_blocks") or ():
-        # another model's thoughts cannot be decrypted, and are refused
-        if block.get("type") == REASONING and block.get("model") == model:
-            encrypted, summary = block.get("encrypted_content"), block.get("summary") or []
-            yield {"type": "reasoning", "summary": summary, "encrypted_content": encrypted}
-    said = [{"type": "output_text", "text": text} for text in _texts(message.get("content"))]
-    if message.get("refusal"):
-        said.append({"type": "refusal", "refusal": message["refusal"]})
-    if said:
-        yield {"type": "message", "role": "assistant", "content": said}
-    for call in message.get("tool_calls") or ():
-        call_id = _fitting(call["id"])
-        if call.get("type") == "custom":
-            custom = call["custom"]
-            yield {"type": "custom_tool_call", "call_id": call_id, **custom}
-        else:
-            function = call["function"]
-            arguments = function.get("arguments") or "{}"
-            name = fitting_name(function["name"])
-            yield {
-                "type": "function_call",
-                "call_id": call_id,
-                "name": name,
-                "arguments": arguments,
-            }
-    if legacy := message.get("function_call"):
-        yield _function_call(_fitting(legacy["name"]), legacy)
-
-
-def _function_call(call_id: str, function: Json) -> Json:
-    arguments = function.get("arguments") or "{}"
-    name = fitting_name(function["name"])
-    return {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments}
-
-
-def _texts(content: Any) -> list[str]:
-    if isinstance(content, str):
-        return [content] if content else []
-    return [part["text"] for part in content or () if part.get("type") == "text" and part["text"]]
-
-
-def _result(where: str, message: Json, *, custom: bool) -> Json:
-    kind = "custom_tool_call_output" if custom else "function_call_output"
-    return {"type": kind, "call_id": _fitting(message["tool_call_id"])} | _output(where, message)
-
-
-def _output(where: str, message: Json) -> Json:
-    content = message.get("content")
-    return {"output": content if isinstance(content, str) else _content(where, message)}
-
-
-def _content(where: str, message: Json) -> list[Json]:
-    content = message.get("content")
-    if isinstance(content, str) or content is None:
-        return [{"type": "input_text", "text": content or ""}]
-    return [_part(f"{where}.content[{index}]", part) for index, part in enumerate(content)]
-
-
-def _part(where: str, part: Json) -> Json:
-    kind = part["type"]
-    if kind == "text":
-        return {"type": "input_text", "text": part["text"]}
-    if kind == "image_url":
-        image = part["image_url"]
-        detail = image.get("detail") or "auto"
-        return {"type": "input_image", "image_url": image["url"], "detail": detail}
-    if kind == "file":
-        file = part["file"]
-        known = ("file_data", "file_id", "filename")
-        return {"type": "input_file"} | {name: file[name] for name in known if file.get(name)}
-    raise InvalidRequestError(
-        f"This model takes no content part of type '{kind}'. Send text, image_url or file.",
-        param=f"{where}.type",
-        code="invalid_value",
-    )
-
-
-def _fitting(call_id: str) -> str:
-    return fitting_id(call_id, _CALL_IDS)
+def _named(choice: Any) -> ToolChoiceFunctionParam | ToolChoiceCustomParam:
+    match choice:
+        case {"type": "function", "function": function}:
+            return {"type": "function", "name": _name("tool_choice", function)}
+        case {"type": "custom", "custom": custom}:
+            return {"type": "custom", "name": _name("tool_choice", custom)}
+    invalid("tool_choice", "Name a tool: {'type': 'function', 'function': {'name': '...'}}.")

@@ -88,9 +88,10 @@ def test_functions_of_the_old_form_are_tools() -> None:
         }
     )
 
+    body: dict[str, Any] = {**translated.body}
     assert translated.legacy_functions
-    assert translated.body["tools"][0]["name"] == "get_weather"
-    assert translated.body["tool_choice"] == {"type": "function", "name": "get_weather"}
+    assert [tool["name"] for tool in body["tools"]] == ["get_weather"]
+    assert body["tool_choice"] == {"type": "function", "name": "get_weather"}
 
 
 def test_a_call_and_its_result_are_items() -> None:
@@ -191,3 +192,65 @@ def test_what_it_has_no_place_for_is_named() -> None:
 
     assert translated.left_out == {"seed", "logit_bias"}
     assert not {"seed", "logit_bias"} & translated.body.keys()
+
+
+CUSTOM: dict[str, Any] = {"type": "custom", "custom": {"name": "run", "description": "Code"}}
+
+
+def test_custom_tools_their_grammar_and_their_calls() -> None:
+    grammar = {"syntax": "lark", "definition": "start: WORD"}
+    form = {"type": "grammar", "grammar": grammar}
+    tool = {**CUSTOM, "custom": {**CUSTOM["custom"], "format": form}}
+    call = {"id": "c1", "type": "custom", "custom": {"name": "run", "input": "1 + 1"}}
+    assistant = {"role": "assistant", "tool_calls": [call]}
+
+    body = sent(
+        USER, assistant, {"role": "tool", "tool_call_id": "c1", "content": "2"}, tools=[tool]
+    )
+
+    flat = {"type": "custom", **CUSTOM["custom"], "format": {"type": "grammar", **grammar}}
+    assert body["tools"] == [flat]
+    assert body["input"][1:] == [
+        {"type": "custom_tool_call", "call_id": "c1", "name": "run", "input": "1 + 1"},
+        {"type": "custom_tool_call_output", "call_id": "c1", "output": "2"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"tools": [{"type": "custom"}]}, "tools[0]"),
+        ({"tools": [{"type": "web_search"}]}, "tools[0]"),
+        ({"tools": [{**CUSTOM, "custom": {"name": 5}}]}, "tools[0]"),
+        (
+            {"tools": [{**CUSTOM, "custom": {"name": "f", "format": {"type": "grammar"}}}]},
+            "tools[0].custom.format",
+        ),
+        ({"tools": [WEATHER], "tool_choice": {"type": "custom"}}, "tool_choice"),
+        ({"tools": [WEATHER], "tool_choice": {"type": "allowed_tools"}}, "tool_choice"),
+        ({"functions": [{"name": "f"}], "function_call": ["f"]}, "tool_choice"),
+    ],
+)
+def test_what_cannot_be_said_is_named(body: Any, param: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        sent(**body)
+
+    assert caught.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("message", "param"),
+    [
+        ({"role": "user", "content": [{"type": "file"}]}, "messages[0].content[0].file"),
+        (
+            {"role": "assistant", "tool_calls": [{"id": "c", "type": "custom"}]},
+            "messages[0].tool_calls[0].custom",
+        ),
+        ({"role": "assistant", "function_call": "f"}, "messages[0].function_call"),
+    ],
+)
+def test_what_cannot_be_said_of_a_message_is_named(message: Any, param: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        sent(message)
+
+    assert caught.value.param == param
