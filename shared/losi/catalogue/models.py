@@ -31,6 +31,9 @@ class Prices(Row):
     output: Dollars = 0.0  # chat models must name it; embedding models have none
     cached_input: Dollars | None = None  # None: as `input`
     cache_write: Dollars | None = None  # None: as `input`
+    #: None: twice `input`, as Anthropic and Bedrock ask for it.
+    #: https://platform.claude.com/docs/en/build-with-claude/prompt-caching#pricing
+    cache_write_1h: Dollars | None = None
 
 
 def _provider(value: object, info: ValidationInfo) -> Provider:
@@ -63,6 +66,9 @@ class Route(Row):
     efforts: Efforts | None = None
     #: Parameters set where the caller did not set them, for this upstream alone.
     default_parameters: Parameters = Field(default_factory=dict)
+    #: Tokens of a stable prefix (tools, system prompt, conversation so far) from which it is marked
+    #: for the prompt cache where the caller marks nothing. None: never.
+    cache_from: Count | None = None
     #: Most that this upstream gives in one answer, where that is less than the model's limit.
     max_output_tokens: Count = 128_000
     #: Seconds: to connect, to a stream's first chunk, between its chunks, for a plain answer.

@@ -12,11 +12,13 @@ def cost(prices: "Prices", usage: Usage) -> float:
     """Dollars for the usage; cached and cache-write tokens are part of its input tokens."""
     cached = prices.input if prices.cached_input is None else prices.cached_input
     written = prices.input if prices.cache_write is None else prices.cache_write
+    for_an_hour = 2 * prices.input if prices.cache_write_1h is None else prices.cache_write_1h
     plain = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens
     dollars = (
         plain * prices.input
         + usage.cached_tokens * cached
-        + usage.cache_write_tokens * written
+        + (usage.cache_write_tokens - usage.hour_write_tokens) * written
+        + usage.hour_write_tokens * for_an_hour
         + usage.output_tokens * prices.output
     )
     return dollars / 1_000_000

@@ -22,10 +22,13 @@ MINUTE_SECONDS = 60
 KEPT_DAYS = 800
 #: Clocks of two processes may differ by less than this. The one figure for it.
 CLOCK_SKEW_SECONDS = 60.0
-#: The counters of a key and model in the order of their list. A seventh place is kept for
+#: The counters of a key and model in the order of their list. An eighth place is kept for
 #: micro-dollars.
-COUNTERS = ("n", "i", "o", "c", "w", "g")
-#: Counters in the order of Usage's fields: input, output, cached, cache write, reasoning.
+COUNTERS = ("n", "i", "o", "c", "w", "g", "h")
+#: So long are lists of before there was the last counter.
+ONCE_COUNTED = 6
+#: Counters in the order of Usage's fields: input, output, cached, cache write, reasoning, and
+#: cache writes for an hour.
 USAGE_COUNTERS = COUNTERS[1:]
 REQUESTS = COUNTERS[0]
 #: The map of the counters, of days that were opened since version 0.2.
@@ -286,8 +289,9 @@ def last_uses(days: Iterable[DayItem]) -> dict[str, int]:
 
 
 def _row(figures: Sequence[int]) -> tuple[int, Usage]:
-    requests, read, written, cached, cache_written, reasoning = figures
-    return requests, Usage(read, written, cached, cache_written, reasoning)
+    missing = [0] * (len(COUNTERS) - len(figures))
+    requests, read, written, cached, cache_written, reasoning, hour = (*figures, *missing)
+    return requests, Usage(read, written, cached, cache_written, reasoning, hour)
 
 
 def _add(rows: Rows, pair: tuple[str, str], requests: int, usage: Usage) -> None:
@@ -311,6 +315,7 @@ def counted(usage: Usage | None) -> tuple[int, ...]:
         usage.cached_tokens,
         usage.cache_write_tokens,
         usage.reasoning_tokens,
+        usage.hour_write_tokens,
     )
 
 

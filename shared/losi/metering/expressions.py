@@ -9,6 +9,7 @@ from losi.metering.day_item import (
     COUNTERS,
     LATE_SECONDS,
     MINUTE_SECONDS,
+    ONCE_COUNTED,
     ROWS,
     Hold,
     counted,
@@ -180,7 +181,10 @@ class _Change:
             for place, figure in enumerate(figures):
                 if figure:
                     path = f"{ROWS}.#key.#model[{place}]"
-                    self._sets.append(f"{path} = {path} + {self._value(figure)}")
+                    known = path
+                    if place >= ONCE_COUNTED:  # the row may be from before it was counted
+                        known = f"if_not_exists({path}, {self._value(0)})"
+                    self._sets.append(f"{path} = {known} + {self._value(figure)}")
 
     def sweep(self, hold: Hold, now: float) -> None:
         """Remove what nobody needs any more of what the admission saw."""

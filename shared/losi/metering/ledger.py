@@ -322,12 +322,14 @@ def clamped(usage: Usage) -> Usage:
     read = _between(usage.input_tokens, MAX_TOKENS)
     written = _between(usage.output_tokens, MAX_TOKENS)
     cached = _between(usage.cached_tokens, read)
+    cache_written = _between(usage.cache_write_tokens, read - cached)
     return Usage(
         input_tokens=read,
         output_tokens=written,
         cached_tokens=cached,
-        cache_write_tokens=_between(usage.cache_write_tokens, read - cached),
+        cache_write_tokens=cache_written,
         reasoning_tokens=_between(usage.reasoning_tokens, written),
+        hour_write_tokens=_between(usage.hour_write_tokens, cache_written),
         estimated=usage.estimated,
     )
 

@@ -10,15 +10,22 @@ CHARACTERS_PER_TOKEN = 4
 MAX_TOKENS = 10_000_000
 
 
+#: Of `cache_write_tokens` those that were written for an hour, which costs more: a detail of ours.
+HOUR_WRITES = "cache_write_1h_tokens"
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """`input_tokens` holds cached and cache-write tokens, `output_tokens` reasoning tokens."""
+    """`input_tokens` holds cached and cache-write tokens, `output_tokens` reasoning tokens, and
+    `cache_write_tokens` those of an hour's lifetime.
+    """
 
     input_tokens: int
     output_tokens: int
     cached_tokens: int = 0
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
+    hour_write_tokens: int = 0
     estimated: bool = False
 
     @property
@@ -32,6 +39,7 @@ class Usage:
             self.cached_tokens + other.cached_tokens,
             self.cache_write_tokens + other.cache_write_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
+            self.hour_write_tokens + other.hour_write_tokens,
             self.estimated or other.estimated,
         )
 
@@ -44,6 +52,7 @@ class Usage:
             "prompt_tokens_details": {
                 "cached_tokens": self.cached_tokens,
                 "cache_write_tokens": self.cache_write_tokens,
+                **({HOUR_WRITES: self.hour_write_tokens} if self.hour_write_tokens else {}),
             },
             "completion_tokens_details": {"reasoning_tokens": self.reasoning_tokens},
         }
@@ -63,12 +72,14 @@ def from_openai(usage: Any) -> Usage | None:
     completion = max(_count(usage.get("completion_tokens")), total - prompt)
     prompt_details = _details(usage, "prompt_tokens_details")
     completion_details = _details(usage, "completion_tokens_details")
+    written = min(prompt, _count(prompt_details.get("cache_write_tokens")))
     return Usage(
         input_tokens=prompt,
         output_tokens=completion,
         cached_tokens=min(prompt, _count(prompt_details.get("cached_tokens"))),
-        cache_write_tokens=min(prompt, _count(prompt_details.get("cache_write_tokens"))),
+        cache_write_tokens=written,
         reasoning_tokens=min(completion, _count(completion_details.get("reasoning_tokens"))),
+        hour_write_tokens=min(written, _count(prompt_details.get(HOUR_WRITES))),
     )
 
 

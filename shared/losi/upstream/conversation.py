@@ -10,7 +10,6 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
@@ -57,13 +56,6 @@ def invalid(param: str, message: str) -> NoReturn:
 
 def is_system(message: Json) -> bool:
     return message["role"] in ("system", "developer")
-
-
-def system_texts(where: str, message: Json) -> Iterator[str]:
-    for name, part in content_parts(where, message):
-        if part["type"] != "text":
-            invalid(f"{name}.type", "A system message holds text only.")
-        yield part["text"]
 
 
 def content_parts(where: str, message: Json) -> list[Named]:

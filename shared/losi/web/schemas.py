@@ -49,6 +49,9 @@ class Error(_Ours):
 class TokenDetails(_OpenAIs):
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
+    cache_write_1h_tokens: int | None = Field(
+        default=None, description="Those of `cache_write_tokens` that were written for an hour."
+    )
     reasoning_tokens: int | None = None
     audio_tokens: int | None = None
 
@@ -172,6 +175,9 @@ class Pricing(_Ours):
     output: float
     cached_input: float | None = Field(default=None, description="Absent: as `input`.")
     cache_write: float | None = Field(default=None, description="Absent: as `input`.")
+    cache_write_1h: float | None = Field(
+        default=None, description="For an hour instead of five minutes. Absent: twice `input`."
+    )
 
 
 class PublicModel(_Ours):

@@ -18,3 +18,25 @@ def test_without_them_the_whole_prompt_costs_the_same() -> None:
     usage = Usage(1_000_000, 0, cached_tokens=600_000, cache_write_tokens=200_000)
 
     assert cost(Prices(input=3, output=15), usage) == pytest.approx(3)
+
+
+@pytest.mark.parametrize(
+    ("prices", "expected"),
+    [
+        (
+            Prices(input=3, output=15, cache_write=3.75, cache_write_1h=6),
+            0.8 * 3 + 0.15 * 3.75 + 0.3,
+        ),
+        (
+            Prices(input=3, output=15, cache_write=3.75, cache_write_1h=5),
+            0.8 * 3 + 0.15 * 3.75 + 0.25,
+        ),
+        (Prices(input=3, output=15, cache_write=3.75), 0.8 * 3 + 0.15 * 3.75 + 0.3),
+        (Prices(input=3, output=15), 0.95 * 3 + 0.3),
+        (Prices(input=0, output=0), 0),
+    ],
+)
+def test_writes_for_an_hour_cost_what_vendors_ask_for_them(prices: Prices, expected: float) -> None:
+    usage = Usage(1_000_000, 0, cache_write_tokens=200_000, hour_write_tokens=50_000)
+
+    assert cost(prices, usage) == pytest.approx(expected)

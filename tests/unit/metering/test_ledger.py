@@ -158,6 +158,32 @@ class TestSettling:
             (OTHER_KEY, MODEL): (1, more),
         }
 
+    @pytest.mark.parametrize("before", [7, 6], ids=["", "in a row of before they were counted"])
+    def test_counts_cache_writes_for_an_hour(
+        self,
+        ledger: BlockingLedger,
+        clock: Clock,
+        table: tuple[DynamoDBClient, str],
+        before: int,
+    ) -> None:
+        used = Usage(90, 10, cache_write_tokens=60, hour_write_tokens=40)
+        admitted = [admit(ledger, caller(), clock, request_id=name) for name in ("one", "two")]
+        client, name = table
+        client.update_item(
+            TableName=name,
+            Key={"pk": {"S": f"ACCOUNT#{ACCOUNT}"}, "sk": {"S": "DAY#2026-11-23"}},
+            UpdateExpression="SET k.#key.#model = :row",
+            ExpressionAttributeNames={"#key": KEY, "#model": MODEL},
+            ExpressionAttributeValues={":row": {"L": [{"N": "0"}] * before}},
+        )
+
+        for hold in admitted:
+            ledger.settle(hold.hold, used)
+
+        (today,) = ledger.usage(ACCOUNT, TODAY, TODAY)
+        assert today.total == used + used
+        assert item(table)["k"]["M"][KEY]["M"][MODEL]["L"][6] == {"N": "80"}
+
     def test_a_second_time_changes_nothing(self, ledger: BlockingLedger, clock: Clock) -> None:
         hold = admit(ledger, caller(), clock).hold
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, cast
 
 from losi.errors import echo
-from losi.upstream.anthropic.cache_marks import Markable
 from losi.upstream.claude import in_order
 from losi.upstream.conversation import (
     ImageFormat,
@@ -53,6 +52,13 @@ if TYPE_CHECKING:
     Block = _Part | _Thinking | ToolUseBlockParam | ToolResultBlockParam
     #: The caller's parameter that a content block was made from, and the block.
     Named = tuple[str, Block]
+
+
+class Markable(TypedDict, total=False):
+    """A tool, or a content block of most kinds."""
+
+    cache_control: CacheControlEphemeralParam | None
+
 
 M = TypeVar("M", bound=Markable)
 
@@ -104,12 +110,6 @@ class Conversation:
             block for turn in self.turns for block in turn.blocks if block["type"] == "tool_use"
         ]
         return list(dict.fromkeys(block["name"] for block in uses))
-
-    @property
-    def markable(self) -> list[Markable]:
-        """What may carry a cache mark, in the order in which Anthropic reads it."""
-        blocks = [block for turn in self.turns for block in turn.blocks]
-        return [*self.system, *(block for block in blocks if not _is_thinking(block))]
 
     def _append(self, role: Literal["user", "assistant"], named: list[Named]) -> None:
         """Consecutive messages of one role are one turn: Anthropic's turns alternate."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from losi.catalogue.models import Route
 from losi.errors import echo
-from losi.upstream.anthropic.cache_marks import fit_marks
 from losi.upstream.anthropic.messages import Conversation, with_cache_control
+from losi.upstream.cache_marks import with_fitting_marks
 from losi.upstream.claude import (
     Thinks,
     fitting_thinking,
@@ -85,7 +85,8 @@ class AnthropicRequest:
 
 def translate(body: Json, route: Route) -> AnthropicRequest:
     """Raises InvalidRequestError for what cannot be said to Anthropic."""
-    body = {**body, "messages": _asked_in_words(body)}
+    marked = with_fitting_marks(body, route.cache_from)
+    body = {**marked, "messages": _asked_in_words(marked)}
     prefill = takes_prefill(body["model"])
     conversation = Conversation(body["messages"], prefill=prefill)
     limit_param = "max_completion_tokens" if body.get("max_completion_tokens") else "max_tokens"
@@ -108,7 +109,6 @@ def translate(body: Json, route: Route) -> AnthropicRequest:
     _add_account(out, body)
     if conversation.system:
         out["system"] = conversation.system
-    fit_marks([*tools, *conversation.markable], automatic="cache_control" in out)
     legacy = bool(body.get("functions")) and not body.get("tools")
     left_out, mapped = _left_out(body, out), _mapped(body, out)
     origins = [turn.origins for turn in conversation.turns]

@@ -175,12 +175,18 @@ def usage(reported: Any) -> Usage | None:
     thought = details.get("thinking_tokens") if isinstance(details, dict) else None
     output = _count(reported["output_tokens"])
     return Usage(
+        hour_write_tokens=min(written, _for_an_hour(reported.get("cache_creation"))),
         input_tokens=_count(reported.get("input_tokens")) + cached + written,
         output_tokens=output,
         cached_tokens=cached,
         cache_write_tokens=written,
         reasoning_tokens=min(output, _count(thought)),
     )
+
+
+def _for_an_hour(written: Any) -> int:
+    """https://platform.claude.com/docs/en/build-with-claude/prompt-caching#1-hour-cache-duration"""
+    return _count(written.get("ephemeral_1h_input_tokens")) if isinstance(written, dict) else 0
 
 
 def error(

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from losi.errors import echo
+from losi.upstream.bedrock.cache_points import cache_point, cache_points
 from losi.upstream.bedrock.documents import fit_documents
+from losi.upstream.cache_marks import MARK
 from losi.upstream.claude import in_order, is_claude, takes_prefill
 from losi.upstream.conversation import (
     DataUri,
@@ -26,7 +28,6 @@ from losi.upstream.conversation import (
     parse_data_uri,
     parse_image,
     spoken,
-    system_texts,
     tool_arguments,
 )
 from losi.upstream.turns import EMPTY, as_turns
@@ -93,9 +94,16 @@ def convert_messages(
     if not said:
         invalid("messages", "'messages' holds nothing to answer. Add a user message.")
     fit_documents([blocks for _, blocks in said], claude=is_claude(model))
-    system = [text for named in conversation.system for text in system_texts(*named)]
+    system = [block for named in conversation.system for block in _system(*named)]
     converted: list[MessageTypeDef] = [{"role": role, "content": blocks} for role, blocks in said]
-    return [{"text": text} for text in system], converted
+    return system, converted
+
+
+def _system(where: str, message: Json) -> Iterator[SystemContentBlockTypeDef]:
+    for name, part in content_parts(where, message):
+        yield {"text": spoken(name, part, message["role"])}
+        if (mark := part.get(MARK)) is not None:
+            yield {"cachePoint": cache_point(mark)}
 
 
 def tool_use_id(call_id: str) -> str:
@@ -141,8 +149,11 @@ def _blocks(
             "content": content or [{"text": EMPTY_RESULT}],
         }
         yield {"toolResult": result}
+        yield from cache_points(message)
     elif role == "user":
-        yield from (_block(named, documents) for named in content_parts(where, message))
+        for named in content_parts(where, message):
+            yield _block(named, documents)
+            yield from cache_points(named[1])
     else:
         invalid(f"{where}.role", f"This model takes no '{role}' messages. Use role 'tool'.")
 
@@ -154,6 +165,7 @@ def _assistant_blocks(
         yield from _reasoning_blocks(where, message)
     for name, part in content_parts(where, message):
         yield {"text": spoken(name, part, "assistant")}
+        yield from cache_points(part)
     if isinstance(refusal := message.get("refusal"), str) and refusal.strip():
         yield {"text": refusal}
     for position, call in enumerate(message.get("tool_calls") or []):

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, TypedDict
 
+from losi.upstream.bedrock.cache_points import cache_point, fit_cache_points
 from losi.upstream.bedrock.messages import convert_messages, tool_name
 from losi.upstream.bedrock.reasoning import reasoning_fields
 from losi.upstream.bedrock.structured import takes_format, takes_strict_tools
+from losi.upstream.cache_marks import MARK, with_fitting_marks
 from losi.upstream.claude import is_claude, sampling
 from losi.upstream.claude_schema import (
     format_instruction,
@@ -23,6 +25,7 @@ from losi.upstream.format import UpstreamCall
 from losi.wire import Json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import NotRequired
 
     from mypy_boto3_bedrock_runtime.type_defs import (
@@ -48,7 +51,7 @@ NO_TOOL: ToolTypeDef = {
 }
 _SAMPLING = {"max_tokens", "max_completion_tokens", "stop", "temperature", "top_p"}
 _TOOLS = {"tools", "tool_choice", "parallel_tool_calls", "response_format"}
-_UNDERSTOOD = frozenset({"model", "messages", "reasoning_effort", *_SAMPLING, *_TOOLS})
+_UNDERSTOOD = frozenset({"model", "messages", "reasoning_effort", MARK, *_SAMPLING, *_TOOLS})
 
 
 class ConverseRequest(TypedDict):
@@ -63,7 +66,8 @@ class ConverseRequest(TypedDict):
 
 def converse_request(call: UpstreamCall) -> ConverseRequest:
     """Arguments of `converse` and `converse_stream` alike; raises InvalidRequestError."""
-    body = {**call.body, "messages": _asked_in_words(call.body)}
+    marked = with_fitting_marks(call.body, call.route.cache_from, whole=False)
+    body = {**marked, "messages": _asked_in_words(marked)}
     if body.get("functions"):
         invalid("functions", "This model takes 'tools', not the older 'functions'.")
     limit = max_tokens(call)
@@ -89,6 +93,8 @@ def converse_request(call: UpstreamCall) -> ConverseRequest:
         request["system"] = system
     if tools := tools or _stub_for_history(messages):
         request["toolConfig"] = tools
+    for blocks in (tools["tools"] if tools else [], system, *(m["content"] for m in messages)):
+        fit_cache_points(blocks, claude=is_claude(body["model"]))
     if output := _output_config(body):
         request["outputConfig"] = output
     if extra:
@@ -147,7 +153,7 @@ def _tool_config(body: Json) -> ToolConfigurationTypeDef | None:
         return None
     if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
         tools, choice = _allowed(tools, choice)
-    config: ToolConfigurationTypeDef = {"tools": [{"toolSpec": tool} for tool in tools]}
+    config: ToolConfigurationTypeDef = {"tools": list(_marked(tools, body["tools"]))}
     if choice == "required":
         config["toolChoice"] = {"any": {}}
     elif isinstance(choice, dict):
@@ -155,6 +161,14 @@ def _tool_config(body: Json) -> ToolConfigurationTypeDef | None:
             invalid("tool_choice", "Name a tool: {'type': 'function', 'function': {'name': ...}}.")
         config["toolChoice"] = {"tool": {"name": choice["function"]["name"]}}
     return config
+
+
+def _marked(tools: list[ToolSpecificationTypeDef], given: list[Json]) -> Iterator[ToolTypeDef]:
+    marks = {tool["function"]["name"]: tool.get(MARK) for tool in given}
+    for tool in tools:
+        yield {"toolSpec": tool}
+        if (mark := marks[tool["name"]]) is not None:
+            yield {"cachePoint": cache_point(mark)}
 
 
 def _tool(position: int, tool: Json, model: str) -> ToolSpecificationTypeDef:

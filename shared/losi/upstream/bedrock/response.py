@@ -8,7 +8,7 @@ import json
 import time
 from typing import Any
 
-from losi.metering.usage import from_openai
+from losi.metering.usage import HOUR_WRITES, from_openai
 from losi.upstream.bedrock.errors import PROVIDER
 from losi.upstream.bedrock.shapes import (
     Answer,
@@ -65,10 +65,20 @@ def usage(raw: Any) -> Json | None:
         {
             "prompt_tokens": fresh + read + written,
             "completion_tokens": raw.get("outputTokens"),
-            "prompt_tokens_details": {"cached_tokens": read, "cache_write_tokens": written},
+            "prompt_tokens_details": {
+                "cached_tokens": read,
+                "cache_write_tokens": written,
+                HOUR_WRITES: _for_an_hour(raw.get("cacheDetails")),
+            },
         }
     )
     return known.to_openai() if known else None
+
+
+def _for_an_hour(details: Any) -> int:
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CacheDetail.html"""
+    rows = [row for row in details or () if isinstance(row, dict) and row.get("ttl") == "1h"]
+    return sum(row.get("inputTokens") or 0 for row in rows)
 
 
 def _message(blocks: list[Block]) -> Json:

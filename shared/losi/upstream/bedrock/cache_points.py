@@ -1,0 +1,52 @@
+"""Marks of the prompt cache as Converse takes them: blocks of their own after what they mark. Pure.
+
+https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from losi.upstream.cache_marks import MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from mypy_boto3_bedrock_runtime.type_defs import CachePointBlockTypeDef, ContentBlockTypeDef
+
+    from losi.wire import Json
+
+
+def cache_point(mark: Json) -> CachePointBlockTypeDef:
+    if mark.get("ttl") == "1h":
+        return {"type": "default", "ttl": "1h"}
+    return {"type": "default"}
+
+
+def cache_points(marked: Json) -> Iterator[ContentBlockTypeDef]:
+    """The block for the mark, if there is one."""
+    if (mark := marked.get(MARK)) is not None:
+        yield {"cachePoint": cache_point(mark)}
+
+
+def fit_cache_points(blocks: Any, *, claude: bool) -> None:
+    """Take away those that stand where none may: first, after another, after a document of text;
+    all of them where the model is not Claude, as other families take them in some places alone.
+
+    `blocks` are the tools, the system prompt, or the content of one message.
+    """
+    before: Json = {}
+    kept = []
+    for block in blocks:
+        if "cachePoint" not in block or (claude and _may_follow(before)):
+            kept.append(block)
+            before = block
+    blocks[:] = kept
+
+
+def _may_follow(block: Json) -> bool:
+    document = block.get("document")
+    if document is not None:
+        return bool(document["format"] == "pdf")
+    return bool(block) and not block.keys() & {"cachePoint", "reasoningContent"}

@@ -1,0 +1,138 @@
+"""Marks of the prompt cache, brought to what Claude takes at Anthropic and on Bedrock alike. Pure.
+
+A mark is Anthropic's `cache_control` on a tool, a content part or a message, and covers all that
+stands before it. There are four at most, and none outlives one before it.
+https://platform.claude.com/docs/en/build-with-claude/prompt-caching
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from losi.metering import estimate
+from losi.upstream.conversation import is_system
+from losi.wire import Json
+
+MARK = "cache_control"
+_MOST = 4
+_RESULTS = ("tool", "function")
+_SHORT: Json = {"type": "ephemeral"}
+
+
+def with_fitting_marks(body: Json, cache_from: int | None, *, whole: bool = True) -> Json:
+    """The request with its marks on tools, content parts and results alone, as many as there may
+    be; or with marks of ours, if it has none, where `cache_from` tokens begin it.
+
+    `whole`: whether the provider takes a mark of the whole request, which is one on its end.
+    """
+    marked = _is_marked(body)
+    ours = [] if marked or cache_from is None else _stable_prefixes(body, cache_from)
+    if not marked and not ours:
+        return body
+    tools = [dict(tool) for tool in body.get("tools") or ()]
+    messages = [_on_parts(message) for message in body["messages"]]
+    of_all = _clean(body.get(MARK))
+    if of_all and not whole:
+        _mark(messages[-1], of_all)
+    for length in ours:
+        _mark([*tools, *messages][len(tools) + length - 1], _SHORT)
+    found = [one for one in _blocks(tools, messages) if MARK in one]
+    if of_all and whole and found and found[-1] is _last_block(messages):
+        del found.pop()[MARK]  # one place has one mark
+    _fit(found, _MOST - bool(of_all and whole))
+    out = {name: value for name, value in body.items() if name != MARK}
+    if of_all and whole:
+        out[MARK] = of_all
+    return {**out, "messages": messages, **({"tools": tools} if tools else {})}
+
+
+def _is_marked(body: Json) -> bool:
+    return MARK in body or any(
+        MARK in one
+        for holder in (*(body.get("tools") or ()), *body["messages"])
+        for one in (holder, *_parts(holder))
+    )
+
+
+def _parts(message: Json) -> list[Json]:
+    content = message.get("content")
+    return content if isinstance(content, list) else []
+
+
+def _stable_prefixes(body: Json, cache_from: int) -> list[int]:
+    """How many messages begin the next request, too, after the tools: those of the system prompt,
+    and where the conversation goes on, all. None of what is too short to be cached.
+    """
+    messages = body["messages"]
+    system = next((i for i, m in enumerate(messages) if not is_system(m)), len(messages))
+    answered = any(message["role"] == "assistant" for message in messages[:-1])
+    goes_on = answered and messages[-1]["role"] != "assistant"
+    lengths = [system] if system or body.get("tools") else []
+    lengths += [len(messages)] if goes_on else []
+    return [length for length in lengths if _tokens(body, length) >= cache_from]
+
+
+def _tokens(body: Json, length: int) -> int:
+    return estimate.input_tokens(
+        {"tools": body.get("tools"), "messages": body["messages"][:length]}
+    )
+
+
+def _on_parts(message: Json) -> Json:
+    """A copy whose marks stand on its parts; on a result's message itself, as Bedrock takes none
+    inside of it.
+    """
+    message = {**message}
+    own = message.pop(MARK, None)
+    parts = [dict(part) for part in _parts(message)]
+    if message["role"] in _RESULTS:
+        inner = [part.pop(MARK) for part in parts if MARK in part]
+        own = own or (inner[-1] if inner else None)
+    if parts:
+        message["content"] = parts
+    if own is not None:
+        _mark(message, own)
+    return message
+
+
+def _mark(holder: Json, mark: Json) -> None:
+    """Mark a tool, a tool's result, or the end of another message."""
+    if holder.get("role", "tool") in _RESULTS:
+        holder[MARK] = mark
+        return
+    if isinstance(text := holder.get("content"), str):
+        holder["content"] = [{"type": "text", "text": text}]
+    for part in _parts(holder)[-1:]:
+        part.setdefault(MARK, mark)
+
+
+def _blocks(tools: list[Json], messages: list[Json]) -> Iterator[Json]:
+    """What may be marked, in the order that counts."""
+    yield from tools
+    for message in messages:
+        yield from [message] if message["role"] in _RESULTS else _parts(message)
+
+
+def _last_block(messages: list[Json]) -> Json | None:
+    return next(reversed(list(_blocks([], messages[-1:]))), None)
+
+
+def _fit(found: list[Json], room: int) -> None:
+    """Beyond the room the earliest go first, as later marks cover what stands before them."""
+    too_many = max(0, len(found) - room)
+    for block in found[:too_many]:
+        del block[MARK]
+    short = False
+    for block in found[too_many:]:
+        mark = _clean(block[MARK])
+        if mark is None:
+            del block[MARK]
+            continue
+        short = short or mark.get("ttl") != "1h"
+        block[MARK] = _SHORT if short else mark
+
+
+def _clean(mark: Any) -> Json | None:
+    """The mark in the fields that both providers know."""
+    if not isinstance(mark, dict):
+        return None
+    return {**_SHORT, "ttl": "1h"} if mark.get("ttl") == "1h" else _SHORT
