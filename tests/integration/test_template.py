@@ -204,6 +204,7 @@ class TestGatewayResponses:
         ("REQUEST_TOO_LARGE", 413, "invalid_request_error", "request_too_large"),
         ("UNSUPPORTED_MEDIA_TYPE", 415, "invalid_request_error", "unsupported_media_type"),
         ("THROTTLED", 429, "rate_limit_error", "rate_limit_exceeded"),
+        ("WAF_FILTERED", 429, "rate_limit_error", "rate_limit_exceeded"),
         ("QUOTA_EXCEEDED", 429, "insufficient_quota", "quota_exceeded"),
         ("INTEGRATION_FAILURE", 502, "server_error", "internal_error"),
         ("INTEGRATION_TIMEOUT", 504, "server_error", "timeout"),
@@ -363,6 +364,32 @@ class TestPermissions:
         assert queue["Resource"] == {"Fn::GetAtt": ["SettlementsQueue", "Arn"]}
         assert dead["Action"] == "sqs:SendMessage"
         assert dead["Resource"] == {"Fn::GetAtt": ["DeadSettlementsQueue", "Arn"]}
+
+    @pytest.mark.parametrize(
+        ("function", "parameter"),
+        [
+            ("ChatCompletionsFunction", "ChatConcurrency"),
+            ("ApiKeysFunction", "KeysConcurrency"),
+        ],
+    )
+    def test_chat_need_not_starve_the_changing_of_keys(self, function: str, parameter: str) -> None:
+        def reserved(parameters: dict[str, Any]) -> Any:
+            properties = EvaluatedTemplate(parameters).resources[function]["Properties"]
+            return properties.get("ReservedConcurrentExecutions")
+
+        assert reserved({}) is None
+        assert reserved({parameter: 20}) == 20
+
+    def test_a_limit_by_address_is_there_when_asked_for(self) -> None:
+        limited = EvaluatedTemplate({"RequestsPerAddress": 600}).resources
+
+        (rule,) = limited["AddressLimit"]["Properties"]["Rules"]
+        assert rule["Statement"]["RateBasedStatement"]["Limit"] == 600
+        assert rule["Action"] == {"Block": {}}
+        stage = resource("AddressLimitAssociation")["ResourceArn"]["Fn::Sub"]
+        assert stage[0].endswith("::/restapis/${LosiApi}/stages/${Name}")
+        assert stage[1] == {"Name": {"Ref": "LosiApiStage"}}
+        assert "AddressLimit" not in EvaluatedTemplate().resources
 
     def test_chat_calls_bedrock_only_when_switched_on(self) -> None:
         *_, bedrock = statements("ChatCompletionsFunction")

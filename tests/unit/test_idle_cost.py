@@ -33,6 +33,8 @@ SCHEDULED_INVOCATION = 1.00 / 1e6
 LAMBDA_REQUEST = 0.20 / 1e6
 LAMBDA_GB_SECOND = {"arm64": 0.0000133334, "x86_64": 0.0000166667}
 SNAPSTART_GB_SECOND = 0.0000015046
+#: https://aws.amazon.com/waf/pricing/
+WEB_ACL, WEB_ACL_RULE = 5.00, 1.00
 #: https://aws.amazon.com/sqs/pricing/ (standard queues)
 QUEUE_REQUEST = 0.40 / 1e6
 #: https://aws.amazon.com/cloudwatch/pricing/ (ingestion)
@@ -71,6 +73,10 @@ def secret(_: dict[str, Any], __: EvaluatedTemplate) -> float:
     return SECRET
 
 
+def web_acl(resource: dict[str, Any], _: EvaluatedTemplate) -> float:
+    return WEB_ACL + WEB_ACL_RULE * len(properties_of(resource)["Rules"])
+
+
 #: Type -> the price of one in a month (its storage and schedules apart), the page that says so,
 #: and properties that would cost while idle, which no resource may have.
 PRICES: dict[str, tuple[Price, str, set[str]]] = {
@@ -105,6 +111,8 @@ PRICES: dict[str, tuple[Price, str, set[str]]] = {
         "https://aws.amazon.com/api-gateway/pricing/",
         set(),
     ),
+    "AWS::WAFv2::WebACL": (web_acl, "https://aws.amazon.com/waf/pricing/", set()),
+    "AWS::WAFv2::WebACLAssociation": (nothing, "https://aws.amazon.com/waf/pricing/", set()),
     # the hosted zone costs, and is the operator's already
     "AWS::Route53::RecordSet": (nothing, "https://aws.amazon.com/route53/pricing/", set()),
     "AWS::SSM::Parameter": (
@@ -181,12 +189,21 @@ DEFAULTS = EvaluatedTemplate()
 
 #: Parameter and value: every one that can be chosen from a list, and values for the others that
 #: make resources.
-CHOICES = [
-    (name, value)
-    for name, parameter in load_template()["Parameters"].items()
-    for value in parameter.get("AllowedValues", [])
-    if value != parameter["Default"]
-] + [("DomainName", "api.example.com"), ("HostedZoneId", "Z1"), ("ChatConcurrency", 100)]
+CHOICES = (
+    [
+        (name, value)
+        for name, parameter in load_template()["Parameters"].items()
+        for value in parameter.get("AllowedValues", [])
+        if value != parameter["Default"]
+    ]
+    + [
+        ("DomainName", "api.example.com"),
+        ("HostedZoneId", "Z1"),
+        ("ChatConcurrency", 100),
+        ("KeysConcurrency", 5),
+    ]
+    + [("RequestsPerAddress", 1000)]
+)
 
 
 @pytest.mark.parametrize("kind", sorted({r["Type"] for r in load_template()["Resources"].values()}))
