@@ -13,7 +13,7 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from losi.catalogue.models import Route
-from losi.chat.chunks import ChunkStream, completion_usage, public_completion
+from losi.chat.chunks import Asked, ChunkStream, completion_usage, public_completion
 from losi.chat.request import parse_chat_request
 from losi.dialects.openai import envelope
 from losi.errors import InvalidRequestError, LosiError, UpstreamError
@@ -53,7 +53,7 @@ def provider(upstream: FakeUpstream, provider: str = "openai") -> OpenAIChat:
 
 
 def relay() -> ChunkStream:
-    return ChunkStream("chatcmpl-1", 1, "gpt-4o", include_usage=True, input_tokens=1)
+    return ChunkStream("chatcmpl-1", 1, "gpt-4o", include_usage=True, asked=Asked(1))
 
 
 async def streamed(upstream: FakeUpstream, reply: Reply) -> list[Json]:
@@ -113,7 +113,7 @@ async def test_a_recorded_answer_reaches_the_sdk_whole(
     upstream.replies = [cassette.reply()]
 
     answer = await provider(upstream).prepare(CALL).complete()
-    usage = completion_usage(answer, 1)
+    usage = completion_usage(answer, Asked(1))
     public = public_completion(answer, "chatcmpl-1", 1, "gpt-4o")
 
     parsed = ChatCompletion.model_validate(public)

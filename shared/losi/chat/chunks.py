@@ -5,12 +5,31 @@ after it would lose it.
 """
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from losi.metering.estimate import estimated, produced_characters
-from losi.metering.usage import MAX_TOKENS, Usage, from_openai
+from losi.metering.usage import MAX_TOKENS, Usage, clamped, from_openai
 from losi.wire import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One call to a provider, in tokens: the estimated prompt, and the most that it can have read
+    and written, whatever it tells.
+    """
+
+    input_tokens: int
+    most_input: int = MAX_TOKENS
+    most_output: int = MAX_TOKENS
+
+    def estimate(self, characters: int) -> Usage:
+        return estimated(self.input_tokens, characters, self.most_output)
+
+    def told(self, theirs: Any, calls: int = 1) -> Usage | None:
+        """The provider's figures of so many calls, as far as they can be."""
+        usage = _told(theirs)
+        return usage and clamped(usage, calls * self.most_input, calls * self.most_output)
 
 
 class ChunkStream:
@@ -27,11 +46,10 @@ class ChunkStream:
         model: str,
         *,
         include_usage: bool,
-        input_tokens: int,
-        most_output: int = MAX_TOKENS,
+        asked: Asked,
         prompts: int = 1,
     ) -> None:
-        """`input_tokens` of one prompt, `most_output` of one call; as many calls as `prompts`."""
+        """`asked` in each of so many calls as `prompts`."""
         self._identity = {
             "id": completion_id,
             "object": "chat.completion.chunk",
@@ -39,8 +57,7 @@ class ChunkStream:
             "model": model,
         }
         self._include_usage = include_usage
-        self._input_tokens = input_tokens
-        self._most_output = most_output
+        self._asked = asked
         self._prompts = prompts
         #: By the number of the call; a provider that takes `n` itself is called once, as 0.
         self._characters: dict[int, int] = {}
@@ -65,15 +82,16 @@ class ChunkStream:
 
     def _usage_of(self, calls: Collection[int | None]) -> Usage:
         if None in self._told:
-            return self._completed(self._told[None], sum(self._characters.values()))
+            spoken = sum(self._characters.values())
+            return self._completed(self._told[None], spoken, calls=self._prompts)
         figures = (
             self._completed(self._told.get(n), self._characters.get(n or 0, 0)) for n in calls
         )
         return sum(figures, Usage(0, 0))
 
-    def _completed(self, theirs: Any, characters: int) -> Usage:
-        estimate = estimated(self._input_tokens, characters, self._most_output)
-        told = _told(theirs)
+    def _completed(self, theirs: Any, characters: int, calls: int = 1) -> Usage:
+        estimate = self._asked.estimate(characters)
+        told = self._asked.told(theirs, calls)
         if told is None:
             return estimate
         if not told.output_tokens and characters:  # it broke off before it said how much it wrote
@@ -134,26 +152,21 @@ def public_completion(answer: Json, completion_id: str, created: int, model: str
     return answer
 
 
-def completion_usage(answer: Json, input_tokens: int, most_output: int = MAX_TOKENS) -> Usage:
+def completion_usage(answer: Json, asked: Asked, calls: int = 1) -> Usage:
     """The provider's own figures, or the estimate where it gave none.
 
-    An answer put together from several calls has the `usages` of its choices; `input_tokens` and
-    `most_output` are those of one call.
+    An answer put together from several calls has their sum, or the `usages` of its choices.
     """
     usages = answer.pop("usages", None)
     if usages is None:
-        return _answer_usage(answer["choices"], answer.get("usage"), input_tokens, most_output)
-    calls = zip(answer["choices"], usages, strict=True)
-    told = (_answer_usage([choice], usage, input_tokens, most_output) for choice, usage in calls)
-    return sum(told, Usage(0, 0))
+        return _answer_usage(answer["choices"], answer.get("usage"), asked, calls)
+    each = zip(answer["choices"], usages, strict=True)
+    return sum((_answer_usage([choice], usage, asked) for choice, usage in each), Usage(0, 0))
 
 
-def _answer_usage(choices: list[Json], theirs: Any, input_tokens: int, most_output: int) -> Usage:
-    told = _told(theirs)
-    if told is not None:
-        return told
+def _answer_usage(choices: list[Json], theirs: Any, asked: Asked, calls: int = 1) -> Usage:
     characters = sum(produced_characters(choice["message"]) for choice in choices)
-    return estimated(input_tokens, characters, most_output)
+    return asked.told(theirs, calls) or asked.estimate(characters)
 
 
 def _told(theirs: Any) -> Usage | None:

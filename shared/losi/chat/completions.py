@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.models import Model, Route
-from losi.chat.chunks import ChunkStream, completion_usage, openai_usage, public_completion
+from losi.chat.chunks import Asked, ChunkStream, completion_usage, openai_usage, public_completion
 from losi.chat.needs import routes_for
 from losi.chat.prepare import output_limit, prepare
 from losi.chat.request import ChatRequest
@@ -93,13 +93,18 @@ class _Work:
     #: Of one choice.
     held_output: int
 
-    def most_output(self, route: Route) -> int:
-        """The output limit of a call to the provider, in tokens."""
+    def asked(self, route: Route) -> Asked:
+        """What a call to the provider is, and the most that it can have used."""
+        if route == SANDBOX_ROUTE:  # it tells what the caller says, to try out figures
+            return Asked(self.input_tokens)
         choices = self.request.n // prompts(route, self.request.n)
-        return choices * output_limit(self.request, self.model)
+        # a route may read more than the model declares, but no text has four times its estimate
+        most = max(self.model.context_window, 4 * _read(self.request, route, self.input_tokens))
+        return Asked(self.input_tokens, most, choices * output_limit(self.request, self.model))
 
     def usage(self, spent: Spent) -> Usage:
-        return completion_usage(spent.answer, self.input_tokens, self.most_output(spent.route))
+        calls = min(prompts(spent.route, self.request.n), len(spent.answer["choices"]))
+        return completion_usage(spent.answer, self.asked(spent.route), calls)
 
     def billed(self, job: Job, failure: LosiError | None) -> Usage | None:
         """What is paid of a request that failed: answers that came, and what we gave up on."""
@@ -192,8 +197,7 @@ class ChatCompletions:
             self._now(),
             work.model.id,
             include_usage=call.request.include_usage,
-            input_tokens=work.input_tokens,
-            most_output=work.most_output(answered.route),
+            asked=work.asked(answered.route),
             prompts=prompts(answered.route, call.request.n),
         )
         events = self._events(call.request_id, admitted, answered, chunks, relay)
@@ -247,7 +251,9 @@ class ChatCompletions:
         # further one holds all it can have, so that `n` does not multiply what passes the quota
         held_output = min(limit, principal.plan.hold_output_tokens)
         output = held_output + (request.n - 1) * limit
-        read = max(_read(request, route, input_tokens) for route in routes)
+        read = max(
+            _read(request, route, input_tokens) * prompts(route, request.n) for route in routes
+        )
         work = _Work(model, request, routes, input_tokens, held_output)
         # usage names the sandbox where it answers, so that no price is put on what costs nothing
         stands_in = routes == [SANDBOX_ROUTE] and not principal.test
@@ -295,10 +301,10 @@ class ChatCompletions:
 
 
 def _read(request: ChatRequest, route: Route, input_tokens: int) -> int:
-    """Input tokens of all calls that the route makes for the request's choices."""
+    """Input tokens of one call, with what the provider says of its own about tools."""
     has_tools = request.params.tools or request.body.get("functions")
     own = route.provider.tools_tokens if has_tools else 0
-    return (input_tokens + own) * prompts(route, request.n)
+    return input_tokens + own
 
 
 def _completion_id() -> str:

@@ -72,7 +72,10 @@ class Embeddings:
             )
             answer, answered = await self._ask(job)
             told = from_openai(answer.get("usage"))
-            counted = Usage(told.input_tokens if told else input_tokens, 0, estimated=told is None)
+            # whatever the provider says, no input has four times its estimate in tokens
+            most = max(model.context_window, 4 * input_tokens)
+            read = min(told.input_tokens, most) if told else input_tokens
+            counted = Usage(read, 0, estimated=told is None)
             body = _public(answer, model.id, counted, request.params.encoding_format)
             usage = counted
         except LosiError as error:

@@ -32,7 +32,7 @@ from losi.metering.day_item import (
     yesterday,
 )
 from losi.metering.refusals import RateLimits, is_stale, rate_limits, refusal
-from losi.metering.usage import MAX_TOKENS, Usage
+from losi.metering.usage import Usage, clamped
 from losi.store.writes import Update, Writes, Written
 
 if TYPE_CHECKING:
@@ -315,24 +315,3 @@ class _Attempt:
 def _is_same(known: Hold | None, hold: Hold) -> bool:
     """Whether the hold exists already: an earlier try landed, and only its answer was lost."""
     return known is not None and known.to_attribute() == hold.to_attribute()
-
-
-def clamped(usage: Usage) -> Usage:
-    """The usage as it is counted: no figure negative, absurd, or larger than what it is part of."""
-    read = _between(usage.input_tokens, MAX_TOKENS)
-    written = _between(usage.output_tokens, MAX_TOKENS)
-    cached = _between(usage.cached_tokens, read)
-    cache_written = _between(usage.cache_write_tokens, read - cached)
-    return Usage(
-        input_tokens=read,
-        output_tokens=written,
-        cached_tokens=cached,
-        cache_write_tokens=cache_written,
-        reasoning_tokens=_between(usage.reasoning_tokens, written),
-        hour_write_tokens=_between(usage.hour_write_tokens, cache_written),
-        estimated=usage.estimated,
-    )
-
-
-def _between(figure: int, most: int) -> int:
-    return max(0, min(figure, most))

@@ -16,8 +16,8 @@ from typing import Any
 
 from losi.errors import StoreUnansweredError, StoreUnavailableError
 from losi.metering.day_item import Hold
-from losi.metering.ledger import Closed, Ledger, clamped
-from losi.metering.usage import Usage
+from losi.metering.ledger import Closed, Ledger
+from losi.metering.usage import Usage, clamped
 from losi.store.queue import Queue, QueueUnavailableError
 
 logger = logging.getLogger("losi.settler")

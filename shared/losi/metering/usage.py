@@ -83,6 +83,29 @@ def from_openai(usage: Any) -> Usage | None:
     )
 
 
+def clamped(usage: Usage, most_input: int = MAX_TOKENS, most_output: int = MAX_TOKENS) -> Usage:
+    """The usage as it is counted: no figure negative, larger than it can be, or than what it is
+    part of.
+    """
+    read = _between(usage.input_tokens, most_input)
+    written = _between(usage.output_tokens, most_output)
+    cached = _between(usage.cached_tokens, read)
+    cache_written = _between(usage.cache_write_tokens, read - cached)
+    return Usage(
+        input_tokens=read,
+        output_tokens=written,
+        cached_tokens=cached,
+        cache_write_tokens=cache_written,
+        reasoning_tokens=_between(usage.reasoning_tokens, written),
+        hour_write_tokens=_between(usage.hour_write_tokens, cache_written),
+        estimated=usage.estimated,
+    )
+
+
+def _between(figure: int, most: int) -> int:
+    return max(0, min(figure, most))
+
+
 def estimate_tokens(characters: int) -> int:
     """Tokens of a text of that many characters by the specification's rule, rounded up."""
     return -(-characters // CHARACTERS_PER_TOKEN)

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from losi.chat.chunks import ChunkStream, completion_usage, public_completion
+from losi.chat.chunks import Asked, ChunkStream, completion_usage, public_completion
 from losi.metering.usage import Usage
 
 
 def stream(*, include_usage: bool = False) -> ChunkStream:
     return ChunkStream(
-        "chatcmpl-1", 1700000000, "gpt-4o", include_usage=include_usage, input_tokens=7
+        "chatcmpl-1", 1700000000, "gpt-4o", include_usage=include_usage, asked=Asked(7)
     )
 
 
@@ -119,7 +119,7 @@ def test_figures_of_zero_are_no_figures() -> None:
 
     assert relay.usage == Usage(7, 2, estimated=True)
     answer = {"choices": [{"message": {"content": "12345678"}}], "usage": zero}
-    assert completion_usage(answer, 7) == Usage(7, 2, estimated=True)
+    assert completion_usage(answer, Asked(7)) == Usage(7, 2, estimated=True)
 
 
 def test_nothing_is_owed_before_something_was_produced() -> None:
@@ -162,7 +162,7 @@ def test_a_plain_answer_gets_what_the_sdk_types_require() -> None:
 def test_fields_of_the_wrong_type_break_nothing(garbage: Any) -> None:
     answer = {"choices": [{"message": {"content": "x"}}], **garbage}
 
-    assert completion_usage(answer, 7).input_tokens == 7
+    assert completion_usage(answer, Asked(7)).input_tokens == 7
     assert public_completion(answer, "chatcmpl-1", 1, "gpt-4o")["choices"][0]["index"] == 0
 
 
@@ -179,7 +179,7 @@ def test_a_choice_without_a_number_is_numbered(index: Any) -> None:
 def test_a_plain_answer_without_usage_is_estimated() -> None:
     answer = {"choices": [{"message": {"content": "12345678"}}]}
 
-    assert completion_usage(answer, 7) == Usage(7, 2, estimated=True)
+    assert completion_usage(answer, Asked(7)) == Usage(7, 2, estimated=True)
 
 
 def test_a_choice_without_finish_reason_gets_none() -> None:

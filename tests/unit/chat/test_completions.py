@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import pytest
@@ -473,15 +473,55 @@ async def test_a_stream_that_is_cancelled_is_settled_and_closed(world: Any) -> N
     assert provider.closed
 
 
-async def test_absurd_usage_is_clamped(world: Any) -> None:
-    absurd = {"prompt_tokens": -5, "completion_tokens": 10**18, "total_tokens": 0}
-    message = {"role": "assistant", "content": "Hi"}
-    answer = {"choices": [{"index": 0, "message": message}], "usage": absurd}
+class TestAbsurdUsage:
+    """A provider's figures count as far as they can be: to the limit and the context window."""
 
-    completion = await world(Scripted(answer)).plain()
+    ABSURD: ClassVar[Json] = {"prompt_tokens": 10**15, "completion_tokens": 10**15}
+    WINDOW = CATALOGUE.models["gpt-4o-mini"].context_window
 
-    assert completion.body["usage"]["prompt_tokens"] == 0
-    assert completion.body["usage"]["completion_tokens"] == 10_000_000
+    def answer(self, **usage: int) -> Json:
+        message = {"role": "assistant", "content": "Hi"}
+        return {"choices": [{"index": 0, "message": message}], "usage": usage}
+
+    async def test_of_an_answer(self, world: Any) -> None:
+        here = world(Scripted(self.answer(**self.ABSURD)), max_tokens=100)
+
+        completion = await here.plain()
+
+        assert here.settled() == (1, Usage(self.WINDOW, 100))
+        assert completion.body["usage"]["total_tokens"] == self.WINDOW + 100
+
+    async def test_of_a_stream(self, world: Any) -> None:
+        told = {"choices": [], "usage": self.ABSURD}
+        here = world(Scripted(chunk("Hi"), told), stream=True, max_tokens=100)
+
+        await here.events()
+
+        assert here.settled() == (1, Usage(self.WINDOW, 100))
+
+    async def test_of_several_choices(self, world: Any) -> None:
+        here = world(Scripted(self.answer(**self.ABSURD)), max_tokens=100, n=3)
+
+        await here.plain()
+
+        assert here.settled() == (1, Usage(self.WINDOW, 300))
+
+    async def test_of_several_calls(self, world: Any) -> None:
+        model = "claude-3.5-sonnet"
+        here = world(Scripted(self.answer(**self.ABSURD)), model=model, max_tokens=100, n=3)
+
+        await here.plain()
+
+        window = CATALOGUE.models[model].context_window
+        assert here.settled() == (1, Usage(3 * window, 300))
+
+    async def test_that_is_negative(self, world: Any) -> None:
+        here = world(Scripted(self.answer(prompt_tokens=-5, completion_tokens=7)))
+
+        completion = await here.plain()
+
+        assert completion.body["usage"]["prompt_tokens"] == 0
+        assert here.settled() == (1, Usage(0, 7))
 
 
 async def test_an_answer_does_not_wait_for_a_sick_store_and_is_billed_later(

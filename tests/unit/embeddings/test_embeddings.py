@@ -106,6 +106,19 @@ async def test_the_providers_figures_are_counted_as_input(world: Callable[..., W
     assert "x-ratelimit-remaining-tokens" in headers
 
 
+async def test_absurd_figures_are_counted_as_far_as_they_can_be(
+    world: Callable[..., World],
+) -> None:
+    here = world({**ANSWER, "usage": {"prompt_tokens": 10**15}})
+
+    await here.create()
+
+    assert here.settled() == (
+        1,
+        Usage(CATALOGUE.models["text-embedding-3-small"].context_window, 0),
+    )
+
+
 async def test_without_figures_the_estimate_is_counted(world: Callable[..., World]) -> None:
     here = world({**ANSWER, "usage": None})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,6 +50,10 @@ def owner(accounts: Accounts, authenticator: Authenticator, account_id: str) -> 
 @pytest.fixture
 def weak(accounts: Accounts, authenticator: Authenticator, account_id: str) -> Actor:
     return first_key(accounts, authenticator, account_id, WRITER)
+
+
+def clock_day(clock: Clock) -> str:
+    return datetime.fromtimestamp(clock(), UTC).date().isoformat()
 
 
 def key_id(actor: Actor) -> str:
@@ -337,6 +341,36 @@ class TestNobodyIsLockedOut:
 
         assert {key.id for key in accounts.keys(account_id)} == {made.id, key_id(owner)}
         assert CHANGES_PER_DAY == 300
+
+    def test_keys_made_and_deleted_all_day_leave_few_bytes_in_its_item(
+        self,
+        accounts: Accounts,
+        account_id: str,
+        owner: Actor,
+        weak: Actor,
+        table: tuple[DynamoDBClient, str],
+        clock: Clock,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Every write to the item is paid by its size. A deleted key's mark stays until midnight,
+        because an authentication that is cached somewhere may still name the key.
+        """
+        most = 10
+        monkeypatch.setattr("losi.management.writes.CHANGES_PER_DAY", most)
+        for actor in (weak, owner):
+            with pytest.raises(QuotaExceededError):
+                for _ in range(3 * most):
+                    made, _ = accounts.create_key(account_id, NewKey("own", WRITER), by=actor)
+                    accounts.delete_key(account_id, made.id, actor)
+
+        client, name = table
+        key = {"pk": {"S": f"ACCOUNT#{account_id}"}, "sk": {"S": f"DAY#{clock_day(clock)}"}}
+        item = client.get_item(TableName=name, Key=key)["Item"]
+        marks = [attribute for attribute in item if attribute.startswith("v_")]
+
+        assert 0 < len(marks) <= 2 * most
+        assert sum(len(mark) + len(item[mark]["N"]) for mark in marks) <= 20 * len(marks)
+        assert set(item) - set(marks) <= {"pk", "sk", "ttl"}
 
     def test_full_keys_have_an_end_too_but_not_the_operator(
         self,

@@ -12,9 +12,13 @@ import pytest
 from losi.dialects.form import Form
 from losi.dialects.openai import EVENT_STREAM, PLAIN
 from losi.errors import LosiError, ModelNotFoundError, UpstreamError
+from losi.metering.gate import SETTLING_SECONDS
 from losi.web.relay import Opened, RelayResponse
 from losi.web.responses import render
+from tests import virtual_time
 
+#: What a request may take here.
+SECONDS = 60
 SCOPE: dict[str, Any] = {"type": "http", "method": "POST", "headers": []}
 
 
@@ -52,7 +56,7 @@ async def respond(
     form: Form = EVENT_STREAM,
 ) -> None:
     form = replace(form, heartbeat_seconds=heartbeat)
-    response = RelayResponse(opening, render, form, 60)  # type: ignore[arg-type]
+    response = RelayResponse(opening, render, form, SECONDS)  # type: ignore[arg-type]
     await response(SCOPE, client.receive, client.send)
 
 
@@ -108,6 +112,25 @@ async def test_a_client_that_hangs_up_does_not_stop_the_relay() -> None:
 async def silent_until(heard: asyncio.Event, then: Callable[[], Awaitable[Opened]]) -> Opened:
     await heard.wait()
     return await then()
+
+
+def test_a_client_that_stops_reading_does_not_hold_a_request_beyond_its_deadline() -> None:
+    """The relay goes on to its end, in time to be settled before its hold expires."""
+
+    class StopsReading(Client):
+        async def send(self, message: Any) -> None:
+            if message["type"] == "http.response.body":
+                await asyncio.Event().wait()
+
+    async def main() -> tuple[bool, float]:
+        source = Source(b"data: 1\n\n", b"data: 2\n\n", b"data: [DONE]\n\n")
+        await respond(StopsReading(), source.open(), heartbeat=5)
+        return source.finished, asyncio.get_running_loop().time()
+
+    finished, took = virtual_time.run(main())
+
+    assert finished
+    assert took <= SECONDS + SETTLING_SECONDS
 
 
 async def test_while_the_provider_is_silent_comments_keep_the_connection_open() -> None:
