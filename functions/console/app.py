@@ -1,15 +1,10 @@
-"""The console and the docs. Deployed, losi.aws.runtime serves `app`."""
+"""The console and the docs. Deployed, losi.aws.runtime serves `app`, compressed as it is."""
 
 from pathlib import Path
-from typing import Any
 
+from losi.aws.handler import Handler
 from losi.config import read_config
 from losi.web.site import Site
 
 app = Site(Path(__file__).parent / "public", read_config().support)
-
-
-def handler(event: Any, context: Any) -> dict[str, Any]:
-    from losi.aws.handler import Handler  # `sam local` alone loads the framework
-
-    return Handler(app)(event, context)
+handler = Handler(app)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
-
-from tests.e2e.server import Server
 
 AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 DEMO_KEY = "Demo key"
+
+
+class Served(Protocol):
+    """Where the console and the API are, and a key."""
+
+    @property
+    def base_url(self) -> str: ...
+
+    @property
+    def api_key(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -22,13 +30,14 @@ class Size:
 
 
 class Console:
-    def __init__(self, browser: Browser, server: Server, size: Size, theme: str) -> None:
+    def __init__(self, browser: Browser, server: Served, size: Size, theme: str = "light") -> None:
         self.origin = server.base_url.removesuffix("/api/v1")
         self.server = server
         self.context = browser.new_context(
             viewport={"width": size.width, "height": size.height},
             color_scheme="dark" if theme == "dark" else "light",
             reduced_motion="reduce",
+            ignore_https_errors=True,  # a test signs its own certificate
             has_touch=size.width < 500,
         )
         self.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -69,15 +78,15 @@ class Console:
     def api(self, method: str, path: str, json: Any = None) -> Any:
         """What the console's own pages can call: from the page, with its session."""
         return self.page.evaluate(
-            """async ([method, path, json]) => {
-                const response = await fetch(`/api/v1/${path}`, {
+            """async ([base, method, path, json]) => {
+                const response = await fetch(`${base}/${path}`, {
                     method,
                     headers: {"x-losi-console": "1", "content-type": "application/json"},
                     body: json === null ? undefined : JSON.stringify(json),
                 });
                 return {status: response.status, body: await response.json().catch(() => null)};
             }""",
-            [method, path, json],
+            [self.server.base_url, method, path, json],
         )
 
     def delete_keys(self) -> None:

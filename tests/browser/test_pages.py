@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.console import Console, Size
+from tests.e2e.server import Server
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -257,14 +258,16 @@ def test_an_unknown_page_helps(console: Console) -> None:
     assert page.get_by_text("/api/v1/chat/completions", exact=True).is_visible()
 
 
-def test_an_operator_s_pages(open_console: type[Console], size: Size, screenshots: Path) -> None:
+def test_an_operator_s_pages(
+    open_console: type[Console], server: Server, size: Size, screenshots: Path
+) -> None:
     console = open_console(size)  # type: ignore[call-arg, arg-type]
     console.sign_in()
     account = console.api("GET", "profile")["body"]["data"]["id"]
     for switch in ("on", "off"):
         subprocess.run(
             [sys.executable, "-m", "losi.cli", "account", "operator", account, switch],
-            cwd=console.server.folder,
+            cwd=server.folder,
             env={**os.environ, "PYTHONPATH": str(ROOT / "shared")},
             check=True,
             capture_output=True,

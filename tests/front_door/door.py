@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import ssl
 import threading
 from collections.abc import Coroutine, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
-from tests.front_door.gateway import Gateway
+from tests.front_door.gateway import STAGE, Gateway
 from tests.front_door.http_server import listen, port_of
 from tests.front_door.lambda_service import Function, LambdaService
 from tests.front_door.sandbox import Invocation
@@ -23,7 +24,8 @@ class FrontDoor:
     """`routes`: "METHOD /path/{parameter}" to function, e.g. those of `template_routes()`.
 
     `env` goes to every function, on top of what Lambda sets; `concurrency` is the number of
-    processes a function may have, `timeout_s` the time an invocation may take.
+    processes a function may have, `timeout_s` the time an invocation may take. With `stage_in_url`
+    it answers as AWS's own address does, else as a domain; with `tls` it speaks https.
     """
 
     def __init__(
@@ -33,6 +35,8 @@ class FrontDoor:
         *,
         concurrency: int = 2,
         timeout_s: float = 60,
+        stage_in_url: bool = False,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         functions = {function.name: function for function in routes.values()}
         self._services = {
@@ -40,15 +44,19 @@ class FrontDoor:
             for name, function in functions.items()
         }
         services = {key: self._services[function.name] for key, function in routes.items()}
-        self._gateway = Gateway(services, gateway_responses((env or {}).get("LOSI_SUPPORT", "")))
+        self._prefix = f"/{STAGE}" if stage_in_url else ""
+        own_answers = gateway_responses((env or {}).get("LOSI_SUPPORT", ""))
+        self._gateway = Gateway(services, own_answers, self._prefix)
+        self._tls = tls
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="front-door")
         self.url = ""
 
     def __enter__(self) -> FrontDoor:
         self._thread.start()
-        self._server = self._do(listen(self._gateway.answer))
-        self.url = f"http://127.0.0.1:{port_of(self._server)}"
+        self._server = self._do(listen(self._gateway.answer, self._tls))
+        scheme = "https" if self._tls else "http"
+        self.url = f"{scheme}://127.0.0.1:{port_of(self._server)}{self._prefix}"
         return self
 
     def __exit__(

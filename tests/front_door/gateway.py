@@ -62,11 +62,18 @@ class Route:
 
 
 class Gateway:
-    """`responses` are those of the template: what API Gateway answers by itself, by its name."""
+    """`responses` are those of the template: what API Gateway answers by itself, by its name.
+
+    `prefix` is the stage's, `/prod`, in AWS's own address, and nothing under a domain.
+    """
 
     def __init__(
-        self, routes: Mapping[str, LambdaService], responses: Mapping[str, tuple[int, str]]
+        self,
+        routes: Mapping[str, LambdaService],
+        responses: Mapping[str, tuple[int, str]],
+        prefix: str = "",
     ) -> None:
+        self._prefix = prefix
         every = [Route(key, service) for key, service in routes.items()]
         self._routes = sorted(every, key=lambda route: route.rank)
         self._responses = responses
@@ -84,10 +91,13 @@ class Gateway:
             plain = inflated(bytes(body), header(request, "content-encoding"))
         except zlib.error:
             return await self._own_answer(connection, "UNSUPPORTED_MEDIA_TYPE")
+        if not url.path.startswith(self._prefix):
+            return await connection.respond(403, b'{"message":"Forbidden"}')
+        path = url.path.removeprefix(self._prefix) or "/"
         for route in self._routes:
-            parameters = route.match(method, url.path)
+            parameters = route.match(method, path)
             if parameters is not None:
-                event = proxy_event(request, plain, connection.peer)
+                event = proxy_event(request, plain, connection.peer, self._prefix)
                 event["resource"], event["pathParameters"] = route.resource, parameters or None
                 return await self._integrate(connection, route.service, event)
         await self._own_answer(connection, "MISSING_AUTHENTICATION_TOKEN")
@@ -203,8 +213,11 @@ def inflated(body: bytes, coding: str) -> bytes:
     return zlib.decompress(body, window)
 
 
-def proxy_event(request: h11.Request, body: bytes, client: str) -> Json:
-    """The path stays as the client encoded it, the query is decoded; as API Gateway does it."""
+def proxy_event(request: h11.Request, body: bytes, client: str, prefix: str = "") -> Json:
+    """The path stays as the client encoded it, the query is decoded; as API Gateway does it.
+
+    `requestContext.path` alone has the stage's prefix.
+    """
     url = urlsplit(request.target.decode("ascii"))
     headers: dict[str, list[str]] = {}
     for raw_name, value in request.headers.raw_items():
@@ -218,9 +231,10 @@ def proxy_event(request: h11.Request, body: bytes, client: str) -> Json:
     except UnicodeDecodeError:
         text_body, is_base64 = base64.b64encode(body).decode(), True
     method = request.method.decode()
+    path = url.path.removeprefix(prefix) or "/"
     return {
-        "resource": url.path,
-        "path": url.path,
+        "resource": path,
+        "path": path,
         "httpMethod": method,
         "headers": {name: values[-1] for name, values in headers.items()},
         "multiValueHeaders": headers,
@@ -231,7 +245,7 @@ def proxy_event(request: h11.Request, body: bytes, client: str) -> Json:
         "requestContext": {
             "requestId": str(uuid.uuid4()),
             "stage": STAGE,
-            "path": f"/{STAGE}{url.path}",
+            "path": url.path,
             "httpMethod": method,
             "identity": {"sourceIp": client},
         },

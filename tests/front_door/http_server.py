@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 import h11
@@ -96,13 +97,13 @@ class Connection:
         self.peer_gone = True
 
 
-async def listen(handler: Handler) -> asyncio.Server:
+async def listen(handler: Handler, tls: ssl.SSLContext | None = None) -> asyncio.Server:
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # the front door closes by cancelling, which asyncio's servers would log as an error
         with contextlib.suppress(asyncio.CancelledError):
             await Connection(reader, writer).serve(handler)
 
-    return await asyncio.start_server(connected, "127.0.0.1", 0)
+    return await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
 
 
 def port_of(server: asyncio.Server) -> int:
