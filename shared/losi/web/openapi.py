@@ -4,7 +4,6 @@ Paths and permissions come from endpoints.py, parameters from the handlers' sign
 bodies and answers from what the signatures declare beside them, examples from examples.py.
 """
 
-import http
 import sys
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -48,6 +47,20 @@ REFUSALS = {
     503: "The provider or our database cannot be reached: `upstream_*`, `store_unavailable`.",
     504: "It took too long: `upstream_timeout`, `deadline_exceeded`, `timeout`.",
 }
+#: The phrases of RFC 9110; those of Python's `http` differ between its versions.
+REFUSAL_NAMES = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    413: "ContentTooLarge",
+    415: "UnsupportedMediaType",
+    429: "TooManyRequests",
+    500: "InternalServerError",
+    502: "BadGateway",
+    503: "ServiceUnavailable",
+    504: "GatewayTimeout",
+}
 MEDIA_TYPES = {"json": "application/json", "events": "text/event-stream", "csv": "text/csv"}
 
 
@@ -86,7 +99,7 @@ def document() -> Json:
         "paths": paths,
         "components": {
             "schemas": definitions["$defs"],
-            "responses": {_refusal_name(status): _refusal(status, {}) for status in REFUSALS},
+            "responses": {REFUSAL_NAMES[status]: _refusal(status, {}) for status in REFUSALS},
             "headers": {name: _header(text) for name, text in _all_headers().items()},
             "securitySchemes": {
                 "apiKey": {"type": "http", "scheme": "bearer", "description": "`losi-...`"}
@@ -181,7 +194,7 @@ class _Operation:
     def _refusal(self, status: int) -> Json:
         if examples := self._values("answer", status=status):
             return _refusal(status, examples)
-        return {"$ref": f"#/components/responses/{_refusal_name(status)}"}
+        return {"$ref": f"#/components/responses/{REFUSAL_NAMES[status]}"}
 
     def _values(self, what: str, status: int = 200, kind: str = "json") -> Json:
         def fits(example: Example) -> bool:
@@ -215,10 +228,6 @@ def _refs(named: dict[str, str]) -> Json:
 
 def _all_headers() -> dict[str, str]:
     return {**headers.EVERY, **headers.REFUSED, **headers.UNAUTHORIZED, **headers.METERED}
-
-
-def _refusal_name(status: int) -> str:
-    return http.HTTPStatus(status).phrase.replace(" ", "")
 
 
 def _refusal(status: int, examples: Json) -> Json:
