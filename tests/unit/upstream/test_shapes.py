@@ -26,6 +26,8 @@ MISTAKES = {
     "bedrock/messages.py": ('{"image": block', '{"imege": block'),
     "bedrock/documents.py": ('block["document"]', 'block["documend"]'),
     "bedrock/reasoning.py": ('"maxReasoningEffort"', '"maxReasoningEfort"'),
+    "openai/responses/answer.py": ('item.get("summary")', 'item["sumary"]'),
+    "openai/responses/stream.py": ('event["delta"]}', 'event["text"]}'),
     "openai/responses/items.py": ('"call_id": _fitting', '"call_if": _fitting'),
     "openai/responses/request.py": ('flat["description"] = d', 'flat["describtion"] = d'),
     "bedrock/request.py": ('config["topP"]', 'config["top_p"]'),

@@ -7,7 +7,10 @@ from typing import Any
 
 from losi.errors import LosiError, UpstreamError
 from losi.upstream.format import malformed, upstream_error
+from losi.upstream.openai.responses import shapes
 from losi.upstream.openai.responses.items import REASONING
+from losi.upstream.openai.responses.shapes import Ended, Head, Item, Reasoning
+from losi.upstream.shape import ShapeError
 from losi.wire import Json
 
 #: Codes of a failed run (openai-python, types/responses/response_error.py) that do not blame the
@@ -24,12 +27,14 @@ def completion(response: Json, provider: str, *, legacy_functions: bool) -> Json
         raise
 
 
-def _completion(response: Json, provider: str, *, legacy_functions: bool) -> Json:
-    output = response.get("output")
-    if not isinstance(output, list) or not all(isinstance(item, dict) for item in output):
-        raise malformed(provider)
+def _completion(answer: Json, provider: str, *, legacy_functions: bool) -> Json:
+    try:
+        response = shapes.response(answer)
+    except ShapeError as error:
+        raise malformed(provider) from error
     if response.get("error"):
         raise failure(response["error"], provider)
+    output = response["output"]
     message = _message(output, str(response.get("model")), legacy_functions=legacy_functions)
     choice = {
         "index": 0,
@@ -37,18 +42,18 @@ def _completion(response: Json, provider: str, *, legacy_functions: bool) -> Jso
         "logprobs": _logprobs(output),
         "finish_reason": finish_reason(response, called=_called(message)),
     }
-    answer: Json = {
+    completed: Json = {
         **identity(response, "chat.completion"),
         "choices": [choice],
     }
     if tier := response.get("service_tier"):
-        answer["service_tier"] = tier
+        completed["service_tier"] = tier
     if reported := usage(response.get("usage")):
-        answer["usage"] = reported
-    return answer
+        completed["usage"] = reported
+    return completed
 
 
-def identity(response: Json, kind: str) -> Json:
+def identity(response: Head, kind: str) -> Json:
     """What a completion and all of its chunks begin with."""
     return {
         "id": str(response.get("id")),
@@ -67,9 +72,9 @@ def failure(error: Any, provider: str) -> LosiError:
     return upstream_error(status, provider, message=error.get("message"), code=code)
 
 
-def finish_reason(response: Json, *, called: str | None) -> str:
-    details = response.get("incomplete_details")
-    reason = details.get("reason") if isinstance(details, dict) else None
+def finish_reason(ended: Ended, *, called: str | None) -> str:
+    details = ended.get("incomplete_details") or {}
+    reason = details.get("reason")
     if reason == "max_output_tokens":
         return "length"
     if reason == "content_filter":
@@ -99,43 +104,42 @@ def usage(theirs: Any) -> Json | None:
     return out
 
 
-def thinking_block(item: Json, model: str) -> Json | None:
+def thinking_block(item: Reasoning, model: str) -> Json | None:
     """A reasoning item as the caller carries it to the next turn; None if it is not encrypted."""
     encrypted = item.get("encrypted_content")
-    if not isinstance(encrypted, str):
+    if encrypted is None:
         return None
-    summary = item.get("summary") or []
     return {
         "type": REASONING,
         "model": model,
         "encrypted_content": encrypted,
-        "summary": summary,
+        "summary": item.get("summary") or [],
     }
 
 
-def tool_call(item: Json) -> Json | None:
+def tool_call(item: Item) -> Json | None:
     """A call in chat's form, or None for an item that is no call of the caller's tools."""
-    name = item.get("name")
-    if item.get("type") == "function_call":
-        function = {"name": name, "arguments": item.get("arguments") or ""}
-        return {"id": item.get("call_id"), "type": "function", "function": function}
-    if item.get("type") == "custom_tool_call":
-        custom = {"name": name, "input": item.get("input") or ""}
-        return {"id": item.get("call_id"), "type": "custom", "custom": custom}
+    if item["type"] == "function_call":
+        function = {"name": item["name"], "arguments": item.get("arguments") or ""}
+        return {"id": item["call_id"], "type": "function", "function": function}
+    if item["type"] == "custom_tool_call":
+        custom = {"name": item["name"], "input": item.get("input") or ""}
+        return {"id": item["call_id"], "type": "custom", "custom": custom}
     return None
 
 
-def _message(output: list[Json], model: str, *, legacy_functions: bool) -> Json:
-    said = [part for item in output if item.get("type") == "message" for part in _parts(item)]
-    texts = [str(part["text"]) for part in said if part.get("type") == "output_text"]
-    refusals = [str(part["refusal"]) for part in said if part.get("type") == "refusal"]
+def _message(output: list[Item], model: str, *, legacy_functions: bool) -> Json:
+    said = [part for item in output if item["type"] == "message" for part in item["content"]]
+    texts = [part["text"] for part in said if part["type"] == "output_text"]
+    refusals = [part["refusal"] for part in said if part["type"] == "refusal"]
     message: Json = {
         "role": "assistant",
         "content": "".join(texts) if texts else None,
         "refusal": "".join(refusals) if refusals else None,
     }
-    reasoning = [item for item in output if item.get("type") == "reasoning"]
-    if summary := "\n\n".join(text for item in reasoning for text in _summary(item)):
+    reasoning = [item for item in output if item["type"] == "reasoning"]
+    thoughts = [part["text"] for item in reasoning for part in item.get("summary") or ()]
+    if summary := "\n\n".join(thought for thought in thoughts if thought):
         message["reasoning_content"] = summary
     blocks = [block for item in reasoning if (block := thinking_block(item, model))]
     if blocks:
@@ -154,20 +158,8 @@ def _called(message: Json) -> str | None:
     return "function_call" if message.get("function_call") else None
 
 
-def _parts(item: Json) -> list[Json]:
-    content = item.get("content")
-    return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-
-
-def _summary(item: Json) -> list[str]:
-    summary = item.get("summary")
-    parts = summary if isinstance(summary, list) else []
-    return [str(part.get("text")) for part in parts if isinstance(part, dict) and part.get("text")]
-
-
-def _logprobs(output: list[Json]) -> Json | None:
-    messages = (item for item in output if item.get("type") == "message")
-    tokens = [
-        token for item in messages for part in _parts(item) for token in part.get("logprobs") or ()
-    ]
+def _logprobs(output: list[Item]) -> Json | None:
+    said = [part for item in output if item["type"] == "message" for part in item["content"]]
+    texts = [part for part in said if part["type"] == "output_text"]
+    tokens = [token for text in texts for token in text.get("logprobs") or ()]
     return {"content": tokens, "refusal": None} if tokens else None

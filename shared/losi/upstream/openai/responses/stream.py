@@ -4,11 +4,12 @@ https://platform.openai.com/docs/api-reference/responses-streaming: there is no 
 event is `response.completed`, `.incomplete`, `.failed` or `error`.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from losi.upstream.format import malformed
-from losi.upstream.openai.responses import answer
+from losi.upstream.openai.responses import answer, shapes
+from losi.upstream.openai.responses.shapes import Ended, Event, Head, Item, TextDelta
+from losi.upstream.shape import ShapeError
 from losi.wire import Json
 
 
@@ -22,91 +23,83 @@ class StreamState:
         self._identity: Json | None = None
         self._role: Json = {"role": "assistant"}
         #: The upstream's index of an output item -> our index of the call, and what was sent of it.
-        self._calls: dict[Any, _Call] = {}
+        self._calls: dict[int | None, _Call] = {}
         self._summaries = 0
         self.finished = False
-        self._feeds: dict[str, Callable[[Json], list[Json]]] = {
-            "response.created": self._created,
-            "response.output_text.delta": self._text,
-            "response.refusal.delta": self._refusal,
-            "response.reasoning_summary_part.added": self._summary_part,
-            "response.reasoning_summary_text.delta": self._summary,
-            "response.output_item.added": self._item_added,
-            "response.function_call_arguments.delta": self._arguments,
-            "response.custom_tool_call_input.delta": self._arguments,
-            "response.output_item.done": self._item_done,
-            "response.completed": self._end,
-            "response.incomplete": self._end,
-            "response.failed": self._failed,
-            "error": self._failed,
-        }
 
-    def feed(self, event: Json) -> list[Json]:
-        """The chunks that the event becomes. Raises a LosiError when it says that the run failed.
+    def feed(self, value: Json) -> list[Json]:
+        """The chunks that an event becomes. Raises a LosiError when it says that the run failed.
 
         Events of other kinds repeat what the deltas said, or speak of tools that we do not send.
         """
-        feed = self._feeds.get(str(event.get("type")))
-        return feed(event) if feed else []
+        try:
+            event = shapes.event(value)
+        except ShapeError as error:
+            raise malformed(self._provider) from error
+        return [] if event is None else self._chunks(event)
 
-    def _created(self, event: Json) -> list[Json]:
-        response = self._object(event, "response")
+    def _chunks(self, event: Event) -> list[Json]:
+        if event["type"] == "response.created":
+            return self._created(event["response"])
+        if event["type"] == "response.output_text.delta":
+            return self._text(event)
+        if event["type"] == "response.refusal.delta":
+            return [self._chunk({"refusal": event["delta"]})]
+        if event["type"] == "response.reasoning_summary_part.added":
+            return self._summary_part()
+        if event["type"] == "response.reasoning_summary_text.delta":
+            return [self._chunk({"reasoning_content": event["delta"]})]
+        if event["type"] == "response.output_item.added":
+            return self._item_added(event.get("output_index"), event["item"])
+        if event["type"] == "response.output_item.done":
+            return self._item_done(event.get("output_index"), event["item"])
+        if event["type"] == "response.failed":
+            raise answer.failure(event["response"].get("error"), self._provider)
+        if event["type"] == "error":
+            raise answer.failure(event, self._provider)
+        if event["type"] == "response.completed" or event["type"] == "response.incomplete":
+            return self._end(event["response"])
+        return self._arguments(event.get("output_index"), event["delta"])
+
+    def _created(self, response: Head) -> list[Json]:
         self._model = str(response.get("model"))
         self._identity = answer.identity(response, "chat.completion.chunk")
         return []
 
-    def _refusal(self, event: Json) -> list[Json]:
-        return [self._chunk({"refusal": self._delta(event)})]
-
-    def _text(self, event: Json) -> list[Json]:
+    def _text(self, event: TextDelta) -> list[Json]:
         tokens = event.get("logprobs")
         logprobs = {"content": tokens, "refusal": None} if tokens else None
-        return [self._chunk({"content": self._delta(event)}, logprobs=logprobs)]
+        return [self._chunk({"content": event["delta"]}, logprobs=logprobs)]
 
-    def _summary_part(self, event: Json) -> list[Json]:
+    def _summary_part(self) -> list[Json]:
         self._summaries += 1
         return [self._chunk({"reasoning_content": "\n\n"})] if self._summaries > 1 else []
 
-    def _summary(self, event: Json) -> list[Json]:
-        return [self._chunk({"reasoning_content": self._delta(event)})]
-
-    def _item_added(self, event: Json) -> list[Json]:
-        call = answer.tool_call(self._object(event, "item"))
+    def _item_added(self, index: int | None, item: Item) -> list[Json]:
+        call = answer.tool_call(item)
         if call is None:
             return []
-        known = self._calls[event.get("output_index")] = _Call(len(self._calls), call["type"])
+        known = self._calls[index] = _Call(len(self._calls), call["type"])
         return [self._call_chunk({"index": known.index, **call})]
 
-    def _arguments(self, event: Json) -> list[Json]:
-        known = self._calls.get(event.get("output_index"))
-        if known is None:
+    def _arguments(self, index: int | None, text: str) -> list[Json]:
+        if index not in self._calls:
             raise malformed(self._provider)
-        return self._more(known, self._delta(event))
+        return self._more(self._calls[index], text)
 
-    def _item_done(self, event: Json) -> list[Json]:
-        item = self._object(event, "item")
-        if item.get("type") == "reasoning":
+    def _item_done(self, index: int | None, item: Item) -> list[Json]:
+        if item["type"] == "reasoning":
             block = answer.thinking_block(item, self._model)
             return [self._chunk({"thinking_blocks": [block]})] if block else []
-        whole = answer.tool_call(item)
-        known = self._calls.get(event.get("output_index"))
-        if whole is None or known is None:
+        known = self._calls.get(index)
+        if known is None:
             return []
-        function = whole[known.kind]
-        text = function.get("arguments") or function.get("input") or ""
+        text = ""
+        if item["type"] == "function_call":
+            text = item.get("arguments") or ""
+        elif item["type"] == "custom_tool_call":
+            text = item.get("input") or ""
         return self._more(known, text[known.sent :])  # where an upstream sends no deltas
-
-    def _delta(self, event: Json) -> str:
-        delta = event.get("delta")
-        if not isinstance(delta, str):
-            raise malformed(self._provider)
-        return delta
-
-    def _object(self, event: Json, name: str) -> Json:
-        value = event.get(name)
-        if not isinstance(value, dict):
-            raise malformed(self._provider)
-        return value
 
     def _more(self, known: "_Call", text: str) -> list[Json]:
         if not text:
@@ -129,28 +122,25 @@ class StreamState:
             return self._chunk({"function_call": call["function"]})
         return self._chunk({"tool_calls": [call]})
 
-    def _end(self, event: Json) -> list[Json]:
-        response = self._object(event, "response")
-        if response.get("error"):
-            raise answer.failure(response["error"], self._provider)
+    def _end(self, ended: Ended) -> list[Json]:
+        if ended.get("error"):
+            raise answer.failure(ended["error"], self._provider)
         self.finished = True
         called = ("function_call" if self._legacy else "tool_calls") if self._calls else None
-        last = self._chunk({}, finish=answer.finish_reason(response, called=called))
-        if tier := response.get("service_tier"):
+        last = self._chunk({}, finish=answer.finish_reason(ended, called=called))
+        if tier := ended.get("service_tier"):
             last["service_tier"] = tier
-        return [last, *({**last, **chunk} for chunk in self.usage_chunks(event))]
+        return [last, *({**last, **chunk} for chunk in self._usage_chunks(ended.get("usage")))]
 
     def usage_chunks(self, event: Json) -> list[Json]:
         """The figures that an event tells, if any."""
         response = event.get("response")
-        reported = answer.usage(response.get("usage")) if isinstance(response, dict) else None
+        return self._usage_chunks(response.get("usage") if isinstance(response, dict) else None)
+
+    def _usage_chunks(self, told: Any) -> list[Json]:
+        reported = answer.usage(told)
         identity = self._identity or {}
         return [{**identity, "choices": [], "usage": reported}] if reported else []
-
-    def _failed(self, event: Json) -> list[Json]:
-        response = event.get("response")
-        error = response.get("error") if isinstance(response, dict) else event
-        raise answer.failure(error, self._provider)
 
 
 class _Call:

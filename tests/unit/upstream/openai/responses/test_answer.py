@@ -144,6 +144,24 @@ def test_what_is_no_response_is_malformed(told: Any) -> None:
     assert caught.value.code == "upstream_malformed"
 
 
+def test_items_and_parts_that_chat_has_no_place_for_are_passed_over() -> None:
+    searched = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
+    spoken = {**MESSAGE, "content": [{"type": "of_the_future"}, *MESSAGE["content"]]}
+
+    whole = {**response(MESSAGE), "output": [searched, spoken]}
+    begun, *more = events(MESSAGE)
+    added = {"type": "response.output_item.added", "output_index": 0, "item": searched}
+
+    [choice] = completion(whole, "OpenAI", legacy_functions=False)["choices"]
+    assert choice["message"]["content"] == "Hello!"
+    assert said(stream([begun, added, *more]), "content") == "Hello!"
+
+
+@pytest.mark.parametrize("kind", ["response.of_the_future", None, ["response.created"]])
+def test_events_that_are_yet_to_come_are_passed_over(kind: Any) -> None:
+    assert StreamState("OpenAI", legacy_functions=False).feed({"type": kind}) == []
+
+
 def events(*output: Any, end: str = "response.completed", **more: Any) -> list[Any]:
     """In the order of OpenAI's types/responses: nothing but the last event says how it went."""
     told: list[Any] = [{"type": "response.created", "response": response(usage=None)}]
@@ -237,6 +255,8 @@ def test_a_stream_that_failed_raises() -> None:
         {"type": "response.output_item.added", "item": None},
         {"type": "response.function_call_arguments.delta", "output_index": 9, "delta": "{"},
         {"type": "response.completed"},
+        {"type": "response.output_item.added", "item": {"type": "function_call", "name": "f"}},
+        {"type": "response.output_item.done", "item": "a call"},
     ],
 )
 def test_events_of_another_shape_are_malformed(event: Any) -> None:
