@@ -12,6 +12,9 @@ from losi.metering.estimate import estimated, produced_characters
 from losi.metering.usage import MAX_TOKENS, Usage, clamped, from_openai
 from losi.wire import Json
 
+#: Fields of chunks that say something of the whole answer.
+_OF_ALL = ("system_fingerprint", "service_tier")
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -64,6 +67,8 @@ class ChunkStream:
         #: The same; under None are the figures of the whole answer.
         self._told: dict[int | None, Any] = {}
         self._begun: set[int] = set()  # choices that have said whose they are
+        #: What the provider's chunks say of the whole answer, for the usage chunk.
+        self._of_all: Json = {}
 
     @property
     def produced(self) -> bool:
@@ -104,6 +109,8 @@ class ChunkStream:
         if _told(theirs) is not None:
             self._told[call] = _risen(self._told.get(call), theirs)
         choices = [choice for choice in chunk["choices"] if isinstance(choice, dict)]
+        of_all = _OF_ALL if choices else (*_OF_ALL, "obfuscation")  # which each chunk has its own
+        self._of_all |= {name: chunk[name] for name in of_all if name in chunk}
         if not choices:  # such as Azure's filter results; clients index `choices[0]`
             return None
         chunk.update(self._identity)
@@ -128,7 +135,7 @@ class ChunkStream:
 
     def usage_chunk(self) -> Json:
         usage = openai_usage(self._told.get(None), self.usage)
-        return {**self._identity, "choices": [], "usage": usage}
+        return {**self._of_all, **self._identity, "choices": [], "usage": usage}
 
 
 def _index(numbered: Json, otherwise: Any) -> Any:
@@ -190,11 +197,14 @@ def _risen(before: Json | None, theirs: Json) -> Json:
 
 
 def openai_usage(theirs: Any, usage: Usage) -> Json:
-    """Our figures over the provider's own object, which may hold details that we do not count."""
-    ours = usage.to_openai()
-    if not isinstance(theirs, dict):
-        return ours
+    """Our figures over the provider's own object, which may hold details that we do not count.
+
+    Details that it did not tell are not there: a zero would say that it counted none.
+    """
+    ours, told = usage.to_openai(), theirs if isinstance(theirs, dict) else {}
     for name in ("prompt_tokens_details", "completion_tokens_details"):
-        if isinstance(theirs.get(name), dict):
-            ours[name] = {**theirs[name], **ours[name]}
-    return {**theirs, **ours}
+        known: Json = told[name] if isinstance(told.get(name), dict) else {}
+        counted = {k: v for k, v in ours.pop(name).items() if v or k in known}
+        if known or counted:
+            ours[name] = {**known, **counted}
+    return {**told, **ours}

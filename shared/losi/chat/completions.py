@@ -119,7 +119,7 @@ class _Work:
         return Job(
             self.model.id,
             self.routes,
-            lambda route: prepare(self.request, self.model, route),
+            lambda route: prepare(self.request, self.model, route, self.input_tokens),
             self.request.body.keys(),
             request_id,
             deadline,

@@ -15,12 +15,19 @@ EFFORTS: tuple[str, ...] = get_args(Effort)
 _ROOM = {1_024: "none", 4_096: "low"}
 #: Lists, and the parameters that mean something only beside one of them.
 _COMPANIONS = {"tools": ("parallel_tool_calls", "tool_choice"), "functions": ("function_call",)}
-#: Ours to decide at each provider, whatever the caller said.
+#: Decided at each provider, whatever the caller said.
 _TRANSPORT = ("stream", "stream_options")
+#: Formats that have a limit of their own where none is sent.
+_LIMIT_IS_OPTIONAL = ("openai", "openai-responses")
+#: So many tokens may be answered with, however full an estimate says that the window is.
+_LEAST_OUTPUT = 1_024
 
 
-def prepare(request: ChatRequest, model: Model, route: Route) -> Prepared:
-    """Apply the catalogue: name, defaults, system prompt, parameters the upstream refuses."""
+def prepare(request: ChatRequest, model: Model, route: Route, input_tokens: int = 0) -> Prepared:
+    """Apply the catalogue: name, defaults, system prompt, parameters the upstream refuses.
+
+    `input_tokens` is the estimate of the prompt: it and the output share the context window.
+    """
     provider = route.provider
     sent = _said(request.body)
     defaults = {**model.default_parameters, **route.default_parameters}
@@ -35,8 +42,9 @@ def prepare(request: ChatRequest, model: Model, route: Route) -> Prepared:
         if name not in unsupported and name not in _TRANSPORT
     }
     body["model"] = route.model
-    # always named, so that no answer is longer than what the ledger's bound reckons with
     limit = min(output_limit(request, model), route.max_output_tokens)
+    if request.max_output_tokens is None:
+        limit = min(limit, max(_LEAST_OUTPUT, model.context_window - input_tokens))
     if (effort := body.get("reasoning_effort")) is not None:
         if not sent.keys() & {"reasoning_effort", "thinking"}:
             effort = _with_room_to_answer(effort, limit)
@@ -44,12 +52,35 @@ def prepare(request: ChatRequest, model: Model, route: Route) -> Prepared:
         if efforts and effort not in efforts:
             effort = nearest_effort(effort, efforts)
         body["reasoning_effort"] = effort
-    body["max_completion_tokens" if "max_completion_tokens" in sent else "max_tokens"] = limit
+    if _must_name_limit(request, model, route):
+        body["max_completion_tokens" if "max_completion_tokens" in sent else "max_tokens"] = limit
+    if options := _stream_options(request, route):
+        body["stream_options"] = options
     if model.system_prompt:
         body["messages"] = with_system_prompt(body["messages"], model.system_prompt.strip())
     is_other = body.get("reasoning_effort") != sent.get("reasoning_effort")
     mapped = {"reasoning_effort"} if is_other else ()  # named where the caller sent it
     return Prepared(body, dropped, frozenset(mapped))
+
+
+def _must_name_limit(request: ChatRequest, model: Model, route: Route) -> bool:
+    """Whether an upstream that is told no limit might answer more than the ledger's bound reckons
+    with. Otherwise none is sent that nobody asked for: OpenAI refuses prompts for which there is
+    room, but none for the limit beside them.
+    """
+    return (
+        request.max_output_tokens is not None
+        or route.provider.format not in _LIMIT_IS_OPTIONAL
+        or route.max_output_tokens > model.max_output_tokens
+    )
+
+
+def _stream_options(request: ChatRequest, route: Route) -> Json:
+    """What the caller said beside `include_usage`, which we ask for in any case."""
+    given = request.body.get("stream_options") or {}
+    if route.provider.format != "openai" or not route.provider.stream_options:
+        return {}
+    return {name: value for name, value in given.items() if name != "include_usage"}
 
 
 def _said(body: Json) -> Json:

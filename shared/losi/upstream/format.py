@@ -26,7 +26,8 @@ class UpstreamCall:
     """One request for one route.
 
     `body` is OpenAI's request with `model` set to the upstream's name for it and without
-    `stream` and `stream_options`, which the format sets as it needs. Not to be mutated.
+    `stream`, which the format sets as it needs, as it does what it reads of `stream_options`. Not
+    to be mutated.
     """
 
     body: Json

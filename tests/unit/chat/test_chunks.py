@@ -187,3 +187,62 @@ def test_a_choice_without_finish_reason_gets_none() -> None:
 
     assert public is not None
     assert public["choices"][0]["finish_reason"] is None  # SDKs type it as required
+
+
+COUNTED = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
+WORDS: list[tuple[list[dict[str, Any]], dict[str, Any]]] = [
+    ([{"system_fingerprint": "fp_1"}, {}], {"system_fingerprint": "fp_1"}),
+    ([{"system_fingerprint": "a"}, {"system_fingerprint": "b"}], {"system_fingerprint": "b"}),
+    ([{}, {"service_tier": "default"}], {"service_tier": "default"}),
+    ([{"service_tier": "auto"}, {"service_tier": "flex"}], {"service_tier": "flex"}),
+    ([{"obfuscation": "abc"}, {"obfuscation": "xyz"}], {"obfuscation": "xyz"}),
+    ([{"obfuscation": "abc"}, {}], {}),
+    ([{"system_fingerprint": None}, {}], {"system_fingerprint": None}),
+]
+
+
+@pytest.mark.parametrize(("words", "expected"), WORDS)
+def test_the_usage_chunk_says_of_the_answer_what_the_providers_chunks_said(
+    words: list[dict[str, Any]], expected: dict[str, Any]
+) -> None:
+    relay = stream(include_usage=True)
+    *chunks, last = words
+    for fields in chunks:
+        relay.public(chunk({"content": "a"}, **fields))
+    relay.public({"choices": [], "usage": COUNTED, **last})
+
+    said = relay.usage_chunk()
+
+    names = ("system_fingerprint", "service_tier", "obfuscation")
+    assert {name: said[name] for name in names if name in said} == expected
+    assert said["id"] == "chatcmpl-1"
+
+
+DETAILS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {}),
+    ({"prompt_tokens_details": {}}, {"prompt_tokens_details": {}}),
+    ({"prompt_tokens_details": None}, {"prompt_tokens_details": None}),
+    (
+        {"prompt_tokens_details": {"cached_tokens": 0}},
+        {"prompt_tokens_details": {"cached_tokens": 0}},
+    ),
+    (
+        {"prompt_tokens_details": {"cached_tokens": 2, "audio_tokens": 0}},
+        {"prompt_tokens_details": {"cached_tokens": 2, "audio_tokens": 0}},
+    ),
+    (
+        {"completion_tokens_details": {"reasoning_tokens": 4}},
+        {"completion_tokens_details": {"reasoning_tokens": 4}},
+    ),
+    ({"cost": 0.5}, {"cost": 0.5}),
+]
+
+
+@pytest.mark.parametrize(("told", "expected"), DETAILS)
+def test_details_that_the_provider_did_not_tell_are_not_invented(
+    told: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    relay = stream(include_usage=True)
+    relay.public({"choices": [], "usage": {**COUNTED, **told}})
+
+    assert relay.usage_chunk()["usage"] == {**COUNTED, **expected}

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from losi.catalogue.models import Model
+from losi.catalogue.models import Model, Route
 from losi.chat.prepare import prepare, with_system_prompt
 from losi.chat.request import parse_chat_request
 from losi.errors import InvalidRequestError
-from tests.catalogue import CATALOGUE
+from tests.catalogue import CATALOGUE, PROVIDERS
 
 USER = {"role": "user", "content": "Hi"}
 
@@ -41,8 +41,78 @@ def test_a_null_parameter_is_as_good_as_none() -> None:
     assert "stop" not in body
 
 
-def test_every_request_is_sent_with_an_output_limit() -> None:
-    assert body_for("gpt-3.5-turbo")["max_tokens"] == 4_096
+LIMITS: list[tuple[str, dict[str, Any], int, int | None]] = [
+    # whose own maximum is the model's, and its format needs no limit: none is sent
+    ("openai", {"max_output_tokens": 16_384}, 0, None),
+    ("openai", {"max_output_tokens": 8_192}, 127_000, None),
+    ("openai-responses", {"max_output_tokens": 16_384}, 0, None),
+    # who might answer more than the ledger's bound reckons with
+    ("openai", {}, 0, 16_384),
+    ("openai", {"max_output_tokens": 16_385}, 0, 16_384),
+    ("openai-responses", {}, 0, 16_384),
+    # whose format needs one: never more than there is room for
+    ("anthropic", {}, 0, 16_384),
+    ("anthropic", {"max_output_tokens": 8_192}, 0, 8_192),
+    ("anthropic", {}, 120_000, 8_000),
+    ("bedrock", {}, 120_000, 8_000),
+    ("openai", {}, 120_000, 8_000),
+    ("anthropic", {}, 127_500, 1_024),
+    ("anthropic", {}, 200_000, 1_024),
+]
+
+
+@pytest.mark.parametrize(("provider", "route", "prompt", "expected"), LIMITS)
+def test_a_limit_that_nobody_asked_for_never_refuses_a_prompt(
+    provider: str, route: dict[str, Any], prompt: int, expected: int | None
+) -> None:
+    """https://community.openai.com/t/1094041: prompt and limit together must fit the window."""
+    request = parse_chat_request({"model": "gpt-4o", "messages": [USER]})
+    upstream = Route(provider=PROVIDERS[provider], model="upstream", **route)
+
+    body = prepare(request, model("gpt-4o"), upstream, prompt).body
+
+    assert body.get("max_tokens") == expected
+    assert "max_completion_tokens" not in body
+
+
+@pytest.mark.parametrize("provider", ["openai", "openai-responses", "anthropic", "bedrock"])
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+def test_the_callers_limit_is_always_sent(provider: str, name: str) -> None:
+    request = parse_chat_request({"model": "gpt-4o", "messages": [USER], name: 100})
+    upstream = Route(provider=PROVIDERS[provider], model="upstream", max_output_tokens=16_384)
+
+    assert prepare(request, model("gpt-4o"), upstream, 127_990).body[name] == 100
+
+
+@pytest.mark.parametrize(
+    ("provider", "given", "expected"),
+    [
+        ("openai", {"include_obfuscation": False}, {"include_obfuscation": False}),
+        (
+            "openai",
+            {"include_usage": True, "include_obfuscation": True},
+            {"include_obfuscation": True},
+        ),
+        ("openai", {"include_usage": False}, None),
+        ("openai", {"include_usage": True, "other": 1}, {"other": 1}),
+        ("anthropic", {"include_obfuscation": False}, None),
+        ("mistral", {"include_obfuscation": False}, None),
+    ],
+)
+def test_stream_options_are_the_callers_beside_ours(
+    provider: str, given: dict[str, Any], expected: dict[str, Any] | None
+) -> None:
+    fields = {"stream": True, "stream_options": given}
+    request = parse_chat_request({"model": "gpt-4o", "messages": [USER], **fields})
+    upstream = Route(provider=PROVIDERS[provider], model="upstream")
+
+    prepared = prepare(request, model("gpt-4o"), upstream)
+
+    assert prepared.body.get("stream_options") == expected
+    assert "stream_options" not in prepared.dropped
+
+
+def test_the_callers_output_limit_is_sent_by_the_name_that_it_gave() -> None:
     assert body_for("gpt-3.5-turbo", max_tokens=5)["max_tokens"] == 5
     asked = body_for("gpt-3.5-turbo", max_completion_tokens=6)
     assert asked["max_completion_tokens"] == 6 and "max_tokens" not in asked

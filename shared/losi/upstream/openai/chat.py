@@ -49,7 +49,8 @@ class ChatExchange:
     left_out: frozenset[str] = frozenset()  # the row's unsupported_parameters say it beforehand
 
     async def complete(self) -> Json:
-        answer = await self._endpoint.post_json(self.body, self._route, self._refusal)
+        body = {name: value for name, value in self.body.items() if name != "stream_options"}
+        answer = await self._endpoint.post_json(body, self._route, self._refusal)
         if answer.get("error"):
             raise self._refusal(200, answer, {})
         if not _is_completion(answer):
@@ -61,7 +62,8 @@ class ChatExchange:
     async def stream(self) -> AsyncGenerator[Json]:
         body = {**self.body, "stream": True}
         if self._provider.stream_options:
-            body["stream_options"] = {"include_usage": True}
+            options = self.body.get("stream_options") or {}
+            body["stream_options"] = {**options, "include_usage": True}
         read = answers.Chunks(named=self._named)
         async with self._endpoint.post_stream(body, self._route, self._refusal) as chunks:
             async for _, data in events(chunks, self._provider.name):
