@@ -160,19 +160,24 @@ class LastResort:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = False
+        started = gone = False
 
         async def watched_send(message: Message) -> None:
-            nonlocal started
+            nonlocal started, gone
             started = started or message["type"] == "http.response.start"
-            await send(message)
+            try:
+                await send(message)
+            except OSError:
+                gone = True
+                raise
 
         try:
             await self.app(scope, receive, watched_send)
-        except ClientDisconnect:  # before its request was here: nobody is left to be answered
-            logger.info("%s the client went away", scope["state"]["request_id"])
         except Exception as error:
             request_id = scope["state"]["request_id"]
+            if gone or isinstance(error, ClientDisconnect):  # nobody is left to be answered
+                logger.info("%s the client went away", request_id)
+                return
             log_failure(error, request_id)
             if not started:
                 await render(internal_error(request_id))(scope, receive, send)

@@ -67,9 +67,10 @@ def get_limits(caller: Caller, services: AppServices) -> Any:
     """The figures of the `x-ratelimit-*` headers, without a completion."""
     now = time.time()
     account, today = caller.account, utc_day(now)
-    sort = sort_key(today, test=False)
+    test = caller.principal.test  # what live keys used is not a test key's to see
+    sort = sort_key(today, test=test)
     found = Table(services.client, services.config.table).get_all(account.id, [sort])
-    day = DayItem(account.id, today, test=False, item=found.get(sort))
+    day = DayItem(account.id, today, test=test, item=found.get(sort))
     stands = standing(day, account.plan(services.catalogue.plans), now)
     return JsonResponse(
         {

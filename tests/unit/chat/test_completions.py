@@ -44,7 +44,7 @@ from losi.wire import Json
 from tests.catalogue import CATALOGUE
 from tests.fake_format import FakeExchange
 from tests.ledger_invariants import check_invariants
-from tests.ledger_world import BlockingLedger, Clock
+from tests.ledger_world import BlockingLedger, Clock, metered
 from tests.unit.conftest import TABLE
 
 #: Estimated tokens of the prompt of every request here.
@@ -471,6 +471,18 @@ async def test_a_stream_that_is_cancelled_is_settled_and_closed(world: Any) -> N
 
     assert here.settled()[0] == 1
     assert provider.closed
+
+
+async def test_a_completion_writes_two_things_and_leaves_no_record(world: Any, client: Any) -> None:
+    """Admission and settlement: nothing of the audit log is written on the hot path."""
+    message = {"role": "assistant", "content": "Hi"}
+    here = world(Scripted({"choices": [{"index": 0, "message": message}], "usage": REPORTED}))
+    await here.plain()
+
+    with metered(client) as meter:
+        await here.plain()
+
+    assert meter.calls == ["UpdateItem", "UpdateItem"]
 
 
 class TestAbsurdUsage:

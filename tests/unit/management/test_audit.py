@@ -156,8 +156,9 @@ class TestBursts:
         assert accounts.audit_log(account_id, 1)[0].action == "key.changed"
         self.refuse(authenticator, secret, 21)
 
-        actions = [record.action for record in accounts.audit_log(account_id, 10)]
-        assert actions.count("key.refused") == 1
+        [burst] = [r for r in accounts.audit_log(account_id, 10) if r.action == "key.refused"]
+        assert (burst.actor, burst.target) == (f"key_{key.id}", f"key_{key.id}")
+        assert burst.after == {"refusals": 10}
 
     def test_nine_a_minute_are_none(
         self, accounts: Accounts, authenticator: Authenticator, account_id: str, clock: Clock

@@ -7,8 +7,10 @@ import base64
 import email.message
 import gzip
 import json
+import logging
 import zlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -19,7 +21,10 @@ from losi.aws.handler import Handler
 from losi.aws.runtime.event import request_body, to_scope
 from losi.aws.runtime.runtime_api import LambdaContext
 from losi.config import Config
+from losi.identity.secret import Secret, mint
+from losi.logs import set_levels
 from losi.web.app import create_app
+from losi.web.credentials import api_key
 from losi.web.parsing import EVENT_RESERVE, MAX_EVENT_BYTES, read_json
 from losi.web.site import Site, stage_prefix
 from losi.web.unknown_url import meant, unknown_url
@@ -33,11 +38,19 @@ async def echo_body(request: Request) -> dict[str, Any]:
     return {"body": await read_json(request), "path": request.url.path}
 
 
+def whose_key(request: Request) -> dict[str, Any]:
+    return {"key": api_key(request.headers).key_id}
+
+
 def echo_app() -> Any:
     app = create_app()
     app.post(PATH, response_model=None)(echo_body)
     app.get("/api/v1/models/{id:path}")(lambda id: {"id": id})
+    app.get("/api/v1/key")(whose_key)
     return app
+
+
+KEY, TEST_KEY = mint("Account001"), mint("Account001", test=True)
 
 
 class Answer:
@@ -78,7 +91,7 @@ async def by_uvicorn(event: dict[str, Any]) -> Answer:
             event["httpMethod"],
             event["path"],
             content=request_body(event),
-            headers=event["headers"],
+            headers=[(name, v) for name, vs in event["multiValueHeaders"].items() for v in vs],
         )
     return Answer(response.status_code, response.content)
 
@@ -255,6 +268,83 @@ class TestBasePath:
         scope = to_scope(event, context())
 
         assert (scope["path"], stage_prefix(scope)) == expected
+
+
+def get(path: str, **headers: list[str]) -> dict[str, Any]:
+    """`headers` with all their values; API Gateway hands on the last by itself as well."""
+    event = event_of("GET", path, b"", {name: values[-1] for name, values in headers.items()})
+    return event | {"multiValueHeaders": headers}
+
+
+class TestCredentials:
+    GOOD = f"Bearer {KEY.text}"
+
+    async def test_one_is_read(self, server: Server) -> None:
+        assert (await server(get("/api/v1/key", authorization=[self.GOOD]))).json == {
+            "key": KEY.key_id
+        }
+
+    async def test_two_are_refused_whichever_is_good(self, server: Server) -> None:
+        for second in ("Bearer junk", "Basic junk", self.GOOD):
+            for values in ([self.GOOD, second], [second, self.GOOD], [f"{self.GOOD}, {second}"]):
+                answer = await server(get("/api/v1/key", authorization=values))
+
+                assert (answer.status, answer.error["code"]) == (401, "invalid_api_key")
+                assert "more than once" in answer.error["message"]
+
+
+@pytest.mark.parametrize("key", [KEY, TEST_KEY], ids=["live", "test"])
+async def test_a_key_in_a_url_is_in_no_log(
+    server: Server, key: Secret, caplog: pytest.LogCaptureFixture
+) -> None:
+    set_levels("DEBUG")  # as what starts a process does
+    caplog.set_level(logging.DEBUG)
+
+    for path in (f"/api/v1/models/{key.text}", f"/api/v1/nothing/{key.text}"):
+        with suppress(json.JSONDecodeError):  # a page of the site
+            await server(get(path))
+
+    assert key.secret not in caplog.text
+    assert key.text[-30:] not in "".join(repr(record.__dict__) for record in caplog.records)
+
+
+def test_lines_of_servers_and_libraries_hold_no_key(caplog: pytest.LogCaptureFixture) -> None:
+    set_levels("INFO")
+    caplog.set_level(logging.DEBUG)
+
+    for name in ("mangum.http", "uvicorn.access", "losi.web", "any.library"):
+        logger = logging.getLogger(name)
+        logger.info("%s %s", "GET", f"/api/v1/models/{KEY.text}?key={TEST_KEY.text}")
+        logger.info(f"GET /{KEY.text}")
+
+    assert caplog.text.count("losi-********") == 8
+    assert caplog.text.count("losi-test-********") == 4
+    assert KEY.secret not in caplog.text and TEST_KEY.secret not in caplog.text
+
+
+@pytest.mark.parametrize("leaves", ["with its body half sent", "before its answer", "during it"])
+async def test_a_client_that_hangs_up_is_no_error(
+    leaves: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    messages = [{"type": "http.request", "body": b"{", "more_body": True}]
+    if leaves != "with its body half sent":
+        messages = [{"type": "http.request", "body": PLAIN, "more_body": False}]
+    sent: list[str] = []
+
+    async def receive() -> Any:
+        return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+        if leaves == "before its answer" or message["type"] == "http.response.body":
+            raise BrokenPipeError
+
+    await echo_app()(to_scope(post(PLAIN), context()), receive, send)
+
+    assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
+    assert "the client went away" in caplog.text
+    assert sent.count("http.response.start") <= 1
 
 
 async def test_a_page_may_reach_a_private_network() -> None:
