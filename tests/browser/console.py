@@ -125,8 +125,10 @@ class Console:
     def focused(self) -> str:
         """What has the focus, in words."""
         words: str = self.page.evaluate(
-            "(e => e === document.body ? 'BODY' : (e.getAttribute('aria-label') || e.innerText"
-            " || e.labels?.[0]?.innerText || e.id || e.tagName).trim())(document.activeElement)"
+            "(e => e === document.body ? 'BODY' : (e.getAttribute('aria-label')"
+            " || document.getElementById(e.getAttribute('aria-labelledby'))?.innerText"
+            " || e.labels?.[0]?.innerText || e.innerText || e.id || e.tagName).trim()"
+            ")(document.activeElement)"
         )
         return " ".join(words.split())
 

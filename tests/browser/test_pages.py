@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page
 
 from tests.browser.console import Console, Size
 from tests.e2e.server import Server
@@ -144,6 +146,82 @@ def _parts(console: Console) -> None:
         fold.evaluate("fold => fold.open = true")
 
 
+def _answering(path: str, status: int, body: object, **headers: str) -> Callable[[Page], None]:
+    """What the API says from now on at this path, as only its test can bring about."""
+
+    def route(page: Page) -> None:
+        answer = {"status": status, "body": json.dumps(body), "content_type": "application/json"}
+        page.route(f"**/api/v1/{path}", lambda route: route.fulfill(headers=headers, **answer))
+
+    return route
+
+
+def _refused(directive: str, title: str) -> Callable[[Console], None]:
+    """The playground says what a limit means, and what a program gets."""
+
+    def refused(console: Console) -> None:
+        console.expected.append("429")
+        page = console.open("console/playground/", "Playground")
+        page.get_by_label("Message 2", exact=True).fill(directive)
+        page.get_by_role("button", name="Send", exact=True).click()
+        page.get_by_role("heading", name=title).wait_for()
+        page.get_by_text("What a program gets").click()
+
+    return refused
+
+
+def _limits(used: int, held: int) -> Callable[[Console], None]:
+    def shown(console: Console) -> None:
+        day = {"tokens": {"used": used, "held": held, "limit": 1000}}
+        minute = {"requests": {"used": 9, "limit": 10}, "tokens": {"used": 0, "limit": 1}}
+        data = {"day": day, "minute": minute, "running": {"used": 1, "limit": 2}}
+        _answering("limits", 200, {"data": data})(console.page)
+        console.api(
+            "POST",
+            "chat/completions",
+            {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]},
+        )
+        page = console.open("console/", "Overview")
+        page.get_by_role("meter", name="Tokens").wait_for()
+        page.unroute("**/api/v1/limits")
+
+    return shown
+
+
+def _no_permission(console: Console) -> None:
+    console.expected.append("403")
+    error = {"message": "This key lacks the permission 'usage.read'.", "code": "missing_permission"}
+    _answering("api-usage*", 403, {"error": error})(console.page)
+    page = console.open("console/usage/", "API usage statistics")
+    page.get_by_role("heading", name="Your sign-in cannot see this").wait_for()
+    page.unroute("**/api/v1/api-usage*")
+
+
+def _session_over(console: Console) -> None:
+    console.expected.append("401")
+    error = {"message": "Your session has ended. Sign in again.", "code": "session_expired"}
+    page = console.open("console/settings/api/new/", "Create a key")
+    _answering("api-keys", 401, {"error": error})(page)
+    page.get_by_label("Name").fill("CI 2")
+    page.get_by_role("button", name="Create key").click()
+    page.get_by_role("heading", name="Sign in again to go on").wait_for()
+    page.unroute("**/api/v1/api-keys")
+
+
+def _key_limit(console: Console) -> None:
+    console.delete_keys()
+    for number in range(9):  # beside the demo key
+        console.make_key(f"key {number}")
+    page = console.open("console/settings/api/new/", "Create a key")
+    page.get_by_role("heading", name="You have 10 of 10 keys").wait_for()
+
+
+def _offline(console: Console) -> None:
+    console.open("console/usage/", "API usage statistics")
+    console.context.set_offline(True)
+    console.page.get_by_role("heading", name="You are offline").wait_for()
+
+
 STATES = {
     "actions": _dialog(""),
     "rotate": _dialog("Rotate key"),
@@ -158,6 +236,16 @@ STATES = {
     "answer": _answer,
     "search": _search,
     "parts": _parts,
+    "rate-limited": _refused(
+        "[[sandbox:error=429]] [[sandbox:retry_after=30s]]", "The limit of this minute is reached"
+    ),
+    "quota-reached": _refused("[[sandbox:error=quota]]", "Today's tokens are used up"),
+    "limits-at-80": _limits(850, 50),
+    "limits-used-up": _limits(1000, 0),
+    "no-permission": _no_permission,
+    "session-over": _session_over,
+    "key-limit": _key_limit,
+    "offline": _offline,  # the last: what follows would be offline too
 }
 
 

@@ -1,6 +1,6 @@
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { CONSOLE, ApiError, dollars, get, number, plural, send, useData } from "../lib.js";
-import { Button, Code, CopyButton, Field, Loaded, Problem, Samples, chatSamples, start, useNow } from "../lib.js";
+import { Button, Code, CopyButton, Field, Loaded, Problem, Samples, Support, chatSamples, resetsAtMidnight, start, useNow } from "../lib.js";
 
 const IMAGE_TYPES = [["image/png", [0x89, 0x50, 0x4e, 0x47]], ["image/jpeg", [0xff, 0xd8, 0xff]], ["image/gif", [0x47, 0x49, 0x46, 0x38]], ["image/webp", [0x52, 0x49, 0x46, 0x46]]];
 const MOST_IMAGE_BYTES = 3_000_000;
@@ -63,7 +63,7 @@ function Playground({ me, notice, reloadMe }) {
       ${images.length > 0 && html`<div class="thumbs">${images.map((image, index) => html`<button type="button" class="button small" onClick=${() => setImages(images.filter((_, at) => at !== index))}><img src=${image.url} alt="" />Remove ${image.name}</button>`)}</div>`}</section>
       <div class="row sendbar section-chips"><${Send} until=${until} busy=${run.busy} onSend=${ask} onStop=${run.stop} />
         <${Button} class="quiet" onClick=${() => add({ role: "user", content: "" })}>Add a message<//><small>Ctrl+Enter sends</small></div>
-      ${problem && html`<${Problem} error=${problem} title="The request was refused" />`}
+      ${problem && html`<${Refusal} error=${problem} me=${me} />`}
       <${Answer} run=${run} add=${add} free=${me.answers === "sandbox" || me.test} messages=${messages} />
     </div>
     <aside class="side" aria-label="Settings">
@@ -76,6 +76,19 @@ function Playground({ me, notice, reloadMe }) {
       <div class="field"><label for="f-image">Image</label><input id="f-image" type="file" accept="image/png,image/jpeg,image/gif,image/webp" onChange=${async (event) => { const read = await readImage(event.target.files[0]); event.target.value = ""; if (read instanceof ApiError) setProblem(read); else if (read) setImages([...images, read]); }} /></div></details>
     </aside></div>
     <section class="section" aria-labelledby="as"><h2 id="as">The same request in code</h2><${Samples} samples=${chatSamples(shown)} label="The same request" /></section></div>`;
+}
+
+const TITLES = { rate_limit_exceeded: "The limit of this minute is reached", quota_exceeded: "Today's tokens are used up", api_access_disabled: "API access is off", model_not_in_plan: "Your plan does not have this model", request_exceeds_limit: "This is more than your plan takes at once" };
+
+/** What was refused, how to go on, and for a limit what a program would get. */
+function Refusal({ error, me }) {
+  const now = useNow(60_000);
+  const to = (path, words) => html`<a class="button small" href=${new URL(path, CONSOLE).href}>${words}</a>`;
+  const next = { quota_exceeded: to("usage/", "See usage"), request_exceeds_limit: to("models/", "See models"), model_not_in_plan: to("models/", "See models"), api_access_disabled: to("settings/", "Profile settings") };
+  return html`<${Problem} error=${error} title=${TITLES[error.code] ?? "The request was refused"}>
+      ${error.code === "quota_exceeded" && html`<p>Calls are refused until midnight: the limit resets ${resetsAtMidnight(now)}.${me.support && html` For a larger plan ask <${Support} at=${me.support} />.`}</p>`}
+      ${next[error.code]}<//>
+    ${error.status === 429 && html`<details class="fold"><summary>What a program gets</summary><${Code} title="Status 429" text=${JSON.stringify(error.envelope, null, 2)} wrap /></details>`}`;
 }
 
 function Message({ message, index, change, remove }) {
