@@ -69,6 +69,10 @@ class Route(Row):
     #: Tokens of a stable prefix (tools, system prompt, conversation so far) from which it is marked
     #: for the prompt cache where the caller marks nothing. None: never.
     cache_from: Count | None = None
+    #: The vendor's day for the upstream model: from then on it takes nothing.
+    shutdown_date: Annotated[
+        date | None, Field(description="a date such as 2027-01-31, without quotes")
+    ] = None
     #: Most that this upstream gives in one answer, where that is less than the model's limit.
     max_output_tokens: Count = 128_000
     #: Seconds: to connect, to a stream's first chunk, between its chunks, for a plain answer.
