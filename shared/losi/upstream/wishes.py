@@ -16,6 +16,7 @@ from losi.json_schema.limits import Budget, SchemaError
 from losi.json_schema.validation import Document
 from losi.upstream.conversation import with_instruction
 from losi.upstream.fanout import Sleep
+from losi.upstream.fences import Unfenced
 from losi.upstream.format import Exchange, Format, UpstreamCall
 from losi.upstream.stops import prepare as prepare_stops
 from losi.wire import Json
@@ -108,6 +109,7 @@ def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) 
     exchange = prepare_stops(upstream, call, sleep)
     mapped |= exchange.mapped
     if "response_format" in exchange.mapped:
+        exchange = Unfenced(exchange)
         checks.append(_schema_check(call.body["response_format"]))
     return Asked(exchange, frozenset(mapped), tuple(checks))
 

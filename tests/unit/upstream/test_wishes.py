@@ -212,7 +212,7 @@ async def test_a_stream_that_calls_the_tool_is_whole() -> None:
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer", "maximum": 9}}}
 BY_SCHEMA = {"type": "json_schema", "json_schema": {"name": "a", "schema": SCHEMA}}
-INVALID = ['{"n": 10}', '{"n": "1"}', "[]", "It is 1.", '```json\n{"n": 1}\n```', "", '{"n": 1']
+INVALID = ['{"n": 10}', '{"n": "1"}', "[]", "It is 1.", "", '{"n": 1']
 
 
 @pytest.mark.parametrize("text", INVALID)
@@ -223,6 +223,18 @@ async def test_an_answer_that_breaks_a_loosened_schema_is_asked_for_once_more(te
 
     assert answer["choices"][0]["message"]["content"] == '{"n": 1}'
     assert (answered.attempts, answered.mapped) == (2, ("response_format",))
+
+
+async def test_json_in_a_code_fence_is_the_answer_without_the_fence() -> None:
+    fenced = says('```json\n{"n": 1}\n```')
+    upstream = Upstream(fenced, mapped=("response_format",))
+
+    answer, answered = await ask(upstream, response_format=BY_SCHEMA).plain()
+
+    assert (answer["choices"][0]["message"]["content"], answered.attempts) == ('{"n": 1}', 1)
+    asked = ask(Upstream(fenced, mapped=("response_format",)), response_format=BY_SCHEMA)
+    seen = [chunk async for chunk in asked.chunks()]
+    assert seen[-2]["choices"][0]["finish_reason"] == "stop"
 
 
 async def test_a_schema_that_is_broken_twice_is_told() -> None:

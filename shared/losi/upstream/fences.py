@@ -1,0 +1,100 @@
+"""JSON that was asked for in words and came in a code fence: the fence is taken off. Pure but for
+the exchange that it wraps.
+
+A parser takes no fence, and models write one whatever the instruction says.
+"""
+
+import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from losi.upstream.fanout import finished
+from losi.upstream.format import Exchange
+from losi.wire import Json
+
+_FENCED = re.compile(r"\s*```[a-zA-Z0-9]*[ \t]*\r?\n(.*?)\s*```\s*", re.DOTALL)
+#: What may still become the opening of a fence, as far as it has come.
+_MAYBE_OPENING = re.compile(r"\s*(`{0,2}|```[a-zA-Z0-9]*[ \t]*\r?)")
+_OPENING = re.compile(r"\s*```[a-zA-Z0-9]*[ \t]*\r?\n")
+#: No JSON ends so: it is held back until more comes, and dropped where nothing does.
+_MAYBE_CLOSING = re.compile(r"\s*`{0,3}\s*$")
+
+
+def unfenced(text: str) -> str:
+    """What stands in the fence that is the whole of a text; any other text as it is."""
+    fenced = _FENCED.fullmatch(text)
+    return fenced[1] if fenced else text
+
+
+class Unfenced:
+    """An exchange whose texts have no fence around them."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        return self._exchange.left_out
+
+    @property
+    def mapped(self) -> frozenset[str]:
+        return self._exchange.mapped
+
+    @property
+    def finished(self) -> list[Json]:
+        return finished(self._exchange)
+
+    async def complete(self) -> Json:
+        answer = await self._exchange.complete()
+        for choice in answer["choices"]:
+            if isinstance(text := choice["message"].get("content"), str):
+                choice["message"]["content"] = unfenced(text)
+        return answer
+
+    async def stream(self) -> AsyncGenerator[Json]:
+        texts: dict[Any, _Text] = {}
+        async with aclosing(self._exchange.stream()) as chunks:
+            async for chunk in chunks:
+                for choice in chunk["choices"]:
+                    text = texts.setdefault(choice.get("index", 0), _Text())
+                    delta = choice["delta"] = dict(choice.get("delta") or {})
+                    said = text.take(delta.get("content") or "")
+                    if choice.get("finish_reason"):
+                        said += text.rest(choice["finish_reason"])
+                    if said or "content" in delta:
+                        delta["content"] = said
+                yield chunk
+
+
+class _Text:
+    """One choice's text as it comes."""
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._begun = False
+        self._fenced = False
+
+    def take(self, more: str) -> str:
+        """What can be said now."""
+        text = self._held + more
+        if not self._begun:
+            if _MAYBE_OPENING.fullmatch(text):
+                self._held = text
+                return ""
+            opening = _OPENING.match(text)
+            self._begun, self._fenced = True, opening is not None
+            text = text[opening.end() :] if opening else text
+        if not self._fenced:
+            self._held = ""
+            return text
+        closing = _MAYBE_CLOSING.search(text)
+        end = closing.start() if closing else len(text)
+        self._held = text[end:]
+        return text[:end]
+
+    def rest(self, finish_reason: str) -> str:
+        """What was held back, now that no more comes, but for the end of a fence."""
+        held, self._held = self._held, ""
+        closed = self._fenced and (held.strip() == "```" or finish_reason == "length")
+        return "" if closed else held
