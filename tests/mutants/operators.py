@@ -29,8 +29,9 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 }
 #: Texts that programs read: `code="invalid_value"` is changed, a message is not.
 _READ_BY_PROGRAMS = ("code", "param", "type")
-#: Of dataclasses: less memory, the same behaviour.
-_FOR_SPEED = ("slots",)
+#: Of dataclasses. Slots take less memory, and behave the same; whoever assigns to a frozen one is
+#: refused by mypy, before any test.
+_NOT_BEHAVIOUR = ("slots", "frozen")
 _LOGGERS = ("_log", "log", "logger", "logging")
 
 
@@ -149,7 +150,7 @@ class _Finder(ast.NodeVisitor):
         if _is_log(node):
             return
         for index, keyword in enumerate(node.keywords):
-            if keyword.arg in _FOR_SPEED:
+            if keyword.arg in _NOT_BEHAVIOUR:
                 continue
             kept = node.keywords[:index] + node.keywords[index + 1 :]
             call = ast.Call(node.func, node.args, kept)
@@ -157,7 +158,9 @@ class _Finder(ast.NodeVisitor):
             value = keyword.value
             if keyword.arg in _READ_BY_PROGRAMS and _is_text(value):
                 self._add(value, repr("mutated"))
-        self.generic_visit(node)
+        for part in (node.func, *node.args, *node.keywords):
+            if not (isinstance(part, ast.keyword) and part.arg in _NOT_BEHAVIOUR):
+                self.visit(part)
 
     # statements
 
