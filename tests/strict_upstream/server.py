@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import tomllib
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote
 
@@ -39,6 +42,7 @@ BOOKS: tuple[Rulebook, ...] = (
     bedrock_responses.BOOK,
     *vendors.BOOKS.values(),
 )
+RETIREMENTS = Path(__file__).parents[1] / "data" / "retirements.toml"
 _FORMATS = {"chat": chat_format, "responses": responses_format, "claude": claude_format}
 
 
@@ -87,6 +91,8 @@ class StrictUpstream:
             writer.close()
 
     def reply(self, received: Received) -> Reply:
+        if received.method == "GET" and received.path.endswith("/models"):
+            return Reply.json({"object": "list", "data": list(listed_models())})
         request = read(received, self.account)
         self.requests.append(request)
         verdict = judge(request)
@@ -94,6 +100,15 @@ class StrictUpstream:
             return accepted(request)
         self.refused.append(Refused(*verdict, request))
         return refuse(verdict[1], request)
+
+
+def listed_models() -> Iterator[Json]:
+    """OpenAI's list, which says when a model is shut down:
+    https://platform.openai.com/docs/api-reference/models/object
+    """
+    vendors = tomllib.loads(RETIREMENTS.read_text())
+    for model, row in vendors["openai"]["models"].items():
+        yield {"id": model, "object": "model", "shutdown_date": str(row["shutdown_date"])}
 
 
 def read(received: Received, account: Account) -> Request:

@@ -1,0 +1,157 @@
+"""What a route's upstream really takes: one small request for each capability, and what the
+catalogue says of it. Nothing of the catalogue's own mending is in these requests. Pure.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from losi.catalogue.models import Model, Route
+from losi.chat.prepare import EFFORTS
+from losi.metering import estimate
+from losi.wire import Json
+
+#: Of each answer: enough for a model that reasons a little.
+OUTPUT_TOKENS = 1_024
+_PIXEL = (
+    "data:image/png;base64,"
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+_PAGE = base64.b64encode(
+    b"%PDF-1.1\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+    b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 72 72]>>endobj\n"
+    b"trailer<</Root 1 0 R>>\n%%EOF\n"
+).decode()
+_SCHEMA = {
+    "type": "object",
+    "properties": {"word": {"type": "string"}},
+    "required": ["word"],
+    "additionalProperties": False,
+}
+_LOOK = {"name": "look", "description": "Look a word up", "parameters": _SCHEMA}
+_TOOLS: Json = {"tools": [{"type": "function", "function": _LOOK}]}
+_WORD = {"type": "text", "text": "Answer with one word."}
+_FORMAT = {"type": "json_schema", "json_schema": {"name": "answer", "schema": _SCHEMA}}
+_PARAMETERS: dict[str, Any] = {
+    "temperature": 0.5,
+    "top_p": 0.5,
+    "stop": ["###"],
+    "seed": 1,
+    "logprobs": True,
+    "frequency_penalty": 0.5,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One request, the field of the catalogue that speaks of it, and the field's word for it."""
+
+    field: str
+    name: str
+    body: Json
+    #: Whether the route takes it, by the catalogue.
+    expected: bool
+
+
+#: By probe: None where the upstream took it, else the words with which it refused.
+Answers = Mapping[tuple[str, str], str | None]
+
+
+def probes(model: Model, route: Route) -> Iterator[Probe]:
+    """The first is a plain question: what fails then says nothing of a capability."""
+    yield _probe(route, "", "answers", {}, expected=True)
+    features = model.features if route.features is None else route.features
+    combined = route.refuses | route.provider.refuses
+    yield _probe(route, "features", "tools", _TOOLS, expected="tools" in features)
+    yield _probe(
+        route,
+        "features",
+        "structured_output",
+        {"response_format": _FORMAT},
+        expected="structured_output" in features,
+    )
+    image = {"type": "image_url", "image_url": {"url": _PIXEL}}
+    yield _probe(route, "features", "vision", _showing(image), expected="vision" in features)
+    forced = {**_TOOLS, "tool_choice": "required"}
+    yield _probe(route, "refuses", "forced_tools", forced, expected="forced_tools" not in combined)
+    file = {"filename": "a.pdf", "file_data": f"data:application/pdf;base64,{_PAGE}"}
+    shown = _showing({"type": "file", "file": file})
+    yield _probe(route, "refuses", "files", shown, expected="files" not in combined)
+    unsupported = route.unsupported_parameters | route.provider.unsupported(_PARAMETERS)
+    for name, value in _PARAMETERS.items():
+        body = {name: value}
+        yield _probe(route, "unsupported_parameters", name, body, expected=name not in unsupported)
+    if "reasoning_effort" not in unsupported | route.unsupported_parameters:
+        yield from _of_efforts(route, combined)
+
+
+def _of_efforts(route: Route, combined: frozenset[Any]) -> Iterator[Probe]:
+    taken = route.efforts or route.provider.efforts or EFFORTS
+    for effort in EFFORTS:
+        body = {"reasoning_effort": effort}
+        yield _probe(route, "efforts", effort, body, expected=effort in taken)
+    thinks = next((effort for effort in taken if effort != "none"), None)
+    if thinks is not None:
+        body = {**_TOOLS, "reasoning_effort": thinks}
+        expected = "tools_with_reasoning" not in combined
+        yield _probe(route, "refuses", "tools_with_reasoning", body, expected=expected)
+
+
+def _probe(route: Route, field: str, name: str, body: Json, *, expected: bool) -> Probe:
+    plain: Json = {
+        "messages": [{"role": "user", "content": [_WORD]}],
+        "max_completion_tokens": OUTPUT_TOKENS,
+        **route.default_parameters,
+    }
+    return Probe(field, name, {"model": route.model, **plain, **body}, expected)
+
+
+def _showing(part: Json) -> Json:
+    return {"messages": [{"role": "user", "content": [_WORD, part]}]}
+
+
+def most_cost(model: Model, route: Route) -> float:
+    """Dollars for all probes of the route at the model's prices, were every answer as long as it
+    may be.
+    """
+    asked = [estimate.input_tokens(probe.body) for probe in probes(model, route)]
+    dollars = sum(asked) * model.prices.input + len(asked) * OUTPUT_TOKENS * model.prices.output
+    return dollars / 1_000_000
+
+
+def is_wrong(probe: Probe, answers: Answers) -> bool:
+    """Whether the catalogue says otherwise than the upstream. What is left out or not promised
+    though it would be taken is a choice, but for combinations, which cost a mapping or a route.
+    """
+    key = (probe.field, probe.name)
+    if key not in answers:
+        return False
+    takes = answers[key] is None
+    more_than_told = takes and not probe.expected and probe.field == "refuses"
+    return more_than_told or (probe.expected and not takes)
+
+
+def corrections(model: Model, route: Route, answers: Answers) -> dict[str, list[str]]:
+    """Fields of the route, and what they should hold."""
+    wrong = [probe for probe in probes(model, route) if is_wrong(probe, answers)]
+    found: dict[str, list[str]] = {}
+    for field in dict.fromkeys(probe.field for probe in wrong if probe.field):
+        of_field = {probe.name: probe for probe in wrong if probe.field == field}
+        known = _known(model, route, field)
+        refused = {name for name, probe in of_field.items() if probe.expected}
+        if field in ("refuses", "unsupported_parameters"):
+            found[field] = sorted(known - of_field.keys() | refused)
+        else:
+            order = EFFORTS if field == "efforts" else sorted(known)
+            found[field] = [name for name in order if name in known - refused]
+    return found
+
+
+def _known(model: Model, route: Route, field: str) -> set[str]:
+    if field == "efforts":
+        return set(route.efforts or route.provider.efforts or EFFORTS)
+    if field == "features":
+        return set(model.features if route.features is None else route.features)
+    return set(getattr(route, field))
