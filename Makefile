@@ -49,6 +49,10 @@ lint: $(INSTALLED) ## Check style, types and who imports whom (ruff, mypy --stri
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: hostile
+hostile: $(FOR_TESTS) ## Send 500 hostile requests to each endpoint (HOSTILE=500 SEED=1), locally and as deployed
+	HOSTILE=$(or $(HOSTILE),500) $(PYTEST) tests/e2e/test_hostile_requests.py tests/e2e/test_worst_bodies.py $(PYTEST_ARGS)
+
 .PHONY: security
 security: $(SECURITY_INSTALLED) ## Look for secrets in the repository and known holes in what is shipped
 	@$(BIN)/python -m local.security

@@ -20,6 +20,7 @@ from local.banner import banner
 from local.demo import account_of, ensure_demo_key, write_demo_env
 from local.demo_usage import seed
 from local.dynamodb import start_embedded
+from local.protocol import Protocol
 from local.sign_in import add_demo_sign_in
 from local.site.build import ensure_site
 from local.table import create_table
@@ -139,6 +140,7 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 def _serve(app: object, listener: socket.socket) -> None:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
+        http=Protocol,
         log_level="warning",
         log_config=None,
         lifespan="off",

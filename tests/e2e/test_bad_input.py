@@ -1,5 +1,6 @@
 """Whatever is sent, the answer is a 4xx in the error envelope that says what to do, never a 500."""
 
+import json
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -195,3 +196,16 @@ def test_a_browser_may_call_and_read_our_headers(http: httpx.Client) -> None:
     assert answer.headers["access-control-allow-origin"] == "*"
     exposed = answer.headers["access-control-expose-headers"]
     assert "x-request-id" in exposed and "x-ratelimit-remaining-tokens" in exposed
+
+
+@pytest.mark.parametrize(
+    "request_line", [b"GET", b"G\x01T / HTTP/1.1", b"GET / HTTP/9.9", b"\x16\x03\x01\x02\x00"]
+)
+def test_what_is_no_http_gets_the_envelope_too(server: Server, request_line: bytes) -> None:
+    url = urlsplit(server.base_url)
+    with socket.create_connection((url.hostname or "", url.port or 0), timeout=30) as raw:
+        raw.sendall(request_line + b"\r\nHost: x\r\n\r\n")
+        head, _, body = raw.makefile("rb").read().partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n")
+    assert json.loads(body)["error"]["code"] == "bad_request"

@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from losi.identity.principal import ALL_PERMISSIONS
+from losi.identity.session import Sessions
 from losi.management.accounts import Accounts, NewKey
 from losi.metering.books import Books
 from tests.catalogue import CATALOGUE
@@ -30,12 +32,26 @@ class Target:
     ) -> None:
         self.url = url
         self._accounts = Accounts(client, table, Books(client, table), CATALOGUE.plans)
+        self._sessions = Sessions(client, table, CATALOGUE.plans)
         self._pids = pids
 
     def new_key(self) -> str:
         """With every permission, of an account of its own: no limit of a plan ends the attack."""
         account = self._accounts.create_account("ultra")
         return self._accounts.create_key(account.id, NewKey("key", ALL_PERMISSIONS))[1].text
+
+    def new_session(self) -> dict[str, str]:
+        """What a page of the console sends for an operator who has just signed in."""
+        account = self._accounts.create_account("ultra")
+        self._accounts.set_operator(account.id, True)
+        token = self._sessions.open(account.id, "a browser").text
+        place = urlsplit(self.url)
+        return {
+            "Cookie": f"losi-{place.port}={token}; __Host-losi={token}",
+            "Origin": f"{place.scheme}://{place.netloc}",
+            "Sec-Fetch-Site": "same-origin",
+            "X-Losi-Console": "1",
+        }
 
     def usage(self) -> Usage:
         return Usage(*self._pids())

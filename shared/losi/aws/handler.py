@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from typing import TYPE_CHECKING, Any
 
 from mangum import Mangum
@@ -12,6 +13,9 @@ from losi.logs import set_levels
 
 if TYPE_CHECKING:
     from mangum.types import ASGI
+
+
+_HOST = re.compile(r"[\w.-]+(:\d{1,5})?", re.ASCII)
 
 
 class Handler(Mangum):
@@ -29,7 +33,26 @@ class Handler(Mangum):
         event = {**event, "path": own_path(event)}
         if event.get("isBase64Encoded") and not _is_base64(event.get("body") or ""):
             event = {**event, "isBase64Encoded": False}
+        event = _without_odd_host(event)
         return super().__call__(event, context)
+
+
+def _without_odd_host(event: dict[str, Any]) -> dict[str, Any]:
+    """Mangum fails on a Host that is no name with or without a port; nothing here needs one."""
+    kept = dict(event)
+    for field in ("headers", "multiValueHeaders"):
+        values = event.get(field) or {}
+        odd = [
+            name
+            for name, value in values.items()
+            if name.lower() == "host" and not _HOST.fullmatch(_text(value))
+        ]
+        kept[field] = {name: value for name, value in values.items() if name not in odd}
+    return kept
+
+
+def _text(value: Any) -> str:
+    return str(value[-1]) if isinstance(value, list) and value else str(value)
 
 
 def _is_base64(body: str) -> bool:

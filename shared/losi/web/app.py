@@ -2,7 +2,6 @@
 
 import importlib
 import logging
-import re
 import time
 from typing import Any
 
@@ -29,19 +28,16 @@ from losi.errors import (
 )
 from losi.identity import audit
 from losi.identity.audit import Origin
-from losi.ids import random_id
 from losi.validation import invalid
 from losi.web.dependencies import Services
 from losi.web.endpoints import CONSOLE, ENDPOINTS, METHODS, Endpoint
-from losi.web.headers import EXPOSED
+from losi.web.headers import EXPOSED, request_id_of
 from losi.web.parsing import each_once
 from losi.web.responses import JsonResponse, render
 from losi.web.site import stage_prefix
 from losi.web.unknown_url import unknown_url
 
 logger = logging.getLogger("losi.web")
-
-_GATEWAY_ID = re.compile(r"[0-9a-zA-Z-]{8,64}", re.ASCII)
 
 
 def create_app(*functions: str, services: Services | None = None) -> FastAPI:
@@ -96,7 +92,7 @@ class RequestContext:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        request_id = request_id_of(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         client = scope.get("client")
         support_address.set(self.support)
@@ -137,15 +133,6 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
         f"acct_{caller.account_id}" if caller else "-",
         audit.Actor.of(caller).name if caller else "-",
     )
-
-
-def _request_id(scope: Scope) -> str:
-    """API Gateway's own where there is one, so that its access log has the id that callers see."""
-    event = scope.get("aws.event")
-    context = event.get("requestContext") if isinstance(event, dict) else None
-    given = context.get("requestId") if isinstance(context, dict) else None
-    well_formed = isinstance(given, str) and _GATEWAY_ID.fullmatch(given)
-    return str(given) if well_formed else f"req_{random_id(16)}"
 
 
 class LastResort:

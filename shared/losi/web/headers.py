@@ -1,5 +1,11 @@
 """The headers of answers: browsers may read all of them, and openapi.json names them."""
 
+import re
+from collections.abc import MutableMapping
+from typing import Any
+
+from losi.ids import random_id
+
 EVERY = {
     "x-request-id": "The id of the request: quote it to support.",
     "openai-processing-ms": "Milliseconds until the answer began.",
@@ -30,3 +36,14 @@ METERED = {
     "sunset": "The day the model is shut down, when that is near.",
 }
 EXPOSED = [*EVERY, *REFUSED, *METERED]
+
+_GATEWAY_ID = re.compile(r"[0-9a-zA-Z-]{8,64}", re.ASCII)
+
+
+def request_id_of(scope: MutableMapping[str, Any]) -> str:
+    """API Gateway's own where there is one, so that its access log has the id that callers see."""
+    event = scope.get("aws.event")
+    context = event.get("requestContext") if isinstance(event, dict) else None
+    given = context.get("requestId") if isinstance(context, dict) else None
+    well_formed = isinstance(given, str) and _GATEWAY_ID.fullmatch(given)
+    return str(given) if well_formed else f"req_{random_id(16)}"

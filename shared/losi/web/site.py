@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
+from losi.web.headers import request_id_of
 from losi.web.unknown_url import meant, unknown_url
 
 Scope = MutableMapping[str, Any]
@@ -72,6 +73,7 @@ class Site:
         status, headers, body = self._answer(scope)
         if scope.get("scheme") == "https":
             headers["strict-transport-security"] = "max-age=31536000"
+        headers["x-request-id"] = request_id_of(scope)
         raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
         raw.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": raw})
@@ -170,7 +172,7 @@ def link(address: str) -> str:
 def stage_prefix(scope: Scope) -> str:
     """`/prod` where API Gateway's stage is part of the URL, or nothing."""
     context = (scope.get("aws.event") or {}).get("requestContext") or {}
-    whole, path = context.get("path") or "", scope["path"]
+    whole, path = unquote(context.get("path") or ""), scope["path"]
     return whole.removesuffix(path).rstrip("/") if whole.endswith(path) else whole.rstrip("/")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from losi.web.site import NO_ADDRESS, Site
+from losi.web.site import NO_ADDRESS, Site, stage_prefix
 
 ASSET = "console/assets/0123456789ab/style.css"
 FILES = {
@@ -116,3 +116,26 @@ async def test_a_program_that_is_lost_gets_the_envelope_and_a_person_a_page(fold
 
     assert "Did you mean /api/v1/models?" in program.json()["error"]["message"]
     assert "<code>/api/v1/models</code>" in person.text and person.status_code == 404
+
+
+async def test_every_answer_has_its_request_id(folder: Path) -> None:
+    site = Site(folder)
+
+    for path in ("/docs/", "/", "/nowhere", "/api/v1/nowhere"):
+        assert (await get(site, path)).headers["x-request-id"].startswith("req_")
+
+
+@pytest.mark.parametrize(
+    ("whole", "path", "prefix"),
+    [
+        ("/prod/docs/", "/docs/", "/prod"),
+        ("/prod/api/v1/mod%25els", "/api/v1/mod%els", "/prod"),
+        ("/api/v1/mod%25els", "/api/v1/mod%els", ""),
+        ("/prod/", "/", "/prod"),
+    ],
+)
+def test_the_stage_is_what_stands_before_the_path(whole: str, path: str, prefix: str) -> None:
+    """API Gateway leaves the path in its event as it was sent; ASGI's is decoded."""
+    scope = {"path": path, "aws.event": {"requestContext": {"path": whole}}}
+
+    assert stage_prefix(scope) == prefix
