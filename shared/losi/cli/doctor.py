@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(only: Only = None, yes: Yes = False, as_json: Json = False) -> None:
-    """Ask each configured upstream what it takes, and compare it with the catalogue.
+    """Compare the catalogue with what upstreams take.
 
     One small call for each capability of each route that has credentials. They cost money:
     the most is said first. Where the catalogue is wrong, it prints what to write into
