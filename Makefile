@@ -82,6 +82,10 @@ coverage: $(FOR_TESTS) ## Run all tests; fail when they reach too few lines, and
 mutants: $(INSTALLED) ## Change the source at random (SEED=7 DRAW=60): do the tests notice?
 	$(BIN)/python -m tests.mutants
 
+.PHONY: faults
+faults: $(FOR_TESTS) ## Let the store fail under real servers: is every answer billed? (minutes)
+	$(BIN)/python -m tests.faults
+
 .PHONY: clean
 clean: ## Remove everything that the other targets made, the demo key included
 	rm -rf $(VENV) .venv-sam .venv-security .losi .aws-sam tests/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* .mutants
