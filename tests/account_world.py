@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from losi.errors import LosiError
 from losi.identity.audit import Actor
 from losi.identity.authenticator import Authenticator
 from losi.identity.key import Key
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 CHAT = frozenset({"chat.completions"})
+WRITER = frozenset({"api_keys.write"})
 A_KEY = NewKey("a key", CHAT)
 
 
@@ -36,6 +40,18 @@ def disabled(key: Key) -> Key:
 def holder(authenticator: Authenticator, secret: Secret) -> Actor:
     """Who has the key, as a request with it is let in now."""
     return Actor.of(authenticator.authenticate(secret, fresh=True))
+
+
+def key_id(actor: Actor) -> str:
+    assert actor.caller is not None
+    return actor.caller.key_id
+
+
+def refusal(authenticator: Authenticator, key: Secret, *, fresh: bool = True) -> LosiError:
+    with pytest.raises(LosiError) as refused:
+        authenticator.authenticate(key, fresh=fresh)
+    assert key.secret not in refused.value.message
+    return refused.value
 
 
 def first_key(

@@ -244,6 +244,13 @@ def metered(client: DynamoDBClient) -> Iterator[Meter]:
         events.unregister("after-call.dynamodb.*", count)
 
 
+def day_item(table: tuple[DynamoDBClient, str], sort: str = "DAY#2026-11-23") -> dict[str, Any]:
+    """An item of `ACCOUNT` as stored; empty where there is none."""
+    client, name = table
+    key = {"pk": {"S": f"ACCOUNT#{ACCOUNT}"}, "sk": {"S": sort}}
+    return client.get_item(TableName=name, Key=key).get("Item", {})
+
+
 def item_bytes(item: dict[str, Any]) -> int:
     """An item's size by DynamoDB's published rule."""
     return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())

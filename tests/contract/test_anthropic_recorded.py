@@ -25,12 +25,6 @@ STREAMS = load("anthropic", "stream-*")
 ANSWERS = load("anthropic", "json-*")
 
 
-@pytest.fixture
-async def upstream() -> AsyncIterator[FakeUpstream]:
-    async with FakeUpstream() as server:
-        yield server
-
-
 def named(recording: Cassette) -> str:
     return recording.name
 

@@ -1,7 +1,6 @@
 """What callers are told when Anthropic refuses, fails or answers garbage, over real sockets."""
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -9,12 +8,6 @@ from losi.errors import InvalidRequestError, LosiError, UpstreamError, UpstreamU
 from losi.upstream.anthropic.client import AnthropicMessages
 from tests.contract.anthropic_calls import call, cassette, provider
 from tests.fake_upstream import FakeUpstream, Reply
-
-
-@pytest.fixture
-async def upstream() -> AsyncIterator[FakeUpstream]:
-    async with FakeUpstream() as server:
-        yield server
 
 
 class TestRefusals:

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any, get_args
 
@@ -44,12 +43,6 @@ def each_refusal() -> pytest.MarkDecorator:
     cases = [(subject, status) for subject in SUBJECTS for status in subject.refusals]
     ids = [f"{subject.name}-{status}" for subject, status in cases]
     return pytest.mark.parametrize(("subject", "status"), cases, ids=ids)
-
-
-@pytest.fixture
-async def upstream() -> AsyncIterator[FakeUpstream]:
-    async with FakeUpstream() as server:
-        yield server
 
 
 def exchange(

@@ -1,6 +1,5 @@
 """OpenAI's embeddings over a real socket: what is sent, what is taken, what is refused."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -22,12 +21,6 @@ ANSWER: Json = {
     "model": "text-embedding-3-small",
     "usage": {"prompt_tokens": 8, "total_tokens": 8},
 }
-
-
-@pytest.fixture
-async def upstream() -> AsyncIterator[FakeUpstream]:
-    async with FakeUpstream() as server:
-        yield server
 
 
 async def embed(upstream: FakeUpstream, reply: Reply, given: Any = "The food") -> Json:

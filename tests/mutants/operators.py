@@ -158,9 +158,11 @@ class _Finder(ast.NodeVisitor):
             value = keyword.value
             if keyword.arg in _READ_BY_PROGRAMS and _is_text(value):
                 self._add(value, repr("mutated"))
-        for part in (node.func, *node.args, *node.keywords):
-            if not (isinstance(part, ast.keyword) and part.arg in _NOT_BEHAVIOUR):
-                self.visit(part)
+        self.generic_visit(node)
+
+    def visit_keyword(self, node: ast.keyword) -> None:
+        if node.arg not in _NOT_BEHAVIOUR:
+            self.visit(node.value)
 
     # statements
 

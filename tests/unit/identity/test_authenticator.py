@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from losi.errors import LosiError, PermissionDeniedError
+from losi.errors import PermissionDeniedError
 from losi.identity.authenticator import (
     CACHE_SECONDS,
     CACHE_SIZE,
@@ -25,30 +25,13 @@ from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+from tests.account_world import CHAT, refusal
 
-CHAT = frozenset({"chat.completions"})
 STRANGER = Secret("Account123", "Key45678", "0123456789abcdefghijklmnopqr")
-
-
-@pytest.fixture
-def account_id(accounts: Accounts) -> str:
-    return accounts.create_account("pro").id
-
-
-@pytest.fixture
-def secret(accounts: Accounts, account_id: str) -> Secret:
-    return accounts.create_key(account_id, NewKey("a key", CHAT))[1]
 
 
 def at(now: float) -> datetime:
     return datetime.fromtimestamp(now, UTC)
-
-
-def refusal(authenticator: Authenticator, key: Secret, *, fresh: bool = True) -> LosiError:
-    with pytest.raises(LosiError) as caught:
-        authenticator.authenticate(key, fresh=fresh)
-    assert key.secret not in caught.value.message
-    return caught.value
 
 
 class Reads:
@@ -339,72 +322,3 @@ class TestForgedKeys:
             True,
             True,
         ]
-
-
-class TestRotation:
-    DAY = timedelta(days=1)
-
-    def rotate(self, accounts: Accounts, key: Secret, overlap: timedelta) -> Secret:
-        return accounts.rotate_key(key.account_id, key.key_id, overlap).secret
-
-    def test_both_secrets_are_good_until_the_overlap_ends(
-        self, authenticator: Authenticator, accounts: Accounts, secret: Secret, clock: Clock
-    ) -> None:
-        new = self.rotate(accounts, secret, timedelta(seconds=100))
-        assert new.key_id == secret.key_id
-
-        clock.advance(99)
-        assert authenticator.authenticate(secret)
-        assert authenticator.authenticate(new)
-
-        clock.advance(1)
-        error = refusal(authenticator, secret, fresh=False)
-        assert error.code == "key_expired"
-        assert "rotated" in error.message
-        assert authenticator.authenticate(new)
-
-    def test_without_an_overlap_the_old_secret_ends_at_once(
-        self, authenticator: Authenticator, accounts: Accounts, secret: Secret
-    ) -> None:
-        self.rotate(accounts, secret, timedelta(0))
-
-        assert refusal(authenticator, secret).code == "key_expired"
-
-    def test_a_rotation_whose_answer_was_lost_can_be_made_again(
-        self, authenticator: Authenticator, accounts: Accounts, secret: Secret
-    ) -> None:
-        self.rotate(accounts, secret, self.DAY)
-        new = self.rotate(accounts, secret, self.DAY)
-
-        assert authenticator.authenticate(secret)
-        assert authenticator.authenticate(new)
-
-    def test_a_later_rotation_without_overlap_ends_all_older_secrets(
-        self, authenticator: Authenticator, accounts: Accounts, secret: Secret
-    ) -> None:
-        second = self.rotate(accounts, secret, self.DAY)
-        third = self.rotate(accounts, second, timedelta(0))
-
-        assert refusal(authenticator, secret).code == "key_expired"
-        assert refusal(authenticator, second).code == "key_expired"
-        assert authenticator.authenticate(third)
-
-    def test_old_secrets_do_not_pile_up(
-        self, accounts: Accounts, account_id: str, secret: Secret, clock: Clock
-    ) -> None:
-        for _ in range(10):
-            clock.advance(1)
-            self.rotate(accounts, secret, self.DAY)
-
-        assert len(accounts.key(account_id, secret.key_id).old_hashes) == 5
-
-    def test_an_expired_key_stays_expired(
-        self, authenticator: Authenticator, accounts: Accounts, account_id: str, clock: Clock
-    ) -> None:
-        new = NewKey("short", CHAT, at(clock.now + 10))
-        _, secret = accounts.create_key(account_id, new)
-        rotated = self.rotate(accounts, secret, self.DAY)
-        clock.advance(10)
-
-        assert refusal(authenticator, rotated).code == "key_expired"
-        assert refusal(authenticator, secret).code == "key_expired"

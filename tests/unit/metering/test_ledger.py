@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,6 @@ from botocore.config import Config
 
 from losi.errors import (
     ServerError,
-    StaleAuthenticationError,
     StoreUnavailableError,
 )
 from losi.metering.usage import MAX_TOKENS, Usage
@@ -27,6 +25,7 @@ from tests.ledger_world import (
     Clock,
     admit,
     caller,
+    day_item,
     make_plan,
     metered,
     refused,
@@ -38,25 +37,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 TODAY, TOMORROW = date(2026, 11, 23), date(2026, 11, 24)
-NOON = "2026-11-23T12:00:10"
+
+
 ALMOST_MIDNIGHT, AFTER_MIDNIGHT = "2026-11-23T23:59:50", "2026-11-24T00:00:10"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock(NOON)
 
 
 @pytest.fixture
 def ledger(table: tuple[DynamoDBClient, str], clock: Clock) -> Iterator[BlockingLedger]:
     yield BlockingLedger(*table, clock)
     check_invariants(*table)
-
-
-def item(table: tuple[DynamoDBClient, str], sort: str = "DAY#2026-11-23") -> dict[str, Any]:
-    client, name = table
-    key = {"pk": {"S": f"ACCOUNT#{ACCOUNT}"}, "sk": {"S": sort}}
-    return client.get_item(TableName=name, Key=key).get("Item", {})
 
 
 class TestAdmission:
@@ -67,7 +56,7 @@ class TestAdmission:
         again = admit(ledger, caller(), clock, request_id="one")
 
         assert again == first
-        assert item(table)["committed"] == {"N": "500"}
+        assert day_item(table)["committed"] == {"N": "500"}
 
     def test_a_request_id_in_use_is_refused(self, ledger: BlockingLedger, clock: Clock) -> None:
         admit(ledger, caller(), clock, request_id="one")
@@ -96,7 +85,7 @@ class TestAdmission:
         hold = admit(ledger, caller(plan, test=True), clock).hold
         ledger.settle(hold, Usage(100, 10))
 
-        assert item(table, "TEST#2026-11-23")["committed"] == {"N": "110"}
+        assert day_item(table, "TEST#2026-11-23")["committed"] == {"N": "110"}
         assert ledger.usage(ACCOUNT, TODAY, TODAY) == []
 
     def test_day_items_go_by_themselves_after_800_days(
@@ -104,7 +93,7 @@ class TestAdmission:
     ) -> None:
         admit(ledger, caller(), clock)
 
-        ends = datetime.fromtimestamp(int(item(table)["ttl"]["N"]), UTC)
+        ends = datetime.fromtimestamp(int(day_item(table)["ttl"]["N"]), UTC)
 
         assert ends == datetime(2029, 1, 31, tzinfo=UTC)
 
@@ -137,8 +126,8 @@ class TestAdmission:
             admit(ledger, caller(), clock, tokens=300)
 
         assert raced
-        assert item(table)["committed"] == {"N": "1000"}
-        assert len(item(table)["holds"]["M"]) == 2
+        assert day_item(table)["committed"] == {"N": "1000"}
+        assert len(day_item(table)["holds"]["M"]) == 2
 
 
 class TestSettling:
@@ -182,7 +171,7 @@ class TestSettling:
 
         (today,) = ledger.usage(ACCOUNT, TODAY, TODAY)
         assert today.total == used + used
-        assert item(table)["k"]["M"][KEY]["M"][MODEL]["L"][6] == {"N": "80"}
+        assert day_item(table)["k"]["M"][KEY]["M"][MODEL]["L"][6] == {"N": "80"}
 
     def test_a_second_time_changes_nothing(self, ledger: BlockingLedger, clock: Clock) -> None:
         hold = admit(ledger, caller(), clock).hold
@@ -202,7 +191,7 @@ class TestSettling:
         assert ledger.release(hold)
         assert not ledger.release(hold)
 
-        assert item(table)["committed"] == {"N": "0"}
+        assert day_item(table)["committed"] == {"N": "0"}
         assert ledger.usage(ACCOUNT, TODAY, TODAY) == []
 
     @pytest.mark.parametrize("used", [10, 900])
@@ -232,7 +221,7 @@ class TestSettling:
             clock.advance(60)
             ledger.settle(hold, Usage(1, 1))
 
-        windows = sorted(name for name in item(table) if name[0] in "rt" and name[1:].isdigit())
+        windows = sorted(name for name in day_item(table) if name[0] in "rt" and name[1:].isdigit())
 
         assert windows == ["r723", "t723"]
 
@@ -345,102 +334,6 @@ class TestDeadProcesses:
         admit(ledger, caller(), clock)
 
         check_invariants(*table, expired_at=clock.now)
-
-
-class TestLastUse:
-    def test_is_true_to_the_minute(self, ledger: BlockingLedger, clock: Clock) -> None:
-        admit(ledger, caller(), clock)
-        clock.advance(120)
-        admit(ledger, caller(key_id=OTHER_KEY, test=True), clock)
-
-        assert ledger.last_used(ACCOUNT) == {
-            KEY: datetime(2026, 11, 23, 12, 0, tzinfo=UTC),
-            OTHER_KEY: datetime(2026, 11, 23, 12, 2, tzinfo=UTC),
-        }
-
-    def test_is_carried_from_day_to_day(self, ledger: BlockingLedger, clock: Clock) -> None:
-        admit(ledger, caller(), clock)
-        for day in (24, 25, 26):
-            clock.set(f"2026-11-{day}T08:00:00")
-            admit(ledger, caller(key_id=OTHER_KEY), clock)
-        ledger.mark_changed(ACCOUNT, OTHER_KEY, 2)
-
-        assert ledger.last_used(ACCOUNT) == {
-            KEY: datetime(2026, 11, 23, 12, 0, tzinfo=UTC),
-            OTHER_KEY: datetime(2026, 11, 26, 8, 0, tzinfo=UTC),
-        }
-
-    def test_of_a_deleted_key_is_forgotten(self, ledger: BlockingLedger, clock: Clock) -> None:
-        admit(ledger, caller(), clock)
-        admit(ledger, caller(key_id=OTHER_KEY), clock)
-
-        ledger.forget_key(ACCOUNT, KEY)
-
-        assert set(ledger.last_used(ACCOUNT)) == {OTHER_KEY}
-
-    def test_of_an_account_without_requests_is_empty(self, ledger: BlockingLedger) -> None:
-        ledger.mark_changed(ACCOUNT, KEY, 2)
-
-        assert ledger.last_used(ACCOUNT) == {}
-
-
-class TestMarks:
-    @pytest.mark.parametrize(
-        ("marked", "other"), [(ALMOST_MIDNIGHT, AFTER_MIDNIGHT), (AFTER_MIDNIGHT, ALMOST_MIDNIGHT)]
-    )
-    def test_reach_a_process_whose_clock_shows_another_day(
-        self, ledger: BlockingLedger, clock: Clock, marked: str, other: str
-    ) -> None:
-        clock.set(marked)
-        ledger.mark_changed(ACCOUNT, KEY, 2, test=False)
-        clock.set(other)
-
-        with pytest.raises(StaleAuthenticationError):
-            admit(ledger, caller(), clock)
-
-    def test_that_come_late_do_not_undo_newer_ones(
-        self, ledger: BlockingLedger, clock: Clock
-    ) -> None:
-        ledger.mark_changed(ACCOUNT, KEY, 3)
-        ledger.mark_changed(ACCOUNT, KEY, 2)
-
-        with pytest.raises(StaleAuthenticationError):
-            admit(ledger, replace(caller(), key_version=2), clock)
-
-    def test_of_a_test_key_reach_its_own_day_item(
-        self, ledger: BlockingLedger, clock: Clock, table: tuple[DynamoDBClient, str]
-    ) -> None:
-        ledger.mark_changed(ACCOUNT, KEY, 2, test=True)
-
-        with pytest.raises(StaleAuthenticationError):
-            admit(ledger, caller(test=True), clock)
-        assert item(table) == {}
-
-
-class TestUsage:
-    def test_lists_only_days_with_usage_within_the_range(
-        self, ledger: BlockingLedger, clock: Clock
-    ) -> None:
-        for day in (20, 22, 24):
-            clock.set(f"2026-11-{day}T08:00:00")
-            ledger.settle(admit(ledger, caller(), clock).hold, Usage(day, 1))
-        clock.set("2026-11-23T08:00:00")
-        ledger.release(admit(ledger, caller(), clock).hold)
-
-        days = ledger.usage(ACCOUNT, date(2026, 11, 21), TOMORROW)
-
-        assert [(day.day, day.total) for day in days] == [
-            (date(2026, 11, 22), Usage(22, 1)),
-            (date(2026, 11, 24), Usage(24, 1)),
-        ]
-
-    def test_is_a_query_of_days_and_one_of_deleted_keys(
-        self, ledger: BlockingLedger, table: tuple[DynamoDBClient, str]
-    ) -> None:
-        with metered(table[0]) as meter:
-            ledger.usage(ACCOUNT, date(2025, 10, 20), TODAY)
-
-        assert meter.calls == ["Query", "Query"]
 
 
 class TestStoreFailure:
