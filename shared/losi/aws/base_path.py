@@ -15,7 +15,9 @@ def own_path(event: Mapping[str, Any]) -> str:
     resource, _, parameter = str(event.get("resource") or "").partition("{")
     given = event.get("pathParameters") or {}
     value = given.get(parameter.rstrip("+}")) if isinstance(given, Mapping) else None
-    known = resource + (value if isinstance(value, str) else "")
+    if parameter and not isinstance(value, str):
+        return path
+    known = resource + (value or "")
     if known == "/":
         return known
     for form in (str, unquote):  # API Gateway leaves parameters encoded, sam local does not

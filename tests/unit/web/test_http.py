@@ -255,6 +255,8 @@ class TestBasePath:
             ("/llm", "/", None, "/llm", ("/", "/llm")),
             ("/console/", "/{path+}", "console", "/prod/console/", ("/console/", "/prod")),
             ("/", "/", None, "/prod/", ("/", "/prod")),
+            ("/a/b", "/{x}/{y}", None, "/prod/a/b", ("/a/b", "/prod")),
+            ("/a%20b", "/{path+}", "a b", "/prod/a%20b", ("/a b", "/prod")),
             ("/a/b/docs/x", "/{path+}", "docs/x", "/a/b/docs/x", ("/docs/x", "/a/b")),
         ],
     )
