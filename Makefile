@@ -74,6 +74,16 @@ openapi: $(INSTALLED) ## Write docs/openapi.json anew, after a change of an endp
 conformance: $(FOR_TESTS) ## Write docs/conformance/ anew, after a change of losi-omega's routes
 	LOSI_WRITE_CONFORMANCE=1 $(BIN)/python -m pytest -q tests/contract/conformance/test_omega.py
 
+.PHONY: clients
+clients: $(FOR_TESTS) ## Ask this API by LangChain, instructor, Vercel's AI SDK and others (outside CI)
+	@mkdir -p .clients/node
+	@for venv in older newer; do \
+	  [ -d .clients/$$venv ] || $(BIN)/python -m venv .clients/$$venv; \
+	  .clients/$$venv/bin/python -m pip install -q -r tests/clients/requirements-$$venv.txt || exit 1; \
+	done
+	@cp tests/clients/package.json .clients/node/ && npm install --prefix .clients/node --no-audit --no-fund --loglevel=error
+	$(BIN)/python -m tests.clients .clients $(CLIENTS_ARGS)
+
 .PHONY: coverage
 coverage: $(FOR_TESTS) ## Run all tests; fail when they reach too few lines, and show which
 	$(PYTEST) --durations=10 --cov --cov-report=term $(PYTEST_ARGS)

@@ -1,0 +1,1 @@
+"""Real clients of OpenAI's API against this one: `make clients`, outside CI."""
