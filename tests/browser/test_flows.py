@@ -218,3 +218,33 @@ def test_a_key_is_made_without_a_mouse(console: Console) -> None:
     page.get_by_role("heading", level=1, name="Manage API keys").wait_for()
 
     page.get_by_role("link", name="By keyboard").wait_for()
+
+
+def test_a_leaked_key_is_found_by_its_start_stopped_and_what_it_made_deleted(
+    console: Console,
+) -> None:
+    page = console.page
+    every = console.api("GET", "profile")["body"]["data"]["permissions"]
+    leaked = console.make_key("Leaked", permissions=every)
+    child = {"name": "Child", "permissions": ["models.list"]}
+    made = page.evaluate(
+        """async ([base, key, body]) => (await fetch(`${base}/api-keys`, {
+            method: "POST", credentials: "omit", body: JSON.stringify(body),
+            headers: {authorization: `Bearer ${key}`, "content-type": "application/json"},
+        })).status""",
+        [console.server.base_url, leaked["key"], child],
+    )
+    assert made == 200
+
+    console.open("console/settings/api/leaked/", "Is a key leaked?")
+    page.get_by_label("Start of the key").fill(leaked["key"])
+    page.get_by_text("Cut to 23 characters").wait_for()
+    row = page.get_by_role("list", name="Keys").get_by_role("listitem")
+    assert row.count() == 1 and "Leaked" in row.inner_text()
+    page.get_by_role("button", name="Stop it now").click()
+    page.get_by_role("heading", name="Save your key now").wait_for()
+    page.get_by_label("I have saved this key").check()
+    page.get_by_role("button", name="Done").click()
+    page.get_by_text("It made 1 key: Child").wait_for()
+    page.get_by_role("button", name="Delete this key").click()
+    page.get_by_text("1 key deleted.").wait_for()

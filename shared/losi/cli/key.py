@@ -202,7 +202,7 @@ def _change(session: Session, account: str, key: str, **changes: Any) -> None:
 
 def _show(session: Session, key: Key) -> None:
     if session.as_json:
-        print_json({**key.as_json(), "created_by": key.created_by or None})
+        print_json(key.as_json())
         return
     print_fields(_fields(key))
 

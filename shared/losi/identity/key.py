@@ -117,7 +117,7 @@ class Key:
         }
 
     def as_json(self, key: str = MASKED_KEY) -> dict[str, Any]:
-        """The specification's key object; `test` is ours, and only on test keys."""
+        """The specification's key object, and of our own who made it; `test` on test keys alone."""
         shown = {
             "id": f"key_{self.id}",
             "key": key,
@@ -127,6 +127,7 @@ class Key:
             "permissions": [name for name in PERMISSIONS if name in self.permissions],
             "expires_at": iso(self.expires_at) if self.expires_at else None,
             "is_enabled": self.is_enabled,
+            "created_by": self.created_by or None,
         }
         return {**shown, "test": True} if self.test else shown
 

@@ -182,6 +182,7 @@ _MASKED = {
     "permissions": ["chat.completions", "models.list"],
     "expires_at": "2099-12-31T23:59:59Z",
     "is_enabled": True,
+    "created_by": "key_abc12345",
 }
 _SHOWN = {**_MASKED, "key": "losi-a1b2c3d4e5..."}
 _ID = {"id": A_KEY}

@@ -236,6 +236,9 @@ class ApiKey(_Ours):
     permissions: list[Permission]
     expires_at: datetime | None
     is_enabled: bool
+    created_by: str | None = Field(
+        description="The key that made it, `sess_...` for a person, or `operator`; null if unknown."
+    )
     test: Literal[True] | None = Field(default=None, description="On test keys alone.")
 
 

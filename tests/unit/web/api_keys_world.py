@@ -29,6 +29,7 @@ FIELDS = [
     "permissions",
     "expires_at",
     "is_enabled",
+    "created_by",
 ]
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 

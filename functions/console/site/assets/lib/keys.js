@@ -159,3 +159,6 @@ function TestRequest({ secret, test, onLeave }) {
       <p><strong>Your key works.</strong> ${test ? "Test calls are not counted." : html`<a class="button small" href=${new URL("usage/?range=7&wait=1", CONSOLE).href} onClick=${onLeave}>See it in Usage</a>`}</p></div>`}</div>
     ${error && html`<div role="alert" class="problem"><p>${error.message}</p>${error.requestId && html`<small>Request <code>${error.requestId}</code></small>`}</div>`}</div>`;
 }
+
+/** The public start of a key: which account's and which key it is, nothing secret. */
+export const startOf = (me, key) => `${key.test ? "losi-test-" : "losi-"}${me.id.slice(5)}${key.id.slice(4)}`;

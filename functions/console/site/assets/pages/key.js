@@ -1,6 +1,6 @@
 import { html, useState } from "../vendor/preact.js";
 import { CONSOLE, addDays, ago, call, day, dollars, get, instant, named, number, plural, today, useData } from "../lib.js";
-import { Badge, Button, Chart, Errors, KeyDialogs, Loaded, OldSecret, PERMISSIONS, Problem, Secret, Tabs, buckets, keyState, setTitle, short, start, weekDay } from "../lib.js";
+import { Badge, Button, Chart, Errors, KeyDialogs, Loaded, OldSecret, PERMISSIONS, Problem, Secret, Tabs, buckets, keyState, setTitle, short, start, startOf, weekDay } from "../lib.js";
 
 const id = new URLSearchParams(location.search).get("id") ?? "";
 const at = (path) => new URL(path, CONSOLE).href;
@@ -32,7 +32,7 @@ function KeyPage({ me, attempt, say, notice }) {
       const state = keyState(data);
       return html`<dl class="facts section"><dt>State</dt><dd class="row"><${Badge} kind=${state.kind}>${state.word}<//>${data.test && html`<${Badge} kind="info">Test<//>`}<${OldSecret} of=${data} /></dd>
         <dt>Id</dt><dd><code>${data.id}</code></dd>
-        ${data.hint && html`<dt>Starts with</dt><dd><code>${data.hint}</code></dd>`}
+        <dt>Starts with</dt><dd><code>${startOf(me, data)}…</code></dd>
         <dt>Created</dt><dd>${instant(data.created_at)}${data.created_by && html` by <code>${data.created_by}</code>`}</dd>
         <dt>Last used</dt><dd>${data.last_used_at ? ago(data.last_used_at) : "Never"}</dd>
         <dt>Expires</dt><dd>${data.expires_at ? instant(data.expires_at) : "Never"}</dd></dl>

@@ -50,7 +50,7 @@ function Row({ of: key, open, attempt, after, onError }) {
   }, onError);
   const act = (name) => html`<li><button type="button" class="button quiet small ${name === "delete" ? "red" : ""}" onClick=${(event) => { const menu = event.target.closest("details"); menu.open = false; menu.firstElementChild.focus(); if (name === "toggle") toggle(); else open({ name, key }); }}>${{ rotate: "Rotate key", delete: "Delete key", toggle: key.is_enabled ? "Disable key" : "Enable key", rename: "Rename key" }[name]}</button></li>`;
   return html`<tr role="row"><th scope="row" role="rowheader"><a class="name" dir="auto" href=${at(`settings/api/key/?id=${key.id}`)} title=${key.name}>${key.name}</a>
-      <span class="sub"><code>${key.hint ?? key.id}</code></span><${OldSecret} of=${key} /></th>
+      <span class="sub"><code>${key.id}</code></span><${OldSecret} of=${key} /></th>
     <td role="cell" data-label="Permissions">${permissionWords(key.permissions)}</td>
     <td role="cell" data-label="Last used">${key.last_used_at ? html`<time datetime=${key.last_used_at} title=${instant(key.last_used_at)}>${ago(key.last_used_at)}</time>` : "Never"}</td>
     <td role="cell" data-label="Expires">${key.expires_at ? html`<time datetime=${key.expires_at}>${day(key.expires_at)}</time>` : "Never"}</td>
