@@ -1,0 +1,304 @@
+"""A small HTTP/1.1 client on asyncio: POST, kept connections, bodies as they arrive.
+
+The parser is llhttp (httptools). What one read of the socket brought is one item of a body, so that
+a relay may write it as one. Redirects, cookies, compression and proxies are not its business: it
+speaks to hosts that we chose, in JSON and server-sent events.
+docs/decisions/0006 says why this stands beside httpx, and what it was measured at.
+"""
+
+import asyncio
+import select
+import ssl
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
+from functools import cache
+from types import TracebackType
+from urllib.parse import urlsplit
+
+import httptools
+
+#: A response's status line and headers together; llhttp itself knows no limit.
+MAX_HEADER_BYTES = 65_536
+#: Bytes that wait for a slow reader; beyond, the socket is not read.
+MAX_WAITING_BYTES = 262_144
+#: Kept idle, for each host.
+MAX_IDLE = 64
+
+
+class HttpError(Exception):
+    """Base: the request failed below HTTP, or the answer is not HTTP."""
+
+
+class ConnectError(HttpError):
+    """No connection was made: nothing was sent."""
+
+
+class ConnectionLostError(HttpError):
+    """The connection ended, or broke the protocol, before the answer was complete."""
+
+
+@cache
+def tls_context() -> ssl.SSLContext:
+    """One for the process: reading the certificate authorities takes 20 to 40 ms of CPU."""
+    return ssl.create_default_context()
+
+
+class Client:
+    """A pool of connections for one event loop."""
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
+        self._idle: defaultdict[tuple[str, str, int], list[_Connection]] = defaultdict(list)
+
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, connect_seconds: float
+    ) -> "Response":
+        """The answer once its headers have arrived; close it, or read it to its end.
+
+        Raises ConnectError when nothing was sent, else ConnectionLostError. For all but connecting
+        the caller sets the time limits.
+        """
+        parts = urlsplit(url)
+        origin = (
+            parts.scheme,
+            parts.hostname or "",
+            parts.port or (443 if parts.scheme == "https" else 80),
+        )
+        connection = self._kept(origin) or await self._connect(origin, connect_seconds)
+        target = parts.path or "/"
+        if parts.query:
+            target += f"?{parts.query}"
+        head = [f"POST {target} HTTP/1.1", f"host: {parts.netloc.rpartition('@')[2]}"]
+        head += [f"{name}: {_one_line(value)}" for name, value in headers.items()]
+        head.append(f"content-length: {len(body)}\r\n\r\n")
+        connection.begin("\r\n".join(head).encode("latin-1") + body)
+        try:
+            await connection.headers_read()
+        except BaseException:
+            connection.close()
+            raise
+        return Response(self, origin, connection)
+
+    def close(self) -> None:
+        for connections in self._idle.values():
+            for connection in connections:
+                connection.close()
+        self._idle.clear()
+
+    def _kept(self, origin: tuple[str, str, int]) -> "_Connection | None":
+        idle = self._idle[origin]
+        while idle:
+            connection = idle.pop()
+            if connection.is_usable():
+                return connection
+            connection.close()
+        return None
+
+    async def _connect(self, origin: tuple[str, str, int], seconds: float) -> "_Connection":
+        scheme, host, port = origin
+        tls = (self._tls or tls_context()) if scheme == "https" else None
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(seconds):
+                _, connection = await loop.create_connection(_Connection, host, port, ssl=tls)
+        except (OSError, TimeoutError, UnicodeError) as error:
+            raise ConnectError(f"{host}:{port} cannot be reached") from error
+        return connection
+
+    def _give_back(self, origin: tuple[str, str, int], connection: "_Connection") -> None:
+        idle = self._idle[origin]
+        if connection.can_be_kept() and len(idle) < MAX_IDLE:
+            idle.append(connection)
+        else:
+            connection.close()
+
+
+class Response:
+    """`headers` has lower-case names; of a name that came twice, the last value."""
+
+    def __init__(
+        self, client: Client, origin: tuple[str, str, int], connection: "_Connection"
+    ) -> None:
+        self._client = client
+        self._origin = origin
+        self._connection: _Connection | None = connection
+        self.status = connection.status
+        self.headers = connection.headers
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """What each read of the socket brought. Raises ConnectionLostError for a cut body."""
+        while self._connection is not None:
+            data = await self._connection.read()
+            if data is None:
+                self._release()
+                return
+            yield data
+
+    async def __aenter__(self) -> "Response":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._release()
+
+    def _release(self) -> None:
+        """Keep the connection when its answer was read to the end, else hang up."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._client._give_back(self._origin, connection)
+
+
+class _Connection(asyncio.Protocol):
+    """One connection, one exchange at a time. httptools calls the `on_...` methods."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport
+        self._closed = False
+        self._waiter: asyncio.Future[None] | None = None
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self._body = b""
+        self._complete = self._headers_complete = self._keep_alive = self._paused = False
+        self._failure: HttpError | None = None
+        self._reset()
+
+    # the exchange
+
+    def begin(self, request: bytes) -> None:
+        self._reset()
+        self._transport.write(request)
+
+    async def headers_read(self) -> None:
+        while not self._headers_complete:
+            await self._progress()
+
+    async def read(self) -> bytes | None:
+        """The next piece of the body; None after its end."""
+        while not self._body:
+            if self._complete:
+                return None
+            await self._progress()
+        data, self._body = self._body, b""
+        if self._paused and not self._closed:
+            self._paused = False
+            self._transport.resume_reading()
+        return data
+
+    def close(self) -> None:
+        self._closed = True
+        self._transport.abort()
+
+    def can_be_kept(self) -> bool:
+        return self._complete and self._keep_alive and not self._closed
+
+    def is_usable(self) -> bool:
+        """Whether the host still listens, as far as the kernel knows.
+
+        The loop may have slept since (a frozen Lambda): whatever can be read now is the host's
+        goodbye, or an answer to nothing.
+        """
+        if self._closed or self._transport.is_closing():
+            return False
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not poll.poll(0)
+
+    def _reset(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self.status, self.headers, self._body, self._header_bytes = 0, {}, b"", 0
+        self._complete = self._headers_complete = self._keep_alive = self._paused = False
+        self._failure = None
+
+    async def _progress(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if self._closed:
+            raise ConnectionLostError("the connection was closed")
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _fail(self, reason: str) -> None:
+        self._failure = self._failure or ConnectionLostError(reason)
+        self.close()
+        self._wake()
+
+    # called by the event loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if self._complete:
+            self._fail("more than the answer came")
+            return
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._fail("the answer is not HTTP")
+            return
+        if not self._headers_complete:
+            self._header_bytes += len(data)
+        if self._header_bytes > MAX_HEADER_BYTES:
+            self._fail("the headers are too long")
+            return
+        if len(self._body) > MAX_WAITING_BYTES and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        """The end of the connection ends a body that named no length; any other is cut."""
+        measured = "content-length" in self.headers or "transfer-encoding" in self.headers
+        if self._headers_complete and not measured:
+            self._complete = True
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._closed = True
+        if not self._complete:
+            self._failure = self._failure or ConnectionLostError("the connection was closed")
+        self._wake()
+
+    # called by the parser
+
+    def on_message_begin(self) -> None:
+        if self._complete:  # a second answer to one request: nothing of this connection is sure
+            self._closed = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._headers_complete:  # later ones are trailers
+            self._header_bytes += len(name) + len(value)
+            self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        self.status = self._parser.get_status_code()
+        if 100 <= self.status < 200:  # an interim answer: the real one follows
+            self.headers = {}
+        else:
+            self._headers_complete = True
+
+    def on_body(self, body: bytes) -> None:
+        self._body = self._body + body if self._body else body
+
+    def on_message_complete(self) -> None:
+        if self._headers_complete:
+            self._complete = True
+            self._keep_alive = self._parser.should_keep_alive()  # it forgets afterwards
+
+
+def _one_line(value: str) -> str:
+    if "\r" in value or "\n" in value:
+        raise ValueError("a header's value holds a line break")
+    return value

@@ -1,0 +1,133 @@
+"""AWS Signature Version 4 for JSON posts, and where its credentials come from.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv4-create-signed-request.html
+"""
+
+import hashlib
+import hmac
+import json
+import os
+import time
+import urllib.request
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from threading import Lock
+
+#: A credential is asked for again so long before it ends (botocore's advisory period).
+REFRESH_SECONDS = 900
+
+
+#: Credentials are asked for on this host, on ECS's and EKS's addresses, or under TLS.
+_TRUSTED = ("http://127.0.0.1", "http://localhost", "http://169.254.170.", "https://")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    access_key: str
+    secret_key: str
+    token: str | None = None
+    #: Epoch seconds.
+    expires: float = float("inf")
+
+
+class CredentialSource:
+    """The environment's keys, the container endpoint (SnapStart), else what boto3 would find.
+
+    The endpoint: https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html.
+    Read again before they end: an environment that was restored from a snapshot gets new ones.
+    """
+
+    def __init__(self) -> None:
+        self._known: Credentials | None = None
+        self._lock = Lock()
+
+    def fresh(self) -> Credentials | None:
+        """What is known and good for a while; None when `read` has to be called."""
+        known = self._known
+        if known is not None and known.expires - REFRESH_SECONDS > time.time():
+            return known
+        return None
+
+    def read(self) -> Credentials:
+        """Blocks while it asks the endpoint. Raises OSError or RuntimeError when there are none."""
+        with self._lock:
+            known = self.fresh()
+            if known is None:
+                known = self._known = _read()
+            return known
+
+
+def _read() -> Credentials:
+    env = os.environ
+    if env.get("AWS_ACCESS_KEY_ID"):
+        return Credentials(
+            env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env.get("AWS_SESSION_TOKEN")
+        )
+    if url := env.get("AWS_CONTAINER_CREDENTIALS_FULL_URI"):
+        return _from_container(url, env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN"))
+    return _as_boto3_does()
+
+
+def _from_container(url: str, token: str | None) -> Credentials:
+    if not url.startswith(
+        ("http://127.0.0.1", "http://localhost", "http://169.254.170.", "https:")
+    ):
+        raise RuntimeError("the container credentials endpoint is not on this host")
+    request = urllib.request.Request(url, headers={"Authorization": token} if token else {})
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        told = json.load(answer)
+    expires = datetime.fromisoformat(told["Expiration"]).timestamp()
+    return Credentials(told["AccessKeyId"], told["SecretAccessKey"], told["Token"], expires)
+
+
+def _as_boto3_does() -> Credentials:
+    """A developer's machine: profiles, SSO. Slow to import, so only where nothing else is set."""
+    import botocore.session
+
+    found = botocore.session.get_session().get_credentials()
+    if found is None:
+        raise RuntimeError("no AWS credentials were found")
+    frozen = found.get_frozen_credentials()
+    if not frozen.access_key or not frozen.secret_key:
+        raise RuntimeError("the AWS credentials that were found are incomplete")
+    return Credentials(frozen.access_key, frozen.secret_key, frozen.token, time.time() + 1800)
+
+
+def signed_headers(
+    host: str, target: str, body: bytes, region: str, credentials: Credentials, now: float
+) -> dict[str, str]:
+    """The headers of a signed `POST /` of DynamoDB's JSON protocol."""
+    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+    day = stamp[:8]
+    headers = {
+        "content-type": "application/x-amz-json-1.0",
+        "host": host,
+        "x-amz-date": stamp,
+        "x-amz-target": target,
+    }
+    if credentials.token:
+        headers["x-amz-security-token"] = credentials.token
+    names = ";".join(sorted(headers))
+    lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
+    request = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
+    scope = f"{day}/{region}/dynamodb/aws4_request"
+    digest = hashlib.sha256(request.encode()).hexdigest()
+    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"
+    key = _signing_key(credentials.secret_key, day, region)
+    signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    del headers["host"]  # the client writes it
+    headers["authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
+        f"SignedHeaders={names}, Signature={signature}"
+    )
+    return headers
+
+
+@lru_cache(maxsize=4)
+def _signing_key(secret_key: str, day: str, region: str) -> bytes:
+    """The same for a whole day."""
+    key = f"AWS4{secret_key}".encode()
+    for part in (day, region, "dynamodb", "aws4_request"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    return key

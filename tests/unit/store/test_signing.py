@@ -1,0 +1,112 @@
+"""Requests are signed as AWS's own signer signs them, with credentials that are good."""
+
+import json
+import time
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from unittest import mock
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as BotocoreCredentials
+from hypothesis import given
+from hypothesis import strategies as st
+
+from losi.store.signing import Credentials, CredentialSource, signed_headers
+
+words = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=40)
+
+
+@given(
+    body=st.binary(max_size=200),
+    key=words,
+    secret=words,
+    token=st.none() | words,
+    region=st.sampled_from(["us-east-1", "eu-central-1", "cn-north-1"]),
+    now=st.integers(min_value=1_700_000_000, max_value=2_000_000_000),
+)
+def test_the_signature_is_the_one_that_botocore_makes(
+    body: bytes, key: str, secret: str, token: str | None, region: str, now: int
+) -> None:
+    host = f"dynamodb.{region}.amazonaws.com"
+    target = "DynamoDB_20120810.UpdateItem"
+    ours = signed_headers(host, target, body, region, Credentials(key, secret, token), now)
+
+    request = AWSRequest(
+        "POST",
+        f"https://{host}/",
+        headers={"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": target},
+        data=body,
+    )
+    at = datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
+    with mock.patch("botocore.auth.get_current_datetime", return_value=at):
+        SigV4Auth(BotocoreCredentials(key, secret, token), "dynamodb", region).add_auth(request)
+
+    theirs = {name.lower(): value for name, value in request.headers.items()}
+    assert ours == theirs
+
+
+class TestCredentials:
+    @pytest.fixture(autouse=True)
+    def nothing_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in (
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+        ):
+            monkeypatch.delenv(name, raising=False)
+
+    def test_those_of_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+
+        assert CredentialSource().read() == Credentials("key", "secret", "token")
+
+    def test_those_of_the_container_are_asked_for_again_before_they_end(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lifetimes = iter([60, 7_200])
+        asked: list[str | None] = []
+
+        class Endpoint(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.append(self.headers["Authorization"])
+                end = datetime.fromtimestamp(time.time() + next(lifetimes), UTC)
+                told = {
+                    "AccessKeyId": f"key{len(asked)}",
+                    "SecretAccessKey": "secret",
+                    "Token": "token",
+                    "Expiration": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                }
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(json.dumps(told).encode())
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        with HTTPServer(("127.0.0.1", 0), Endpoint) as server:
+            Thread(target=server.serve_forever, daemon=True).start()
+            url = f"http://127.0.0.1:{server.server_port}/credentials"
+            monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
+            monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "from Lambda")
+            source = CredentialSource()
+
+            first, second, third = source.read(), source.read(), source.read()
+            server.shutdown()
+
+        # the first ones end in a minute, which is too soon to sign with for long
+        assert [one.access_key for one in (first, second, third)] == ["key1", "key2", "key2"]
+        assert asked == ["from Lambda", "from Lambda"]
+        assert source.fresh() == third
+
+    def test_no_other_host_is_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://example.com/credentials")
+
+        with pytest.raises(RuntimeError, match="not on this host"):
+            CredentialSource().read()
