@@ -58,6 +58,8 @@ def main() -> int:
     endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
     if endpoint is None:
         endpoint = os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = start_embedded()
+        # it does one thing at a time: many requests at once wait for it, and it is not sick
+        os.environ.setdefault("LOSI_STORE_SECONDS", "60")
     os.environ.setdefault("LOSI_TABLE", "losi-local")
     os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
     os.environ.setdefault("LOSI_SETTLEMENTS_FOLDER", str(STATE / "settlements"))

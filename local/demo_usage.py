@@ -14,7 +14,7 @@ from losi.identity.session import PLAYGROUND
 from losi.ids import random_id
 from losi.metering.ledger import Ledger
 from losi.metering.usage import Usage
-from losi.store import client as store
+from losi.store.dynamodb import DynamoDB
 from losi.store.writes import DynamoDBWrites
 from losi.web.dependencies import Services
 
@@ -38,10 +38,11 @@ def seed(principal: Principal, services: Services, today: date) -> None:
     first = today - timedelta(days=DAYS)
     known = {each.day for each in services.books.usage(principal.account_id, first, today)}
     clock = _Clock()
-    client, table = store.single_try_client(), services.config.table
-    writes = [DynamoDBWrites(client, table) for _ in range(2)]
+    config = services.config
+    dynamodb = DynamoDB(config.region, config.dynamodb_endpoint, config.store_seconds)
+    writes = DynamoDBWrites(dynamodb, config.table)
     catalogue = services.catalogue
-    ledger = Ledger(writes[0], writes[1], clock, catalogue.plans.values())
+    ledger = Ledger(writes, writes, clock, catalogue.plans.values())
     days = [first + timedelta(days=n) for n in range(DAYS)]
     models = list(catalogue.of_plan(principal.plan, "chat"))
     asyncio.run(_seed(ledger, clock, principal, models, [day for day in days if day not in known]))

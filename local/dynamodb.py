@@ -27,5 +27,6 @@ def start_embedded(host: str = "127.0.0.1") -> str:
     os.environ.update(CREDENTIALS)
     app = DomainDispatcherApplication(create_backend_app)
     server = make_server(host, 0, app, threaded=False, request_handler=QuietHandler)
+    server.socket.listen(1024)  # werkzeug's own 128 would drop calls of many requests at once
     threading.Thread(target=server.serve_forever, name="dynamodb", daemon=True).start()
     return f"http://127.0.0.1:{server.port}"

@@ -194,16 +194,19 @@ class FaultyWrites:
 
 
 class Doorkeeper:
-    """The authenticator, as far as the gate asks it: whether a key is there now."""
+    """`Callers`, as far as the gate asks it: whether a key is there now."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self.deleted: set[str] = set()
 
-    def authenticate(self, credential: Secret, *, fresh: bool) -> Principal:
+    async def authenticate(self, credential: Secret, *, fresh: bool = False) -> Principal:
         if credential.key_id in self.deleted:
             raise AuthenticationError("deleted")
         return caller(self._plan, credential.key_id)
+
+    async def permit(self, principal: Principal, permission: str) -> None:
+        """Every key may do everything here."""
 
 
 class World:

@@ -18,6 +18,7 @@ import pytest
 from losi.catalogue.plans import Plan
 from losi.errors import LosiError
 from losi.identity.authenticator import Authenticator
+from losi.identity.callers import Callers
 from losi.identity.principal import Principal
 from losi.metering.books import Books
 from losi.metering.day_item import Hold
@@ -26,8 +27,10 @@ from losi.metering.ledger import AbandonedError, Admission, Closed, Ledger
 from losi.metering.settler import Settler
 from losi.metering.usage import Usage
 from losi.store.queue import FolderQueue, QueueUnavailableError
+from losi.store.reads import Reads
 from losi.store.writes import DynamoDBWrites
 from tests.dynamodb_local import connect
+from tests.over_boto3 import OverBoto3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,13 +77,13 @@ class BlockingLedger(Books):
         patience: float = PATIENCE,
     ) -> None:
         super().__init__(client, table, clock)
-        self._writes = (client, table)
+        self.client, self._name = client, table
         self._patience = patience
         self._plans = plans
 
     @property
     def ledger(self) -> Ledger:
-        writes = DynamoDBWrites(*self._writes)  # its threads belong to one loop
+        writes = DynamoDBWrites(OverBoto3(self.client), self._name)
         return Ledger(writes, writes, self._clock, self._plans, patience=self._patience)
 
     def admit(self, *args: Any) -> Admission:
@@ -108,8 +111,17 @@ class NoQueue(FolderQueue):
         raise QueueUnavailableError
 
 
+def make_callers(authenticator: Authenticator, client: DynamoDBClient) -> Callers:
+    return Callers(authenticator, Reads(OverBoto3(client), "losi"))
+
+
 def make_gate(authenticator: Authenticator, ledger: BlockingLedger, clock: Clock) -> Gate:
-    return Gate(authenticator, ledger.ledger, Settler(ledger.ledger, NoQueue()), clock)
+    return Gate(
+        make_callers(authenticator, ledger.client),
+        ledger.ledger,
+        Settler(ledger.ledger, NoQueue()),
+        clock,
+    )
 
 
 def make_plan(**limits: Any) -> Plan:

@@ -16,6 +16,8 @@
 | LOSI_SELF_SIGN_UPS_A_DAY | template.yaml | how many they make on one day |
 | LOSI_SUPPORT | template.yaml, `make run` | where people get help: in messages, console, docs |
 | AWS_ENDPOINT_URL_DYNAMODB | `make run` | a DynamoDB that is not AWS's; boto3 reads it too |
+| AWS_REGION, AWS_DEFAULT_REGION | Lambda | the Region of the table; boto3 reads them too |
+| LOSI_STORE_SECONDS | `make run` | how long a request waits for the store; 2.5 |
 | AWS_LAMBDA_LOG_LEVEL | Lambda, from LogLevel | how much is logged; INFO elsewhere |
 | AWS_LAMBDA_RUNTIME_API | Lambda | where the streaming runtime gets its invocations |
 | _HANDLER, LAMBDA_TASK_ROOT | Lambda | the function's code |
@@ -38,6 +40,9 @@ class Config:
     provider_secret: str = ""
     sandbox_fallback: bool = False
     dynamodb_endpoint: str = ""
+    region: str = ""
+    #: So that a store that hangs refuses within three seconds.
+    store_seconds: float = 2.5
     log_level: str = "INFO"
     settlements_queue: str = ""
     dead_settlements_queue: str = ""
@@ -76,6 +81,8 @@ def read_config() -> Config:
         provider_secret=get("LOSI_PROVIDER_SECRET", ""),
         sandbox_fallback=get("LOSI_SANDBOX_FALLBACK") == "1",
         dynamodb_endpoint=get("AWS_ENDPOINT_URL_DYNAMODB", ""),
+        region=get("AWS_REGION") or get("AWS_DEFAULT_REGION", ""),
+        store_seconds=float(get("LOSI_STORE_SECONDS") or "2.5"),
         log_level=get("AWS_LAMBDA_LOG_LEVEL", "INFO"),
         settlements_queue=get("LOSI_SETTLEMENTS_QUEUE", ""),
         dead_settlements_queue=get("LOSI_DEAD_SETTLEMENTS_QUEUE", ""),

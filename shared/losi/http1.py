@@ -3,7 +3,7 @@
 The parser is llhttp (httptools). What one read of the socket brought is one item of a body, so that
 a relay may write it as one. Redirects, cookies, compression and proxies are not its business: it
 speaks to hosts that we chose, in JSON and server-sent events.
-docs/decisions/0006 says why this stands beside httpx, and what it was measured at.
+docs/decisions/0010-hot-path.md says why this stands beside httpx, and what it was measured at.
 """
 
 import asyncio

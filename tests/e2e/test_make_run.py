@@ -1,16 +1,23 @@
 """`make run` as a newcomer meets it: how it starts, what it leaves, how it stops."""
 
+import asyncio
+import json
 import os
 import socket
 import stat
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
+import httpx
 import pytest
 from openai import APIConnectionError, OpenAI
 
-from tests.dynamodb_local import free_port
+from losi.catalogue import loader
+from losi.management.accounts import Accounts, NewKey
+from losi.metering.books import Books
+from tests.dynamodb_local import connect, free_port
 from tests.e2e.server import ROOT, running_server
 
 
@@ -38,6 +45,38 @@ def test_demo_env_is_what_the_sdks_read_and_for_its_owner_only(tmp_path: Path) -
         assert f"OPENAI_API_KEY={server.api_key}\n" in file.read_text()
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert sourced.returncode == 0 and "losi-omega" in sourced.stdout, sourced.stderr
+
+
+async def test_two_hundred_requests_at_once_are_answered(tmp_path: Path) -> None:
+    """Of four accounts, because one account's plan ends at 50 in flight."""
+    with running_server(tmp_path, free_port()) as server:
+        keys = [new_key(tmp_path) for _ in range(4)]
+        async with httpx.AsyncClient(timeout=120, limits=httpx.Limits(max_connections=200)) as http:
+            for key in keys:
+                await ask(http, server.base_url, key)  # opens the account's day
+            asked = (ask(http, server.base_url, key) for key in keys for _ in range(50))
+            statuses = Counter(await asyncio.gather(*asked))
+
+    assert statuses == {200: 200}
+
+
+def new_key(folder: Path) -> str:
+    reach = json.loads((folder / ".losi" / "local.json").read_text())
+    client, table = connect(reach["dynamodb_endpoint"]), reach["table"]
+    plans = loader.load().plans
+    accounts = Accounts(client, table, Books(client, table), plans)
+    account = accounts.create_account("ultra")
+    _, secret = accounts.create_key(account.id, NewKey("one", frozenset({"chat.completions"})))
+    return secret.text
+
+
+async def ask(http: httpx.AsyncClient, base_url: str, key: str) -> int:
+    answer = await http.post(
+        f"{base_url}/chat/completions",
+        headers={"authorization": f"Bearer {key}"},
+        json={"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]},
+    )
+    return answer.status_code
 
 
 def test_sigterm_stops_it_cleanly(tmp_path: Path) -> None:

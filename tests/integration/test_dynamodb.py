@@ -20,7 +20,7 @@ async def lean(dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Async
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
     monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
-    client = DynamoDB("us-east-1", dynamodb_endpoint)
+    client = DynamoDB("us-east-1", dynamodb_endpoint, seconds=30)
     yield client
     client.close()
     await asyncio.sleep(0)  # lets the transports end

@@ -31,6 +31,7 @@ from losi.web.dependencies import Services
 from losi.web.endpoints import ENDPOINTS, FUNCTIONS, Endpoint
 from tests.api_description import check
 from tests.deployment import logical_id
+from tests.over_boto3 import OverBoto3
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -92,6 +93,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
         made = Services(Config(table="losi", sandbox_fallback=True))
         made.client = boto3.client("dynamodb")
+        made.dynamodb = made.settling_dynamodb = OverBoto3(made.client)
         create_table(made.client, "losi")
         for function in FUNCTIONS:
             handler(function).app.state.services = made

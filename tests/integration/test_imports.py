@@ -68,11 +68,14 @@ def test_the_probe_sees_clients_and_contexts(tmp_path: Path) -> None:
 
 #: What every cold start loads beyond Python itself. A new name here has to be worth its time.
 PACKAGES = {
+    "_cython_3_3_0",  # of httptools
     "annotated_doc",
     "annotated_types",
     "anyio",
     "app",
+    "cython_runtime",  # of httptools
     "fastapi",
+    "httptools",  # reads the store's answers, and the providers'
     "losi",
     "mangum",
     "opentelemetry",  # fastapi's tracing hooks; its SDK stays out

@@ -32,6 +32,7 @@ from tests.ledger_world import (
     mark_changed,
     run_all,
 )
+from tests.over_boto3 import OverBoto3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -245,10 +246,10 @@ async def test_an_admission_that_never_got_an_answer_leaves_nothing_to_pay(
             await super().update(update)
             raise StoreUnansweredError
 
-    well = DynamoDBWrites(dynamodb, losi_table)
+    well = DynamoDBWrites(OverBoto3(dynamodb), losi_table)
     opened = await Ledger(well, well, clock).admit(caller(), MODEL, "opens", 100, 500, clock.now)
     await Ledger(well, well, clock).close(opened.hold, None)
-    ill = Ledger(AnswersAreLost(dynamodb, losi_table), well, clock, patience=0.5)
+    ill = Ledger(AnswersAreLost(OverBoto3(dynamodb), losi_table), well, clock, patience=0.5)
 
     with pytest.raises(AbandonedError) as abandoned:
         await ill.admit(caller(), MODEL, "abandoned", 100, 500, clock.now + 900)
@@ -272,7 +273,7 @@ async def test_a_try_that_lands_late_holds_nothing(
                 raise StoreUnansweredError
             return await super().update(update)
 
-    writes = FirstIsLate(dynamodb, losi_table)
+    writes = FirstIsLate(OverBoto3(dynamodb), losi_table)
     its_ledger = Ledger(writes, writes, clock)
 
     admission = await its_ledger.admit(caller(), MODEL, "request1", 100, 500, clock.now + 900)

@@ -18,6 +18,7 @@ from losi.web.app import create_app
 from losi.web.dependencies import Services
 from losi.web.endpoints import FUNCTIONS
 from tests.openid_provider import running_provider, visit
+from tests.over_boto3 import OverBoto3
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -40,6 +41,7 @@ def services(table: tuple[DynamoDBClient, str], issuer: str) -> Services:
     known = json.dumps({"issuer": issuer, "client_id": "losi"})
     made = Services(Config(table=name, sign_in=known))
     made.client = client
+    made.dynamodb = made.settling_dynamodb = OverBoto3(client)
     made.accounts.index_emails()
     return made
 

@@ -14,7 +14,7 @@ from losi.config import read_config
 from losi.logs import set_levels
 from losi.metering.ledger import Ledger
 from losi.metering.settler import drain, settle_letter
-from losi.store.client import single_try_client
+from losi.store.dynamodb import DynamoDB
 from losi.store.queue import Queue, settlements
 from losi.store.writes import DynamoDBWrites
 
@@ -47,7 +47,8 @@ def _queue() -> Queue:
 
 @cache
 def _ledger() -> Ledger:
-    writes = DynamoDBWrites(single_try_client(), CONFIG.table)
+    dynamodb = DynamoDB(CONFIG.region, CONFIG.dynamodb_endpoint)
+    writes = DynamoDBWrites(dynamodb, CONFIG.table)
     return Ledger(writes, settlements=writes)
 
 

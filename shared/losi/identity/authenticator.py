@@ -17,7 +17,7 @@ from losi.identity.secret import Secret, same_hash
 from losi.identity.session import Credential, Sessions, SessionToken, require_api_access
 from losi.identity.throttle import Throttle
 from losi.identity.values import iso
-from losi.store.client import PROFILE, key_sort
+from losi.store.client import PROFILE, Item, key_sort
 from losi.store.table import Table
 
 if TYPE_CHECKING:
@@ -96,12 +96,29 @@ class Authenticator:
             signed_in = self._sessions.read(key)
             require_api_access(signed_in)
             return signed_in.principal
-        digest = hashlib.sha256(key.text.encode()).digest()
-        if not fresh and (cached := self._cached(digest)) is not None:
-            return cached
-        self._refuse_unknown(digest, key)
-        now = self._clock()
-        account, record = self._read(key)
+        if not fresh and (known := self.known(key)) is not None:
+            return known
+        self.may_read(key)
+        return self.judge(key, self._table.get_all(key.account_id, (PROFILE, key_sort(key.key_id))))
+
+    def known(self, key: Secret) -> Principal | None:
+        """The principal that is cached for the key; it reads nothing."""
+        with self._lock:
+            ends, principal = self._cache.get(_digest(key), (0.0, None))
+            if principal is None or self._clock() >= ends:
+                return None
+            self._cache.move_to_end(_digest(key))
+            return principal
+
+    def judge(self, key: Secret, found: Mapping[str, Item]) -> Principal:
+        """What the account's records (by sort key, as read just now) make of the key.
+
+        Raises as `authenticate` does; blocks when many refusals of the key are written down.
+        """
+        profile, item = found.get(PROFILE), found.get(key_sort(key.key_id))
+        account = None if profile is None else Account.from_item(profile)
+        record = None if item is None else Key.from_item(item)
+        digest, now = _digest(key), self._clock()
         try:
             principal = verify(key, account, record, self._plans, now)
         except LosiError as error:
@@ -126,26 +143,20 @@ class Authenticator:
             self._bursts.refused(principal.account_id, principal.key_id)
             raise
 
-    def _refuse_unknown(self, digest: bytes, key: Secret) -> None:
-        """Without a read: a key that was unknown a moment ago, and the many new ones of a flood.
+    def may_read(self, key: Secret) -> None:
+        """Refuses without a read: a key that was unknown a moment ago, and the many new ones of a
+        flood.
 
         The checksum of a key is public, so every forged one can be new. Keys that were good here
         before do not take part: a flood must not shut them out.
         """
+        digest = _digest(key)
         if self._unknown.holds(digest, self._clock()):
             raise _unknown_key()
         with self._lock:
             seen = digest in self._cache
         if not seen:
             self._unseen.take()
-
-    def _cached(self, digest: bytes) -> Principal | None:
-        with self._lock:
-            ends, principal = self._cache.get(digest, (0.0, None))
-            if principal is None or self._clock() >= ends:
-                return None
-            self._cache.move_to_end(digest)
-            return principal
 
     def _remember(self, digest: bytes, ends: float, principal: Principal) -> None:
         with self._lock:
@@ -160,14 +171,9 @@ class Authenticator:
             if digest in self._cache:
                 self._cache[digest] = (0.0, self._cache[digest][1])
 
-    def _read(self, key: Secret) -> tuple[Account | None, Key | None]:
-        sort = key_sort(key.key_id)
-        found = self._table.get_all(key.account_id, (PROFILE, sort))
-        profile, record = found.get(PROFILE), found.get(sort)
-        return (
-            None if profile is None else Account.from_item(profile),
-            None if record is None else Key.from_item(record),
-        )
+
+def _digest(key: Secret) -> bytes:
+    return hashlib.sha256(key.text.encode()).digest()
 
 
 def verify(

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import anyio
-import anyio.to_thread
 
 from losi.errors import (
     InvalidRequestError,
@@ -20,7 +19,7 @@ from losi.errors import (
     StaleAuthenticationError,
     StoreUnavailableError,
 )
-from losi.identity.authenticator import Authenticator
+from losi.identity.callers import Callers
 from losi.identity.principal import Principal
 from losi.identity.session import Credential
 from losi.metering.day_item import CLOCK_SKEW_SECONDS
@@ -96,12 +95,12 @@ class Metered(Generic[W]):
 class Gate:
     def __init__(
         self,
-        authenticator: Authenticator,
+        callers: Callers,
         ledger: Ledger,
         settler: Settler,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._authenticator = authenticator
+        self._callers = callers
         self._ledger = ledger
         self._settler = settler
         self._clock = clock
@@ -110,14 +109,11 @@ class Gate:
         self, credential: Credential, permission: str, *, fresh: bool = False
     ) -> Principal:
         """Who calls. Raises AuthenticationError or PermissionDeniedError."""
-        return await anyio.to_thread.run_sync(self._authenticate, credential, permission, fresh)
-
-    def _authenticate(self, credential: Credential, permission: str, fresh: bool) -> Principal:
-        principal = self._authenticator.authenticate(credential, fresh=fresh)
+        principal = await self._callers.authenticate(credential, fresh=fresh)
         if not fresh and permission not in principal.permissions:
             # what is cached may be out of date: the permission may have been given since
-            return self._authenticate(credential, permission, True)
-        self._authenticator.permit(principal, permission)
+            principal = await self._callers.authenticate(credential, fresh=True)
+        await self._callers.permit(principal, permission)
         return principal
 
     async def admit(

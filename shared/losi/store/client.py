@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
 from losi.errors import StoreUnavailableError
 
@@ -15,32 +16,33 @@ PROFILE = "PROFILE"
 
 
 def client() -> "DynamoDBClient":
-    """Created on first use, not at import: under SnapStart that is after the restore.
+    """Becomes boto3's on first use, not at import: under SnapStart that is after the restore, and
+    a request that only meters (losi.store.dynamodb) never imports boto3.
 
     Standard retries back off with jitter; the timeouts keep four attempts within a few seconds.
     """
-    return _client(attempts=4, read_timeout=3)
+    return cast("DynamoDBClient", _OnFirstUse())
 
 
-def single_try_client() -> "DynamoDBClient":
-    """A new client, with connections of its own, that leaves retries to its caller."""
-    return _client(attempts=1, read_timeout=1.4)
+class _OnFirstUse:
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
 
+    @cached_property
+    def _client(self) -> "DynamoDBClient":
+        import boto3
+        from botocore.config import Config
 
-def _client(attempts: int, read_timeout: float) -> "DynamoDBClient":
-    import boto3
-    from botocore.config import Config
-
-    return boto3.client(
-        "dynamodb",
-        config=Config(
-            retries={"mode": "standard", "total_max_attempts": attempts},
-            connect_timeout=1,
-            read_timeout=read_timeout,
-            max_pool_connections=64,
-            tcp_keepalive=True,
-        ),
-    )
+        return boto3.client(
+            "dynamodb",
+            config=Config(
+                retries={"mode": "standard", "total_max_attempts": 4},
+                connect_timeout=1,
+                read_timeout=3,
+                max_pool_connections=64,
+                tcp_keepalive=True,
+            ),
+        )
 
 
 def partition(account_id: str) -> str:

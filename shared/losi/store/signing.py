@@ -13,13 +13,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from threading import Lock
+from urllib.parse import urlsplit
 
 #: A credential is asked for again so long before it ends (botocore's advisory period).
 REFRESH_SECONDS = 900
 
 
 #: Credentials are asked for on this host, on ECS's and EKS's addresses, or under TLS.
-_TRUSTED = ("http://127.0.0.1", "http://localhost", "http://169.254.170.", "https://")
+_THIS_HOST = {"127.0.0.1", "localhost", "::1"}
+_LINK_LOCAL = "169.254.170."
+
+
+class NoCredentialsError(Exception):
+    """Nothing can be signed: there are no AWS credentials, or their source does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +56,14 @@ class CredentialSource:
         return None
 
     def read(self) -> Credentials:
-        """Blocks while it asks the endpoint. Raises OSError or RuntimeError when there are none."""
+        """Blocks while it asks the endpoint. Raises NoCredentialsError."""
         with self._lock:
             known = self.fresh()
             if known is None:
-                known = self._known = _read()
+                try:
+                    known = self._known = _read()
+                except (OSError, ValueError, KeyError, TypeError) as error:
+                    raise NoCredentialsError("the source of AWS credentials failed") from error
             return known
 
 
@@ -70,12 +79,14 @@ def _read() -> Credentials:
 
 
 def _from_container(url: str, token: str | None) -> Credentials:
-    if not url.startswith(
-        ("http://127.0.0.1", "http://localhost", "http://169.254.170.", "https:")
-    ):
-        raise RuntimeError("the container credentials endpoint is not on this host")
-    request = urllib.request.Request(url, headers={"Authorization": token} if token else {})
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    here = parts.scheme == "http" and (host in _THIS_HOST or host.startswith(_LINK_LOCAL))
+    if not here and parts.scheme != "https":
+        raise NoCredentialsError("the container credentials endpoint is not on this host")
+    headers = {"Authorization": token} if token else {}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 (http or https, see above)
+    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
         told = json.load(answer)
     expires = datetime.fromisoformat(told["Expiration"]).timestamp()
     return Credentials(told["AccessKeyId"], told["SecretAccessKey"], told["Token"], expires)
@@ -87,10 +98,10 @@ def _as_boto3_does() -> Credentials:
 
     found = botocore.session.get_session().get_credentials()
     if found is None:
-        raise RuntimeError("no AWS credentials were found")
+        raise NoCredentialsError("no AWS credentials were found")
     frozen = found.get_frozen_credentials()
     if not frozen.access_key or not frozen.secret_key:
-        raise RuntimeError("the AWS credentials that were found are incomplete")
+        raise NoCredentialsError("the AWS credentials that were found are incomplete")
     return Credentials(frozen.access_key, frozen.secret_key, frozen.token, time.time() + 1800)
 
 

@@ -1,27 +1,21 @@
-"""Single writes to the store, each tried once: the port of the ledger's hot path.
+"""Single requests to the store on the event loop: the port of the ledger's hot path.
 
 Whoever calls decides how often and how long to try again, because only the caller knows what a
-write is worth. So a client of the store needs to do no more than this to take boto3's place.
+write is worth.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-
-import anyio
-import anyio.to_thread
+from typing import Any, Protocol
 
 from losi.errors import StoreUnansweredError, StoreUnavailableError
-from losi.store.client import Item, partition, store_errors
-
-if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
-    from mypy_boto3_dynamodb import DynamoDBClient
+from losi.http1 import ConnectError, HttpError
+from losi.store.client import Item, partition
+from losi.store.dynamodb import DynamoDBError, SendsToDynamoDB
+from losi.store.signing import NoCredentialsError
 
 logger = logging.getLogger("losi.store")
-
-T = TypeVar("T")
 
 #: Arguments of UpdateItem but for the table's name.
 Update = dict[str, Any]
@@ -57,28 +51,24 @@ class Writes(Protocol):
 
 
 class DynamoDBWrites:
-    """The port on boto3, in worker threads of its own: what hangs here holds back nothing else."""
-
-    def __init__(self, client: "DynamoDBClient", table: str, *, threads: int = 64) -> None:
-        self._client = client
+    def __init__(self, dynamodb: SendsToDynamoDB, table: str) -> None:
+        self._dynamodb = dynamodb
         self._table = table
-        self._threads = threads
-        self._limiter: anyio.CapacityLimiter | None = None
 
     async def update(self, update: Update) -> Written:
-        def write() -> Written:
-            answer = self._client.update_item(
-                TableName=self._table,
-                ReturnValues="ALL_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        answer = await self._write(
+            "UpdateItem",
+            {
+                "TableName": self._table,
+                "ReturnValues": "ALL_NEW",
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
                 **update,
-            )
-            return Written(True, answer["Attributes"])
-
-        return await self._in_thread(lambda: _written(write))
+            },
+        )
+        return answer if isinstance(answer, Written) else Written(True, answer["Attributes"])
 
     async def transact(self, updates: Sequence[Update]) -> Written:
-        items: Any = [
+        items = [
             {
                 "Update": {
                     "TableName": self._table,
@@ -88,65 +78,48 @@ class DynamoDBWrites:
             }
             for update in updates
         ]
-
-        def write() -> Written:
-            self._client.transact_write_items(TransactItems=items)
-            return Written(True)
-
-        return await self._in_thread(lambda: _written(write))
+        answer = await self._write("TransactWriteItems", {"TransactItems": items})
+        return answer if isinstance(answer, Written) else Written(True)
 
     async def newest(self, account_id: str, first: str, last: str) -> list[Item]:
-        def read() -> list[Item]:
-            answer = self._client.query(
-                TableName=self._table,
-                KeyConditionExpression="pk = :account AND sk BETWEEN :first AND :last",
-                ExpressionAttributeValues={
-                    ":account": {"S": partition(account_id)},
-                    ":first": {"S": first},
-                    ":last": {"S": last},
-                },
-                ConsistentRead=True,
-                ScanIndexForward=False,
-                Limit=10,
-            )
-            return answer["Items"]
+        request = {
+            "TableName": self._table,
+            "KeyConditionExpression": "pk = :account AND sk BETWEEN :first AND :last",
+            "ExpressionAttributeValues": {
+                ":account": {"S": partition(account_id)},
+                ":first": {"S": first},
+                ":last": {"S": last},
+            },
+            "ConsistentRead": True,
+            "ScanIndexForward": False,
+            "Limit": 10,
+        }
+        try:
+            answer = await self._dynamodb.call("Query", request)
+        except (DynamoDBError, HttpError, NoCredentialsError) as error:
+            raise StoreUnavailableError from error
+        items: list[Item] = answer["Items"]
+        return items
 
-        with store_errors():
-            return await self._in_thread(read)
-
-    async def _in_thread(self, call: Callable[[], T]) -> T:
-        if self._limiter is None:  # belongs to the loop that runs, so it is made there
-            self._limiter = anyio.CapacityLimiter(self._threads)
-        return await anyio.to_thread.run_sync(call, limiter=self._limiter, abandon_on_cancel=True)
-
-
-def _written(write: Callable[[], Written]) -> Written:
-    from botocore.exceptions import (
-        BotoCoreError,
-        ClientError,
-        ConnectTimeoutError,
-        EndpointConnectionError,
-    )
-
-    try:
-        return write()
-    except ClientError as error:
-        return _refused(error)
-    except (EndpointConnectionError, ConnectTimeoutError) as error:  # nobody took the request
-        raise StoreUnavailableError from error
-    except BotoCoreError as error:
-        raise StoreUnansweredError from error
+    async def _write(self, operation: str, request: dict[str, Any]) -> dict[str, Any] | Written:
+        """The answer, or what refused the write."""
+        try:
+            return await self._dynamodb.call(operation, request)
+        except DynamoDBError as error:
+            return _refused(error)
+        except (ConnectError, NoCredentialsError) as error:  # nobody took the request
+            raise StoreUnavailableError from error
+        except HttpError as error:
+            raise StoreUnansweredError from error
 
 
-def _refused(error: "ClientError") -> Written:
-    response: Any = error.response
-    cancelled = response.get("CancellationReasons", [])
-    codes = {response["Error"]["Code"], *(reason["Code"] for reason in cancelled)}
+def _refused(error: DynamoDBError) -> Written:
+    cancelled = error.answer.get("CancellationReasons", [])
+    codes = {error.code, *(reason["Code"] for reason in cancelled)}
     if codes & _FAILED_CONDITION:
-        items = [response.get("Item"), *(reason.get("Item") for reason in cancelled[:1])]
+        items = [error.answer.get("Item"), *(reason.get("Item") for reason in cancelled[:1])]
         return Written(False, next((item for item in items if item), None))
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if codes & _MAY_HAVE_LANDED or status >= 500:
+    if codes & _MAY_HAVE_LANDED or error.status >= 500:
         raise StoreUnansweredError from error
     logger.warning("the store refused a write: %s", ", ".join(sorted(codes)))
     raise StoreUnavailableError from error

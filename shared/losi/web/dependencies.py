@@ -16,6 +16,7 @@ from losi.config import Config
 from losi.errors import LosiError, NotFoundError, StaleAuthenticationError, StoreUnavailableError
 from losi.identity.audit import Actor
 from losi.identity.authenticator import Authenticator
+from losi.identity.callers import Callers
 from losi.identity.principal import Principal
 from losi.identity.session import Sessions, SessionToken
 from losi.identity.throttle import Throttle
@@ -25,7 +26,9 @@ from losi.metering.gate import Gate
 from losi.metering.ledger import Ledger
 from losi.metering.settler import Settler
 from losi.store import client as store
+from losi.store.dynamodb import DynamoDB, SendsToDynamoDB
 from losi.store.queue import settlements
+from losi.store.reads import Reads
 from losi.store.table import Table
 from losi.store.writes import DynamoDBWrites
 from losi.web.credentials import credential
@@ -66,11 +69,27 @@ class Services:
         return store.client()
 
     @cached_property
-    def ledger(self) -> Ledger:
-        def writes() -> DynamoDBWrites:
-            return DynamoDBWrites(store.single_try_client(), self.config.table)
+    def dynamodb(self) -> SendsToDynamoDB:
+        """What authenticates and admits, on the event loop."""
+        return self._lean_client()
 
-        return Ledger(writes(), settlements=writes(), plans=self.catalogue.plans.values())
+    @cached_property
+    def settling_dynamodb(self) -> SendsToDynamoDB:
+        """A client of their own for settlements."""
+        return self._lean_client()
+
+    def _lean_client(self) -> DynamoDB:
+        config = self.config
+        return DynamoDB(config.region, config.dynamodb_endpoint, config.store_seconds / 2)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(
+            DynamoDBWrites(self.dynamodb, self.config.table),
+            settlements=DynamoDBWrites(self.settling_dynamodb, self.config.table),
+            plans=self.catalogue.plans.values(),
+            patience=self.config.store_seconds,
+        )
 
     @cached_property
     def books(self) -> Books:
@@ -115,7 +134,8 @@ class Services:
     @cached_property
     def gate(self) -> Gate:
         settler = Settler(self.ledger, settlements(self.config))
-        return Gate(self.authenticator, self.ledger, settler)
+        callers = Callers(self.authenticator, Reads(self.dynamodb, self.config.table))
+        return Gate(callers, self.ledger, settler)
 
     @cached_property
     def management_throttle(self) -> Throttle:

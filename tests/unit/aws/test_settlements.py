@@ -18,6 +18,7 @@ from losi.metering.ledger import Ledger
 from losi.metering.settler import Settlement
 from losi.metering.usage import Usage
 from tests.ledger_world import ACCOUNT, BlockingLedger, Clock, admit, caller
+from tests.over_boto3 import OverBoto3
 from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def sqs(client: DynamoDBClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[SQS
     )
     config = Config(table=TABLE, settlements_queue=live, dead_settlements_queue=dead)
     monkeypatch.setattr(settlements, "CONFIG", config)
+    monkeypatch.setattr(settlements, "DynamoDB", lambda *_: OverBoto3(client))
     made_once: list[Any] = [settlements._queue, settlements._ledger, settlements._loop]
     for made in made_once:
         made.cache_clear()

@@ -19,7 +19,8 @@ from losi.upstream.format import Format
 from losi.upstream.routing import ChatRouter
 from tests.catalogue import CATALOGUE
 from tests.ledger_invariants import check_invariants
-from tests.ledger_world import BlockingLedger, Clock
+from tests.ledger_world import BlockingLedger, Clock, make_callers
+from tests.over_boto3 import OverBoto3
 from tests.unit.chat.chat_world import OneProvider, World
 from tests.unit.conftest import TABLE
 
@@ -54,9 +55,11 @@ def world(
         call = Call(secret, parse_chat_request(body), "req_1", 60)
         router = ChatRouter(OneProvider(provider), sleep=no_sleep)
         models = its_catalogue or CATALOGUE
-        writes = DynamoDBWrites(client, TABLE)
+        writes = DynamoDBWrites(OverBoto3(client), TABLE)
         its_ledger = Ledger(writes, settlements or writes, clock)
-        its_gate = Gate(authenticator, its_ledger, Settler(its_ledger, queue), clock)
+        its_gate = Gate(
+            make_callers(authenticator, client), its_ledger, Settler(its_ledger, queue), clock
+        )
         chat = ChatCompletions(its_gate, models, router, clock)
         return World(chat, call, ledger, account.id)
 

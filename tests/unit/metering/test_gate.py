@@ -28,7 +28,8 @@ from losi.metering.ledger import Ledger
 from losi.metering.settler import Settler
 from losi.metering.usage import Usage
 from losi.store.writes import DynamoDBWrites
-from tests.ledger_world import BlockingLedger, Clock, NoQueue, make_gate, metered
+from tests.ledger_world import BlockingLedger, Clock, NoQueue, make_callers, make_gate, metered
+from tests.over_boto3 import OverBoto3
 from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
@@ -138,9 +139,9 @@ class TestCachedRecords:
                 self.tries += 1
                 raise StaleAuthenticationError
 
-        writes = DynamoDBWrites(client, TABLE)
+        writes = DynamoDBWrites(OverBoto3(client), TABLE)
         ledger = AlwaysOutOfDate(writes, writes, clock, ())
-        gate = Gate(authenticator, ledger, Settler(ledger, NoQueue()), clock)
+        gate = Gate(make_callers(authenticator, client), ledger, Settler(ledger, NoQueue()), clock)
 
         error = await refused(gate, secret)
 

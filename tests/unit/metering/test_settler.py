@@ -18,6 +18,7 @@ from losi.metering.usage import Usage
 from losi.store.queue import FolderQueue, QueueUnavailableError
 from losi.store.writes import DynamoDBWrites
 from tests.ledger_world import ACCOUNT, Clock, admit, caller
+from tests.over_boto3 import OverBoto3
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,7 +36,7 @@ def queue(tmp_path: Path) -> FolderQueue:
 
 @pytest.fixture
 def its_ledger(client: DynamoDBClient, clock: Clock) -> Ledger:
-    writes = DynamoDBWrites(client, "losi")
+    writes = DynamoDBWrites(OverBoto3(client), "losi")
     return Ledger(writes, writes, clock)
 
 
@@ -123,7 +124,7 @@ class TestLog:
                 raise QueueUnavailableError
 
         settlement = await hold_of(its_ledger, clock, "lost")
-        gone = Ledger(*2 * (DynamoDBWrites(client, "no-such-table"),), clock)
+        gone = Ledger(*2 * (DynamoDBWrites(OverBoto3(client), "no-such-table"),), clock)
 
         await Settler(gone, Full(tmp_path)).start(settlement.hold, USED, until=0)
 

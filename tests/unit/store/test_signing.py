@@ -14,7 +14,7 @@ from botocore.credentials import Credentials as BotocoreCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from losi.store.signing import Credentials, CredentialSource, signed_headers
+from losi.store.signing import Credentials, CredentialSource, NoCredentialsError, signed_headers
 
 words = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=40)
 
@@ -105,8 +105,9 @@ class TestCredentials:
         assert asked == ["from Lambda", "from Lambda"]
         assert source.fresh() == third
 
-    def test_no_other_host_is_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://example.com/credentials")
+    @pytest.mark.parametrize("host", ["example.com", "127.0.0.1.example.com", "localhost@a.test"])
+    def test_no_other_host_is_asked(self, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://{host}/credentials")
 
-        with pytest.raises(RuntimeError, match="not on this host"):
+        with pytest.raises(NoCredentialsError, match="not on this host"):
             CredentialSource().read()

@@ -20,6 +20,7 @@ from tests.api_description import check_answer
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+from tests.over_boto3 import OverBoto3
 from tests.unit.conftest import TABLE
 from tests.unit.web.api_keys_world import ALL, Api
 
@@ -29,6 +30,7 @@ def services(client: DynamoDBClient) -> Services:
     """The app's own, on this test's table; the sandbox answers for every model."""
     made = Services(Config(table=TABLE, sandbox_fallback=True))
     made.client = client
+    made.dynamodb = made.settling_dynamodb = OverBoto3(client)
     return made
 
 
