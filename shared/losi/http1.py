@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from functools import cache
 from types import TracebackType
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httptools
 
@@ -33,6 +33,10 @@ class ConnectError(HttpError):
     """No connection was made: nothing was sent."""
 
 
+class UnsendableError(ValueError):
+    """The address or a header is none that HTTP has a form for."""
+
+
 class ConnectionLostError(HttpError):
     """The connection ended, or broke the protocol, before the answer was complete."""
 
@@ -40,7 +44,9 @@ class ConnectionLostError(HttpError):
 @cache
 def tls_context() -> ssl.SSLContext:
     """One for the process: reading the certificate authorities takes 20 to 40 ms of CPU."""
-    return ssl.create_default_context()
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 class Client:
@@ -55,23 +61,23 @@ class Client:
     ) -> "Response":
         """The answer once its headers have arrived; close it, or read it to its end.
 
-        Raises ConnectError when nothing was sent, else ConnectionLostError. For all but connecting
-        the caller sets the time limits.
+        Raises UnsendableError, ConnectError when nothing was sent, else ConnectionLostError. For
+        all but connecting the caller sets the time limits.
         """
         parts = urlsplit(url)
-        origin = (
-            parts.scheme,
-            parts.hostname or "",
-            parts.port or (443 if parts.scheme == "https" else 80),
-        )
-        connection = self._kept(origin) or await self._connect(origin, connect_seconds)
+        origin = _origin(parts)
         target = parts.path or "/"
         if parts.query:
             target += f"?{parts.query}"
         head = [f"POST {target} HTTP/1.1", f"host: {parts.netloc.rpartition('@')[2]}"]
         head += [f"{name}: {_one_line(value)}" for name, value in headers.items()]
         head.append(f"content-length: {len(body)}\r\n\r\n")
-        connection.begin("\r\n".join(head).encode("latin-1") + body)
+        try:
+            request = "\r\n".join(head).encode("latin-1") + body
+        except UnicodeEncodeError as error:
+            raise UnsendableError("a header holds what HTTP has no bytes for") from error
+        connection = self._kept(origin) or await self._connect(origin, connect_seconds)
+        connection.begin(request)
         try:
             await connection.headers_read()
         except BaseException:
@@ -298,7 +304,18 @@ class _Connection(asyncio.Protocol):
             self._keep_alive = self._parser.should_keep_alive()  # it forgets afterwards
 
 
+def _origin(parts: SplitResult) -> tuple[str, str, int]:
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as error:
+        raise UnsendableError("the URL's port is no number") from error
+    target = f"{parts.netloc}{parts.path}{parts.query}"
+    if parts.scheme not in ("http", "https") or not parts.hostname or " " in target:
+        raise UnsendableError("the URL is not one of http or https")
+    return parts.scheme, parts.hostname, port
+
+
 def _one_line(value: str) -> str:
     if "\r" in value or "\n" in value:
-        raise ValueError("a header's value holds a line break")
+        raise UnsendableError("a header's value holds a line break")
     return value

@@ -176,7 +176,8 @@ async def _shutdown_days(config: Config, providers: list[Provider]) -> dict[tupl
 
     https://platform.openai.com/docs/api-reference/models/object
     """
-    from losi.upstream.http import http_client
+    import httpx
+
     from losi.upstream.openai.refusal import auth_headers
     from losi.upstream.registry import settings
 
@@ -187,7 +188,8 @@ async def _shutdown_days(config: Config, providers: list[Provider]) -> dict[tupl
         found = settings(config, provider)
         url = f"{found.base_url.rstrip('/')}/models"
         try:
-            response = await http_client().get(url, headers=auth_headers(provider, found.key))
+            async with httpx.AsyncClient() as http:
+                response = await http.get(url, headers=auth_headers(provider, found.key))
             listed = response.json()["data"] if response.is_success else []
             for row in listed:
                 if told := row.get("shutdown_date"):

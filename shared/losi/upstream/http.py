@@ -2,16 +2,17 @@
 
 import asyncio
 import json
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-import httpx
 import orjson
 
+from losi import http1
 from losi.catalogue.models import Route
-from losi.errors import LosiError, UpstreamError, UpstreamTimeoutError, UpstreamUnavailableError
+from losi.errors import LosiError, UpstreamError, UpstreamUnavailableError
 from losi.upstream.format import incomplete, malformed
 from losi.upstream.reading import loads
 from losi.wire import Json
@@ -21,21 +22,24 @@ Refusal = Callable[[int, Json | None, Mapping[str, str]], LosiError]
 
 MAX_JSON_BYTES = 64 * 1024 * 1024
 
+#: Compression would make the upstream's proxy hold back chunks; some compress all the same.
+_HEADERS = {
+    "accept": "*/*",
+    "accept-encoding": "identity",
+    "user-agent": "losi-api",
+    "content-type": "application/json",
+}
+
 # One client a loop: a process has one loop but for tests, and a client must not outlive its loop.
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, http1.Client] = WeakKeyDictionary()
 
 
-def http_client() -> httpx.AsyncClient:
-    """The running loop's client, made on first use: its SSL context costs 40 ms of CPU."""
+def http_client() -> http1.Client:
+    """The running loop's client, made on first use."""
     loop = asyncio.get_running_loop()
     client = _clients.get(loop)
     if client is None:
-        client = _clients[loop] = httpx.AsyncClient(
-            limits=httpx.Limits(max_connections=1000, max_keepalive_connections=20),
-            # compression would make the upstream's proxy hold back chunks
-            headers={"accept-encoding": "identity", "user-agent": "losi-api"},
-            follow_redirects=False,
-        )
+        client = _clients[loop] = http1.Client()
     return client
 
 
@@ -50,7 +54,7 @@ class Endpoint:
     async def post_json(self, body: Mapping[str, object], route: Route, refusal: Refusal) -> Json:
         """POST and read a JSON object."""
         async with self._post(body, route, refusal) as response:
-            answer = await _read_json(response.aiter_bytes())
+            answer = await _read_json(_plain(response))
         if answer is None:
             raise malformed(self.provider)
         return answer
@@ -65,7 +69,7 @@ class Endpoint:
         Failures inside the `async with` block are the stream's own: they raise LosiErrors too.
         """
         async with self._post(body, route, refusal) as response:
-            chunks = response.aiter_bytes()
+            chunks = _plain(response)
             head = await _head(chunks)
             if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[", b"<"):
                 answer = await _read_json(chunks, head)
@@ -77,37 +81,29 @@ class Endpoint:
     @asynccontextmanager
     async def _post(
         self, body: Mapping[str, object], route: Route, refusal: Refusal
-    ) -> AsyncIterator[httpx.Response]:
+    ) -> AsyncIterator[http1.Response]:
         with self._transport_failures():
-            async with http_client().stream(
-                "POST",
-                self.url,
-                content=encode(body),
-                headers={"content-type": "application/json", **self.headers},
-                # only connecting is limited here: the router limits all later waiting
-                timeout=httpx.Timeout(
-                    None, connect=route.connect_timeout, pool=route.connect_timeout
-                ),
+            # only connecting is limited here: the router limits all later waiting
+            async with await http_client().post(
+                self.url, {**_HEADERS, **self.headers}, encode(body), route.connect_timeout
             ) as response:
-                if not response.is_success:
-                    answer = await _read_json(response.aiter_bytes())
-                    raise refusal(response.status_code, answer, response.headers)
+                if not 200 <= response.status < 300:
+                    answer = await _read_json(_plain(response))
+                    raise refusal(response.status, answer, response.headers)
                 yield response
 
     @contextmanager
     def _transport_failures(self) -> Iterator[None]:
         try:
             yield
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        except http1.ConnectError as error:
             raise UpstreamUnavailableError(
                 f"{self.provider} cannot be reached. Try again in a moment.",
                 code="upstream_unreachable",
             ) from error
-        except httpx.TimeoutException as error:
-            raise UpstreamTimeoutError(f"{self.provider} took too long. Try again.") from error
-        except (httpx.TransportError, httpx.DecodingError) as error:
+        except (http1.HttpError, zlib.error) as error:
             raise incomplete(self.provider) from error
-        except (httpx.InvalidURL, httpx.HTTPError) as error:
+        except http1.UnsendableError as error:
             raise UpstreamError(
                 f"{self.provider} cannot be called.", code="upstream_unreachable"
             ) from error
@@ -126,10 +122,25 @@ async def finish(chunks: AsyncIterator[bytes]) -> None:
 
     A connection that breaks here breaks nothing: the answer is whole.
     """
-    with suppress(TimeoutError, httpx.RequestError):
+    with suppress(TimeoutError, http1.HttpError, zlib.error):
         async with asyncio.timeout(1):
             async for _ in chunks:
                 pass
+
+
+async def _plain(response: http1.Response) -> AsyncIterator[bytes]:
+    """The body without its coding. Raises zlib.error for what is not in it."""
+    coding = response.headers.get("content-encoding", "").strip().lower()
+    if coding not in ("gzip", "x-gzip", "deflate"):
+        async for chunk in response:
+            yield chunk
+        return
+    inflating = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # gzip's head or zlib's
+    async for chunk in response:
+        if plain := inflating.decompress(chunk):
+            yield plain
+    if not inflating.eof:
+        raise zlib.error("the body ended within its coding")
 
 
 async def _head(chunks: AsyncIterator[bytes]) -> bytes:
