@@ -19,6 +19,9 @@ from losi.errors import LosiError, ServerError
 #: Left after the end of a request for its last words: the error event.
 WRITING_SECONDS = 1.0
 
+#: Events that wait for a slow client; with more, the provider is not read on.
+MAX_WAITING_EVENTS = 64
+
 Opened = tuple[AsyncGenerator[bytes], Mapping[str, str]]
 Render = Callable[[LosiError], Callable[[Scope, Receive, Send], Awaitable[None]]]
 
@@ -75,13 +78,48 @@ class RelayResponse(Response):
             else:
                 async with aclosing(events):
                     writer.headers.update(headers)
-                    async for event in events:
-                        await writer.write(event)
+                    async with aclosing(_pieces(events)) as pieces:
+                        async for piece in pieces:
+                            await writer.write(piece)
         finally:
             heartbeat.cancel()
             with suppress(asyncio.CancelledError):
                 await heartbeat
         await writer.end()
+
+
+async def _pieces(events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """Events that came together in one piece: what one read of the provider brought is one write
+    to the client. Raises what the events raise, after those before it.
+    """
+    ready: list[bytes] = []
+    arrived, taken = asyncio.Event(), asyncio.Event()
+
+    async def read() -> None:
+        try:
+            async for event in events:
+                ready.append(event)
+                arrived.set()
+                if len(ready) >= MAX_WAITING_EVENTS:
+                    taken.clear()
+                    await taken.wait()
+        finally:
+            arrived.set()
+
+    reading = asyncio.create_task(read())
+    try:
+        while ready or not reading.done():
+            await arrived.wait()
+            arrived.clear()
+            piece = b"".join(ready)
+            ready.clear()
+            taken.set()
+            if piece:
+                yield piece
+        await reading
+    finally:
+        reading.cancel()
+        await asyncio.wait({reading})
 
 
 def _broken() -> ServerError:
