@@ -40,12 +40,15 @@ PAGES = (
     Page("operator/account/", "Account", "account", "operator/accounts/"),
 )
 
+DESCRIPTION = "API keys, usage, models and a playground of the Losi API."
+
 _HEAD = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>{title} · Losi API</title>
+<meta name="description" content="{description}">
 <link rel="icon" href="{assets}icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="{assets}style.css">
 <script src="{assets}theme.js"></script>
@@ -93,7 +96,7 @@ def document(page: Page, assets: str) -> str:
     )
 
 
-def head(title: str, assets: str, script: str | None = None) -> str:
+def head(title: str, assets: str, script: str | None = None, description: str = DESCRIPTION) -> str:
     modules = ""
     if script:
         modules = (
@@ -101,7 +104,9 @@ def head(title: str, assets: str, script: str | None = None) -> str:
             f'<link rel="modulepreload" href="{assets}lib.js">\n'
             f'<script type="module" src="{assets}pages/{script}.js"></script>\n'
         )
-    return _HEAD.format(title=escape(title), assets=assets, modules=modules)
+    return _HEAD.format(
+        title=escape(title), assets=assets, modules=modules, description=escape(description)
+    )
 
 
 def _nav(page: Page, root: str) -> str:

@@ -35,6 +35,7 @@ GROUPS = {
 
 #: The third cell of a row.
 _CODE_CELL = re.compile(r"(?<=</td>\n)<td>[^\n]+</td>(?=\n<td>[^\n]+</td>\n</tr>)")
+SUMMARY = "OpenAI's format, several providers' models, one key."
 #: In place of the file's own, where that one is written for another reader.
 TITLES = {"sandbox": "Sandbox and test keys"}
 
@@ -81,7 +82,8 @@ def _guides(folder: Path, group: str) -> list[Page]:
         if slug == "errors":
             rendered.html = _CODE_CELL.sub(_with_anchor, rendered.html)
         paragraph = re.search(r"<p>(.*?)</p>", rendered.html, re.DOTALL)
-        summary = unescape(re.sub(r"<[^>]+>", "", paragraph.group(1))) if paragraph else ""
+        words = unescape(re.sub(r"<[^>]+>", "", paragraph.group(1))) if paragraph else ""
+        summary = " ".join(words.split())
         body = f'<div class="prose">{rendered.html}</div>'
         pages.append(Page(slug, title, group, body, text, summary, rendered.headings))
     return pages
@@ -160,7 +162,7 @@ def _document(
     )
     name = page.slug.rpartition("/")[2]
     return (
-        _head(page.title, root, assets)
+        _head(page.title, root, assets, page.summary)
         + _frame(pages, page.slug, root)
         + f"""<main id="main" tabindex="-1">
 <h1 tabindex="-1">{escape(page.title)}</h1>
@@ -172,9 +174,9 @@ def _document(
     )
 
 
-def _head(title: str, root: str, assets: str) -> str:
+def _head(title: str, root: str, assets: str, summary: str = SUMMARY) -> str:
     place = f"{root}../console/assets/{assets}/"
-    return head(f"{title}", place).replace(
+    return head(title, place, description=summary).replace(
         f'<script src="{place}theme.js"></script>\n',
         f'<script src="{place}docs.js" data-root="{root or "./"}"></script>\n',
     )
@@ -236,7 +238,7 @@ def _home(pages: list[Page], assets: str) -> str:
         _head("Docs", "", assets)
         + _frame(pages, "", "")
         + f"""<main id="main" tabindex="-1"><h1 tabindex="-1">API documentation</h1>
-<p class="lead">OpenAI's format, several providers' models, one key.</p>
+<p class="lead">{SUMMARY}</p>
 <div class="row section-chips"><a class="button primary" href="api-access/">Get started</a>
 <a class="button" href="../console/settings/api/new/">Create a key</a></div>
 <div class="prose">{sample.group()}</div>

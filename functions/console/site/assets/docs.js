@@ -11,6 +11,8 @@
   const theme = store.get("losi-theme");
   if (theme) document.documentElement.dataset.theme = theme;
 
+  document.documentElement.dataset.script = "loading";  // the page shows once its samples have tabs
+
   const LANGUAGES = { curl: "curl", python: "Python", javascript: "JavaScript" };
   const PLACEHOLDER = "losi-your-api-key";
   let key = "";  // the reader's own, in this variable alone
@@ -40,6 +42,7 @@
     addSearch(document.querySelector("[data-search]"));
     addKey();
     for (const fold of document.querySelectorAll("[data-try]")) addTry(fold);
+    document.documentElement.dataset.script = "ready";
     openTarget();
     addEventListener("hashchange", openTarget);
   });

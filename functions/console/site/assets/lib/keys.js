@@ -144,6 +144,8 @@ export function Secret({ made, onDone }) {
 function TestRequest({ secret, test, onLeave }) {
   const [answer, setAnswer] = useState(null);
   const [error, setError] = useState(null);
+  const shown = useRef();
+  useEffect(() => { if (answer) shown.current.scrollIntoView({ block: "nearest" }); }, [answer]);
   async function ask() {
     setError(null);
     setAnswer(null);
@@ -154,7 +156,7 @@ function TestRequest({ secret, test, onLeave }) {
     } catch (failed) { setError(failed); }
   }
   return html`<div class="section stack"><${Button} busy="Asking…" onClick=${ask}>Send a test request<//>
-    <div role="status">${answer && html`<div class="panel stack"><p dir="auto">“${answer.text}”</p>
+    <div role="status" ref=${shown}>${answer && html`<div class="panel stack"><p dir="auto">“${answer.text}”</p>
       <p class="muted">${number(answer.tokens)} tokens · <code>${answer.id}</code></p>
       <p><strong>Your key works.</strong> ${test ? "Test calls are not counted." : html`<a class="button small" href=${new URL("usage/?range=7&wait=1", CONSOLE).href} onClick=${onLeave}>See it in Usage</a>`}</p></div>`}</div>
     ${error && html`<div role="alert" class="problem"><p>${error.message}</p>${error.requestId && html`<small>Request <code>${error.requestId}</code></small>`}</div>`}</div>`;

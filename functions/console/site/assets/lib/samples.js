@@ -10,6 +10,8 @@ const quoted = (text) => text.replaceAll("'", "'\\''");
 
 function python(value, depth = 1) {
   const pad = "    ".repeat(depth);
+  const flat = onOneLine(value);
+  if (isNest(value) && flat.length + pad.length <= SHORT && !/\b(?:true|false|null)\b/.test(flat)) return flat;
   if (value === null) return "None";
   if (value === true) return "True";
   if (value === false) return "False";
@@ -18,7 +20,27 @@ function python(value, depth = 1) {
   return JSON.stringify(value);
 }
 
-const indented = (value, by) => JSON.stringify(value, null, 2).replaceAll("\n", `\n${by}`);
+const SHORT = 76;
+
+const isNest = (value) => value !== null && typeof value === "object";
+
+function onOneLine(value) {
+  if (!isNest(value)) return JSON.stringify(value);
+  return Array.isArray(value) ? `[${value.map(onOneLine).join(", ")}]`
+    : `{${Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}: ${onOneLine(each)}`).join(", ")}}`;
+}
+
+/** JSON as people write it: what fits on a line stands on one. */
+function spread(value, pad = "") {
+  const flat = onOneLine(value);
+  if (!isNest(value) || (pad && flat.length + pad.length <= SHORT)) return flat;
+  const inner = `${pad}  `;
+  const parts = Array.isArray(value) ? value.map((each) => inner + spread(each, inner)) : Object.entries(value).map(([name, each]) => `${inner}${JSON.stringify(name)}: ${spread(each, inner)}`);
+  const [open, close] = Array.isArray(value) ? "[]" : "{}";
+  return parts.length ? `${open}\n${parts.join(",\n")}\n${pad}${close}` : open + close;
+}
+
+const indented = (value, by) => spread(value).replaceAll("\n", `\n${by}`);
 
 export function chatSamples(body, key = PLACEHOLDER) {
   const stream = body.stream;

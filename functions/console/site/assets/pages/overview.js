@@ -31,7 +31,7 @@ function Overview({ me, setMe, attempt, say, notice }) {
 
 function Today({ limits }) {
   const now = useNow();
-  return html`<section class="section" aria-labelledby="today"><h2 id="today">Today</h2>
+  return html`<section class="section first" aria-labelledby="today"><h2 id="today">Today</h2>
     <${Loaded} of=${limits} what="Limits" rows=${3}>${({ day, minute, running }) => html`
       <${Meter} name="Tokens" used=${day.tokens.used} held=${day.tokens.held} limit=${day.tokens.limit} unit="today" left="${short(Math.max(0, day.tokens.limit - day.tokens.used - day.tokens.held))} left," resets=${resetsAtMidnight(now)} />
       <${Meter} name="Requests" used=${minute.requests.used} limit=${minute.requests.limit} unit="this minute" left="" resets="in ${duration(60 - Math.floor(now / 1000) % 60)}" />
@@ -62,7 +62,7 @@ function Checklist({ me, called, setMe, attempt, say, usage }) {
   const step = (done, count, text, action) => html`<li class=${done ? "done" : ""}><b aria-hidden="true">${done ? "✓" : count}</b>
     <span>${text}${done && html`<span class="hide"> (done)</span>`}</span>${!done && action}</li>`;
   const first = !me.api_access ? 1 : me.key_count === 0 ? 2 : 3;
-  return html`<section class="section" aria-labelledby="start"><h2 id="start">Start here</h2><ol class="steps">
+  return html`<section class="section first" aria-labelledby="start"><h2 id="start">Start here</h2><ol class="steps">
     ${step(me.api_access, 1, "Turn on API access", html`<${Button} class=${first === 1 ? "primary" : ""} busy="Turning on…" onClick=${turnOn}>Turn on API access<//>`)}
     ${step(me.key_count > 0, 2, "Create a key", html`<a class="button ${first === 2 ? "primary" : ""}" href=${new URL("settings/api/new/", CONSOLE).href}>Create key</a>`)}
     ${step(called, 3, html`Make a call${me.key_count > 0 && html` <span class="muted">· waiting…</span>`}`, html`<span class="row"><a class="button ${first === 3 ? "primary" : ""}" href=${new URL("playground/", CONSOLE).href}>Open the playground</a><a class="button" href=${new URL("settings/api/new/", CONSOLE).href}>Create key</a></span>`)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urljoin
@@ -98,6 +100,7 @@ def test_markdown_pages_and_their_list_are_there(site: Path) -> None:
     pages = {path.relative_to(site).as_posix() for path in (site / "docs").rglob("*.md")}
 
     assert set(listed) == pages and len(pages) > 30
+    assert not re.search(r"\.md\):\s*$", (site / "llms.txt").read_text("utf-8"), re.MULTILINE)
     assert (site / "docs" / "changelog.md").is_file()
 
 
@@ -120,6 +123,19 @@ def test_code_of_others_is_what_was_published() -> None:
     }
 
     assert dict(rows) == have
+
+
+def test_a_build_without_the_site_says_what_to_do(tmp_path: Path) -> None:
+    shutil.copy(SOURCE.parent / "Makefile", tmp_path)
+    shutil.copy(SOURCE.parent / "app.py", tmp_path)
+    made = subprocess.run(
+        ["make", "build-ConsoleFunction", f"ARTIFACTS_DIR={tmp_path}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode != 0
+    assert "The site is not built. Run: make site" in made.stderr
 
 
 def test_anchors_stay(site: Path) -> None:
