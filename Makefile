@@ -66,6 +66,22 @@ format: $(INSTALLED) ## Bring the source to the project's style (ruff)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+.PHONY: bench
+bench: $(FOR_TESTS) ## Measure what a request costs here, in about three minutes
+	$(BIN)/python -m bench
+
+.PHONY: bench-peers
+bench-peers: $(FOR_TESTS) .losi/peers/ready ## The same beside its peers; writes docs/performance.md
+	$(BIN)/python -m bench --peers
+
+.losi/peers/ready: bench/peers.json
+	mkdir -p .losi/peers
+	cp bench/peers.json .losi/peers/package.json
+	npm install --prefix .losi/peers --no-audit --no-fund
+	python3 -m venv .losi/peers/relay
+	.losi/peers/relay/bin/pip install --quiet aiohttp==3.13.2
+	touch $@
+
 .PHONY: openapi
 openapi: $(INSTALLED) ## Write docs/openapi.json anew, after a change of an endpoint
 	$(BIN)/python -m losi.web.openapi > docs/openapi.json

@@ -1,14 +1,16 @@
 """The DynamoDB client, and the keys of the one table."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from losi.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+T = TypeVar("T")
 
 Item = dict[str, Any]
 
@@ -21,28 +23,40 @@ def client() -> "DynamoDBClient":
 
     Standard retries back off with jitter; the timeouts keep four attempts within a few seconds.
     """
-    return cast("DynamoDBClient", _OnFirstUse())
+    return on_first_use(_client)
+
+
+def _client() -> "DynamoDBClient":
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "dynamodb",
+        config=Config(
+            retries={"mode": "standard", "total_max_attempts": 4},
+            connect_timeout=1,
+            read_timeout=3,
+            max_pool_connections=64,
+            tcp_keepalive=True,
+        ),
+    )
+
+
+def on_first_use(make: Callable[[], T]) -> T:
+    """What `make` returns, made when it is asked for something."""
+    return cast("T", _OnFirstUse(make))
 
 
 class _OnFirstUse:
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
+        return getattr(self._made, name)
 
     @cached_property
-    def _client(self) -> "DynamoDBClient":
-        import boto3
-        from botocore.config import Config
-
-        return boto3.client(
-            "dynamodb",
-            config=Config(
-                retries={"mode": "standard", "total_max_attempts": 4},
-                connect_timeout=1,
-                read_timeout=3,
-                max_pool_connections=64,
-                tcp_keepalive=True,
-            ),
-        )
+    def _made(self) -> Any:
+        return self._make()
 
 
 def partition(account_id: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from losi.config import Config
+from losi.store.client import on_first_use
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -121,12 +122,16 @@ class FolderQueue:
 
 
 async def _in_thread(call: Callable[[], T]) -> T:
-    from botocore.exceptions import BotoCoreError, ClientError
-
     try:
         return await asyncio.to_thread(call)
-    except (BotoCoreError, ClientError, OSError) as error:
+    except OSError as error:
         raise QueueUnavailableError(type(error).__name__) from error
+    except Exception as error:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if isinstance(error, BotoCoreError | ClientError):
+            raise QueueUnavailableError(type(error).__name__) from error
+        raise
 
 
 def settlements(config: Config) -> Queue:
@@ -134,11 +139,15 @@ def settlements(config: Config) -> Queue:
     if not config.settlements_queue:
         default = Path(tempfile.gettempdir()) / "losi-settlements"
         return FolderQueue(Path(config.settlements_folder or default))
+    client = on_first_use(_sqs)
+    return SqsQueue(client, config.settlements_queue, config.dead_settlements_queue)
+
+
+def _sqs() -> "SQSClient":
     import boto3
     from botocore.config import Config as ClientConfig
 
     limits = ClientConfig(
         retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=1, read_timeout=3
     )
-    client = boto3.client("sqs", config=limits)
-    return SqsQueue(client, config.settlements_queue, config.dead_settlements_queue)
+    return boto3.client("sqs", config=limits)

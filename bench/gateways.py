@@ -1,0 +1,118 @@
+"""The servers that are measured, each a process of its own, and what it has used so far."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.listening import wait_until_listening
+from tests.dynamodb_local import dynamodb_environment, free_port, running_dynamodb
+from tests.e2e.server import running_server
+
+HERE = Path(__file__).parent
+#: Peers are installed here, apart from the project (`make bench-peers`).
+PEERS = HERE.parent / ".losi" / "peers"
+
+
+@dataclass(frozen=True)
+class Gateway:
+    name: str
+    url: str
+    pid: int
+    #: By the format of the upstream behind it.
+    headers: dict[str, dict[str, str]]
+    models: dict[str, str]
+
+    def cpu(self) -> float:
+        """Seconds of CPU of the process, all its threads (Linux's clock of another process)."""
+        return time.clock_gettime((~self.pid << 3) | 2)
+
+    def resident(self) -> float:
+        """MiB."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@contextmanager
+def process(name: str, port: int, *command: str, **environment: str) -> Iterator[int]:
+    started = subprocess.Popen(
+        command,
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until_listening(started, port, name)
+        yield started.pid
+    finally:
+        started.terminate()
+        started.wait()
+
+
+@contextmanager
+def running(folder: Path, *, peers: bool) -> Iterator[list[Gateway]]:
+    """Ours with authentication and ledger on DynamoDB Local; with `peers` the others too."""
+    with ExitStack() as stack:
+        upstream = free_port()
+        mock = process(
+            "the upstream", upstream, sys.executable, "-m", "bench.upstream", str(upstream)
+        )
+        stack.enter_context(mock)
+        address = f"http://127.0.0.1:{upstream}"
+        found = [stack.enter_context(_ours(folder, address))]
+        if peers:
+            found += [stack.enter_context(each(address)) for each in (_relay, _portkey)]
+        models = {"openai": "m", "anthropic": "m"}
+        direct = Gateway("direct", f"{address}/v1/chat/completions", os.getpid(), {}, models)
+        yield [direct, *found]
+
+
+@contextmanager
+def _ours(folder: Path, upstream: str) -> Iterator[Gateway]:
+    with running_dynamodb() as endpoint:
+        environment = {
+            **dynamodb_environment(endpoint, "losi-bench"),
+            "LOSI_OPENAI_BASE_URL": f"{upstream}/v1",
+            "LOSI_OPENAI_API_KEY": "sk-bench",
+            "LOSI_ANTHROPIC_BASE_URL": upstream,
+            "LOSI_ANTHROPIC_API_KEY": "sk-bench",
+        }
+        with running_server(folder, free_port(), **environment) as server:
+            key = {"authorization": f"Bearer {server.api_key}"}
+            yield Gateway(
+                "Losi",
+                f"{server.base_url}/chat/completions",
+                server.process.pid,
+                {"openai": key, "anthropic": key},
+                {"openai": "gpt-4o-mini", "anthropic": "claude-3.5-sonnet"},
+            )
+
+
+@contextmanager
+def _relay(upstream: str) -> Iterator[Gateway]:
+    port = free_port()
+    python = str(PEERS / "relay" / "bin" / "python")
+    command = (python, str(HERE / "relay.py"), str(port), f"{upstream}/v1/chat/completions")
+    with process("the relay", port, *command) as pid:
+        yield Gateway("bare relay", f"http://127.0.0.1:{port}/v1", pid, {}, {"openai": "m"})
+
+
+@contextmanager
+def _portkey(upstream: str) -> Iterator[Gateway]:
+    port = free_port()
+    start = PEERS / "node_modules" / "@portkey-ai" / "gateway" / "build" / "start-server.js"
+    with process("Portkey", port, "node", str(start), f"--port={port}", "--headless") as pid:
+        headers = {
+            name: {
+                "authorization": "Bearer sk-bench",
+                "x-portkey-provider": name,
+                "x-portkey-custom-host": f"{upstream}/v1",
+            }
+            for name in ("openai", "anthropic")
+        }
+        url = f"http://127.0.0.1:{port}/v1/chat/completions"
+        yield Gateway("Portkey", url, pid, headers, {"openai": "m", "anthropic": "m"})

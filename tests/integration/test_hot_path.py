@@ -1,0 +1,83 @@
+"""What a metered request may not cost: counted, never timed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from losi.management.accounts import Accounts, NewKey
+from losi.metering.books import Books
+from tests.catalogue import CATALOGUE
+from tests.dynamodb_local import dynamodb_environment
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+ROOT = Path(__file__).parents[2]
+
+#: Serves one request as a deployed function does, and reports the status and what was imported.
+PROBE = """
+import asyncio, json, sys
+
+from functions.chat_completions.app import app
+
+async def main():
+    body = json.dumps({
+        "model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}],
+        "stream": sys.argv[2] == "stream",
+    }).encode()
+    scope = {
+        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1",
+        "method": "POST", "scheme": "https", "path": "/api/v1/chat/completions", "root_path": "",
+        "raw_path": b"/api/v1/chat/completions", "query_string": b"", "server": None,
+        "client": ("127.0.0.1", 1), "headers": [
+            (b"authorization", b"Bearer " + sys.argv[1].encode()),
+            (b"content-type", b"application/json"),
+        ],
+    }
+    statuses = []
+
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message):
+        statuses.append(message.get("status"))
+
+    await app(scope, receive, send)
+    print(json.dumps({"status": statuses[0], "modules": list(sys.modules)}))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("form", ["stream", "plain"])
+def test_a_metered_request_imports_neither_boto3_nor_httpx(
+    dynamodb: DynamoDBClient, dynamodb_endpoint: str, losi_table: str, form: str
+) -> None:
+    accounts = Accounts(dynamodb, losi_table, Books(dynamodb, losi_table), CATALOGUE.plans)
+    account = accounts.create_account("ultra")
+    new = NewKey("one", frozenset({"chat.completions"}), test=True)
+    _, secret = accounts.create_key(account.id, new)
+
+    ran = subprocess.run(
+        [sys.executable, "-c", PROBE, secret.text, form],
+        env={
+            **os.environ,
+            **dynamodb_environment(dynamodb_endpoint, losi_table),
+            "LOSI_SETTLEMENTS_QUEUE": "http://127.0.0.1:1/queue",  # as deployed; it is not called
+            "PYTHONPATH": f"{ROOT / 'shared'}:{ROOT}",
+        },
+        capture_output=True,
+        text=True,
+    )
+
+    told = json.loads(ran.stdout.splitlines()[-1]) if ran.returncode == 0 else {}
+    assert told.get("status") == 200, ran.stderr
+    packages = {name.partition(".")[0] for name in told["modules"]}
+    assert packages & {"boto3", "botocore", "httpx", "h11", "aws_lambda_powertools"} == set()
