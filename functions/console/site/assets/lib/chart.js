@@ -59,8 +59,8 @@ export function Chart({ bars, series, format, limit, title, summary, rest, label
       </svg>
       ${steps.map((step) => html`<span class="y" aria-hidden="true" data-at="${step / top * 100}%">${format(step)}</span>`)}
       ${withLimit > 0 && html`<span class="y cap" aria-hidden="true" data-at="${withLimit / top * 100}%">today's limit</span>`}
-      ${bars.map((bar, index) => (index % every === 0 && bars.length - 1 - index >= every * 0.6) || index === bars.length - 1
-        ? html`<span class="x" aria-hidden="true" data-at="${(index === 0 && bars.length > 7 ? 0 : index === bars.length - 1 && bars.length > 7 ? WIDTH : (index + 0.5) * slot) / WIDTH * 100}%">${shortDay(bar.from)}</span>` : null)}
+      ${bars.map((bar, index) => (index % every === 0 && bars.length - 1 - index >= every) || index === bars.length - 1
+        ? html`<span class="x ${bars.length <= 7 ? "" : index === 0 ? "start" : index === bars.length - 1 ? "end" : ""}" aria-hidden="true" data-at="${(index === 0 && bars.length > 7 ? 0 : index === bars.length - 1 && bars.length > 7 ? WIDTH : (index + 0.5) * slot) / WIDTH * 100}%">${shortDay(bar.from)}</span>` : null)}
       <input type="range" class=${at === null ? "rest" : ""} min="0" max=${Math.max(0, bars.length - 1)} step="1" value=${at ?? bars.length - 1} disabled=${bars.length === 0}
         aria-label=${label} aria-valuetext=${current ? current.read : bars.at(-1)?.read}
         onInput=${(event) => setAt(Number(event.target.value))} onFocus=${() => setAt((now) => now ?? bars.length - 1)}

@@ -62,7 +62,7 @@ function Playground({ me, notice, reloadMe }) {
       <section aria-labelledby="messages"><h2 id="messages" class="hide">Messages</h2>${messages.map((message, index) => html`<${Message} message=${message} index=${index} change=${(part) => change(index, part)} remove=${messages.length > 1 ? () => setMessages(messages.filter((_, at) => at !== index)) : null} />`)}
       ${images.length > 0 && html`<div class="thumbs">${images.map((image, index) => html`<button type="button" class="button small" onClick=${() => setImages(images.filter((_, at) => at !== index))}><img src=${image.url} alt="" />Remove ${image.name}</button>`)}</div>`}</section>
       <div class="row sendbar section-chips"><${Send} until=${until} busy=${run.busy} onSend=${ask} onStop=${run.stop} />
-        <${Button} class="quiet" onClick=${() => add({ role: "user", content: "" })}>Add a message<//><small>Ctrl+Enter sends</small></div>
+        <${Button} class="quiet" onClick=${() => add({ role: "user", content: "" })}>Add a message<//><small class="fine">Ctrl+Enter sends</small></div>
       ${problem && html`<${Refusal} error=${problem} me=${me} />`}
       <${Answer} run=${run} add=${add} free=${me.answers === "sandbox" || me.test} messages=${messages} />
     </div>
