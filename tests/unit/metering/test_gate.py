@@ -91,6 +91,14 @@ class TestCachedRecords:
 
         assert meter.calls == ["UpdateItem", "UpdateItem"]
 
+    async def test_many_at_once_with_a_key_that_is_new_here_cost_one_read(
+        self, gate: Gate, secret: Secret, client: DynamoDBClient
+    ) -> None:
+        with metered(client) as meter:
+            await asyncio.gather(*(gate.authenticate(secret, CHAT) for _ in range(200)))
+
+        assert meter.calls == ["BatchGetItem"]
+
     async def test_a_key_that_was_revoked_elsewhere_fails_at_once(
         self, gate: Gate, secret: Secret, accounts: Accounts
     ) -> None:

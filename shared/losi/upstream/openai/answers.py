@@ -98,7 +98,8 @@ class _Choice:
         _only_texts(delta)
         word = finish_reason(choice.get("finish_reason"))
         for field in _TEXTS:
-            self._join(delta, field, last=word is not None)
+            if field in delta or field in self._halves:
+                self._join(delta, field, last=word is not None)
         calls = self._calls.feed(delta.pop("tool_calls", None))
         if isinstance(function := delta.get("function_call"), dict):
             self._called_function = True
@@ -115,6 +116,8 @@ class _Choice:
     def _join(self, delta: Json, field: str, *, last: bool) -> None:
         """Hold back the first half of a character until its second comes in the next piece."""
         held, text = self._halves.pop(field, ""), delta.get(field)
+        if not held and isinstance(text, str) and text.isascii():  # most are, and have no halves
+            return
         if not isinstance(text, str):
             if held:
                 self._halves[field] = held
