@@ -329,9 +329,24 @@ class TestRefusals:
         assert exchange.path == f"/model/{MODEL.replace(':', '%3A')}/converse"
 
 
-def test_the_client_is_made_once_and_leaves_retries_to_the_routes() -> None:
+async def test_a_format_makes_its_client_once(bedrock: BedrockServer) -> None:
+    made: list[object] = []
+
+    def client() -> Any:
+        made.append(bedrock.client)
+        return bedrock.client
+
+    converse = BedrockConverse(client)
+    for _ in range(2):
+        answering = asyncio.create_task(converse.prepare(call()).complete())
+        await (await bedrock.exchange()).answer(200, json.dumps(answer({"text": "x"})).encode())
+        await answering
+
+    assert len(made) == 1
+
+
+def test_its_client_leaves_retries_to_the_routes() -> None:
     client = bedrock_client("eu-central-1")
-    assert client is bedrock_client("eu-central-1")
     assert client.meta.region_name == "eu-central-1"
     assert vars(client.meta.config)["retries"]["total_max_attempts"] == 1
 

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 READ_AHEAD = 64
 
 
-@cache
 def bedrock_client(region: str | None = None) -> "BedrockRuntimeClient":
-    """Created on first use; without a region, boto3 takes the function's own.
+    """A client; without a region, boto3 takes the function's own.
 
     Routes have timeouts and retries of their own, so botocore's only end what nobody waits for.
     """
@@ -52,7 +51,7 @@ def bedrock_client(region: str | None = None) -> "BedrockRuntimeClient":
 
 class BedrockConverse:
     def __init__(self, client_factory: Callable[[], "BedrockRuntimeClient"]) -> None:
-        self._client = client_factory
+        self._client = cache(client_factory)  # made on first use, in the thread of a call
 
     def prepare(self, call: UpstreamCall) -> "ConverseExchange":
         request = converse_request(call)
