@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -66,10 +67,11 @@ def send(url: str, request: HostileRequest) -> Answer:
             connection.putheader("Transfer-Encoding", "chunked")
         elif request.body or request.method in ("POST", "PATCH", "PUT"):
             connection.putheader("Content-Length", str(len(request.body)))
-        connection.endheaders(
-            [request.body[:7], request.body[7:]] if request.chunked else request.body,
-            encode_chunked=request.chunked,
-        )
+        with suppress(BrokenPipeError):  # refused before all of it was sent: the answer is there
+            connection.endheaders(
+                [request.body[:7], request.body[7:]] if request.chunked else request.body,
+                encode_chunked=request.chunked,
+            )
         answer = connection.getresponse()
         return Answer(answer.status, answer.headers, answer.read())
     finally:

@@ -176,7 +176,7 @@ class _Maker:
                 *(("X-HTTP-Method-Override", "DELETE"), ("Range", "bytes=0-"), ("TE", "trailers")),
                 *(("If-None-Match", "*"), ("If-Modified-Since", self._visible(20))),
                 *(("X-" + "a" * 200, self._visible(4000)), ("Idempotency-Key", self._visible(300))),
-                *(("Host", random.choice(("", "evil.example.com", "a:b:c"))),),
+                *(("Host", random.choice(("", "evil.example.com", "a:b:c", "[::1"))),),
                 *(("X-Forwarded-Proto", "gopher"), ("Sec-Fetch-Site", "same-origin")),
                 *(("X-Losi-Console", "1"), ("X-Stainless-Retry-Count", "-1")),
             )
