@@ -18,7 +18,7 @@ from losi.upstream.conversation import with_instruction
 from losi.upstream.fanout import Sleep
 from losi.upstream.fences import Unfenced
 from losi.upstream.format import Exchange, Format, UpstreamCall
-from losi.upstream.stops import prepare as prepare_stops
+from losi.upstream.thoughts import prepare as prepare_thoughts
 from losi.wire import Json
 
 #: What a route may refuse and is still taken for, as it is asked for in words.
@@ -58,11 +58,16 @@ Check = Callable[[Said], UnmetWishError | None]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An exchange, the parameters that it says in another way, and what its answer must hold."""
+    """An exchange, the parameters that are asked for in words, and what its answer must hold."""
 
     exchange: Exchange
-    mapped: frozenset[str]
+    in_words: frozenset[str]
     checks: tuple[Check, ...]
+
+    @property
+    def mapped(self) -> frozenset[str]:
+        """All of it known only once the upstream has answered."""
+        return self.in_words | self.exchange.mapped
 
     def unmet(self, answer: Json) -> UnmetWishError | None:
         """The first wish that a completion does not meet."""
@@ -100,18 +105,17 @@ class Asked:
 def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) -> Asked:
     """The exchange for a call, with the checks of what it asks for in words."""
     checks: list[Check] = []
-    mapped = set[str]()
+    in_words = set[str]()
     refused = call.route.refuses | call.route.provider.refuses
     if "forced_tools" in refused and (forced := _forced(call.body)) is not None:
         call = replace(call, body=forced.asked_in_words(call.body))
-        mapped.add(forced.param)
+        in_words.add(forced.param)
         checks.append(forced.unmet)
-    exchange = prepare_stops(upstream, call, sleep)
-    mapped |= exchange.mapped
+    exchange = prepare_thoughts(upstream, call, sleep)
     if "response_format" in exchange.mapped:
         exchange = Unfenced(exchange)
         checks.append(_schema_check(call.body["response_format"]))
-    return Asked(exchange, frozenset(mapped), tuple(checks))
+    return Asked(exchange, frozenset(in_words), tuple(checks))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,82 @@
+"""Thoughts in a conversation that the provider did not sign: it is asked once more without them.
+
+A conversation that another model or provider began has thinking blocks with its signatures, and
+Claude refuses them (https://github.com/BerriAI/litellm/issues/23047). Only the provider can say
+whose a signature is, and a refusal costs nothing. Pure but for the exchange.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import replace
+
+from losi.errors import InvalidRequestError
+from losi.upstream.fanout import Sleep, finished
+from losi.upstream.format import Exchange, Format, UpstreamCall
+from losi.upstream.stops import prepare as prepare_stops
+from losi.wire import Json
+
+_NOT_ITS_OWN = re.compile(r"signature.*think|think.*signature|thinking.*cannot be modified", re.I)
+BLOCKS = "thinking_blocks"
+
+
+def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) -> Exchange:
+    """The exchange for a call, which goes on without earlier thoughts where those are refused."""
+    exchange = prepare_stops(upstream, call, sleep)
+    if not any(message.get(BLOCKS) for message in call.body["messages"]):
+        return exchange
+    return WithOrWithout(exchange, lambda: prepare_stops(upstream, _without_thoughts(call), sleep))
+
+
+def _without_thoughts(call: UpstreamCall) -> UpstreamCall:
+    messages = [
+        {name: value for name, value in message.items() if name != BLOCKS}
+        for message in call.body["messages"]
+    ]
+    return replace(call, body={**call.body, "messages": messages})
+
+
+class WithOrWithout:
+    """An exchange, and how to make the one without thoughts."""
+
+    def __init__(self, exchange: Exchange, without: Callable[[], Exchange]) -> None:
+        self._exchange = exchange
+        self._without: Callable[[], Exchange] | None = without
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        return self._exchange.left_out
+
+    @property
+    def mapped(self) -> frozenset[str]:
+        """With `messages` once the thoughts were left out."""
+        return self._exchange.mapped | ({"messages"} if self._without is None else set())
+
+    @property
+    def finished(self) -> list[Json]:
+        return finished(self._exchange)
+
+    async def complete(self) -> Json:
+        try:
+            return await self._exchange.complete()
+        except InvalidRequestError as refusal:
+            self._go_without(refusal)
+            return await self._exchange.complete()
+
+    async def stream(self) -> AsyncGenerator[Json]:
+        try:
+            async with aclosing(self._exchange.stream()) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except InvalidRequestError as refusal:  # comes before the first chunk
+            self._go_without(refusal)
+            async with aclosing(self._exchange.stream()) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    def _go_without(self, refusal: InvalidRequestError) -> None:
+        """Raises the refusal where it is about something else, or where this was done already."""
+        if self._without is None or not _NOT_ITS_OWN.search(refusal.message):
+            raise refusal
+        self._exchange, self._without = self._without(), None
