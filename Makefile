@@ -11,6 +11,9 @@ SECURITY_INSTALLED := .venv-security/.installed
 FOR_TESTS := $(INSTALLED) $(if $(shell command -v npm),tests/node_modules/.installed) $(if $(shell command -v java),,no-java)
 # what shares a server runs in one worker (tests/parallel.py)
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
+# coverage slows what starts processes, and sees little in them
+COVERAGE := $(PYTEST) --durations=10 --cov --cov-report=term tests/unit tests/contract
+PROCESSES := $(PYTEST) --durations=10 tests/integration tests/e2e tests/browser
 
 .PHONY: help
 help: ## Show this help
@@ -28,7 +31,7 @@ run: $(RUN_INSTALLED) ## Serve the whole API on http://127.0.0.1:3000/api/v1 (on
 
 .PHONY: test
 test: $(FOR_TESTS) ## Set up and run all tests; says what it skips, and why
-	$(PYTEST) --durations=10 $(PYTEST_ARGS)
+	$(if $(PYTEST_ARGS),$(PYTEST) $(PYTEST_ARGS),$(COVERAGE) && $(PROCESSES))
 
 .PHONY: site
 site: $(RUN_INSTALLED) ## Build the console and the docs as files (part of run and sam-build)
@@ -101,8 +104,8 @@ clients: $(FOR_TESTS) ## Ask this API by LangChain, instructor, Vercel's AI SDK 
 	$(BIN)/python -m tests.clients .clients $(CLIENTS_ARGS)
 
 .PHONY: coverage
-coverage: $(FOR_TESTS) ## Run all tests; fail when they reach too few lines, and show which
-	$(PYTEST) --durations=10 --cov --cov-report=term $(PYTEST_ARGS)
+coverage: $(INSTALLED) ## Run unit and contract tests; fail when they reach too few lines, show which
+	$(COVERAGE)
 
 .PHONY: mutants
 mutants: $(INSTALLED) ## Change the source at random (SEED=7 DRAW=60): do the tests notice?
@@ -114,7 +117,7 @@ faults: $(FOR_TESTS) ## Let the store fail under real servers: is every answer b
 
 .PHONY: clean
 clean: ## Remove everything that the other targets made, the demo key included
-	rm -rf $(VENV) .venv-sam .venv-security .losi .aws-sam tests/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* .mutants
+	rm -rf $(VENV) .venv-sam .venv-security .clients .losi .aws-sam tests/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* .mutants
 
 .PHONY: no-java
 no-java:
