@@ -53,7 +53,7 @@ lint: $(INSTALLED) ## Check style, types and who imports whom (ruff, mypy --stri
 	$(BIN)/lint-imports
 
 .PHONY: hostile
-hostile: $(FOR_TESTS) ## Send 500 hostile requests to each endpoint (HOSTILE=500 SEED=1), locally and as deployed
+hostile: $(FOR_TESTS) ## Send 500 hostile requests to each endpoint (HOSTILE=500 SEED=1)
 	HOSTILE=$(or $(HOSTILE),500) $(PYTEST) tests/e2e/test_hostile_requests.py tests/e2e/test_worst_bodies.py $(PYTEST_ARGS)
 
 .PHONY: security

@@ -184,11 +184,11 @@ def test_a_key_signs_in_with_a_cookie_of_this_stage_alone(
 def test_unknown_pages_help_and_help_is_named(console: Console) -> None:
     console.expected.append("404")
     page = console.open("console/keyz")
-    assert page.get_by_role("heading", name="There is no page at").is_visible()
+    page.get_by_role("heading", name="There is no page at").wait_for()
     page.get_by_role("link", name="Docs").click()
     page.get_by_role("heading", level=1, name="API documentation").wait_for()
     console.open("docs/support/", "Support")
-    assert page.get_by_role("link", name=SUPPORT).is_visible()
+    page.get_by_role("link", name=SUPPORT).wait_for()
 
 
 def test_documents_are_asked_for_and_assets_are_kept(

@@ -385,4 +385,4 @@ def test_where_help_is_needed_it_says_who_helps(open_console: type[Console]) -> 
     refusal = page.get_by_role("alert").get_by_role("link", name=address)
     assert refusal.get_attribute("href") == f"mailto:{address}"
     page = console.open("docs/support/", "Support")
-    assert page.get_by_role("link", name=address).is_visible()
+    page.get_by_role("link", name=address).wait_for()

@@ -28,9 +28,11 @@ from losi.identity.principal import PERMISSIONS
 from losi.identity.secret import Secret, parse
 from losi.management.accounts import Accounts, NewKey
 from losi.metering.books import Books
+from losi.store.dynamodb import SendsToDynamoDB
 from losi.store.table import Table
 from losi.web.app import create_app
 from losi.web.dependencies import Services
+from losi.wire import Json
 from tests.catalogue import CATALOGUE
 from tests.dynamodb_local import dynamodb_environment
 
@@ -136,19 +138,29 @@ class Answer:
     lookups: int
 
 
+class Noting:
+    """The function's own client, and the names of what it was asked."""
+
+    def __init__(self, client: SendsToDynamoDB) -> None:
+        self._client = client
+        self.asked: list[str] = []
+
+    async def call(self, operation: str, request: Json) -> Json:
+        self.asked.append(operation)
+        return await self._client.call(operation, request)
+
+
 @cache
-def chat_app() -> tuple[Any, list[Any]]:
+def chat_app() -> tuple[Any, Noting]:
     services = Services(read_config())
-    lookups: list[Any] = []
-    services.client.meta.events.register(
-        "before-call.dynamodb.BatchGetItem", lambda **call: lookups.append(call)
-    )
-    return create_app("chat_completions", services=services), lookups
+    noting = Noting(services.dynamodb)
+    services.dynamodb = noting
+    return create_app("chat_completions", services=services), noting
 
 
 def chat(key: str) -> Answer:
-    app, lookups = chat_app()
-    before = len(lookups)
+    app, noting = chat_app()
+    before = noting.asked.count("BatchGetItem")
 
     async def post() -> httpx.Response:
         transport = httpx.ASGITransport(app=app)
@@ -161,7 +173,9 @@ def chat(key: str) -> Answer:
 
     response = asyncio.run(post())
     code = response.json().get("error", {}).get("code")
-    return Answer(os.getpid(), response.status_code, code, len(lookups) - before)
+    return Answer(
+        os.getpid(), response.status_code, code, noting.asked.count("BatchGetItem") - before
+    )
 
 
 # What is tested

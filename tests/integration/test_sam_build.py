@@ -20,7 +20,7 @@ from tests.deployment import Build, logical_id
 
 FUNCTIONS = {logical_id(folder): folder for folder in endpoints.FUNCTIONS}
 MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
-LAYER_BUDGET = 20_000_000
+LAYER_BUDGET = 25_000_000
 #: What the Lambda runtime brings along, and the layer must therefore leave out.
 LAMBDA_HAS = ("boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six")
 

@@ -95,6 +95,7 @@ class TestADeployedStack:
         assert error("account", "list", "--stack", stack).startswith("Which region?")
 
     def test_no_credentials(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it may have found some before
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
