@@ -1,5 +1,6 @@
 """Settles what the store did not take while its request ran. Called by schedule."""
 
-from losi.aws.settlements import handler
+from losi.aws.settlements import Consumer
+from losi.config import read_config
 
-__all__ = ["handler"]
+handler = Consumer(read_config())

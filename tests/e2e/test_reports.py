@@ -23,6 +23,7 @@ from losi.upstream.openai.request import request_body
 from losi.wire import Json
 from tests.dynamodb_local import free_port
 from tests.e2e.server import ROOT, Server, running_server
+from tests.lambda_process import event_loop
 from tests.reports.checks import look, mistakes
 from tests.reports.client import Client, read
 from tests.reports.upstream import ScriptedUpstream
@@ -113,10 +114,10 @@ def invoked(event: Json, function: str, server: Server, monkeypatch: pytest.Monk
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    handler = handler_of(ROOT / "functions" / function / "app.py")
     event = json.loads(json.dumps(event).replace("$KEY", server.api_key))
     began = time.monotonic()
-    answer = handler(event, Context())
+    with event_loop():
+        answer = handler_of(ROOT / "functions" / function / "app.py")(event, Context())
     headers = dict(answer.get("headers") or {})
     headers |= {name: values[-1] for name, values in answer.get("multiValueHeaders", {}).items()}
     coded = answer.get("isBase64Encoded")

@@ -32,10 +32,12 @@ class Connection:
                 if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
                     break
                 self._http.start_next_cycle()
+            self._writer.close()
+            await self._writer.wait_closed()
         except (OSError, h11.ProtocolError):
             pass  # the other side went away, which is its right; handlers note it where it matters
         finally:
-            self._writer.close()
+            self._writer.transport.abort()  # closed at once when this is cancelled
 
     async def _next_event(self) -> h11.Event | type[h11.PAUSED]:
         while (event := self._http.next_event()) is h11.NEED_DATA:

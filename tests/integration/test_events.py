@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import json
 import logging
@@ -31,6 +30,7 @@ from losi.web.dependencies import Services
 from losi.web.endpoints import ENDPOINTS, FUNCTIONS, Endpoint
 from tests.api_description import check
 from tests.deployment import logical_id
+from tests.lambda_process import event_loop
 from tests.over_boto3 import OverBoto3
 
 if TYPE_CHECKING:
@@ -78,12 +78,8 @@ class LambdaContext:
 
 @pytest.fixture(scope="module", autouse=True)
 def event_loop_of_the_process() -> Iterator[None]:
-    """Mangum takes the thread's loop, as in Lambda, where it lives as long as the process."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    asyncio.set_event_loop(None)
-    loop.close()
+    with event_loop():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import json
 import socket
 import struct
 import threading
-import time
 import urllib.parse
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from losi.wire import Json
@@ -76,7 +76,10 @@ class ScriptedUpstream:
                     reply = self._pick(path, stream=bool(asked and asked.get("stream")))
                 for piece in _bytes_of(reply, path):
                     connection.sendall(piece)
-                time.sleep(reply.get("hold", 0))
+                if seconds := reply.get("hold"):  # open, unless the other side closes it
+                    connection.settimeout(seconds)
+                    with suppress(TimeoutError):
+                        connection.recv(1)
                 connection.shutdown(socket.SHUT_RDWR)
         except (OSError, IndexError):
             pass  # who asked has gone

@@ -7,14 +7,14 @@ with partial batch responses): https://docs.aws.amazon.com/lambda/latest/dg/serv
 
 import asyncio
 import logging
-from functools import cache
+from functools import cached_property
 from typing import Any
 
-from losi.config import read_config
+from losi.config import Config
 from losi.logs import set_levels
 from losi.metering.ledger import Ledger
 from losi.metering.settler import drain, settle_letter
-from losi.store.dynamodb import DynamoDB
+from losi.store.dynamodb import DynamoDB, SendsToDynamoDB
 from losi.store.queue import Queue, settlements
 from losi.store.writes import DynamoDBWrites
 
@@ -23,48 +23,52 @@ logger = logging.getLogger("losi.settler")
 #: Left of the invocation when nothing more is taken from the queue.
 MARGIN_SECONDS = 20.0
 
-CONFIG = read_config()
-set_levels(CONFIG.log_level)
 
+class Consumer:
+    """The Lambda handler. Its store, queue and event loop live as long as the process."""
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    if "Records" in event:
-        return _loop().run_until_complete(_settle(event["Records"]))
-    seconds = context.get_remaining_time_in_millis() / 1000 - MARGIN_SECONDS
-    return _loop().run_until_complete(_drain(seconds))
+    def __init__(self, config: Config) -> None:
+        set_levels(config.log_level)
+        self._config = config
 
+    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        if "Records" in event:
+            return self._loop.run_until_complete(self._settle(event["Records"]))
+        seconds = context.get_remaining_time_in_millis() / 1000 - MARGIN_SECONDS
+        return self._loop.run_until_complete(self._drain(seconds))
 
-@cache
-def _loop() -> asyncio.AbstractEventLoop:
-    """One for the life of the process: the store's client belongs to it."""
-    return asyncio.new_event_loop()
+    def close(self) -> None:
+        self._loop.close()
 
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.new_event_loop()  # the store's client keeps connections on it
 
-@cache
-def _queue() -> Queue:
-    return settlements(CONFIG)
+    @cached_property
+    def dynamodb(self) -> SendsToDynamoDB:
+        return DynamoDB(self._config.region, self._config.dynamodb_endpoint)
 
+    @cached_property
+    def _ledger(self) -> Ledger:
+        writes = DynamoDBWrites(self.dynamodb, self._config.table)
+        return Ledger(writes, settlements=writes)
 
-@cache
-def _ledger() -> Ledger:
-    dynamodb = DynamoDB(CONFIG.region, CONFIG.dynamodb_endpoint)
-    writes = DynamoDBWrites(dynamodb, CONFIG.table)
-    return Ledger(writes, settlements=writes)
+    @cached_property
+    def _queue(self) -> Queue:
+        return settlements(self._config)
 
+    async def _drain(self, seconds: float) -> dict[str, Any]:
+        until = asyncio.get_running_loop().time() + seconds
+        settled = await drain(self._queue, self._ledger, until)
+        if settled:
+            logger.info("%d settlements were made from the queue", settled)
+        return {"settled": settled}
 
-async def _drain(seconds: float) -> dict[str, Any]:
-    until = asyncio.get_running_loop().time() + seconds
-    settled = await drain(_queue(), _ledger(), until)
-    if settled:
-        logger.info("%d settlements were made from the queue", settled)
-    return {"settled": settled}
-
-
-async def _settle(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """What is not done comes again; the queue's own policy makes a dead letter of it in the end."""
-    failed = [
-        record["messageId"]
-        for record in records
-        if not await settle_letter(record["body"], _ledger())
-    ]
-    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+    async def _settle(self, records: list[dict[str, Any]]) -> dict[str, Any]:
+        """What is not done comes again; in the end the queue's policy makes it a dead letter."""
+        failed = [
+            record["messageId"]
+            for record in records
+            if not await settle_letter(record["body"], self._ledger)
+        ]
+        return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}

@@ -32,12 +32,6 @@ def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) 
     return single if n == 1 else FanOut(single, n, call, sleep)
 
 
-def finished(exchange: Exchange) -> list[Json]:
-    """Answers that have come, of an exchange whose others have not."""
-    found: list[Json] = getattr(exchange, "finished", [])
-    return found
-
-
 class FanOut:
     """An exchange held n times. When a choice fails for good, so do all, with that error.
 

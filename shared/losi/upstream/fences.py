@@ -9,8 +9,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from losi.upstream.fanout import finished
-from losi.upstream.format import Exchange
+from losi.upstream.format import Around
 from losi.wire import Json
 
 _FENCED = re.compile(r"\s*```[a-zA-Z0-9]*[ \t]*\r?\n(.*?)\s*```\s*", re.DOTALL)
@@ -27,23 +26,8 @@ def unfenced(text: str) -> str:
     return fenced[1] if fenced else text
 
 
-class Unfenced:
+class Unfenced(Around):
     """An exchange whose texts have no fence around them."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-
-    @property
-    def left_out(self) -> frozenset[str]:
-        return self._exchange.left_out
-
-    @property
-    def mapped(self) -> frozenset[str]:
-        return self._exchange.mapped
-
-    @property
-    def finished(self) -> list[Json]:
-        return finished(self._exchange)
 
     async def complete(self) -> Json:
         answer = await self._exchange.complete()

@@ -58,6 +58,31 @@ class Exchange(Protocol):
     def stream(self) -> AsyncGenerator[Json]: ...
 
 
+def finished(exchange: Exchange) -> list[Json]:
+    """Answers that have come, of an exchange whose others have not."""
+    found: list[Json] = getattr(exchange, "finished", [])
+    return found
+
+
+class Around:
+    """An exchange around another one, of which it changes the answers alone."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        return self._exchange.left_out
+
+    @property
+    def mapped(self) -> frozenset[str]:
+        return self._exchange.mapped
+
+    @property
+    def finished(self) -> list[Json]:
+        return finished(self._exchange)
+
+
 class Format(Protocol):
     """Speaks one wire format to one provider."""
 

@@ -25,8 +25,8 @@ from losi.errors import (
 )
 from losi.metering.usage import Usage, from_openai
 from losi.upstream.backoff import ATTEMPTS, pause_before_another
-from losi.upstream.fanout import finished, says_something
-from losi.upstream.format import ACCOUNT, Format, UpstreamCall, incomplete
+from losi.upstream.fanout import says_something
+from losi.upstream.format import ACCOUNT, Format, UpstreamCall, finished, incomplete
 from losi.upstream.health import RouteHealth
 from losi.upstream.registry import Registry
 from losi.upstream.shape import ShapeError

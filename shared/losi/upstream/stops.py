@@ -12,9 +12,9 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from losi.upstream.fanout import Sleep, finished
+from losi.upstream.fanout import Sleep
 from losi.upstream.fanout import prepare as prepare_all
-from losi.upstream.format import Exchange, Format, UpstreamCall
+from losi.upstream.format import Around, Exchange, Format, UpstreamCall
 from losi.wire import Json
 
 
@@ -38,25 +38,13 @@ def _takes(call: UpstreamCall, sequence: str) -> bool:
     return "stop" not in refused and (provider.blank_stops or bool(sequence.strip()))
 
 
-class CutShort:
+class CutShort(Around):
     """An exchange whose answers end before the first of some sequences."""
 
     def __init__(self, exchange: Exchange, sequences: Sequence[str], n: int) -> None:
-        self._exchange = exchange
+        super().__init__(exchange)
         self._sequences = sequences
         self._n = n
-
-    @property
-    def left_out(self) -> frozenset[str]:
-        return self._exchange.left_out
-
-    @property
-    def mapped(self) -> frozenset[str]:
-        return self._exchange.mapped
-
-    @property
-    def finished(self) -> list[Json]:
-        return finished(self._exchange)
 
     async def complete(self) -> Json:
         answer = await self._exchange.complete()

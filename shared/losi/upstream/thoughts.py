@@ -12,8 +12,8 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from losi.errors import InvalidRequestError
-from losi.upstream.fanout import Sleep, finished
-from losi.upstream.format import Exchange, Format, UpstreamCall
+from losi.upstream.fanout import Sleep
+from losi.upstream.format import Around, Exchange, Format, UpstreamCall
 from losi.upstream.stops import prepare as prepare_stops
 from losi.wire import Json
 
@@ -37,25 +37,17 @@ def _without_thoughts(call: UpstreamCall) -> UpstreamCall:
     return replace(call, body={**call.body, "messages": messages})
 
 
-class WithOrWithout:
+class WithOrWithout(Around):
     """An exchange, and how to make the one without thoughts."""
 
     def __init__(self, exchange: Exchange, without: Callable[[], Exchange]) -> None:
-        self._exchange = exchange
+        super().__init__(exchange)
         self._without: Callable[[], Exchange] | None = without
-
-    @property
-    def left_out(self) -> frozenset[str]:
-        return self._exchange.left_out
 
     @property
     def mapped(self) -> frozenset[str]:
         """With `messages` once the thoughts were left out."""
-        return self._exchange.mapped | ({"messages"} if self._without is None else set())
-
-    @property
-    def finished(self) -> list[Json]:
-        return finished(self._exchange)
+        return super().mapped | ({"messages"} if self._without is None else set())
 
     async def complete(self) -> Json:
         try:

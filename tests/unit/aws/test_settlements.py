@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from losi.aws import settlements
+from losi.aws.settlements import Consumer
 from losi.config import Config
 from losi.errors import StoreUnavailableError
 from losi.metering.ledger import Ledger
@@ -36,24 +36,23 @@ class Context:
 
 
 @pytest.fixture
-def sqs(client: DynamoDBClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[SQSClient]:
+def sqs(client: DynamoDBClient) -> Iterator[SQSClient]:
+    """With the two queues of template.yaml; `client` has moto answer for both services."""
     sqs = boto3.client("sqs")
-    live, dead = (
-        sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
-        for name in ("QUEUE", "DEAD")
-    )
-    config = Config(table=TABLE, settlements_queue=live, dead_settlements_queue=dead)
-    monkeypatch.setattr(settlements, "CONFIG", config)
-    monkeypatch.setattr(settlements, "DynamoDB", lambda *_: OverBoto3(client))
-    made_once: list[Any] = [settlements._queue, settlements._ledger, settlements._loop]
-    for made in made_once:
-        made.cache_clear()
+    for name in ("QUEUE", "DEAD"):
+        sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "0"})
     yield sqs
-    settlements._loop().close()
-    for made in made_once:
-        made.cache_clear()
     for url in sqs.list_queues()["QueueUrls"]:
         sqs.delete_queue(QueueUrl=url)
+
+
+@pytest.fixture
+def consumer(sqs: SQSClient, client: DynamoDBClient) -> Iterator[Consumer]:
+    live, dead = (sqs.get_queue_url(QueueName=name)["QueueUrl"] for name in ("QUEUE", "DEAD"))
+    made = Consumer(Config(table=TABLE, settlements_queue=live, dead_settlements_queue=dead))
+    made.dynamodb = OverBoto3(client)
+    yield made
+    made.close()
 
 
 def waiting(sqs: SQSClient, name: str) -> list[str]:
@@ -74,12 +73,12 @@ def billed(ledger: BlockingLedger) -> Usage:
 
 
 def test_by_schedule_it_empties_the_queue(
-    sqs: SQSClient, ledger: BlockingLedger, clock: Clock
+    consumer: Consumer, sqs: SQSClient, ledger: BlockingLedger, clock: Clock
 ) -> None:
     letters = [Settlement(admit(ledger, caller(), clock).hold, USED).to_text() for _ in range(12)]
     send(sqs, *letters, letters[0], "no settlement")
 
-    answer = settlements.handler({"source": "aws.scheduler"}, Context())
+    answer = consumer({"source": "aws.scheduler"}, Context())
 
     assert answer == {"settled": 13}
     assert billed(ledger) == Usage(12 * 120, 12 * 30)
@@ -88,7 +87,11 @@ def test_by_schedule_it_empties_the_queue(
 
 
 def test_what_the_store_refuses_stays(
-    sqs: SQSClient, ledger: BlockingLedger, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    consumer: Consumer,
+    sqs: SQSClient,
+    ledger: BlockingLedger,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     letter = Settlement(admit(ledger, caller(), clock).hold, USED).to_text()
     send(sqs, letter)
@@ -98,22 +101,22 @@ def test_what_the_store_refuses_stays(
 
     with monkeypatch.context() as away:
         away.setattr(Ledger, "close", refuse)
-        assert settlements.handler({}, Context()) == {"settled": 0}
+        assert consumer({}, Context()) == {"settled": 0}
 
     assert waiting(sqs, "QUEUE") == [letter]
-    assert settlements.handler({}, Context()) == {"settled": 1}
+    assert consumer({}, Context()) == {"settled": 1}
     assert billed(ledger) == USED
 
 
 def test_of_an_sqs_event_it_reports_what_is_not_done(
-    sqs: SQSClient, ledger: BlockingLedger, clock: Clock
+    consumer: Consumer, ledger: BlockingLedger, clock: Clock
 ) -> None:
     event = json.loads(EVENT.read_text())
     held = json.loads(event["Records"][0]["body"])["hold"]
     admit(ledger, caller(), clock, model=held["model_code"], request_id=held["request_id"])
     event["Records"].append({**event["Records"][0], "messageId": "bad", "body": "no settlement"})
 
-    answer = settlements.handler(event, Context())
+    answer = consumer(event, Context())
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
     assert billed(ledger) == USED

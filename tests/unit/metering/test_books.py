@@ -12,7 +12,6 @@ from losi.errors import (
     StaleAuthenticationError,
 )
 from losi.metering.usage import Usage
-from tests.ledger_invariants import check_invariants
 from tests.ledger_world import (
     ACCOUNT,
     KEY,
@@ -26,19 +25,11 @@ from tests.ledger_world import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
 TODAY, TOMORROW = date(2026, 11, 23), date(2026, 11, 24)
 ALMOST_MIDNIGHT, AFTER_MIDNIGHT = "2026-11-23T23:59:50", "2026-11-24T00:00:10"
-
-
-@pytest.fixture
-def ledger(table: tuple[DynamoDBClient, str], clock: Clock) -> Iterator[BlockingLedger]:
-    yield BlockingLedger(*table, clock)
-    check_invariants(*table)
 
 
 class TestLastUse:

@@ -11,7 +11,6 @@ from losi.errors import QuotaExceededError, RateLimitError, StaleAuthenticationE
 from losi.metering.refusals import RateLimits
 from losi.metering.usage import Usage
 from tests.catalogue import CATALOGUE
-from tests.ledger_invariants import check_invariants
 from tests.ledger_world import (
     ACCOUNT,
     KEY,
@@ -24,20 +23,12 @@ from tests.ledger_world import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 
 @pytest.fixture
 def clock() -> Clock:
     return Clock("2026-11-23T12:00:10")
-
-
-@pytest.fixture
-def ledger(table: tuple[DynamoDBClient, str], clock: Clock) -> Iterator[BlockingLedger]:
-    yield BlockingLedger(*table, clock, CATALOGUE.plans.values())
-    check_invariants(*table)
 
 
 class TestRateLimits:

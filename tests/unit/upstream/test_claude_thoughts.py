@@ -45,19 +45,22 @@ def results(blocks: list[Json]) -> list[Json]:
     return [{"role": "tool", "tool_call_id": one["id"], "content": "ok"} for one in uses]
 
 
-@pytest.mark.parametrize("blocks", ORDERS)
-def test_blocks_come_back_in_their_order(blocks: list[Json]) -> None:
+def sent_back(blocks: list[Json]) -> list[Json]:
+    """A conversation whose answer was these blocks of Claude's, as a caller sends it back."""
     parts = Parts()
     for block in blocks:
         parts.add(block)  # type: ignore[arg-type]
     message = {"role": "assistant", "content": parts.content, "tool_calls": parts.tool_calls}
-    history: list[Json] = [
+    return [
         {"role": "user", "content": "Hi"},
         {**message, **parts.extras()},
         *results(blocks),
     ]
 
-    turns = Conversation(history).turns
+
+@pytest.mark.parametrize("blocks", ORDERS)
+def test_blocks_come_back_in_their_order(blocks: list[Json]) -> None:
+    turns = Conversation(sent_back(blocks)).turns
 
     assert [turn.role for turn in turns] == ["user", "assistant", "user"]
     assert turns[1].blocks == blocks
@@ -74,17 +77,9 @@ def in_converse(block: Json) -> Json:
 
 @pytest.mark.parametrize("blocks", [order for order in ORDERS if "redacted" not in str(order)])
 def test_so_they_do_on_bedrock(blocks: list[Json]) -> None:
-    parts = Parts()
-    for block in blocks:
-        parts.add(block)  # type: ignore[arg-type]
-    message = {"role": "assistant", "content": parts.content, "tool_calls": parts.tool_calls}
-    history: list[Json] = [
-        {"role": "user", "content": "Hi"},
-        {**message, **parts.extras()},
-        *results(blocks),
-    ]
+    model = "us.anthropic.claude-sonnet-4-6"
 
-    _, converted = convert_messages(history, "us.anthropic.claude-sonnet-4-6", thinking=True)
+    _, converted = convert_messages(sent_back(blocks), model, thinking=True)
 
     assert converted[1]["content"] == [in_converse(block) for block in blocks]
 

@@ -10,8 +10,8 @@ from losi.catalogue.models import Route
 from losi.chat.chunks import Asked, ChunkStream
 from losi.errors import Remedy, UpstreamError
 from losi.metering.usage import Usage
-from losi.upstream.fanout import finished, prepare
-from losi.upstream.format import UpstreamCall
+from losi.upstream.fanout import prepare
+from losi.upstream.format import UpstreamCall, finished
 from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.fake_format import FakeExchange

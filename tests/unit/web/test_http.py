@@ -28,6 +28,7 @@ from losi.web.credentials import api_key
 from losi.web.parsing import EVENT_RESERVE, MAX_EVENT_BYTES, read_json
 from losi.web.site import Site, stage_prefix
 from losi.web.unknown_url import meant, unknown_url
+from tests.lambda_process import event_loop
 
 BODY = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Grüße"}]}
 PLAIN = json.dumps(BODY, ensure_ascii=False).encode()
@@ -118,12 +119,8 @@ async def by_runtime(event: dict[str, Any]) -> Answer:
 
 async def by_mangum(event: dict[str, Any]) -> Answer:
     def call() -> dict[str, Any]:
-        loop = asyncio.new_event_loop()  # Mangum takes the thread's
-        asyncio.set_event_loop(loop)
-        try:
+        with event_loop():
             return Handler(echo_app())(event, None)
-        finally:
-            loop.close()
 
     answer = await asyncio.to_thread(call)
     return Answer(answer["statusCode"], answer["body"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from mangum import Mangum
 
 from losi.aws.runtime.loop import load_app
+from tests.lambda_process import event_loop
 
 
 @pytest.fixture
@@ -40,12 +40,8 @@ def test_a_module_in_a_folder_is_named_with_slashes_as_lambda_does(task: Path) -
 
 @pytest.fixture
 def loop() -> Iterator[None]:
-    """Mangum takes the thread's loop, or makes one that nobody closes."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    asyncio.set_event_loop(None)
-    loop.close()
+    with event_loop():
+        yield
 
 
 @pytest.mark.usefixtures("loop")
