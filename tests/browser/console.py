@@ -44,8 +44,8 @@ class Console:
         self.page: Page = self.context.new_page()
         #: Errors and violations of the policy, wherever they came from.
         self.complaints: list[str] = []
-        #: Refusals that a test provokes: the browser reports them as errors. Where a page names no
-        #: icon, or is no HTML, the browser asks for this one by itself.
+        #: Refusals that a test provokes: the browser reports them as errors. And what Chromium asks
+        #: for by itself when a page is left before its own icon has come.
         self.expected: list[str] = ["/favicon.ico"]
         self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
