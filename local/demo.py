@@ -5,9 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from losi.errors import NotFoundError
+from losi.identity.key import NewKey
 from losi.identity.principal import PERMISSIONS
 from losi.identity.secret import Secret, mint, new_account_id, parse
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 
 KEY_NAME = "Demo key"
 EMAIL = "demo@losi.local"

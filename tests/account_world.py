@@ -10,11 +10,11 @@ import pytest
 from losi.errors import LosiError
 from losi.identity.audit import Actor
 from losi.identity.authenticator import Authenticator
-from losi.identity.key import Key
+from losi.identity.key import Key, NewKey
 from losi.identity.principal import ALL_PERMISSIONS, Principal
 from losi.identity.secret import Secret
 from losi.ids import random_id
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from losi.metering.usage import Usage
 from losi.store.table import Table
 from tests import old_items

@@ -20,9 +20,10 @@ from playwright.sync_api import Browser
 
 from local.site.build import ensure_site
 from local.table import create_table
+from losi.identity.key import NewKey
 from losi.identity.principal import PERMISSIONS
 from losi.identity.session import Sessions
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from losi.metering.books import Books
 from tests.browser.console import Console, Size
 from tests.browser.test_pages import PAGES

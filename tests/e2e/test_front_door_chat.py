@@ -10,7 +10,8 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionToolParam
 
-from losi.management.accounts import Accounts, NewKey
+from losi.identity.key import NewKey
+from losi.management.accounts import Accounts
 from losi.metering.books import Books
 from losi.metering.usage import Usage
 from losi.store.client import partition, primary_key

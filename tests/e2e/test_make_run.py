@@ -15,7 +15,8 @@ import pytest
 from openai import APIConnectionError, OpenAI
 
 from losi.catalogue import loader
-from losi.management.accounts import Accounts, NewKey
+from losi.identity.key import NewKey
+from losi.management.accounts import Accounts
 from losi.metering.books import Books
 from tests.dynamodb_local import connect, free_port
 from tests.e2e.server import ROOT, running_server

@@ -15,8 +15,9 @@ import orjson
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
+from losi.identity.key import NewKey
 from losi.identity.principal import PERMISSIONS
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from losi.metering.books import Books
 from losi.metering.day_item import DayUsage
 from losi.metering.usage import Usage

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import openai
 from openai import AsyncOpenAI
 
+from losi.identity.key import NewKey
 from losi.identity.principal import PERMISSIONS
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from losi.metering.books import Books
 from tests.catalogue import CATALOGUE
 from tests.dynamodb_local import dynamodb_environment, free_port

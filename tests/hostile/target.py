@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from losi.identity.key import NewKey
 from losi.identity.principal import ALL_PERMISSIONS
 from losi.identity.session import Sessions
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from losi.metering.books import Books
 from tests.catalogue import CATALOGUE
 from tests.dynamodb_local import connect

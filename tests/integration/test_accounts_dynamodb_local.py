@@ -24,9 +24,10 @@ from local.table import create_table
 from losi.config import read_config
 from losi.errors import LosiError
 from losi.identity.audit import Actor
+from losi.identity.key import NewKey
 from losi.identity.principal import PERMISSIONS
 from losi.identity.secret import Secret, parse
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from losi.metering.books import Books
 from losi.store.dynamodb import SendsToDynamoDB
 from losi.store.table import Table

@@ -22,9 +22,9 @@ from local.demo import ensure_demo_key
 from local.table import create_table, load_template
 from losi.aws.handler import Handler
 from losi.config import Config
+from losi.identity.key import NewKey
 from losi.identity.principal import ALL_PERMISSIONS
 from losi.logs import CHATTY_LIBRARIES
-from losi.management.accounts import NewKey
 from losi.web.credentials import parse_key
 from losi.web.dependencies import Services
 from losi.web.endpoints import ENDPOINTS, FUNCTIONS, Endpoint

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from losi.management.accounts import Accounts, NewKey
+from losi.identity.key import NewKey
+from losi.management.accounts import Accounts
 from losi.metering.books import Books
 from tests.catalogue import CATALOGUE
 from tests.dynamodb_local import dynamodb_environment

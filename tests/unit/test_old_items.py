@@ -10,10 +10,10 @@ import pytest
 
 from losi.errors import AuthenticationError, LosiError
 from losi.identity.authenticator import Authenticator
-from losi.identity.key import Key
+from losi.identity.key import Key, NewKey
 from losi.identity.secret import Secret
 from losi.identity.session import Sessions, SessionToken
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from losi.management.logins import Identity, Logins
 from losi.metering.day_item import Hold
 from losi.metering.usage import Usage

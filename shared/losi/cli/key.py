@@ -48,7 +48,7 @@ def create(
       losi key create acct_Xy12Ab34Cd --name ci --test \\
           --permission chat.completions --expires-at 2030-01-31T00:00:00Z
     """
-    from losi.management.accounts import NewKey
+    from losi.identity.key import NewKey
 
     id = account_id(account)
     if permission is None:

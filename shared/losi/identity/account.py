@@ -91,6 +91,15 @@ class Account:
                 f"Contact {support()}, so that the account is given another one."
             ) from None
 
+    def audited(self) -> dict[str, Any]:
+        """What the audit log says of it: neither name nor e-mail address."""
+        return {
+            "plan": self.plan_name,
+            "api_access": self.api_access,
+            "disabled": self.disabled,
+            "operator": self.operator,
+        }
+
     def as_json(self) -> dict[str, Any]:
         return {
             "id": f"acct_{self.id}",

@@ -23,6 +23,16 @@ OLD_SECRETS = 5
 
 
 @dataclass(frozen=True, slots=True)
+class NewKey:
+    """What is decided about a key before it exists."""
+
+    name: str
+    permissions: frozenset[str]
+    expires_at: datetime | None = None
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     """An API key as stored: of its secret only the hash."""
 

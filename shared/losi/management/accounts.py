@@ -21,7 +21,7 @@ from losi.errors import (
 from losi.identity import audit
 from losi.identity.account import Account
 from losi.identity.audit import OPERATOR, Actor, Record
-from losi.identity.key import Key
+from losi.identity.key import Key, NewKey
 from losi.identity.principal import Principal
 from losi.identity.secret import Secret, mint, new_account_id
 from losi.identity.session import session_sort
@@ -40,16 +40,6 @@ ATTEMPTS = 12
 #: What is left of a deleted account (the mark that ends cached authentications) goes by itself.
 TOMBSTONE_SECONDS = 2 * 86_400
 PROFILE_MARK = valid_version("p")
-
-
-@dataclass(frozen=True, slots=True)
-class NewKey:
-    """What is decided about a key before it exists."""
-
-    name: str
-    permissions: frozenset[str]
-    expires_at: datetime | None = None
-    test: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +95,7 @@ class Accounts:
             api_access=api_access,
             version=int(self._clock()),
         )
-        created = self._record(OPERATOR, account, "account.created", after=_audited(account))
+        created = self._record(OPERATOR, account, "account.created", after=account.audited())
         put = {"Item": account.to_item(), "ConditionExpression": ABSENT}
         lookups = emails.claim(self._table, account)
         if not self._table.transact(("Put", put), *lookups, writes.audited(created)):
@@ -160,7 +150,7 @@ class Accounts:
                 requests.append({"DeleteRequest": {"Key": key}})
         self._table.write_all(requests)
         account = self.account(account_id)
-        deleted = self._record(by, account, "account.deleted", before=_audited(account))
+        deleted = self._record(by, account, "account.deleted", before=account.audited())
         gone = {"Key": primary_key(account_id, PROFILE), "ConditionExpression": EXISTS}
         lookups = emails.release(self._table, account)
         self._table.transact(("Delete", gone), *lookups, writes.audited(deleted))
@@ -282,7 +272,11 @@ class Accounts:
 
     def delete_key(self, account_id: str, key_id: str, by: Actor = OPERATOR) -> None:
         """Disable, mark, remove: started again after a failure at any step, it completes."""
-        key = self.change_key(account_id, key_id, _disabled, by, "key.deletion_began")
+
+        def disabled(key: Key) -> Key:
+            return replace(key, is_enabled=False)
+
+        key = self.change_key(account_id, key_id, disabled, by, "key.deletion_began")
         self._books.forget_key(account_id, key_id)
         account = self.account(account_id)
         record = self._record(by, account, "key.deleted", key, before=key.audited())
@@ -319,7 +313,7 @@ class Accounts:
         for _ in range(ATTEMPTS):
             account = self.account(account_id)
             changed = replace(account, version=account.version + 1, **changes)
-            before, after = _audited(account), _audited(changed)
+            before, after = account.audited(), changed.audited()
             record = self._record(by, account, action, before=before, after=after)
             if self._table.transact(
                 writes.profile_changed(account, changed), writes.audited(record)
@@ -388,20 +382,6 @@ class Accounts:
         if item is None:
             raise no_such_key()
         return Key.from_item(item)
-
-
-def _audited(account: Account) -> dict[str, Any]:
-    """What the audit log says of an account: neither name nor e-mail address."""
-    return {
-        "plan": account.plan_name,
-        "api_access": account.api_access,
-        "disabled": account.disabled,
-        "operator": account.operator,
-    }
-
-
-def _disabled(key: Key) -> Key:
-    return replace(key, is_enabled=False)
 
 
 def _no_account() -> NotFoundError:

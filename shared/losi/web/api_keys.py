@@ -10,10 +10,10 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from starlette.requests import Request
 
 from losi.errors import InvalidRequestError
-from losi.identity.key import Key, key_id_from
+from losi.identity.key import Key, NewKey, key_id_from
 from losi.identity.principal import PERMISSIONS
 from losi.identity.values import iso, valid_expiry, valid_name, valid_permission
-from losi.management.accounts import NewKey, no_such_key
+from losi.management.accounts import no_such_key
 from losi.management.authority import visible
 from losi.validation import UntilMistake, validated
 from losi.web.dependencies import AppAccounts, Caller, changed_by

@@ -9,7 +9,8 @@ from losi.catalogue.catalogue import Catalogue
 from losi.chat.completions import Call, ChatCompletions
 from losi.chat.request import parse_chat_request
 from losi.identity.authenticator import Authenticator
-from losi.management.accounts import Accounts, NewKey
+from losi.identity.key import NewKey
+from losi.management.accounts import Accounts
 from losi.metering.gate import Gate
 from losi.metering.ledger import Ledger
 from losi.metering.settler import Settler

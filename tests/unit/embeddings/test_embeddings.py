@@ -15,7 +15,8 @@ from losi.embeddings.embeddings import PERMISSION, Embeddings
 from losi.embeddings.request import parse_embedding_request
 from losi.errors import ModelNotFoundError, PermissionDeniedError, UpstreamError
 from losi.identity.authenticator import Authenticator
-from losi.management.accounts import Accounts, NewKey
+from losi.identity.key import NewKey
+from losi.management.accounts import Accounts
 from losi.metering.gate import Caller, Gate
 from losi.metering.usage import Usage
 from losi.upstream.format import Embedder, UpstreamCall, malformed

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
+from losi.identity.key import NewKey
 from losi.identity.secret import Secret
-from losi.management.accounts import Accounts, NewKey
-
-if TYPE_CHECKING:
-    pass
+from losi.management.accounts import Accounts
 from tests.account_world import CHAT
 
 

@@ -18,8 +18,9 @@ from losi.identity.authenticator import (
     Authenticator,
     Remembered,
 )
+from losi.identity.key import NewKey
 from losi.identity.secret import Secret, mint
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from tests.ledger_world import Clock
 from tests.unit.conftest import TABLE
 

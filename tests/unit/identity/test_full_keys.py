@@ -11,9 +11,9 @@ from losi.identity import key as key_module
 from losi.identity import principal
 from losi.identity.account import Account
 from losi.identity.authenticator import Authenticator
-from losi.identity.key import FIRST_PERMISSIONS, Key
+from losi.identity.key import FIRST_PERMISSIONS, Key, NewKey
 from losi.identity.principal import ALL_PERMISSIONS, PERMISSIONS
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from losi.store.client import Item
 from tests.catalogue import CATALOGUE
 from tests.old_items import written_by

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from losi.identity.authenticator import (
     Authenticator,
 )
+from losi.identity.key import NewKey
 from losi.identity.secret import Secret
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from tests.ledger_world import Clock
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from losi.errors import (
     StoreUnavailableError,
 )
 from losi.identity.authenticator import Authenticator
+from losi.identity.key import NewKey
 from losi.identity.secret import Secret
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from losi.management.export import export_account
 from losi.store.table import Table
 from tests.ledger_world import BlockingLedger, Clock

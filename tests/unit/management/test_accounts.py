@@ -15,9 +15,9 @@ from losi.errors import (
     PermissionDeniedError,
 )
 from losi.identity.authenticator import Authenticator
-from losi.identity.key import Key
+from losi.identity.key import Key, NewKey
 from losi.identity.secret import Secret, mint, new_account_id, new_key_id
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from tests.ledger_world import BlockingLedger, Clock
 from tests.unit.conftest import TABLE
 

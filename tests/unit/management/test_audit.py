@@ -12,8 +12,9 @@ from losi.errors import (
     StoreUnavailableError,
 )
 from losi.identity.audit import KEPT_DAYS, Actor, Record
+from losi.identity.key import NewKey
 from losi.identity.principal import ALL_PERMISSIONS
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from losi.store.table import Table
 from tests.account_world import A_KEY
 from tests.ledger_world import Clock

@@ -15,9 +15,9 @@ from losi.errors import (
 )
 from losi.identity.audit import Actor
 from losi.identity.authenticator import Authenticator
-from losi.identity.key import Key
+from losi.identity.key import Key, NewKey
 from losi.identity.principal import ALL_PERMISSIONS
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from losi.management.writes import CHANGES_PER_DAY
 from tests.account_world import A_KEY, holder
 from tests.ledger_world import Clock

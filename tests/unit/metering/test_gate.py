@@ -19,9 +19,10 @@ from losi.errors import (
     StoreUnavailableError,
 )
 from losi.identity.authenticator import Authenticator
+from losi.identity.key import NewKey
 from losi.identity.principal import Principal
 from losi.identity.secret import Secret
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from losi.metering.day_item import CLOCK_SKEW_SECONDS
 from losi.metering.gate import SETTLING_SECONDS, Caller, Demand, Gate, Metered
 from losi.metering.ledger import Ledger

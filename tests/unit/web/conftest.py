@@ -9,9 +9,10 @@ import httpx
 import pytest
 
 from losi.config import Config
+from losi.identity.key import NewKey
 from losi.identity.principal import Principal
 from losi.identity.secret import Secret
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from losi.web.app import create_app
 from losi.web.dependencies import Services
 from losi.web.endpoints import FUNCTIONS

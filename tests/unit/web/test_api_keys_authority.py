@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from losi.identity.key import NewKey
 from losi.identity.secret import Secret, parse
 from losi.logs import set_levels
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:

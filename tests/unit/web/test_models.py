@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from losi.management.accounts import Accounts, NewKey
+from losi.identity.key import NewKey
+from losi.management.accounts import Accounts
 from tests.catalogue import CATALOGUE
 from tests.unit.web.api_keys_world import ALL, Api
 

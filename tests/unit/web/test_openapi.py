@@ -14,9 +14,10 @@ import pytest
 from fastapi.openapi.models import OpenAPI
 from jsonschema import Draft202012Validator, ValidationError
 
+from losi.identity.key import NewKey
 from losi.identity.principal import Principal
 from losi.identity.secret import Secret
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from losi.metering.usage import Usage
 from losi.web.endpoints import BASE_PATH, ENDPOINTS, Endpoint
 from losi.web.examples import A_KEY, EXAMPLES, Example

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from local.sign_in import add_demo_sign_in
+from losi.identity.key import NewKey
 from losi.identity.principal import PERMISSIONS
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from losi.web.app import create_app
 from losi.web.dependencies import Services
 from losi.web.endpoints import CONSOLE, FUNCTIONS

@@ -12,13 +12,15 @@ import pytest
 
 from local.sign_in import add_demo_sign_in
 from losi.errors import LosiError
+from losi.identity.key import NewKey
 from losi.identity.principal import PERMISSIONS
 from losi.identity.secret import Secret
-from losi.identity.session import ABSOLUTE, IDLE, Sessions, SessionToken
-from losi.management.accounts import Accounts, NewKey
+from losi.identity.session import Sessions
+from losi.management.accounts import Accounts
 from losi.web.app import create_app
 from losi.web.dependencies import Services
 from losi.web.endpoints import FUNCTIONS
+from tests.ledger_world import Clock
 from tests.unit.conftest import TABLE
 
 ORIGIN = "http://127.0.0.1:3000"
@@ -327,38 +329,6 @@ async def test_deleting_the_account_takes_all_of_it(
     assert (await browser.get("/api/v1/profile")).status_code == 401
 
 
-def test_a_session_ends_by_itself(
-    accounts: Accounts, account_id: str, client: object, services: Services
-) -> None:
-    clock = Clock()
-    sessions = Sessions(services.client, TABLE, services.catalogue.plans, clock)
-    idle, used = sessions.open(account_id, ""), sessions.open(account_id, "")
-
-    clock.now += IDLE.total_seconds() - 60
-    sessions.read(used)
-    clock.now += 60
-    assert ends(sessions, idle) and not ends(sessions, used)
-
-    for _ in range(14 * 2):
-        clock.now += IDLE.total_seconds() / 2
-        ends(sessions, used)
-    assert ends(sessions, used)
-    assert clock.now - Clock.START > ABSOLUTE.total_seconds()
-    assert sessions.of_account(account_id) == []
-
-
-def test_what_cannot_be_undone_takes_a_recent_sign_in(
-    accounts: Accounts, account_id: str, services: Services
-) -> None:
-    clock = Clock()
-    sessions = Sessions(services.client, TABLE, services.catalogue.plans, clock)
-    token = sessions.open(account_id, "")
-
-    assert sessions.read(token).session.is_fresh(sessions.now())
-    clock.now += 15 * 60
-    assert not sessions.read(token).session.is_fresh(sessions.now())
-
-
 async def test_an_account_is_not_deleted_by_whoever_finds_the_page_open(
     browser: httpx.AsyncClient, accounts: Accounts, account_id: str, services: Services
 ) -> None:
@@ -371,33 +341,3 @@ async def test_an_account_is_not_deleted_by_whoever_finds_the_page_open(
 
     assert refused.status_code == 403 and code_of(refused) == "fresh_sign_in_required"
     assert accounts.account(account_id).id == account_id
-
-
-def test_a_guessed_token_is_refused(
-    accounts: Accounts, account_id: str, services: Services
-) -> None:
-    token = services.sessions.open(account_id, "")
-    forged = SessionToken(token.account_id, token.session_id, "A" * 43)
-
-    assert SessionToken.parse(token.text) == token
-    assert SessionToken.parse(token.text[:-1]) is None
-    assert ends(services.sessions, forged)
-    assert token.secret not in repr(token)
-
-
-class Clock:
-    START = 1_700_000_000.0
-
-    def __init__(self) -> None:
-        self.now = self.START
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def ends(sessions: Sessions, token: SessionToken) -> bool:
-    try:
-        sessions.read(token)
-    except LosiError:
-        return True
-    return False

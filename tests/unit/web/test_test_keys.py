@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import httpx
 
 from losi.config import Config
+from losi.identity.key import NewKey
 from losi.identity.principal import PERMISSIONS
-from losi.management.accounts import NewKey
 from losi.web.app import create_app
 from losi.web.dependencies import Services
 from losi.web.endpoints import ENDPOINTS, FUNCTIONS

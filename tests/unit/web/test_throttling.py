@@ -7,8 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from losi.identity.key import NewKey
 from losi.identity.secret import Secret
-from losi.management.accounts import Accounts, NewKey
+from losi.management.accounts import Accounts
 from losi.web.dependencies import Services
 from tests.unit.web.api_keys_world import ALL, Api
 
