@@ -57,11 +57,15 @@ class WithOrWithout(Around):
             return await self._exchange.complete()
 
     async def stream(self) -> AsyncGenerator[Json]:
+        begun = False
         try:
             async with aclosing(self._exchange.stream()) as chunks:
                 async for chunk in chunks:
+                    begun = True
                     yield chunk
-        except InvalidRequestError as refusal:  # comes before the first chunk
+        except InvalidRequestError as refusal:
+            if begun:
+                raise
             self._go_without(refusal)
             async with aclosing(self._exchange.stream()) as chunks:
                 async for chunk in chunks:

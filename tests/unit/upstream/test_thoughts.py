@@ -95,3 +95,22 @@ async def test_another_refusal_stays_one_and_none_is_tried_thrice(words: str, st
         _ = [c async for c in exchange.stream()] if stream else await exchange.complete()
 
     assert len(upstream.sent) == (2 if words == REFUSALS[0] else 1)
+
+
+async def test_what_has_begun_is_not_said_twice() -> None:
+    upstream = Signing(REFUSALS[0])
+
+    async def broken() -> AsyncGenerator[Json]:
+        upstream.sent.append(upstream.body)
+        yield {"choices": []}
+        raise InvalidRequestError(REFUSALS[0])
+
+    upstream.stream = broken  # type: ignore[method-assign]
+    chunks: list[Json] = []
+
+    with pytest.raises(InvalidRequestError):
+        async for chunk in prepare(upstream, conversation(THOUGHT)).stream():
+            chunks.append(chunk)
+
+    assert chunks == [{"choices": []}]
+    assert len(upstream.sent) == 1
