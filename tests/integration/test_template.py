@@ -71,6 +71,7 @@ class TestPermissions:
         ("EmbeddingsFunction", {"BatchGetItem", "Query", "UpdateItem"}),
         ("SettlementsFunction", {"UpdateItem"}),
         ("ModelsFunction", {"BatchGetItem"}),
+        ("HealthFunction", {"BatchGetItem"}),
         (
             "ApiKeysFunction",
             {

@@ -21,9 +21,10 @@ FIRST_PAUSE = 0.05
 class Reads:
     """Consistent reads. A read changes nothing, so what failed is tried again."""
 
-    def __init__(self, dynamodb: SendsToDynamoDB, table: str) -> None:
+    def __init__(self, dynamodb: SendsToDynamoDB, table: str, attempts: int = ATTEMPTS) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._attempts = attempts
 
     async def get_all(self, account_id: str, sorts: Iterable[str]) -> dict[str, Item]:
         """Those of the account's items that exist, by sort key, in one round trip.
@@ -32,7 +33,7 @@ class Reads:
         """
         wanted = [primary_key(account_id, sort) for sort in sorts]
         found: dict[str, Item] = {}
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self._attempts):
             if attempt:
                 pause = FIRST_PAUSE * 2 ** (attempt - 1)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))

@@ -27,6 +27,7 @@ from losi.metering.ledger import Ledger
 from losi.metering.settler import Settler
 from losi.store import client as store
 from losi.store.dynamodb import DynamoDB, SendsToDynamoDB
+from losi.store.health import StoreHealth
 from losi.store.queue import settlements
 from losi.store.reads import Reads
 from losi.store.table import Table
@@ -136,6 +137,10 @@ class Services:
         settler = Settler(self.ledger, settlements(self.config))
         callers = Callers(self.authenticator, Reads(self.dynamodb, self.config.table))
         return Gate(callers, self.ledger, settler)
+
+    @cached_property
+    def store_health(self) -> StoreHealth:
+        return StoreHealth(self.dynamodb, self.config.table)
 
     @cached_property
     def management_throttle(self) -> Throttle:

@@ -67,6 +67,7 @@ ENDPOINTS = (
     Endpoint(
         "get_audit_log", "GET", "/audit-log", "audit_log", "audit.read", "Get who changed what"
     ),
+    Endpoint("get_health", "GET", "/health", "health", None, "Ask whether the API works"),
     Endpoint("get_openapi", "GET", "/openapi.json", "openapi", None, "Get this description"),
 )
 #: What the console's pages call by session. No part of the documented API: it changes with them.
@@ -114,6 +115,8 @@ class Answers:
     csv: "type[BaseModel] | None" = None
     #: Whether the answer's headers say who answered and what is left of the account's limits.
     metered: bool = False
+    #: Whether it is 503 without the table, though it asks for no key.
+    reads_table: bool = False
 
 
 def endpoint(name: str) -> Endpoint:

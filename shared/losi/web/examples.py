@@ -382,5 +382,12 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             ),
         ),
     ),
+    "get_health": (
+        Example(
+            "works",
+            "The API and its database answer.",
+            {"status": "ok", "version": "0.2.0", "time": "2026-11-26T14:03:07Z"},
+        ),
+    ),
     "get_openapi": (),
 }

@@ -170,7 +170,9 @@ class _Operation:
         about_one = any(each["name"] == "id" for each in parameters)
         found = {400, 429, 500, 502, 504}  # API Gateway may answer these for any endpoint
         if self.endpoint.permission:
-            found |= {401, 403, 503}
+            found |= {401, 403}
+        if self.answers.reads_table or self.endpoint.permission:
+            found |= {503}
         if self.body:
             found |= {413, 415}
         if about_one or (self.body and "model" in self.body.model_fields):

@@ -319,6 +319,12 @@ class Description(BaseModel):
     components: dict[str, dict[str, Any]]
 
 
+class Health(_Ours):
+    status: Literal["ok"]
+    version: str
+    time: datetime = Field(description="Of the server, in UTC.")
+
+
 # The audit log
 
 
