@@ -43,18 +43,30 @@ class TestGuidedDeployment:
         assert load_template()["Resources"]["LosiApi"]["Properties"]["Auth"]
 
 
+#: The stack's own, or the one that is named.
+TABLE_ARN = {
+    "Fn::If": [
+        "MakesTable",
+        {"Fn::GetAtt": ["LosiTable", "Arn"]},
+        {
+            "Fn::Sub": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}"
+            ":table/${ExistingTable}"
+        },
+    ]
+}
+
 #: Ten refusals of a key within a minute.
 WRITES_AUDIT = {
     "Effect": "Allow",
     "Action": "dynamodb:PutItem",
-    "Resource": {"Fn::GetAtt": ["LosiTable", "Arn"]},
+    "Resource": TABLE_ARN,
     "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["AUDIT#*"]}},
 }
 
 NOTES_LAST_USE = {
     "Effect": "Allow",
     "Action": "dynamodb:UpdateItem",
-    "Resource": {"Fn::GetAtt": ["LosiTable", "Arn"]},
+    "Resource": TABLE_ARN,
     "Condition": {
         "ForAllValues:StringEquals": {"dynamodb:Attributes": ["pk", "sk", "last_used_at"]},
         "StringEqualsIfExists": {"dynamodb:ReturnValues": ["NONE", "UPDATED_OLD", "UPDATED_NEW"]},
@@ -115,7 +127,7 @@ class TestPermissions:
         allowed = [table["Action"]] if isinstance(table["Action"], str) else table["Action"]
 
         assert {action.removeprefix("dynamodb:") for action in allowed} == actions
-        assert table["Resource"] == {"Fn::GetAtt": ["LosiTable", "Arn"]}
+        assert table["Resource"] == TABLE_ARN
 
     @pytest.mark.parametrize("function", OPEN)
     def test_the_others_may_do_nothing(self, function: str) -> None:
@@ -128,7 +140,7 @@ class TestPermissions:
         more = [row for row in statements(function)[1:] if "dynamodb" in str(row.get("Action"))]
 
         for row in more:
-            assert row["Resource"] == {"Fn::GetAtt": ["LosiTable", "Arn"]}
+            assert row["Resource"] == TABLE_ARN
             assert row in (WRITES_AUDIT, NOTES_LAST_USE)
         assert (NOTES_LAST_USE in more) == (function in ("ModelsFunction", "AuditLogFunction"))
 
@@ -279,7 +291,7 @@ class TestFunctions:
         """A version's description cannot change, so CloudFormation makes a new version."""
         for version in of_type("AWS::Lambda::Version").values():
             description = version["Properties"]["Description"]["Fn::Sub"]
-            for parameter in ("Architecture", "SnapStart", "LogLevel"):
+            for parameter in ("Architecture", "SnapStart", "LogLevel", "ExistingTable"):
                 assert f"${{{parameter}}}" in description
 
 
@@ -294,6 +306,28 @@ class TestData:
         assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
         assert properties["SSESpecification"]["SSEEnabled"]
         assert properties["DeletionProtectionEnabled"]
+
+    def test_an_existing_table_takes_its_place_everywhere(self) -> None:
+        """A restore makes a new table: it is adopted by its name, and the old one stays.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery.Tutorial.html
+        """
+        adopted = EvaluatedTemplate({"ExistingTable": "losi-restored"})
+
+        assert "LosiTable" not in adopted.resources
+        assert "LosiTable" not in str([adopted.resources, adopted.globals])
+        variables = adopted.globals["Function"]["Environment"]["Variables"]
+        assert variables["LOSI_TABLE"] == "losi-restored"
+
+    def test_backups_are_kept_for_a_year_in_a_vault_that_outlives_the_stack(self) -> None:
+        backed_up = EvaluatedTemplate({"MonthlyBackups": "on"}).resources
+        (rule,) = backed_up["BackupPlan"]["Properties"]["BackupPlan"]["BackupPlanRule"]
+        selection = backed_up["BackupSelection"]["Properties"]["BackupSelection"]
+
+        assert rule["Lifecycle"] == {"DeleteAfterDays": 365}
+        assert backed_up["BackupVault"]["DeletionPolicy"] == "Retain"
+        assert selection["Resources"] == [{"Fn::GetAtt": ["LosiTable", "Arn"]}]
+        assert "BackupVault" not in EvaluatedTemplate().resources
 
     def test_the_secret_starts_empty_and_goes_with_the_stack(self) -> None:
         assert resource("ProviderSecret")["SecretString"] == "{}"

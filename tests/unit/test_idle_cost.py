@@ -25,6 +25,8 @@ SECONDS_A_MONTH = HOURS_A_MONTH * 3600
 #: https://aws.amazon.com/dynamodb/pricing/on-demand/ storage and point-in-time recovery
 STORAGE_A_GB = 0.25 + 0.20
 
+#: https://aws.amazon.com/backup/pricing/ (DynamoDB, warm): a gigabyte of each copy, for a month
+BACKUP_A_GB = 0.10
 #: https://aws.amazon.com/secrets-manager/pricing/
 SECRET = 0.40
 #: https://aws.amazon.com/eventbridge/pricing/ (Scheduler)
@@ -115,6 +117,11 @@ PRICES: dict[str, tuple[Price, str, set[str]]] = {
     "AWS::WAFv2::WebACLAssociation": (nothing, "https://aws.amazon.com/waf/pricing/", set()),
     # the hosted zone costs, and is the operator's already
     "AWS::Route53::RecordSet": (nothing, "https://aws.amazon.com/route53/pricing/", set()),
+    # by the size of what they keep: test_the_price_of_backups
+    **{
+        f"AWS::Backup::{kind}": (nothing, "https://aws.amazon.com/backup/pricing/", set())
+        for kind in ("BackupVault", "BackupPlan", "BackupSelection")
+    },
     "AWS::SSM::Parameter": (
         nothing,
         "https://aws.amazon.com/systems-manager/pricing/",
@@ -254,6 +261,16 @@ def test_a_parameter_that_makes_an_idle_deployment_dearer_says_by_how_much(
     assert more >= 0
     if more:
         assert f"{dollars(more)} a month" in parameter["Description"]
+
+
+def test_the_price_of_backups_is_that_of_all_copies_that_are_kept() -> None:
+    plan = properties_of(EvaluatedTemplate({"MonthlyBackups": "on"}).resources["BackupPlan"])
+    (rule,) = plan["BackupPlan"]["BackupPlanRule"]
+    assert rule["ScheduleExpression"] == "cron(0 5 1 * ? *)"  # once a month
+    copies = rule["Lifecycle"]["DeleteAfterDays"] * 12 // 365
+
+    said = load_template()["Parameters"]["MonthlyBackups"]["Description"]
+    assert f"{dollars(copies * BACKUP_A_GB)} a month for each gigabyte" in said
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/deploy.md"])
