@@ -5,7 +5,7 @@ The package's modules import boto3 and rich only when a command runs, so that `-
 
 import typer
 
-from losi.cli import account, audit, check, doctor, key, usage
+from losi.cli import account, audit, check, doctor, key, status, usage
 
 app = typer.Typer(
     name="losi",
@@ -31,6 +31,7 @@ app.add_typer(account.app, name="account")
 app.add_typer(key.app, name="key")
 usage.register(app)
 audit.register(app)
+status.register(app)
 check.register(app)
 doctor.register(app)
 

@@ -1,7 +1,8 @@
 """Where the table is: in a deployed stack, or at the local API."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,16 @@ class Connection:
     table: str
     #: The local DynamoDB's URL, or None on AWS.
     endpoint: str | None = None
+    #: Where the API answers; empty where that is not known.
+    base_url: str = ""
+    #: Of a deployed stack: its Region, outputs and parameters.
+    region: str = ""
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    def aws(self, service: str) -> Any:
+        """A client for another service of a deployed stack's Region."""
+        return _client(service, region_name=self.region)
 
 
 def connect(stack: str | None, region: str | None) -> Connection:
@@ -32,22 +43,22 @@ def connect(stack: str | None, region: str | None) -> Connection:
     if stack is not None:
         return _stack(stack, region)
     config = read_config()
-    endpoint, table = config.dynamodb_endpoint, config.table
+    endpoint, table, base_url = config.dynamodb_endpoint, config.table, ""
     if not (endpoint and table):
-        endpoint, table = _made_by_make_run()
+        endpoint, table, base_url = _made_by_make_run()
     # a local DynamoDB takes any credentials, and must not be sent real ones
     keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
     client = _client("dynamodb", endpoint_url=endpoint, region_name="us-east-1", **keys)
-    return Connection(client, table, endpoint)
+    return Connection(client, table, endpoint, base_url)
 
 
-def _made_by_make_run() -> tuple[str, str]:
+def _made_by_make_run() -> tuple[str, str, str]:
     here = Path.cwd()
     for directory in (here, *here.parents):
         if (state := directory / LOCAL_STATE).is_file():
             try:
                 found = json.loads(state.read_text())
-                return found["dynamodb_endpoint"], found["table"]
+                return found["dynamodb_endpoint"], found["table"], found.get("base_url", "")
             except (ValueError, KeyError, TypeError):
                 raise CannotConnect(f"{state} is damaged: start `make run` again.") from None
     raise CannotConnect(
@@ -66,7 +77,16 @@ def _stack(stack: str, region: str | None) -> Connection:
         outputs = {row["OutputKey"]: row["OutputValue"] for row in found.get("Outputs", [])}
         if TABLE_OUTPUT not in outputs:
             raise CannotConnect(f"The stack {stack} in {where} has no output {TABLE_OUTPUT}.")
-        return Connection(_client("dynamodb", region_name=where), outputs[TABLE_OUTPUT])
+        return Connection(
+            _client("dynamodb", region_name=where),
+            outputs[TABLE_OUTPUT],
+            base_url=outputs.get("BaseUrl", ""),
+            region=where,
+            outputs=outputs,
+            parameters={
+                row["ParameterKey"]: row["ParameterValue"] for row in found.get("Parameters", [])
+            },
+        )
     except NoRegionError:
         raise CannotConnect("Which region? Add --region, such as --region us-east-1.") from None
     except NoCredentialsError:

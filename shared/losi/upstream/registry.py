@@ -62,7 +62,12 @@ class Registry(Generic[P]):
 
 def configured(config: Config, provider: Provider) -> bool:
     """Whether the provider can be called at all: `make run` answers from the sandbox if not."""
-    return _missing(provider, settings(config, provider)) is None
+    return missing(config, provider) is None
+
+
+def missing(config: Config, provider: Provider) -> str | None:
+    """The variable without which the provider cannot be called; None when it can be."""
+    return _missing(provider, settings(config, provider))
 
 
 def settings(config: Config, provider: Provider, *, refresh: bool = False) -> Settings:
@@ -79,7 +84,6 @@ def settings(config: Config, provider: Provider, *, refresh: bool = False) -> Se
 
 
 def _missing(provider: Provider, found: Settings) -> str | None:
-    """The variable without which the provider cannot be called; None when it can be."""
     if provider.key_variable and not (found.key or provider.key_optional):
         return provider.key_variable
     if provider.base_url_variable and not found.base_url:

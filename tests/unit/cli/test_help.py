@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 COMMANDS = [
     "check",
+    "status",
     "doctor",
     "account create",
     "account show",

@@ -1,0 +1,204 @@
+"""`losi status`."""
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from losi import __version__
+from losi.cli.output import print_fields, print_json, print_table
+from losi.cli.session import Session, command
+
+if TYPE_CHECKING:
+    from losi.catalogue.catalogue import Catalogue
+    from losi.cli.connection import Connection
+    from losi.config import Config
+
+HEALTH_SECONDS = 5.0
+#: What an AWS account has until it asks for more; new ones have less.
+#: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+USUAL_CONCURRENCY = 1000
+
+
+def register(app: typer.Typer) -> None:
+    command(app, "status")(status)
+
+
+@dataclass
+class Found:
+    """What there is, and what is wrong with it."""
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def status(session: Session) -> None:
+    """Show whether an API is whole, and what is wrong.
+
+    That is its version, health, table, quota of Lambda, and routes. Credentials are only
+    said to be there or missing. What is wrong stands at the end, and makes the exit code 1.
+
+    \b
+    Example:
+      losi status --stack losi-prod --region eu-west-1
+    """
+    connection = session.connection
+    found = Found({"version": __version__})
+    _health(connection, found)
+    _table(connection, found)
+    if connection.region:
+        _quota(connection, found)
+    _routes(session.catalogue, _config(connection, found), found)
+    if session.as_json:
+        print_json({**found.facts, "problems": found.problems})
+    else:
+        _print(found)
+    if found.problems:
+        raise typer.Exit(1)
+
+
+def _health(connection: "Connection", found: Found) -> None:
+    import httpx
+
+    if not connection.base_url:
+        return
+    url = f"{connection.base_url}/health"
+    found.facts["health"] = {"url": url, "status": None, "version": None}
+    local = connection.endpoint is not None
+    try:
+        response = httpx.get(url, timeout=HEALTH_SECONDS, trust_env=not local)
+        found.facts["health"] |= {"status": response.status_code}
+        found.facts["health"] |= {"version": response.raise_for_status().json()["version"]}
+    except httpx.HTTPStatusError as error:
+        found.problems.append(f"{url} answers {error.response.status_code}.")
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        found.problems.append(f"{url} gives no answer of a Losi API: {type(error).__name__}.")
+
+
+def _table(connection: "Connection", found: Found) -> None:
+    client, name = connection.client, connection.table
+    with _said(found, f"table {name}"):
+        described = client.describe_table(TableName=name)["Table"]
+        expiry = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+        table: dict[str, Any] = {
+            "name": name,
+            "status": described["TableStatus"],
+            "items": described["ItemCount"],
+            "bytes": described["TableSizeBytes"],
+            "time_to_live": expiry["TimeToLiveStatus"] == "ENABLED",
+        }
+        found.facts["table"] = table
+        if connection.region:
+            backups = client.describe_continuous_backups(TableName=name)
+            recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+            table["recovery"] = recovery["PointInTimeRecoveryStatus"] == "ENABLED"
+            table["deletion_protection"] = described.get("DeletionProtectionEnabled", False)
+        wanted = (
+            ("time_to_live", "Time to live is off: what has expired stays, and costs storage."),
+            ("recovery", "Point-in-time recovery is off: nothing can be brought back."),
+            ("deletion_protection", "Deletion protection is off."),
+        )
+        found.problems += [f"{name}: {why}" for what, why in wanted if not table.get(what, True)]
+        if table["status"] != "ACTIVE":
+            found.problems.append(f"{name}: the table is {table['status']}.")
+
+
+def _quota(connection: "Connection", found: Found) -> None:
+    with _said(found, "Lambda's quota"):
+        limit = connection.aws("lambda").get_account_settings()["AccountLimit"]
+        found.facts["lambda"] = {
+            "concurrency": limit["ConcurrentExecutions"],
+            "unreserved": limit["UnreservedConcurrentExecutions"],
+        }
+
+
+def _config(connection: "Connection", found: Found) -> "Config":
+    """With the credentials that the deployed API has; those of this shell for a local one."""
+    from losi.config import Config, read_config
+
+    if not connection.region:
+        return read_config()
+    variables: dict[str, str] = {}
+    if connection.parameters.get("BedrockAccess") == "on":
+        variables["LOSI_BEDROCK_REGION"] = connection.region
+    with _said(found, "provider secret"):
+        secret = connection.aws("secretsmanager").get_secret_value(
+            SecretId=connection.outputs["SecretArn"]
+        )
+        stored = json.loads(secret["SecretString"])
+        variables |= {name: value for name, value in stored.items() if isinstance(value, str)}
+    return Config(variables=variables)
+
+
+def _routes(catalogue: "Catalogue", config: "Config", found: Found) -> None:
+    from losi.upstream.registry import missing
+
+    routes = [
+        {
+            "model": model.id,
+            "provider": route.provider.name,
+            "upstream_model": route.model,
+            "credentials": route.provider.credentials,
+            "missing": missing(config, route.provider),
+        }
+        for model in catalogue.models.values()
+        for route in model.routes
+    ]
+    found.facts["routes"] = routes
+    answered = {route["model"] for route in routes if not route["missing"]}
+    if not answered and not config.sandbox_fallback:
+        found.problems.append("No provider has credentials: only test keys are answered.")
+
+
+class _said:
+    """What AWS refuses inside is a problem, and the rest goes on."""
+
+    def __init__(self, found: Found, what: str) -> None:
+        self._found = found
+        self._what = what
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if isinstance(error, ClientError):
+            why = error.response["Error"]["Message"]
+        elif isinstance(error, BotoCoreError | ValueError | KeyError | AttributeError):
+            why = type(error).__name__
+        else:
+            return False
+        self._found.problems.append(f"The {self._what} cannot be read: {why}")
+        return True
+
+
+def _print(found: Found) -> None:
+    facts = found.facts
+    fields = [("Version", facts["version"])]
+    if health := facts.get("health"):
+        works = health["status"] == 200
+        fields.append(("Health", f"{'ok' if works else 'not ok'}, {health['url']}"))
+        fields.append(("Deployed", health["version"] or "unknown"))
+    if table := facts.get("table"):
+        size = f"{table['bytes'] / 1e6:,.1f} MB"
+        told = f"{table['name']}, {table['items']:,} items, {size}"
+        fields.append(("Table", told))
+    if quota := facts.get("lambda"):
+        less = "; less than AWS's usual 1,000" if quota["concurrency"] < USUAL_CONCURRENCY else ""
+        fields.append(
+            ("Lambda", f"{quota['concurrency']:,} at once, {quota['unreserved']:,} shared{less}")
+        )
+    print_fields(fields)
+    typer.echo()
+    rows = [
+        (
+            route["model"],
+            f"{route['provider']}\n{route['upstream_model']}",
+            f"missing:\n{route['missing']}" if route["missing"] else "there",
+        )
+        for route in facts["routes"]
+    ]
+    print_table(("MODEL", "ROUTE", "CREDENTIALS"), rows)
+    for problem in found.problems:
+        typer.echo(f"\nProblem: {problem}", err=True)
