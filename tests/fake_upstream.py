@@ -6,11 +6,12 @@
         assert upstream.requests[0].json["model"] == "m"
 
 A body may also be an async generator: it sends when the test lets it. The last reply is given
-again and again, so that retries need no script of their own.
+again and again, so that retries need no script of their own. Where replies depend on requests, a
+function makes them: `upstream.answer = ...`.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -55,6 +56,8 @@ class Received:
 class FakeUpstream:
     def __init__(self) -> None:
         self.replies: list[Reply] = []
+        #: Answers in their place, when set.
+        self.answer: Callable[[Received], Reply] | None = None
         self.requests: list[Received] = []
         #: Set when a client goes away before its reply was sent.
         self.abandoned = asyncio.Event()
@@ -90,8 +93,12 @@ class FakeUpstream:
             writer.close()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.requests.append(await receive(reader))
-        reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+        request = await receive(reader)
+        self.requests.append(request)
+        if self.answer is not None:
+            reply = self.answer(request)
+        else:
+            reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         sending = asyncio.ensure_future(send(reply, writer))
         gone = asyncio.ensure_future(reader.read(1))
         try:

@@ -20,6 +20,7 @@
 | LOSI_STORE_SECONDS | `make run` | how long a request waits for the store; 2.5 |
 | AWS_LAMBDA_LOG_LEVEL | Lambda, from LogLevel | how much is logged; INFO elsewhere |
 | AWS_LAMBDA_RUNTIME_API | Lambda | where the streaming runtime gets its invocations |
+| AWS_LAMBDA_MAX_CONCURRENCY | Lambda Managed Instances | how many of them at once; 1 |
 | _HANDLER, LAMBDA_TASK_ROOT | Lambda | the function's code |
 | AWS_LAMBDA_INITIALIZATION_TYPE | Lambda | whether a snapshot is about to be taken |
 | AWS_LAMBDA_FUNCTION_*, AWS_LAMBDA_LOG_* | Lambda | what a handler's `context` says |
@@ -57,6 +58,7 @@ class Config:
     #: An e-mail address or URL of the operator's.
     support: str = ""
     runtime_api: str = ""
+    max_concurrency: int = 1
     handler: str = ""
     task_root: str = os.curdir
     takes_snapshot: bool = False
@@ -94,6 +96,7 @@ def read_config() -> Config:
         self_sign_up_plan=get("LOSI_SELF_SIGN_UP_PLAN", ""),
         self_sign_ups_a_day=int(get("LOSI_SELF_SIGN_UPS_A_DAY") or "0"),
         runtime_api=get("AWS_LAMBDA_RUNTIME_API", ""),
+        max_concurrency=int(get("AWS_LAMBDA_MAX_CONCURRENCY") or "1"),
         handler=get("_HANDLER", ""),
         task_root=get("LAMBDA_TASK_ROOT", os.getcwd()),
         takes_snapshot=get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start",

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 client on asyncio: POST, kept connections, bodies as they arrive.
+"""A small HTTP/1.1 client on asyncio: kept connections, bodies as they arrive.
 
 The parser is llhttp (httptools). What one read of the socket brought is one item of a body, so that
 a relay may write it as one. Redirects, cookies, compression and proxies are not its business: it
@@ -59,6 +59,16 @@ class Client:
     async def post(
         self, url: str, headers: Mapping[str, str], body: bytes, connect_seconds: float
     ) -> "Response":
+        return await self.request("POST", url, headers, body, connect_seconds)
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        connect_seconds: float,
+    ) -> "Response":
         """The answer once its headers have arrived; close it, or read it to its end.
 
         Raises UnsendableError, ConnectError when nothing was sent, else ConnectionLostError. For
@@ -69,7 +79,7 @@ class Client:
         target = parts.path or "/"
         if parts.query:
             target += f"?{parts.query}"
-        head = [f"POST {target} HTTP/1.1", f"host: {parts.netloc.rpartition('@')[2]}"]
+        head = [f"{method} {target} HTTP/1.1", f"host: {parts.netloc.rpartition('@')[2]}"]
         head += [f"{name}: {_one_line(value)}" for name, value in headers.items()]
         head.append(f"content-length: {len(body)}\r\n\r\n")
         try:

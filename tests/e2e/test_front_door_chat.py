@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import httpx
@@ -14,11 +13,18 @@ from losi.identity.key import NewKey
 from losi.management.accounts import Accounts
 from losi.metering.books import Books
 from losi.metering.usage import Usage
-from losi.store.client import partition, primary_key
 from tests.catalogue import CATALOGUE
 from tests.contract.cassettes import load
 from tests.dynamodb_local import dynamodb_environment
-from tests.e2e.world import MESSAGES, REPORTED, WORDS, World, open_world, word
+from tests.e2e.world import (
+    MESSAGES,
+    REPORTED,
+    WORDS,
+    World,
+    expire_holds,
+    open_world,
+    word,
+)
 from tests.fake_upstream import Reply
 from tests.front_door import FrontDoor, template_routes
 from tests.ledger_invariants import check_invariants
@@ -87,7 +93,7 @@ async def test_after_kill_9_the_client_sees_a_break_and_the_next_request_settles
     assert await world.settled() == (0, Usage(0, 0))
 
     # when its time is over, and the account's next request comes
-    expire_holds(world)
+    expire_holds(world.client, world.table, world.account_id)
     script = world.script()
     script.release(word("again "))
     script.end()
@@ -337,19 +343,3 @@ async def test_without_its_database_nothing_is_let_through(world: World) -> None
     assert (caught.value.status_code, caught.value.code) == (503, "store_unavailable")
     assert caught.value.response.headers["retry-after"] == "1"
     assert world.upstream.requests == []
-
-
-def expire_holds(world: World) -> None:
-    """Let the holds' time pass: what waiting for Lambda's longest invocation would do."""
-    day = f"DAY#{datetime.now(UTC).date().isoformat()}"
-    key = primary_key(world.account_id, day)
-    item = world.client.get_item(TableName=world.table, Key=key)["Item"]
-    assert item["pk"] == {"S": partition(world.account_id)}
-    for request_id in item["holds"]["M"]:
-        world.client.update_item(
-            TableName=world.table,
-            Key=key,
-            UpdateExpression="SET holds.#request.x = :past",
-            ExpressionAttributeNames={"#request": request_id},
-            ExpressionAttributeValues={":past": {"N": "1"}},
-        )

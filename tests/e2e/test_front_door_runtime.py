@@ -80,10 +80,12 @@ class TestRequest:
     ) -> None:
         seen = client.get("/echo").json()
 
-        assert seen["request_id"] == door.invocations("streaming")[-1].request_id
+        invocation = door.invocations("streaming")[-1]
+        assert seen["request_id"] == invocation.request_id
         assert seen["stage"] == "prod"
         assert seen["time_is_left"]
-        assert seen["trace_id"].startswith("Root=")
+        assert seen["trace_id"] == f"Root=1-5bef4de7-{invocation.trace}"
+        assert seen["trace_of_the_process"] is None, "a process has many at once"
 
     def test_may_have_a_binary_body(self, client: httpx.Client) -> None:
         seen = client.post("/echo", content=b"\xff\x00\xfe").json()

@@ -21,6 +21,7 @@ from losi.management.accounts import Accounts
 from losi.metering.books import Books
 from losi.metering.day_item import DayUsage
 from losi.metering.usage import Usage
+from losi.store.client import primary_key
 from tests.catalogue import CATALOGUE
 from tests.dynamodb_local import dynamodb_environment
 from tests.fake_upstream import FakeUpstream, Reply
@@ -113,9 +114,7 @@ class World:
         )
 
     async def settled(self) -> tuple[int, Usage]:
-        """Requests and tokens of today, by the ledger."""
-        days = await self.days()
-        return (days[0].requests, days[0].total) if days else (0, Usage(0, 0))
+        return await usage_today(self.client, self.table, self.account_id)
 
     def check(self) -> None:
         check_invariants(self.client, self.table, all_settled=True)
@@ -146,3 +145,24 @@ async def open_world(
             base_url = f"{door.url}/api/v1"
             async with AsyncOpenAI(base_url=base_url, api_key=secret.text, max_retries=0) as sdk:
                 yield World(door, upstream, client, table, account.id, secret.text, sdk)
+
+
+async def usage_today(client: "DynamoDBClient", table: str, account_id: str) -> tuple[int, Usage]:
+    """Requests and tokens, by the ledger."""
+    today = datetime.now(UTC).date()
+    days = await asyncio.to_thread(Books(client, table).usage, account_id, today, today)
+    return (days[0].requests, days[0].total) if days else (0, Usage(0, 0))
+
+
+def expire_holds(client: "DynamoDBClient", table: str, account_id: str) -> None:
+    """Let the holds' time pass: what waiting for Lambda's longest invocation would do."""
+    key = primary_key(account_id, f"DAY#{datetime.now(UTC).date().isoformat()}")
+    item = client.get_item(TableName=table, Key=key)["Item"]
+    for request_id in item["holds"]["M"]:
+        client.update_item(
+            TableName=table,
+            Key=key,
+            UpdateExpression="SET holds.#request.x = :past",
+            ExpressionAttributeNames={"#request": request_id},
+            ExpressionAttributeValues={":past": {"N": "1"}},
+        )

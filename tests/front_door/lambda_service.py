@@ -36,6 +36,8 @@ class Function:
     streaming: bool = False
     handler: str = "app.handler"
     env: Mapping[str, str] = field(default_factory=dict)
+    #: Invocations that one process has at the same time: above 1 on Lambda Managed Instances only.
+    at_once: int = 1
 
     def sandbox(self, env: Mapping[str, str], logs: list[str]) -> Sandbox:
         """A new execution environment, with these variables of Lambda's and the template's."""
@@ -43,11 +45,27 @@ class Function:
         command = [str(EXEC_WRAPPER), *stock] if self.streaming else stock
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         own = {"_HANDLER": self.handler, "LAMBDA_TASK_ROOT": str(self.directory)}
-        return Sandbox(command, self.directory, {**inherited, **own, **env}, logs)
+        return Sandbox(command, self.directory, {**inherited, **own, **env}, logs, self.at_once)
 
 
 #: `Function`, or what takes the same arguments and makes one of another kind.
 MakeFunction = Callable[..., Function]
+
+
+class _Environment:
+    """One process at a time, replaced when it has died. Who comes while it starts, waits for it."""
+
+    def __init__(self, new_sandbox: Callable[[], Sandbox]) -> None:
+        self._new_sandbox = new_sandbox
+        self._sandbox: Sandbox | None = None
+        self._starting = asyncio.Lock()
+
+    async def living(self) -> Sandbox:
+        async with self._starting:
+            if self._sandbox is None or not self._sandbox.alive:
+                self._sandbox = self._new_sandbox()
+                await self._sandbox.start()
+            return self._sandbox
 
 
 class LambdaService:
@@ -64,9 +82,10 @@ class LambdaService:
         self.timeout_s = timeout_s
         self._running: set[asyncio.Task[None]] = set()
         # last in, first out: as in Lambda, the warmest environment serves next
-        self._slots: asyncio.LifoQueue[Sandbox | None] = asyncio.LifoQueue()
-        for _ in range(concurrency):
-            self._slots.put_nowait(None)
+        self._slots: asyncio.LifoQueue[_Environment] = asyncio.LifoQueue()
+        for environment in [_Environment(self._new_sandbox) for _ in range(concurrency)]:
+            for _ in range(function.at_once):
+                self._slots.put_nowait(environment)
         self._sandboxes: list[Sandbox] = []
         self._ids = itertools.count(1)
 
@@ -80,15 +99,13 @@ class LambdaService:
         return invocation
 
     async def _run(self, invocation: Invocation) -> None:
-        sandbox = await self._slots.get()
+        environment = await self._slots.get()
         try:
-            if sandbox is None or not sandbox.alive:
-                sandbox = self._new_sandbox()
-                await sandbox.start()
+            sandbox = await environment.living()
             await sandbox.run(invocation, self.timeout_s)
         finally:
             invocation.fail("Runtime.Unknown", "the front door itself failed")
-            self._slots.put_nowait(sandbox)
+            self._slots.put_nowait(environment)
 
     def _new_sandbox(self) -> Sandbox:
         sandbox = self.function.sandbox(self._env, self.logs)
@@ -106,6 +123,7 @@ class LambdaService:
         for sandbox in self._sandboxes:
             if sandbox.alive:
                 sandbox.kill(signal_number)
+                sandbox.alive = False  # what is told to end gets no more work
 
     async def wait_exit(self) -> int:
         return await self._sandboxes[-1].wait_exit()

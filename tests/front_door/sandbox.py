@@ -7,6 +7,7 @@ import base64
 import json
 import signal
 import time
+import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
@@ -29,12 +30,15 @@ class Invocation:
 
     def __init__(self, request_id: str, event: bytes) -> None:
         self.request_id = request_id
+        self.trace = uuid.uuid4().hex[:24]
         self.event = event
         self.pid: int | None = None
         self.content_type = ""
         self.error_type: str | None = None
         self.error_message = ""
         self.ended = False
+        #: Set when its place in the execution environment is free again.
+        self.left = asyncio.Event()
         self.response = b""
         self._output: asyncio.Queue[bytes | None] = asyncio.Queue()
 
@@ -63,17 +67,32 @@ class Invocation:
 
 
 class Sandbox:
+    """With `at_once` above 1 it is one of Lambda Managed Instances: so many invocations at once,
+    each of which times out alone, without the process being ended.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-execution-environment.html
+    """
+
     def __init__(
-        self, command: Sequence[str], directory: Path, env: Mapping[str, str], logs: list[str]
+        self,
+        command: Sequence[str],
+        directory: Path,
+        env: Mapping[str, str],
+        logs: list[str],
+        at_once: int = 1,
     ) -> None:
         self._command = command
         self._directory = directory
-        self._env = env
+        # only managed instances set it
+        several = {"AWS_LAMBDA_MAX_CONCURRENCY": str(at_once)} if at_once > 1 else {}
+        self._env = {**env, **several}
         self._logs = logs
+        self._at_once = at_once
         self._next: asyncio.Queue[tuple[Invocation, float]] = asyncio.Queue()
-        # True for each time the runtime asks for work, False when the process has ended
-        self._signs: asyncio.Queue[bool] = asyncio.Queue()
-        self._current: Invocation | None = None
+        #: How many times the runtime asks for work right now.
+        self._asking = 0
+        self._started = asyncio.Event()
+        self._running: dict[str, Invocation] = {}
         self._error = ("Runtime.ExitError", "the runtime process ended without an answer")
         self.alive = False
 
@@ -92,10 +111,10 @@ class Sandbox:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        self._watcher = asyncio.create_task(self._watch(self._process))
         self.alive = True
+        self._watcher = asyncio.create_task(self._watch(self._process))
         async with asyncio.timeout(START_SECONDS):
-            self.alive = await self._signs.get()
+            await self._started.wait()
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
@@ -103,21 +122,25 @@ class Sandbox:
             self._logs.append(line.decode(errors="replace").rstrip("\n"))
         await process.wait()
         self.alive = False
-        self._signs.put_nowait(False)
+        self._started.set()
+        for invocation in self._running.values():
+            invocation.left.set()
 
     async def run(self, invocation: Invocation, timeout_s: float) -> None:
-        """Returns when the runtime asks for the next invocation, or has died."""
+        """Returns when the runtime may have another invocation in its place, or has died."""
         if self.alive:
             invocation.pid = self.pid
-            self._current = invocation
+            self._running[invocation.request_id] = invocation
             self._next.put_nowait((invocation, time.time() + timeout_s))
             try:
                 async with asyncio.timeout(timeout_s + SLACK_SECONDS):
-                    self.alive = await self._signs.get()
+                    await invocation.left.wait()
             except TimeoutError:
                 invocation.fail("Sandbox.Timedout", f"Task timed out after {timeout_s} seconds")
-                self.kill()
-                self.alive = False
+                if self._at_once == 1:
+                    self.kill()
+                    self.alive = False
+            del self._running[invocation.request_id]
         invocation.fail(*self._error)
 
     def kill(self, signal_number: int = signal.SIGKILL) -> None:
@@ -140,10 +163,12 @@ class Sandbox:
         headers = {name.decode(): value.decode() for name, value in request.headers}
         if path == "/invocation/next":
             await self._answer_next(connection)
-        elif path.endswith("/response") and self._matches(path):
-            await self._take_response(connection, headers)
-        elif path in ("/init/error", "/restore/error") or self._matches(path):
-            await self._take_error(connection, headers, path)
+        elif path in ("/init/error", "/restore/error"):
+            await self._take_init_error(connection, headers)
+        elif (invocation := self._named(path)) and path.endswith("/response"):
+            await self._take_response(connection, headers, invocation)
+        elif invocation:
+            await self._take_error(connection, headers, invocation)
         elif path == "/restore/next":
             _ = [part async for part in connection.body()]
             self._logs.append("RESTORE_START")
@@ -151,27 +176,36 @@ class Sandbox:
         else:
             await connection.respond(403, b'{"errorType": "InvalidRequestID"}')
 
-    def _matches(self, path: str) -> bool:
-        current = self._current
-        return current is not None and path.startswith(f"/invocation/{current.request_id}/")
+    def _named(self, path: str) -> Invocation | None:
+        _, kind, request_id, *_ = [*path.split("/"), "", ""]
+        return self._running.get(request_id) if kind == "invocation" else None
 
     async def _answer_next(self, connection: Connection) -> None:
         _ = [part async for part in connection.body()]
-        self._signs.put_nowait(True)
-        invocation, deadline = await self._next.get()
+        self._started.set()
+        if self._at_once == 1:
+            for invocation in self._running.values():
+                invocation.left.set()  # with or without an answer
+        if self._asking == self._at_once:
+            return await connection.respond(400, b'{"errorType": "TooManyRequests"}')
+        self._asking += 1
+        try:
+            invocation, deadline = await self._next.get()
+        finally:
+            self._asking -= 1
         headers = [
             ("Content-Type", "application/json"),
             ("Lambda-Runtime-Aws-Request-Id", invocation.request_id),
             ("Lambda-Runtime-Deadline-Ms", str(int(deadline * 1000))),
             ("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:1:function:local"),
             ("Lambda-Runtime-Invocation-Id", f"id-of-{invocation.request_id}"),
-            ("Lambda-Runtime-Trace-Id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700"),
+            ("Lambda-Runtime-Trace-Id", f"Root=1-5bef4de7-{invocation.trace}"),
         ]
         await connection.respond(200, invocation.event, headers)
 
-    async def _take_response(self, connection: Connection, headers: dict[str, str]) -> None:
-        invocation = self._current
-        assert invocation is not None
+    async def _take_response(
+        self, connection: Connection, headers: dict[str, str], invocation: Invocation
+    ) -> None:
         if headers.get("lambda-runtime-invocation-id") != f"id-of-{invocation.request_id}":
             return await connection.respond(400, b'{"errorType": "InvalidInvocationID"}')
         invocation.content_type = headers.get("content-type", "")
@@ -184,15 +218,25 @@ class Sandbox:
         if error_type := connection.trailers.get("lambda-runtime-function-error-type"):
             encoded = connection.trailers.get("lambda-runtime-function-error-body", "")
             invocation.fail(error_type, base64.b64decode(encoded).decode())
+        await self._over(connection, invocation)
+
+    async def _take_error(
+        self, connection: Connection, headers: dict[str, str], invocation: Invocation
+    ) -> None:
+        invocation.fail(*await self._error_of(connection, headers))
+        await self._over(connection, invocation)
+
+    async def _over(self, connection: Connection, invocation: Invocation) -> None:
         invocation.end()
+        if self._at_once > 1:  # else the next poll says that the process is ready again
+            invocation.left.set()
         await connection.respond(202)
 
-    async def _take_error(self, connection: Connection, headers: dict[str, str], path: str) -> None:
+    async def _take_init_error(self, connection: Connection, headers: dict[str, str]) -> None:
+        self._error = await self._error_of(connection, headers)
+        await connection.respond(202)
+
+    async def _error_of(self, connection: Connection, headers: dict[str, str]) -> tuple[str, str]:
         error = json.loads(b"".join([part async for part in connection.body()]))
         error_type = headers.get("lambda-runtime-function-error-type", error["errorType"])
-        if path.startswith("/invocation/"):
-            assert self._current is not None
-            self._current.fail(error_type, error["errorMessage"])
-        else:
-            self._error = (error_type, error["errorMessage"])
-        await connection.respond(202)
+        return error_type, error["errorMessage"]

@@ -15,9 +15,12 @@ def _resources(kind: str, template: Path = TEMPLATE) -> list[dict[str, Any]]:
 
 
 def template_routes(
-    template: Path = TEMPLATE, make: MakeFunction = Function
+    template: Path = TEMPLATE, make: MakeFunction = Function, *, at_once: int = 1
 ) -> dict[str, Function]:
-    """Every route of the API, to its function; names are the folders' (`chat_completions`)."""
+    """Every route of the API, to its function; names are the folders' (`chat_completions`).
+
+    With `at_once` above 1, those that stream are on Lambda Managed Instances.
+    """
     routes: dict[str, Function] = {}
     for properties in _resources("AWS::Serverless::Function", template):
         directory = template.parent / properties["CodeUri"]
@@ -26,7 +29,8 @@ def template_routes(
         streaming = any(event.get("ResponseTransferMode") for event in events)
         declared = properties.get("Environment", {}).get("Variables", {})
         env = {name: value for name, value in declared.items() if isinstance(value, str)}
-        function = make(directory.name, directory, streaming, env=env)
+        several = at_once if streaming else 1
+        function = make(directory.name, directory, streaming, env=env, at_once=several)
         routes |= {f"{event['Method'].upper()} {event['Path']}": function for event in events}
     return routes
 

@@ -1,10 +1,10 @@
 """The runtime against a Runtime API that breaks off: what Lambda's own does only when it fails."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from email.message import Message
 from typing import Any
 
 import pytest
@@ -20,10 +20,11 @@ FAR = str(2**42)
 
 
 def a_context() -> LambdaContext:
-    headers = Message()
-    headers["Lambda-Runtime-Aws-Request-Id"] = "request-1"
-    headers["Lambda-Runtime-Invocation-Id"] = "invocation-1"
-    headers["Lambda-Runtime-Deadline-Ms"] = FAR
+    headers = {
+        "lambda-runtime-aws-request-id": "request-1",
+        "lambda-runtime-invocation-id": "invocation-1",
+        "lambda-runtime-deadline-ms": FAR,
+    }
     return LambdaContext(headers, Config())
 
 
@@ -135,7 +136,8 @@ async def test_a_poll_survives_a_connection_that_died_meanwhile() -> None:
 
     async with listening(peer) as address:
         api = RuntimeApi(Config(runtime_api=address))
-        contexts = [(await asyncio.to_thread(api.next_invocation))[0] for _ in range(3)]
+        contexts = [(await api.next_invocation())[0] for _ in range(3)]
+        api.close()
 
     assert [context.aws_request_id for context in contexts] == [
         "request-1",
@@ -151,4 +153,65 @@ async def test_a_refused_poll_ends_the_process() -> None:
 
     async with listening(peer) as address:
         with pytest.raises(RuntimeApiError, match="403"):
-            await asyncio.to_thread(RuntimeApi(Config(runtime_api=address)).next_invocation)
+            await RuntimeApi(Config(runtime_api=address)).next_invocation()
+
+
+async def test_lambda_that_takes_one_response_slowly_holds_up_only_that_one() -> None:
+    taking = asyncio.Event()
+    sent = 0
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b"/slow/" in head:
+            await taking.wait()
+        last = b""
+        while not last.endswith(b"\r\n0\r\n\r\n"):
+            last = last[-8:] + await reader.read(65_536)
+        writer.write(b"HTTP/1.1 202 Accepted\r\n\r\n")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal sent
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(1_000 if scope["path"] == "/slow" else 1):
+            await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
+            sent += 65_536
+        await send({"type": "http.response.body", "body": b""})
+
+    def call(name: str, address: str) -> Coroutine[Any, Any, None]:
+        headers = {"lambda-runtime-aws-request-id": name, "lambda-runtime-deadline-ms": FAR}
+        event = {"httpMethod": "GET", "path": f"/{name}"}
+        context = LambdaContext(headers, Config())
+        return serve(app, address, context, json.dumps(event).encode())
+
+    async with listening(peer) as address:
+        slow = asyncio.create_task(call("slow", address))
+        for number in range(20):
+            await call(f"quick-{number}", address)
+        assert not slow.done()
+        assert sent < 2**25, "what nobody takes is not made"
+        taking.set()
+        await slow
+
+    assert sent == (1_000 + 20) * 65_536
+
+
+async def test_an_app_that_never_stops_loses_its_process_no_poller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stop = asyncio.Event()
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n0\r\n\r\n")
+        writer.write(b"HTTP/1.1 202 Accepted\r\n\r\n")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while not stop.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await stop.wait()
+
+    monkeypatch.setattr("losi.aws.runtime.exchange.GIVE_UP_S", 0)
+    headers = {"lambda-runtime-aws-request-id": "one", "lambda-runtime-deadline-ms": "0"}
+    async with listening(peer) as address:
+        event = json.dumps({"httpMethod": "GET", "path": "/"}).encode()
+        await serve(app, address, LambdaContext(headers, Config()), event)
+        stop.set()

@@ -5,11 +5,12 @@ losi.metering.day_item, the proofs in docs/ledger.md.
 """
 
 import asyncio
+import contextlib
 import logging
 import math
 import random
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
@@ -103,6 +104,8 @@ class Ledger:
         self._clock = clock
         #: Days that version 0.1 opened: account and sort key.
         self.flat_days: set[tuple[str, str]] = set()
+        #: What is being made at this moment, by its name: a day, or a key's map in one.
+        self._making: dict[tuple[str, ...], asyncio.Task[None]] = {}
 
     async def admit(
         self,
@@ -174,6 +177,25 @@ class Ledger:
                     return Closed.CORRECTED
             elif hold.request_id not in day.holds() and await self._is_buried(hold, day):
                 return Closed.BEFORE
+
+    async def make_once(
+        self, name: tuple[str, ...], make: Callable[[], Coroutine[None, None, None]]
+    ) -> None:
+        """Make what many requests may lack at the same moment, for all of them.
+
+        Where somebody else's try fails, the next who waits makes one of their own.
+        """
+        while (making := self._making.get(name)) is not None:
+            with contextlib.suppress(StoreUnavailableError):
+                return await asyncio.shield(making)
+        making = self._making[name] = asyncio.create_task(make())
+        making.add_done_callback(lambda task: self._made(name, task))
+        await asyncio.shield(making)  # whoever waits with us gets it, if we are cancelled or not
+
+    def _made(self, name: tuple[str, ...], task: asyncio.Task[None]) -> None:
+        del self._making[name]
+        if not task.cancelled():
+            task.exception()  # seen, should nobody wait any more
 
     async def settle_expired(self, day: DayItem) -> int:
         """Bill the holds of dead processes their estimate; how many there were."""
@@ -271,13 +293,15 @@ class _Attempt:
 
     async def _prepare(self, day: DayItem) -> bool:
         """Make what the day item lacks for the hold; whether it lacked anything."""
+        hold = self._hold
+        where = (hold.account_id, hold.sort)
         if not day.is_open:
-            await self._open_day()
-        elif self._hold.nested and not day.is_nested:
-            self._ledger.flat_days.add((self._hold.account_id, self._hold.sort))
-            self._hold = replace(self._hold, nested=False)
-        elif self._hold.nested and not day.has_key(self._hold.key_id):
-            await self._writes.update(expressions.key_opening(self._hold, self._principal))
+            await self._ledger.make_once(where, self._open_day)
+        elif hold.nested and not day.is_nested:
+            self._ledger.flat_days.add(where)
+            self._hold = replace(hold, nested=False)
+        elif hold.nested and not day.has_key(hold.key_id):
+            await self._ledger.make_once((*where, hold.key_id), self._open_key)
         else:
             return False
         return True
@@ -290,6 +314,9 @@ class _Attempt:
         for day in earlier:
             await self._ledger.settle_expired(day)
         await self._writes.update(expressions.opening(hold, self._principal, last_uses(earlier)))
+
+    async def _open_key(self) -> None:
+        await self._writes.update(expressions.key_opening(self._hold, self._principal))
 
     async def _place(self) -> Written:
         """Send the admission until it is answered."""

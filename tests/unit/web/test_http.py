@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import email.message
 import gzip
 import json
 import logging
@@ -97,9 +96,7 @@ async def by_uvicorn(event: dict[str, Any]) -> Answer:
 
 
 def context() -> LambdaContext:
-    headers = email.message.Message()
-    headers["Lambda-Runtime-Aws-Request-Id"] = "request-1"
-    headers["Lambda-Runtime-Deadline-Ms"] = "0"
+    headers = {"lambda-runtime-aws-request-id": "request-1", "lambda-runtime-deadline-ms": "0"}
     return LambdaContext(headers, Config())
 
 

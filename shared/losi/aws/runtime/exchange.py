@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 #: The app is stopped this long before Lambda would kill the process with the response unfinished.
 HARD_STOP_S = 0.5
+#: An app that has not stopped so long after its deadline is left behind. Lambda has ended the
+#: process by then, except on managed instances, where it ends nothing and other answers go on:
+#: https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-execution-environment.html
+GIVE_UP_S = 5
 
 
 JSON_HEADERS = [
@@ -96,7 +100,9 @@ async def serve(app: "ASGIApp", address: str, context: LambdaContext, payload: b
     call = asyncio.ensure_future(app(scope, exchange.receive, exchange.send))
     await asyncio.wait({call}, timeout=max(0.0, context.seconds_left() - HARD_STOP_S))
     if not call.done():
-        await _stop(call, exchange)
+        await _stop(call, exchange, context)
+    if not call.done():
+        return
     error = None if call.cancelled() else call.exception()
     if stream.broken:
         logger.info("the client went away", exc_info=error)
@@ -107,9 +113,20 @@ async def serve(app: "ASGIApp", address: str, context: LambdaContext, payload: b
         await exchange.fail(crash, error_type(error) if error else "IncompleteResponse")
 
 
-async def _stop(call: asyncio.Future[None], exchange: Exchange) -> None:
+#: Kept here, because the event loop itself may forget them.
+_left_behind: set[asyncio.Future[None]] = set()
+
+
+async def _stop(call: asyncio.Future[None], exchange: Exchange, context: LambdaContext) -> None:
     logger.error("the app ran into the function's timeout")
     timeout = DeadlineExceededError()
     call.cancel()
-    # The app may use what is left to clean up; if it does not stop by then, Lambda ends it.
-    await asyncio.gather(exchange.fail(timeout, error_type(timeout)), asyncio.wait({call}))
+    await asyncio.gather(
+        exchange.fail(timeout, error_type(timeout)),
+        # the app may use what is left to clean up
+        asyncio.wait({call}, timeout=context.seconds_left() + GIVE_UP_S),
+    )
+    if not call.done():
+        logger.error("the app does not stop: it is left behind")
+        _left_behind.add(call)
+        call.add_done_callback(_left_behind.discard)

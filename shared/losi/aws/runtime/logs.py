@@ -7,14 +7,19 @@ import json
 import logging
 import sys
 import traceback
+from contextvars import ContextVar
 from typing import Any
+
+from losi.aws.runtime.runtime_api import LambdaContext
 
 logger = logging.getLogger("losi.aws.runtime")
 
 
-class JsonLines(logging.Formatter):
-    request_id: str | None = None
+#: Whose line it is: one process serves many invocations at once.
+invocation: ContextVar[LambdaContext | None] = ContextVar("invocation", default=None)
 
+
+class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "timestamp": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
@@ -22,8 +27,10 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if self.request_id:
-            line["requestId"] = self.request_id
+        if (context := invocation.get()) is not None:
+            line["requestId"] = context.aws_request_id
+            if context.trace_id:
+                line["traceId"] = context.trace_id
         if record.exc_info and record.exc_info[1]:
             line |= describe(record.exc_info[1])
         return json.dumps(line)
@@ -49,12 +56,10 @@ def error_type(error: BaseException) -> str:
     return type(error).__name__
 
 
-def configure() -> JsonLines:
+def configure() -> None:
     """Sets this format on the root logger, unless the app has set up its own handlers."""
-    formatter = JsonLines()
     root = logging.getLogger()
     if not root.handlers:
         handler = logging.StreamHandler(sys.stdout)
-        handler.setFormatter(formatter)
+        handler.setFormatter(JsonLines())
         root.addHandler(handler)
-    return formatter

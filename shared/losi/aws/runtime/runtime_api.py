@@ -3,25 +3,31 @@
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html; responses: response_stream.py.
 """
 
-import http.client
 import json
 import time
-from email.message import Message
+from collections.abc import Mapping
 
+from losi import http1
 from losi.config import Config
 
 PREFIX = "/2018-06-01/runtime"
+#: It is on this machine.
+CONNECT_SECONDS = 5
 
 
 class LambdaContext:
-    """What handlers know as `context`, under the attribute names of Lambda's own."""
+    """What handlers know as `context`, under the attribute names of Lambda's own.
 
-    def __init__(self, headers: "Message[str, str]", config: Config) -> None:
-        self.aws_request_id = headers["Lambda-Runtime-Aws-Request-Id"]
-        self.invoked_function_arn = headers["Lambda-Runtime-Invoked-Function-Arn"]
-        self.invocation_id = headers["Lambda-Runtime-Invocation-Id"]
-        self.trace_id = headers["Lambda-Runtime-Trace-Id"]
-        self._deadline_ms = int(headers["Lambda-Runtime-Deadline-Ms"])
+    `headers` are the invocation's, with names in lower case.
+    """
+
+    def __init__(self, headers: Mapping[str, str], config: Config) -> None:
+        self.aws_request_id = headers["lambda-runtime-aws-request-id"]
+        self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn", "")
+        self.invocation_id = headers.get("lambda-runtime-invocation-id")
+        #: Not in the environment as _X_AMZN_TRACE_ID, which all invocations of a process share.
+        self.trace_id = headers.get("lambda-runtime-trace-id")
+        self._deadline_ms = int(headers["lambda-runtime-deadline-ms"])
         self.function_name = config.function_name
         self.function_version = config.function_version
         self.memory_limit_in_mb = config.memory_limit_in_mb
@@ -40,46 +46,46 @@ class RuntimeApiError(Exception):
 
 
 class RuntimeApi:
+    """For one event loop. Several calls may wait for invocations at the same time."""
+
     def __init__(self, config: Config) -> None:
         self.address = config.runtime_api
         self._config = config
-        self._polling = http.client.HTTPConnection(
-            self.address
-        )  # no timeout: a poll may last hours
+        self._client = http1.Client()
 
-    def next_invocation(self) -> tuple[LambdaContext, bytes]:
-        """Blocks until there is one. Lambda freezes the process meanwhile, background tasks too."""
+    async def next_invocation(self) -> tuple[LambdaContext, bytes]:
+        """Waits without limit. Lambda freezes an idle process, its timers and tasks included."""
         try:
-            response, payload = self._poll()
-        except (http.client.HTTPException, OSError):
+            headers, payload = await self._poll()
+        except http1.HttpError:
             # A connection kept over a freeze may have died; a new one shows whether the API has.
-            self._polling.close()
-            response, payload = self._poll()
-        if response.status != 200:
-            raise RuntimeApiError(f"GET /invocation/next was answered {response.status}")
-        return LambdaContext(response.headers, self._config), payload
+            self._client.close()
+            headers, payload = await self._poll()
+        return LambdaContext(headers, self._config), payload
 
-    def _poll(self) -> tuple[http.client.HTTPResponse, bytes]:
-        self._polling.request("GET", f"{PREFIX}/invocation/next")
-        response = self._polling.getresponse()
-        return response, response.read()
+    async def _poll(self) -> tuple[Mapping[str, str], bytes]:
+        return await self._call("GET", "/invocation/next")
 
-    def wait_for_restore(self) -> None:
+    async def wait_for_restore(self) -> None:
         """Returns in each copy that Lambda restores from the snapshot it takes during this call."""
-        self._call("GET", "/restore/next")
+        await self._call("GET", "/restore/next")
 
-    def report_error(self, path: str, error_type: str, message: str) -> None:
+    async def report_error(self, path: str, error_type: str, message: str) -> None:
         """`path`: /init/error, /restore/error or /invocation/{request id}/error."""
         error = {"errorType": error_type, "errorMessage": message[:500], "stackTrace": []}
-        self._call("POST", path, json.dumps(error).encode(), error_type)
+        headers = {"Lambda-Runtime-Function-Error-Type": error_type}
+        await self._call("POST", path, json.dumps(error).encode(), headers)
 
-    def _call(self, method: str, path: str, body: bytes = b"", error_type: str = "") -> None:
-        headers = {"Lambda-Runtime-Function-Error-Type": error_type} if error_type else {}
-        connection = http.client.HTTPConnection(self.address)
-        try:
-            connection.request(method, PREFIX + path, body or None, headers)
-            status = connection.getresponse().status
-        finally:
-            connection.close()
-        if status >= 300:
-            raise RuntimeApiError(f"{method} {path} was answered {status}")
+    async def _call(
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> tuple[Mapping[str, str], bytes]:
+        url = f"http://{self.address}{PREFIX}{path}"
+        answer = await self._client.request(method, url, headers or {}, body, CONNECT_SECONDS)
+        async with answer:
+            received = b"".join([piece async for piece in answer])
+        if answer.status >= 300:
+            raise RuntimeApiError(f"{method} {path} was answered {answer.status}")
+        return answer.headers, received
+
+    def close(self) -> None:
+        self._client.close()

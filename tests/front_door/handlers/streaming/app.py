@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import logging
 import os
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 SSE = [(b"content-type", b"text/event-stream")]
 TEXT = [(b"content-type", b"text/plain")]
+LOGGER = logging.getLogger("app")
+BARRIERS: dict[str, asyncio.Barrier] = {}
 SECRET = "a prompt that must not be logged"
 
 
@@ -40,7 +43,8 @@ async def echo(scope: "Scope", receive: "Receive", send: "Send") -> None:
         "stage": scope["aws.event"]["requestContext"]["stage"],
         "time_is_left": scope["aws.context"].get_remaining_time_in_millis() > 0,
         "pid": os.getpid(),
-        "trace_id": os.environ.get("_X_AMZN_TRACE_ID"),
+        "trace_id": scope["aws.context"].trace_id,
+        "trace_of_the_process": os.environ.get("_X_AMZN_TRACE_ID"),
     }
     await start(send, [(b"content-type", b"application/json"), (b"content-length", b"7")])
     await body(send, json.dumps(seen).encode(), more=False)
@@ -57,6 +61,20 @@ async def relay(scope: "Scope", receive: "Receive", send: "Send") -> None:
     writer.write(b"read to the end\n")
     await writer.drain()
     writer.close()
+
+
+async def in_step(scope: "Scope", receive: "Receive", send: "Send") -> None:
+    """Three events, each of which is sent once as many requests as the query says are as far."""
+    query = parse_qs(scope["query_string"].decode())
+    all_here = BARRIERS.setdefault("in step", asyncio.Barrier(int(query["many"][0])))
+    context = scope["aws.context"]
+    await start(send, SSE)
+    for number in range(3):
+        await all_here.wait()
+        LOGGER.warning("%s, event %d", context.aws_request_id, number)
+        mine = {"caller": query["caller"][0], "trace_id": context.trace_id, "pid": os.getpid()}
+        await body(send, b"data: %b\n\n" % json.dumps(mine).encode())
+    await body(send, b"", more=False)
 
 
 async def many_headers(scope: "Scope", receive: "Receive", send: "Send") -> None:
@@ -122,6 +140,7 @@ async def hang_deaf(scope: "Scope", receive: "Receive", send: "Send") -> None:
 
 PATHS: dict[str, Callable[["Scope", "Receive", "Send"], Awaitable[None]]] = {
     "/relay": relay,
+    "/in-step": in_step,
     "/many-headers": many_headers,
     "/huge-header": huge_header,
     "/empty-chunks": empty_chunks,

@@ -1,5 +1,4 @@
 import base64
-import email.message
 import json
 from typing import Any
 
@@ -14,9 +13,7 @@ from losi.errors import InvalidRequestError
 
 
 def a_context() -> LambdaContext:
-    headers = email.message.Message()
-    headers["Lambda-Runtime-Aws-Request-Id"] = "request-1"
-    headers["Lambda-Runtime-Deadline-Ms"] = "0"
+    headers = {"lambda-runtime-aws-request-id": "request-1", "lambda-runtime-deadline-ms": "0"}
     return LambdaContext(headers, Config())
 
 

@@ -3,7 +3,9 @@ import logging
 import sys
 from typing import Any
 
-from losi.aws.runtime.logs import JsonLines, describe
+from losi.aws.runtime.logs import JsonLines, describe, invocation
+from losi.aws.runtime.runtime_api import LambdaContext
+from losi.config import Config
 
 SECRET = "a prompt"
 
@@ -39,7 +41,12 @@ def test_a_group_of_one_is_that_one() -> None:
 
 def test_a_record_is_one_line_of_json() -> None:
     formatter = JsonLines()
-    formatter.request_id = "request-1"
+    context = {
+        "lambda-runtime-aws-request-id": "request-1",
+        "lambda-runtime-trace-id": "Root=1",
+        "lambda-runtime-deadline-ms": "0",
+    }
+    token = invocation.set(LambdaContext(context, Config()))
     try:
         wrap()
     except RuntimeError:
@@ -48,9 +55,11 @@ def test_a_record_is_one_line_of_json() -> None:
         )
 
     text = formatter.format(record)
+    invocation.reset(token)
 
     assert "\n" not in text
     line = json.loads(text)
     assert (line["level"], line["message"]) == ("ERROR", "two\nlines of text")
-    assert (line["requestId"], line["errorType"]) == ("request-1", "RuntimeError")
+    assert (line["requestId"], line["traceId"]) == ("request-1", "Root=1")
+    assert line["errorType"] == "RuntimeError"
     assert SECRET not in text

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from losi.aws.runtime.runtime_api import RuntimeApi, RuntimeApiError
+from losi.aws.runtime.runtime_api import LambdaContext, RuntimeApi, RuntimeApiError
 from losi.config import Config
 
 NEXT = "/2018-06-01/runtime/invocation/next"
@@ -61,8 +61,16 @@ def service() -> Iterator[Service]:
     service.server.server_close()
 
 
-def test_an_invocation_comes_with_its_context(service: Service) -> None:
-    context, payload = RuntimeApi(Config(runtime_api=service.address)).next_invocation()
+async def asked(service: Service) -> tuple[LambdaContext, bytes]:
+    api = RuntimeApi(Config(runtime_api=service.address))
+    try:
+        return await api.next_invocation()
+    finally:
+        api.close()
+
+
+async def test_an_invocation_comes_with_its_context(service: Service) -> None:
+    context, payload = await asked(service)
 
     assert payload == b"{}"
     assert context.aws_request_id == "id-1"
@@ -72,10 +80,10 @@ def test_an_invocation_comes_with_its_context(service: Service) -> None:
 
 
 @pytest.mark.parametrize(("now", "seconds"), [(4102444797.5, 2.5), (4102444801.0, 0.0)])
-def test_its_context_knows_what_time_is_left(
+async def test_its_context_knows_what_time_is_left(
     service: Service, monkeypatch: pytest.MonkeyPatch, now: float, seconds: float
 ) -> None:
-    context, _ = RuntimeApi(Config(runtime_api=service.address)).next_invocation()
+    context, _ = await asked(service)
 
     monkeypatch.setattr("losi.aws.runtime.runtime_api.time.time", lambda: now)
 
@@ -83,12 +91,12 @@ def test_its_context_knows_what_time_is_left(
     assert context.get_remaining_time_in_millis() == seconds * 1_000
 
 
-def test_an_error_is_reported_with_its_type(service: Service) -> None:
+async def test_an_error_is_reported_with_its_type(service: Service) -> None:
     service.status = 202
 
-    RuntimeApi(Config(runtime_api=service.address)).report_error(
-        "/init/error", "ImportError", "x" * 1_000
-    )
+    api = RuntimeApi(Config(runtime_api=service.address))
+    await api.report_error("/init/error", "ImportError", "x" * 1_000)
+    api.close()
 
     method, path, headers, body = service.seen[0]
     assert (method, path) == ("POST", "/2018-06-01/runtime/init/error")
@@ -98,7 +106,7 @@ def test_an_error_is_reported_with_its_type(service: Service) -> None:
 
 
 @pytest.mark.parametrize("status", [300, 403, 500])
-def test_a_refusal_ends_the_process(service: Service, status: int) -> None:
+async def test_a_refusal_ends_the_process(service: Service, status: int) -> None:
     service.status = status
     api = RuntimeApi(Config(runtime_api=service.address))
 
@@ -108,4 +116,5 @@ def test_a_refusal_ends_the_process(service: Service, status: int) -> None:
         lambda: api.report_error("/init/error", "ImportError", "x"),
     ):
         with pytest.raises(RuntimeApiError, match=str(status)):
-            call()
+            await call()
+    api.close()
