@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import signal
 import socket
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from local.banner import banner
+from local.data import DataFolder, FolderUnusable, open_data
 from local.demo import account_of, ensure_demo_key, write_demo_env
 from local.demo_usage import seed
-from local.dynamodb import start_embedded
+from local.journal import DamagedJournal
 from local.protocol import Protocol
 from local.sign_in import add_demo_sign_in
 from local.site.build import ensure_site
-from local.table import create_table
+from local.stopping import EndsWithTheServer, Server
+from local.store import StoreUnusable, open_store
+from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.loader import CatalogueError, load
 from losi.config import read_config
 from losi.logs import set_levels
@@ -36,7 +38,6 @@ from losi.web.site import Site
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-STATE = Path(".losi")
 HOST = "127.0.0.1"
 DEFAULT_PORT = 3000
 
@@ -55,27 +56,29 @@ def main() -> int:
         return 1
     # uvicorn shuts down gracefully, then raises the signal again: end well, not by the signal
     signal.signal(signal.SIGTERM, _stop)
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB")
-    if endpoint is None:
-        endpoint = os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = start_embedded()
-        # it does one thing at a time: many requests at once wait for it, and it is not sick
-        os.environ.setdefault("LOSI_STORE_SECONDS", "60")
-    os.environ.setdefault("LOSI_TABLE", "losi-local")
-    os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
-    os.environ.setdefault("LOSI_SETTLEMENTS_FOLDER", str(STATE / "settlements"))
-    os.environ.setdefault("LOSI_SUPPORT", "support@losi.local")
+    try:
+        with closing(open_data(port)) as data:
+            serve(listener, data, catalogue)
+    except (FolderUnusable, DamagedJournal, StoreUnusable) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print("\nStopped.")
+    return 0
 
+
+def serve(listener: socket.socket, data: DataFolder, catalogue: Catalogue) -> None:
+    """Until the process is told to stop. Raises DamagedJournal, StoreUnusable."""
+    port = listener.getsockname()[1]
+    os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
+    os.environ.setdefault("LOSI_SETTLEMENTS_FOLDER", str(data.settlements))
+    os.environ.setdefault("LOSI_SUPPORT", "support@losi.local")
+    endpoint = open_store(data)
     services = Services(read_config())  # only now: the environment is as it should be
     services.catalogue = catalogue
 
-    create_table(services.client, services.config.table)
     base_url = f"http://{HOST}:{port}/api/v1"
-    STATE.mkdir(exist_ok=True)
-    key = ensure_demo_key(services.accounts, STATE / "demo.env")
-    write_demo_env(STATE / "demo.env", base_url, key)
-    reach = {"dynamodb_endpoint": endpoint, "table": services.config.table, "base_url": base_url}
-    (STATE / "local.json").write_text(json.dumps(reach, indent=2) + "\n")
-
+    key = ensure_demo_key(services.accounts, data.demo_env)
+    write_demo_env(data, base_url, key)
     if os.environ.get("DEMO_USAGE") == "1":
         principal = services.authenticator.authenticate(parse_key(key))
         seed(principal, services, datetime.now(UTC).date())
@@ -84,11 +87,10 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s %(name)s: %(message)s")
     set_levels("INFO")
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
-    served = whole(app, Site(ensure_site(), services.config.support))
-    print(banner(base_url, key, services), flush=True)  # who reads it may call, or stop it
-    _serve(served, listener)
-    print("\nStopped.")
-    return 0
+    served = EndsWithTheServer(whole(app, Site(ensure_site(), services.config.support)))
+    with data.reachable(base_url, endpoint, services.config.table):
+        print(banner(base_url, key, services, data.path), flush=True)  # who reads it may call
+        _run(served, listener)
 
 
 def whole(api: ASGIApp, site: Site) -> ASGIApp:
@@ -139,9 +141,9 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
-def _serve(app: object, listener: socket.socket) -> None:
+def _run(app: ASGIApp, listener: socket.socket) -> None:
     config = uvicorn.Config(
-        app,  # type: ignore[arg-type]
+        app,
         http=Protocol,
         log_level="warning",
         log_config=None,
@@ -149,7 +151,7 @@ def _serve(app: object, listener: socket.socket) -> None:
         timeout_graceful_shutdown=5,
     )
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(config).run(sockets=[listener])
     except (KeyboardInterrupt, SystemExit):
         return
 

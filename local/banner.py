@@ -1,10 +1,14 @@
 """What `make run` prints: where it is, the key, and two things to paste."""
 
+import shlex
+from pathlib import Path
+
 from losi.upstream.registry import configured
 from losi.web.dependencies import Services
 
 
-def banner(base_url: str, key: str, services: Services) -> str:
+def banner(base_url: str, key: str, services: Services, data: Path) -> str:
+    folder = shlex.quote(str(data))
     return f"""
 Losi API is running.
 
@@ -13,6 +17,7 @@ Losi API is running.
   Base URL   {base_url}
   Demo key   {key}
              (ultra plan, every permission; the same at every start)
+  Data       {data}/: they survive a restart; FRESH=1 make run forgets them
   Answers    {_answers(services)}
 
 Try it with curl:
@@ -24,7 +29,7 @@ Try it with curl:
 
 Or with OpenAI's SDK, in another shell in this folder:
 
-  . .losi/demo.env
+  . {folder}/demo.env
   .venv/bin/python - <<'PYTHON'
   from openai import OpenAI
 

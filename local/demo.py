@@ -1,9 +1,11 @@
 """The demo account: ultra plan, every permission, one key that stays the same between starts."""
 
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+from local.data import DataFolder
 from losi.errors import NotFoundError
 from losi.identity.key import NewKey
 from losi.identity.principal import PERMISSIONS
@@ -39,14 +41,19 @@ def _exists(look: Callable[[], object]) -> bool:
     return True
 
 
-def write_demo_env(demo_env: Path, base_url: str, key: str) -> None:
-    """The names that OpenAI's SDKs read by themselves; for the owner's eyes only."""
-    text = (
-        f"OPENAI_BASE_URL={base_url}\nOPENAI_API_KEY={key}\nexport OPENAI_BASE_URL OPENAI_API_KEY\n"
-    )
-    descriptor = os.open(demo_env, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+def write_demo_env(data: DataFolder, base_url: str, key: str) -> None:
+    """The names that OpenAI's SDKs read by themselves, and for `losi` where this server's data are;
+    for the owner's eyes only.
+    """
+    names = {
+        "OPENAI_BASE_URL": base_url,
+        "OPENAI_API_KEY": key,
+        "LOSI_DATA": shlex.quote(str(data.path.resolve())),
+    }
+    lines = [*(f"{name}={value}" for name, value in names.items()), f"export {' '.join(names)}"]
+    descriptor = os.open(data.demo_env, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(text)
+        file.write("\n".join(lines) + "\n")
 
 
 def _remembered(demo_env: Path) -> Secret | None:

@@ -1,25 +1,28 @@
 """`make sam-build`, `make validate` and `make sam-local`: the deployment, as far as Docker goes."""
 
-import json
 import os
 import signal
 import sys
-from pathlib import Path
 from types import FrameType
 
 from local.banner import banner
+from local.data import FolderUnusable, open_data
 from local.demo import ensure_demo_key, write_demo_env
 from local.docker import DockerUnavailable, docker, ensure_image
-from local.dynamodb import start_embedded
+from local.journal import DamagedJournal
 from local.listening import NotListening
 from local.python313 import Python313Missing
 from local.sam import SamFailed, build, function_environment, run, start_api
-from local.table import create_table
+from local.store import StoreUnusable, open_store
 from losi.config import read_config
 from losi.web.dependencies import Services
 
-STATE = Path(".losi")
 DEFAULT_PORT = 3000
+#: Told in their own words, without a traceback.
+FAILURES = (
+    *(DockerUnavailable, NotListening, Python313Missing, SamFailed),
+    *(FolderUnusable, DamagedJournal, StoreUnusable),
+)
 
 
 def main(command: str) -> int:
@@ -32,7 +35,7 @@ def main(command: str) -> int:
             print(f"Built {build().parent}")
         else:
             start(_port())
-    except (DockerUnavailable, NotListening, Python313Missing, SamFailed) as error:
+    except FAILURES as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -63,29 +66,23 @@ def start(port: int) -> None:
         built = build()
         # containers come from another address than this machine's own
         anywhere = "0.0.0.0"  # noqa: S104
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB") or start_embedded(anywhere)
-        os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = endpoint
-        table = os.environ.setdefault("LOSI_TABLE", "losi-local")
+        data = open_data(port)
         os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
-        key = demo_key(f"http://127.0.0.1:{port}/api/v1", endpoint)
-        with start_api(built, function_environment(table, endpoint), port, environment) as base_url:
-            print(banner(base_url, key, Services(read_config())))
+        endpoint = open_store(data, anywhere)
+        services = Services(read_config())  # only now: the environment is as it should be
+        key = ensure_demo_key(services.accounts, data.demo_env)
+        variables = function_environment(services.config.table, endpoint)
+        with (
+            start_api(built, variables, port, environment) as base_url,
+            data.reachable(base_url, endpoint, services.config.table),
+        ):
+            write_demo_env(data, base_url, key)
+            print(banner(base_url, key, services, data.path))
             print("\nThese are the deployed functions in Docker: they answer in one piece, also")
             print("with stream=True, and the first call of each takes seconds.", flush=True)
             for name, value in environment.items():
                 print(f"Docker clients find its daemon with export {name}={value}", flush=True)
             signal.pause()
-
-
-def demo_key(base_url: str, endpoint: str) -> str:
-    services = Services(read_config())  # only now: the environment is as it should be
-    create_table(services.client, services.config.table)
-    STATE.mkdir(exist_ok=True)
-    key = ensure_demo_key(services.accounts, STATE / "demo.env")
-    write_demo_env(STATE / "demo.env", base_url, key)
-    reach = {"dynamodb_endpoint": endpoint, "table": services.config.table, "base_url": base_url}
-    (STATE / "local.json").write_text(json.dumps(reach, indent=2) + "\n")  # for `losi`
-    return key
 
 
 if __name__ == "__main__":

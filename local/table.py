@@ -52,14 +52,17 @@ def table_definition(template: Path = TEMPLATE) -> dict[str, Any]:
 
 
 def create_table(client: DynamoDBClient, name: str, template: Path = TEMPLATE) -> None:
-    """Make the table, with its time to live, unless it is there already."""
+    """Make the table, with its time to live, unless it is there already with something in it."""
     try:
         client.create_table(TableName=name, **table_definition(template))
     except client.exceptions.ResourceInUseException:
-        return
+        if client.scan(TableName=name, Limit=1)["Items"]:
+            return  # else it was made just now: a call that was answered too late is repeated
     client.get_waiter("table_exists").wait(TableName=name)
-    client.put_item(TableName=name, Item=INDEXED)  # no account of version 0.1 is in it
     properties = load_template(template)["Resources"]["LosiTable"]["Properties"]
-    client.update_time_to_live(
-        TableName=name, TimeToLiveSpecification=properties["TimeToLiveSpecification"]
-    )
+    lived = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    if lived["TimeToLiveStatus"] == "DISABLED":
+        client.update_time_to_live(
+            TableName=name, TimeToLiveSpecification=properties["TimeToLiveSpecification"]
+        )
+    client.put_item(TableName=name, Item=INDEXED)  # no account of version 0.1 is in it

@@ -15,6 +15,7 @@
 | LOSI_SELF_SIGN_UP_PLAN | template.yaml | the plan of accounts that people make themselves |
 | LOSI_SELF_SIGN_UPS_A_DAY | template.yaml | how many they make on one day |
 | LOSI_SUPPORT | template.yaml, `make run` | where people get help: in messages, console, docs |
+| LOSI_DATA | `make run`, in demo.env | the folder of a local server's data, for it and for `losi` |
 | AWS_ENDPOINT_URL_DYNAMODB | `make run` | a DynamoDB that is not AWS's; boto3 reads it too |
 | AWS_REGION, AWS_DEFAULT_REGION | Lambda | the Region of the table; boto3 reads them too |
 | LOSI_STORE_SECONDS | `make run` | how long a request waits for the store; 2.5 |
@@ -25,8 +26,9 @@
 | AWS_LAMBDA_INITIALIZATION_TYPE | Lambda | whether a snapshot is about to be taken |
 | AWS_LAMBDA_FUNCTION_*, AWS_LAMBDA_LOG_* | Lambda | what a handler's `context` says |
 
-`sam local` sets AWS_SAM_LOCAL (losi/web/site.py). Local programs also take PORT, and `losi` takes
-LOSI_STACK and AWS_REGION for its options. AWS's credentials are boto3's own matter.
+`sam local` sets AWS_SAM_LOCAL (losi/web/site.py). Local programs also take PORT, FRESH and
+DEMO_USAGE, and `losi` takes LOSI_STACK and AWS_REGION for its options. AWS's credentials
+are boto3's own matter.
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 """
 
@@ -48,6 +50,7 @@ class Config:
     settlements_queue: str = ""
     dead_settlements_queue: str = ""
     settlements_folder: str = ""
+    local_data: str = ""
     stage: str = ""
     #: Who we are to the OpenID Connect issuer, as JSON, or the name of the parameter with it.
     sign_in: str = field(default="", repr=False)
@@ -89,6 +92,7 @@ def read_config() -> Config:
         settlements_queue=get("LOSI_SETTLEMENTS_QUEUE", ""),
         dead_settlements_queue=get("LOSI_DEAD_SETTLEMENTS_QUEUE", ""),
         settlements_folder=get("LOSI_SETTLEMENTS_FOLDER", ""),
+        local_data=get("LOSI_DATA", ""),
         stage=get("LOSI_STAGE", ""),
         support=get("LOSI_SUPPORT", ""),
         sign_in=get("LOSI_SIGN_IN", ""),

@@ -34,7 +34,7 @@ def running_server(folder: Path, port: int, **environment: str) -> Iterator[Serv
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("LOSI_", "OPENAI_"))
+        if not name.startswith(("LOSI_", "OPENAI_", "AWS_"))
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "local"],
@@ -58,7 +58,7 @@ def running_server(folder: Path, port: int, **environment: str) -> Iterator[Serv
             reader = threading.Thread(target=log.extend, args=(output,), daemon=True)
             reader.start()
             yield Server(f"http://127.0.0.1:{port}/api/v1", api_key, folder, process, log)
-            process.terminate()
+            process.terminate()  # unless the block has killed it
             reader.join(timeout=30)
         finally:
             process.terminate()

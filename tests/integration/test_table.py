@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
-from local.table import create_table
+from local.table import create_table, table_definition
+from losi.management.emails import INDEXED
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,3 +36,17 @@ def test_making_it_again_keeps_what_is_there(dynamodb: DynamoDBClient, losi_tabl
     create_table(dynamodb, losi_table)
 
     assert dynamodb.get_item(TableName=losi_table, Key=item)["Item"] == item
+
+
+def test_a_call_that_was_answered_too_late_and_is_repeated_ends_the_same(
+    dynamodb: DynamoDBClient,
+) -> None:
+    name = f"losi-{uuid.uuid4().hex}"
+    dynamodb.create_table(TableName=name, **table_definition())
+
+    create_table(dynamodb, name)
+
+    assert dynamodb.scan(TableName=name)["Items"] == [INDEXED]
+    description = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    assert description["TimeToLiveStatus"] == "ENABLED"
+    dynamodb.delete_table(TableName=name)

@@ -11,8 +11,9 @@ from losi.config import read_config
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-#: Written by `make run`.
-LOCAL_STATE = Path(".losi") / "local.json"
+#: Where `make run` keeps its data unless LOSI_DATA names another folder, and what it writes there.
+LOCAL_DATA = ".losi"
+LOCAL_STATE = "local.json"
 TABLE_OUTPUT = "TableName"
 
 
@@ -45,17 +46,15 @@ def connect(stack: str | None, region: str | None) -> Connection:
     config = read_config()
     endpoint, table, base_url = config.dynamodb_endpoint, config.table, ""
     if not (endpoint and table):
-        endpoint, table, base_url = _made_by_make_run()
-    # a local DynamoDB takes any credentials, and must not be sent real ones
-    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-    client = _client("dynamodb", endpoint_url=endpoint, region_name="us-east-1", **keys)
-    return Connection(client, table, endpoint, base_url)
+        endpoint, table, base_url = _made_by_make_run(config.local_data)
+    return Connection(_local_client(endpoint), table, endpoint, base_url)
 
 
-def _made_by_make_run() -> tuple[str, str, str]:
+def _made_by_make_run(data: str) -> tuple[str, str, str]:
     here = Path.cwd()
-    for directory in (here, *here.parents):
-        if (state := directory / LOCAL_STATE).is_file():
+    folders = [here / data] if data else [each / LOCAL_DATA for each in (here, *here.parents)]
+    for folder in folders:
+        if (state := folder / LOCAL_STATE).is_file():
             try:
                 found = json.loads(state.read_text())
                 return found["dynamodb_endpoint"], found["table"], found.get("base_url", "")
@@ -99,12 +98,30 @@ def _stack(stack: str, region: str | None) -> Connection:
 
 def _client(service: str, **where: Any) -> Any:
     import boto3
+
+    return boto3.client(service, config=_config(), **where)  # type: ignore[call-overload]
+
+
+def _local_client(endpoint: str) -> Any:
+    """A local DynamoDB takes any credentials, and must not be sent real ones: so no profile is
+    read, there or not, and no proxy is asked.
+    """
+    import boto3
+    from botocore.session import Session
+
+    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+    without_profile = Session({"profile": (None, None, None, None)})
+    session = boto3.Session(region_name="us-east-1", botocore_session=without_profile, **keys)
+    return session.client("dynamodb", endpoint_url=endpoint, config=_config(proxies={}))
+
+
+def _config(**more: Any) -> Any:
     from botocore.config import Config
 
-    config = Config(
+    return Config(
         retries={"mode": "standard", "total_max_attempts": 3},
         connect_timeout=5,
         # with a stack named, an endpoint in the environment (of a local DynamoDB) must not win
         ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]
+        **more,
     )
-    return boto3.client(service, config=config, **where)  # type: ignore[call-overload]
