@@ -3,9 +3,12 @@
 The package's modules import boto3 and rich only when a command runs, so that `--help` is quick.
 """
 
+from typing import Annotated
+
 import typer
 
-from losi.cli import account, audit, check, doctor, key, status, usage
+from losi import __version__
+from losi.cli import account, audit, check, doctor, key, secret, status, usage
 
 app = typer.Typer(
     name="losi",
@@ -27,8 +30,26 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"losi {__version__}")
+        raise typer.Exit
+
+
+Version = typer.Option(
+    "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+)
+
+
+@app.callback()
+def _options(version: Annotated[bool, Version] = False) -> None: ...
+
+
 app.add_typer(account.app, name="account")
 app.add_typer(key.app, name="key")
+app.add_typer(secret.app, name="secret")
 usage.register(app)
 audit.register(app)
 status.register(app)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from losi import __version__
 from tests.unit.cli.command_line import output
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ COMMANDS = [
     "key enable",
     "key rotate",
     "key revoke",
+    "secret set",
+    "secret list",
+    "secret remove",
     "usage",
 ]
 
@@ -53,7 +57,7 @@ class TestHelp:
         assert "--json" in text
         assert max(map(len, text.splitlines())) <= 80
 
-    @pytest.mark.parametrize("command", ["", "account", "key"])
+    @pytest.mark.parametrize("command", ["", "account", "key", "secret"])
     def test_groups_list_their_commands(self, command: str) -> None:
         text = output(*command.split(), "--help")
 
@@ -62,6 +66,9 @@ class TestHelp:
                 assert name.removeprefix(command).split()[0] in text
         assert "..." not in text.partition("Commands:")[2]
         assert max(map(len, text.splitlines())) <= 80
+
+    def test_the_version_is_the_package_s(self) -> None:
+        assert output("--version") == f"losi {__version__}\n"
 
     def test_help_loads_neither_boto3_nor_rich(self) -> None:
         probe = (
