@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.requests import Request
 
 from losi.web.cookies import check_write
 from losi.web.session import DEMO_PATH, open_session
 
 
-def add_demo_sign_in(app: FastAPI, account_id: str) -> None:
+def add_demo_sign_in(app: Starlette, account_id: str) -> None:
     """POST /api/v1/session/demo: whoever reaches this machine's loopback is the demo account."""
 
     async def demo_sign_in(http: Request) -> Any:
         check_write(http)
         return await open_session(http, account_id)
 
-    app.add_api_route(DEMO_PATH, demo_sign_in, methods=["POST"])
+    app.add_route(DEMO_PATH, demo_sign_in, ["POST"])

@@ -107,5 +107,18 @@ def test_only_the_packages_of_every_request_are_loaded(imported: dict[str, Any])
     assert packages - python - sys.stdlib_module_names <= PACKAGES
 
 
+#: Modules beyond Python's own. A new one has to be worth its time at every cold start.
+MOST_MODULES = {"chat_completions": 225, "embeddings": 215}
+
+
+@pytest.mark.parametrize("function", sorted(MOST_MODULES))
+def test_what_streams_starts_without_fastapi_and_with_few_modules(function: str) -> None:
+    modules = probe(ROOT / "functions" / function)["modules"]
+    others = [name for name in modules if name.split(".")[0] not in sys.stdlib_module_names]
+
+    assert not [name for name in others if name.split(".")[0] in ("fastapi", "opentelemetry")]
+    assert len(others) <= MOST_MODULES[function], others
+
+
 def test_no_program_of_the_operator_is_loaded(imported: dict[str, Any]) -> None:
     assert not {"losi.cli", "losi.aws.runtime"} & set(imported["modules"])

@@ -16,8 +16,8 @@ from losi.identity.values import iso, valid_expiry, valid_name, valid_permission
 from losi.management.accounts import no_such_key
 from losi.management.authority import visible
 from losi.validation import UntilMistake, validated
-from losi.web.dependencies import AppAccounts, Caller, changed_by
 from losi.web.endpoints import Answers, Takes
+from losi.web.injection import AppAccounts, Caller, changed_by
 from losi.web.parsing import NoQuery, StrictQuery, read_json
 from losi.web.responses import JsonResponse
 

@@ -17,8 +17,9 @@ from losi.identity.session import usage_name
 from losi.metering.cost import cost as dollars
 from losi.metering.day_item import DayUsage
 from losi.metering.usage import Usage
-from losi.web.dependencies import AppServices, Caller, Services
+from losi.web.dependencies import Services
 from losi.web.endpoints import Answers
+from losi.web.injection import AppServices, Caller
 from losi.web.parsing import StrictQuery
 from losi.web.responses import JsonResponse
 

@@ -1,13 +1,13 @@
-"""The app factory: one FastAPI app per function, or one of them all for `make run`."""
+"""The app factory: one app per function, or one of them all for `make run`.
 
-import importlib
+FastAPI serves the buffered endpoints, Starlette alone those that stream.
+"""
+
 import logging
 import time
 from typing import Any
 
-from fastapi import Depends, FastAPI
-from fastapi.dependencies.utils import get_flat_params
-from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
@@ -28,11 +28,9 @@ from losi.errors import (
 )
 from losi.identity import audit
 from losi.identity.audit import Origin
-from losi.validation import invalid
 from losi.web.dependencies import Services
-from losi.web.endpoints import CONSOLE, ENDPOINTS, METHODS, Endpoint
+from losi.web.endpoints import CONSOLE, ENDPOINTS, METHODS
 from losi.web.headers import EXPOSED, request_id_of
-from losi.web.parsing import each_once
 from losi.web.responses import JsonResponse, render
 from losi.web.site import stage_prefix
 from losi.web.unknown_url import unknown_url
@@ -40,18 +38,29 @@ from losi.web.unknown_url import unknown_url
 logger = logging.getLogger("losi.web")
 
 
-def create_app(*functions: str, services: Services | None = None) -> FastAPI:
+def create_app(*functions: str, services: Services | None = None) -> Starlette:
     """An app that serves the endpoints of these functions, and answers everything else in our error
     envelope. openapi.json is an endpoint like the others (openapi.py).
     """
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.services = services or Services(read_config())
-    for endpoint in (*ENDPOINTS, *CONSOLE):
-        if endpoint.function in functions:
-            _add(app, endpoint)
+    endpoints = [each for each in (*ENDPOINTS, *CONSOLE) if each.function in functions]
+    buffered = [endpoint for endpoint in endpoints if not endpoint.streams]
+    app = Starlette()
+    if buffered:
+        from losi.web.declared import declared  # 100 ms of CPU that no stream should wait for
+
+        app = declared(buffered)
+    for endpoint in endpoints:
+        if endpoint.streams:
+            app.add_route(endpoint.route, endpoint.handler(), [endpoint.method], endpoint.name)
+    return finished(app, services or Services(read_config()))
+
+
+def finished(app: Starlette, services: Services) -> Starlette:
+    """The app with all that is the same for every response."""
+    app.router.redirect_slashes = False
+    app.state.services = services
     app.add_exception_handler(LosiError, _losi_error)
     app.add_exception_handler(HTTPException, _http_exception)
-    app.add_exception_handler(RequestValidationError, _request_validation_error)
     # from the inside out: a crash is rendered, gets its CORS headers, then those of every response
     app.add_middleware(LastResort)
     app.add_middleware(
@@ -63,19 +72,8 @@ def create_app(*functions: str, services: Services | None = None) -> FastAPI:
         max_age=86400,
         allow_private_network=True,  # Chrome asks before a page may reach `make run`
     )
-    app.add_middleware(RequestContext, support=app.state.services.config.support)
+    app.add_middleware(RequestContext, support=services.config.support)
     return app
-
-
-def _add(app: FastAPI, endpoint: Endpoint) -> None:
-    app.add_api_route(
-        endpoint.path.replace("+}", ":path}"),
-        getattr(importlib.import_module(f"losi.web.{endpoint.function}"), endpoint.name),
-        methods=[endpoint.method],
-        name=endpoint.name,
-        response_model=None,  # answers are written once, by us; openapi.py reads what they are
-        dependencies=[] if endpoint.streams else [Depends(each_once)],
-    )
 
 
 class RequestContext:
@@ -122,12 +120,12 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
 
     The endpoint's name stands for the path, in which a caller may have put anything.
     """
-    route, caller = scope.get("route"), scope["state"].get("caller")
+    handler, caller = scope.get("endpoint"), scope["state"].get("caller")
     logger.info(
         "%s %s %s status=%d ms=%d account=%s by=%s",
         scope["state"]["request_id"],
         scope["method"] if scope["method"] in (*METHODS, "HEAD", "OPTIONS") else "-",
-        getattr(route, "name", "-"),
+        getattr(handler, "__name__", "-"),
         status,
         round(seconds * 1000),
         f"acct_{caller.account_id}" if caller else "-",
@@ -212,10 +210,3 @@ def _allowed_methods(request: Request) -> list[str]:
         for scope in [{**request.scope, "method": method}]
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
     ]
-
-
-async def _request_validation_error(request: Request, error: Any) -> JsonResponse:
-    mistake = dict(error.errors()[0])
-    mistake["loc"] = tuple(mistake["loc"])[1:]  # without "query", "path" or "header"
-    known = [field.alias for field in get_flat_params(request.scope["route"].dependant)]
-    return render(invalid(mistake, known))  # type: ignore[arg-type]

@@ -7,8 +7,8 @@ from fastapi import Query
 from pydantic import Field
 
 from losi.errors import InvalidRequestError
-from losi.web.dependencies import AppAccounts, Caller
 from losi.web.endpoints import Answers
+from losi.web.injection import AppAccounts, Caller
 from losi.web.parsing import StrictQuery
 from losi.web.responses import JsonResponse
 

@@ -4,21 +4,18 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import anyio.to_thread
-from fastapi import Depends
 from starlette.requests import Request
 
 from losi.catalogue import loader
 from losi.catalogue.catalogue import Catalogue
 from losi.config import Config
-from losi.errors import LosiError, NotFoundError, StaleAuthenticationError, StoreUnavailableError
-from losi.identity.audit import Actor
+from losi.errors import LosiError, NotFoundError
 from losi.identity.authenticator import Authenticator
 from losi.identity.callers import Callers
 from losi.identity.principal import Principal
-from losi.identity.session import Sessions, SessionToken
+from losi.identity.session import Sessions
 from losi.identity.throttle import Throttle
 from losi.management.accounts import Accounts
 from losi.metering.books import Books
@@ -32,8 +29,6 @@ from losi.store.queue import settlements
 from losi.store.reads import Reads
 from losi.store.table import Table
 from losi.store.writes import DynamoDBWrites
-from losi.web.credentials import credential
-from losi.web.endpoints import endpoint
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -43,7 +38,6 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-CHANGE_TRIES = 3
 #: Statuses of refusals that are the body's own fault.
 REFUSED_BODY = {400, 403, 404, 413}
 #: Lambda's longest invocation; elsewhere the same holds, so that no hold outlives its request.
@@ -188,52 +182,19 @@ def known(request: Request, caller: Principal) -> Principal:
     return caller
 
 
-async def _services(request: Request) -> Services:
-    return services_of(request)  # not in a worker thread, as FastAPI would call a plain function
-
-
-async def _accounts(request: Request) -> Accounts:
-    return services_of(request).accounts
-
-
-AppServices = Annotated[Services, Depends(_services)]
-AppAccounts = Annotated[Accounts, Depends(_accounts)]
-
-
-def fresh_principal(request: Request, services: AppServices) -> Principal:
-    """The caller, read from the store on every request, with the permission of the endpoint.
-
-    For the management endpoints, which are called seldom: a revoked key fails at once.
-    Synchronous, so that FastAPI runs it in a worker thread: boto3 blocks.
-    """
-    permission = endpoint(request.scope["route"].name).permission
-    caller = credential(request)
-    if isinstance(caller, SessionToken):
-        principal = services.sessions.read(caller).principal
-    else:
-        principal = services.authenticator.authenticate(caller, fresh=True)
-    known(request, principal)
-    if permission is not None:
-        services.authenticator.permit(principal, permission)
-    services.management_throttle.take(_throttled(principal))
-    if not principal.by_session:
-        services.accounts.touch(principal)
-    return principal
-
-
-def _throttled(caller: Principal) -> str:
+def throttled(caller: Principal) -> str:
     return f"{caller.account_id}.{caller.key_id}"
 
 
 @contextmanager
 def counted_refusals(services: Services, caller: Principal) -> Iterator[None]:
     """Around what may refuse a body: the ledger counts no request that was not admitted."""
-    services.refusal_throttle.check(_throttled(caller))
+    services.refusal_throttle.check(throttled(caller))
     try:
         yield
     except LosiError as error:
         if error.status in REFUSED_BODY:
-            services.refusal_throttle.count(_throttled(caller))
+            services.refusal_throttle.count(throttled(caller))
         raise
 
 
@@ -250,20 +211,3 @@ async def parsing_for(
         except LosiError:
             await again()
             raise
-
-
-async def changed_by(request: Request, caller: Principal, change: Callable[[Actor], R]) -> R:
-    """What `change` returns, done by the caller as its key and account are at that moment.
-
-    When either changed since it was let in, it is let in again, or refused.
-    """
-    services = services_of(request)
-    for _ in range(CHANGE_TRIES):
-        try:
-            return await anyio.to_thread.run_sync(change, Actor.of(caller))
-        except StaleAuthenticationError:
-            caller = await anyio.to_thread.run_sync(fresh_principal, request, services)
-    raise StoreUnavailableError
-
-
-Caller = Annotated[Principal, Depends(fresh_principal)]

@@ -5,11 +5,14 @@ deployed as `functions/models/app.py`. A new endpoint is a row here, that handle
 its event in template.yaml.
 """
 
+import importlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+    from starlette.responses import Response
 
 BASE_PATH = "/api/v1"
 
@@ -32,6 +35,17 @@ class Endpoint:
     @property
     def path(self) -> str:
         return BASE_PATH + self.resource
+
+    @property
+    def route(self) -> str:
+        """The path as Starlette writes it."""
+        return self.path.replace("+}", ":path}")
+
+    def handler(self) -> "Callable[..., Awaitable[Response]]":
+        """Imported now: a function needs those of its own endpoints only."""
+        module = importlib.import_module(f"losi.web.{self.function}")
+        found: Callable[..., Awaitable[Response]] = getattr(module, self.name)
+        return found
 
 
 KEYS = "api_keys"

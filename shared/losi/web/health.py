@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from losi import __version__
 from losi.identity.values import iso
-from losi.web.dependencies import AppServices
 from losi.web.endpoints import Answers
+from losi.web.injection import AppServices
 from losi.web.responses import JsonResponse
 
 if TYPE_CHECKING:

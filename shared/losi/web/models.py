@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Path
 
-from losi.web.dependencies import AppServices, Caller
 from losi.web.endpoints import Answers
+from losi.web.injection import AppServices, Caller
 from losi.web.responses import JsonResponse
 
 if TYPE_CHECKING:

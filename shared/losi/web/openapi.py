@@ -17,7 +17,8 @@ from starlette.responses import Response
 
 from losi import __version__
 from losi.web import headers, schemas
-from losi.web.endpoints import BASE_PATH, ENDPOINTS, FUNCTIONS, Answers, Endpoint, Takes
+from losi.web.declared import declared
+from losi.web.endpoints import BASE_PATH, ENDPOINTS, Answers, Endpoint, Takes
 from losi.web.examples import EXAMPLES, Example
 from losi.wire import Json
 
@@ -75,9 +76,7 @@ def rendered() -> bytes:
 
 
 def document() -> Json:
-    from losi.web.app import create_app  # it imports this module as one of the handlers'
-
-    routes = [route for route in create_app(*FUNCTIONS).routes if isinstance(route, APIRoute)]
+    routes = [route for route in declared(ENDPOINTS).routes if isinstance(route, APIRoute)]
     operations = [_Operation(endpoint, _route(routes, endpoint)) for endpoint in ENDPOINTS]
     models = {model for operation in operations for model in operation.models()}
     in_order = sorted(models, key=lambda model: model.__name__)

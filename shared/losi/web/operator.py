@@ -21,7 +21,8 @@ from losi.metering.cost import cost
 from losi.metering.usage import Usage
 from losi.validation import validated
 from losi.web.api_usage import UsageQuery, usage_response
-from losi.web.dependencies import AppServices, Services
+from losi.web.dependencies import Services
+from losi.web.injection import AppServices
 from losi.web.parsing import read_json
 from losi.web.responses import JsonResponse
 from losi.web.session import Owner, fresh_person

@@ -25,7 +25,8 @@ from losi.store.table import Table
 from losi.upstream.registry import configured
 from losi.validation import validated
 from losi.web.cookies import clear_cookie
-from losi.web.dependencies import AppServices, Services
+from losi.web.dependencies import Services
+from losi.web.injection import AppServices
 from losi.web.parsing import read_json
 from losi.web.responses import JsonResponse
 from losi.web.session import Caller, Owner, fresh_person

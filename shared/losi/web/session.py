@@ -13,7 +13,8 @@ from losi.identity.session import SessionToken, SignedIn, expired, session_id_fr
 from losi.validation import validated
 from losi.web.cookies import check_write, clear_cookie, session_token, set_cookie
 from losi.web.credentials import parse_key
-from losi.web.dependencies import AppServices, known, services_of
+from losi.web.dependencies import known, services_of
+from losi.web.injection import AppServices
 from losi.web.parsing import read_json
 from losi.web.responses import JsonResponse
 

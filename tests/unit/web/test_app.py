@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from losi.config import Config
-from losi.web.app import create_app
+from losi.web.app import finished
+from losi.web.declared import declared
 from losi.web.dependencies import Services
 from losi.web.headers import EXPOSED
 
@@ -24,10 +25,10 @@ def fine() -> dict[str, str]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app()
+    app = declared([])
     app.get("/crash")(crash)
     app.get("/fine")(fine)
-    transport = httpx.ASGITransport(app)
+    transport = httpx.ASGITransport(finished(app, Services(Config())))
     async with httpx.AsyncClient(transport=transport, base_url="http://losi") as client:
         yield client
 
@@ -96,9 +97,10 @@ async def test_browsers_may_read_our_headers(http: httpx.AsyncClient) -> None:
     [("", "contact support with"), ("help@example.com", "contact support at help@example.com")],
 )
 async def test_a_crash_says_where_help_is(support: str, words: str) -> None:
-    app = create_app(services=Services(Config(support=support)))
+    app = declared([])
     app.get("/crash")(crash)
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://losi"
+        transport=httpx.ASGITransport(finished(app, Services(Config(support=support)))),
+        base_url="http://losi",
     ) as client:
         assert words in (await client.get("/crash")).json()["error"]["message"]

@@ -22,8 +22,10 @@ from losi.aws.runtime.runtime_api import LambdaContext
 from losi.config import Config
 from losi.identity.secret import Secret, mint
 from losi.logs import set_levels
-from losi.web.app import create_app
+from losi.web.app import finished
 from losi.web.credentials import api_key
+from losi.web.declared import declared
+from losi.web.dependencies import Services
 from losi.web.parsing import EVENT_RESERVE, MAX_EVENT_BYTES, read_json
 from losi.web.site import stage_prefix
 from tests.lambda_process import event_loop
@@ -42,11 +44,11 @@ def whose_key(request: Request) -> dict[str, Any]:
 
 
 def echo_app() -> Any:
-    app = create_app()
+    app = declared([])
     app.post(PATH, response_model=None)(echo_body)
     app.get("/api/v1/models/{id:path}")(lambda id: {"id": id})
     app.get("/api/v1/key")(whose_key)
-    return app
+    return finished(app, Services(Config()))
 
 
 KEY, TEST_KEY = mint("Account001"), mint("Account001", test=True)

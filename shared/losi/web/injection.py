@@ -1,0 +1,73 @@
+"""What FastAPI hands to the handlers of buffered endpoints. Those that stream ask for it themselves
+(dependencies.py), so that their functions start without FastAPI.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+
+import anyio.to_thread
+from fastapi import Depends
+from starlette.requests import Request
+
+from losi.errors import StaleAuthenticationError, StoreUnavailableError
+from losi.identity.audit import Actor
+from losi.identity.principal import Principal
+from losi.identity.session import SessionToken
+from losi.management.accounts import Accounts
+from losi.web.credentials import credential
+from losi.web.dependencies import Services, known, services_of, throttled
+from losi.web.endpoints import endpoint
+
+R = TypeVar("R")
+
+CHANGE_TRIES = 3
+
+
+async def _services(request: Request) -> Services:
+    return services_of(request)  # not in a worker thread, as FastAPI would call a plain function
+
+
+async def _accounts(request: Request) -> Accounts:
+    return services_of(request).accounts
+
+
+AppServices = Annotated[Services, Depends(_services)]
+AppAccounts = Annotated[Accounts, Depends(_accounts)]
+
+
+def fresh_principal(request: Request, services: AppServices) -> Principal:
+    """The caller, read from the store on every request, with the permission of the endpoint.
+
+    For the management endpoints, which are called seldom: a revoked key fails at once.
+    Synchronous, so that FastAPI runs it in a worker thread: boto3 blocks.
+    """
+    permission = endpoint(request.scope["route"].name).permission
+    caller = credential(request)
+    if isinstance(caller, SessionToken):
+        principal = services.sessions.read(caller).principal
+    else:
+        principal = services.authenticator.authenticate(caller, fresh=True)
+    known(request, principal)
+    if permission is not None:
+        services.authenticator.permit(principal, permission)
+    services.management_throttle.take(throttled(principal))
+    if not principal.by_session:
+        services.accounts.touch(principal)
+    return principal
+
+
+async def changed_by(request: Request, caller: Principal, change: Callable[[Actor], R]) -> R:
+    """What `change` returns, done by the caller as its key and account are at that moment.
+
+    When either changed since it was let in, it is let in again, or refused.
+    """
+    services = services_of(request)
+    for _ in range(CHANGE_TRIES):
+        try:
+            return await anyio.to_thread.run_sync(change, Actor.of(caller))
+        except StaleAuthenticationError:
+            caller = await anyio.to_thread.run_sync(fresh_principal, request, services)
+    raise StoreUnavailableError
+
+
+Caller = Annotated[Principal, Depends(fresh_principal)]
