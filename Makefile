@@ -115,6 +115,10 @@ mutants: $(INSTALLED) ## Change the source at random (SEED=7 DRAW=60): do the te
 faults: $(FOR_TESTS) ## Let the store fail under real servers: is every answer billed? (minutes)
 	$(BIN)/python -m tests.faults
 
+.PHONY: million
+million: $(FOR_TESTS) ## Reconcile a day of a million accounts (ACCOUNTS=1000000): how long, at what price?
+	$(BIN)/python -m tests.million
+
 .PHONY: clean
 clean: ## Remove everything that the other targets made, the demo key included
 	rm -rf $(VENV) .venv-sam .venv-security .clients .losi .aws-sam tests/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* .mutants

@@ -81,7 +81,7 @@ class TestPermissions:
     TABLE = (
         ("ChatCompletionsFunction", {"BatchGetItem", "Query", "UpdateItem"}),
         ("EmbeddingsFunction", {"BatchGetItem", "Query", "UpdateItem"}),
-        ("SettlementsFunction", {"UpdateItem"}),
+        ("SettlementsFunction", {"BatchGetItem", "Query", "UpdateItem"}),
         ("ModelsFunction", {"BatchGetItem"}),
         ("HealthFunction", {"BatchGetItem"}),
         (

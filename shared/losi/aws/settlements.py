@@ -1,8 +1,9 @@
-"""The consumer of the settlements' queue.
+"""The consumer of the settlements' queue, which reconciles the books too.
 
 By schedule it empties the queue itself: a poller of Lambda's would ask the queue day and night, at
-a price. It takes the records of an SQS event too (`sam local invoke`, or an operator's own mapping,
-with partial batch responses): https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+a price. Then it goes on with the reconciliation of the days that are over. It takes the records of
+an SQS event as well (`sam local invoke`, or an operator's own mapping, with partial batch
+responses): https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
 import asyncio
@@ -11,11 +12,14 @@ from functools import cached_property
 from typing import Any
 
 from losi.config import Config
+from losi.errors import StoreUnavailableError
 from losi.logs import set_levels
 from losi.metering.ledger import Ledger
+from losi.metering.reconciliation import Reconciliation
 from losi.metering.settler import drain, settle_letter
 from losi.store.dynamodb import DynamoDB, SendsToDynamoDB
 from losi.store.queue import Queue, settlements
+from losi.store.reads import Reads
 from losi.store.writes import DynamoDBWrites
 
 logger = logging.getLogger("losi.settler")
@@ -49,9 +53,17 @@ class Consumer:
         return DynamoDB(self._config.region, self._config.dynamodb_endpoint)
 
     @cached_property
+    def _writes(self) -> DynamoDBWrites:
+        return DynamoDBWrites(self.dynamodb, self._config.table)
+
+    @cached_property
     def _ledger(self) -> Ledger:
-        writes = DynamoDBWrites(self.dynamodb, self._config.table)
-        return Ledger(writes, settlements=writes)
+        return Ledger(self._writes, settlements=self._writes)
+
+    @cached_property
+    def _reconciliation(self) -> Reconciliation:
+        reads = Reads(self.dynamodb, self._config.table)
+        return Reconciliation(reads, self._writes, self._ledger)
 
     @cached_property
     def _queue(self) -> Queue:
@@ -62,7 +74,19 @@ class Consumer:
         settled = await drain(self._queue, self._ledger, until)
         if settled:
             logger.info("%d settlements were made from the queue", settled)
-        return {"settled": settled}
+        return {"settled": settled, "reconciled": await self._reconcile(until)}
+
+    async def _reconcile(self, until: float) -> list[str]:
+        """The days that were finished. What the store stops, the next run goes on with."""
+        loop = asyncio.get_running_loop()
+        try:
+            days = await self._reconciliation.run(lambda: loop.time() < until)
+        except StoreUnavailableError:
+            logger.warning("the store stopped the reconciliation")
+            return []
+        for day in days:
+            logger.info("%s is reconciled: %s", day.day, day.found)
+        return [day.day.isoformat() for day in days]
 
     async def _settle(self, records: list[dict[str, Any]]) -> dict[str, Any]:
         """What is not done comes again; in the end the queue's policy makes it a dead letter."""

@@ -184,6 +184,10 @@ class DayItem:
     def number(self, name: str) -> int:
         return int(self._item[name]["N"]) if name in self._item else 0
 
+    def flat(self, counter: str) -> list[int]:
+        """The counter of each key and model, in the layout of version 0.1."""
+        return [self.number(name) for name in self._item if name.endswith(f".{counter}")]
+
     @property
     def committed(self) -> int:
         """Settled and held tokens."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from losi.errors import StaleAuthenticationError, StoreUnansweredError, StoreUnavailableError
 from losi.identity.principal import Principal
-from losi.metering import expressions
+from losi.metering import expressions, register
 from losi.metering.day_item import (
     MAX_TOMBSTONES,
     DayItem,
@@ -313,6 +313,7 @@ class _Attempt:
         earlier = [day for day in map(DayItem.from_item, items) if day.is_open][:2]
         for day in earlier:
             await self._ledger.settle_expired(day)
+        await self._writes.update(register.entry(hold))
         await self._writes.update(expressions.opening(hold, self._principal, last_uses(earlier)))
 
     async def _open_key(self) -> None:

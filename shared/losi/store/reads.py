@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Iterable
+from typing import Any
 
 from losi.errors import StoreUnavailableError
 from losi.http1 import HttpError
@@ -31,21 +32,54 @@ class Reads:
 
         Raises StoreUnavailableError.
         """
-        wanted = [primary_key(account_id, sort) for sort in sorts]
-        found: dict[str, Item] = {}
+        items = await self.items([primary_key(account_id, sort) for sort in sorts])
+        return {item["sk"]["S"]: item for item in items}
+
+    async def items(self, keys: list[Item]) -> list[Item]:
+        """Those that exist of up to 100 items, in any order. Raises StoreUnavailableError."""
+        wanted, found = keys, list[Item]()
         for attempt in range(self._attempts):
-            if attempt:
-                pause = FIRST_PAUSE * 2 ** (attempt - 1)
-                await asyncio.sleep(pause * random.uniform(0.5, 1.5))
-            keys = {self._table: {"Keys": wanted, "ConsistentRead": True}}
-            try:
-                answer = await self._dynamodb.call("BatchGetItem", {"RequestItems": keys})
-            except (DynamoDBError, HttpError, NoCredentialsError) as error:
-                logger.warning("the store did not answer a read: %s", error)
+            await _pause(attempt)
+            asked = {self._table: {"Keys": wanted, "ConsistentRead": True}}
+            answer = await self._call("BatchGetItem", {"RequestItems": asked})
+            if answer is None:
                 continue
-            items = answer["Responses"].get(self._table, [])
-            found |= {item["sk"]["S"]: item for item in items}
+            found += answer["Responses"].get(self._table, [])
             if not (left := answer.get("UnprocessedKeys", {})):
                 return found
             wanted = left[self._table]["Keys"]
         raise StoreUnavailableError
+
+    async def page(self, pk: str, after: str, limit: int) -> list[Item]:
+        """Up to `limit` items of a partition whose sort keys come after that one, in their order.
+
+        Raises StoreUnavailableError.
+        """
+        asked: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": "pk = :pk AND sk > :after",
+            # a sort key is never empty, and a space comes before all of ours
+            "ExpressionAttributeValues": {":pk": {"S": pk}, ":after": {"S": after or " "}},
+            "ConsistentRead": True,
+            "Limit": limit,
+        }
+        for attempt in range(self._attempts):
+            await _pause(attempt)
+            if (answer := await self._call("Query", asked)) is not None:
+                found: list[Item] = answer["Items"]
+                return found
+        raise StoreUnavailableError
+
+    async def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any] | None:
+        """The answer; None when there was none."""
+        try:
+            return await self._dynamodb.call(operation, request)
+        except (DynamoDBError, HttpError, NoCredentialsError) as error:
+            logger.warning("the store did not answer a read: %s", error)
+            return None
+
+
+async def _pause(attempt: int) -> None:
+    """Before every attempt but the first."""
+    if attempt:
+        await asyncio.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))

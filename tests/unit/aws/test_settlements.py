@@ -1,10 +1,13 @@
-"""The consumer of the queue: what the store did not take in time is settled, once."""
+"""The consumer of the queue: what the store did not take in time is settled, once; then
+the days that are over are reconciled.
+"""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +17,12 @@ import pytest
 from losi.aws.settlements import Consumer
 from losi.config import Config
 from losi.errors import StoreUnavailableError
+from losi.metering.day_item import Hold
 from losi.metering.ledger import Ledger
 from losi.metering.settler import Settlement
 from losi.metering.usage import Usage
+from losi.store.client import primary_key
+from losi.store.reads import Reads
 from tests.ledger_world import ACCOUNT, BlockingLedger, Clock, admit, caller
 from tests.over_boto3 import OverBoto3
 from tests.unit.conftest import TABLE
@@ -80,7 +86,7 @@ def test_by_schedule_it_empties_the_queue(
 
     answer = consumer({"source": "aws.scheduler"}, Context())
 
-    assert answer == {"settled": 13}
+    assert answer["settled"] == 13
     assert billed(ledger) == Usage(12 * 120, 12 * 30)
     assert waiting(sqs, "QUEUE") == []
     assert waiting(sqs, "DEAD") == ["no settlement"]
@@ -101,10 +107,10 @@ def test_what_the_store_refuses_stays(
 
     with monkeypatch.context() as away:
         away.setattr(Ledger, "close", refuse)
-        assert consumer({}, Context()) == {"settled": 0}
+        assert consumer({}, Context())["settled"] == 0
 
     assert waiting(sqs, "QUEUE") == [letter]
-    assert consumer({}, Context()) == {"settled": 1}
+    assert consumer({}, Context())["settled"] == 1
     assert billed(ledger) == USED
 
 
@@ -120,3 +126,37 @@ def test_of_an_sqs_event_it_reports_what_is_not_done(
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
     assert billed(ledger) == USED
+
+
+def test_then_it_reconciles_the_days_that_are_over(
+    consumer: Consumer, sqs: SQSClient, ledger: BlockingLedger, clock: Clock
+) -> None:
+    """Yesterday first; when all is done, a run reads one item."""
+    clock.now = time.time() - 86_400
+    day = datetime.fromtimestamp(clock.now, UTC).date()
+    hold = admit(ledger, caller(), clock).hold
+
+    assert consumer({}, Context())["reconciled"] == [day.isoformat()]
+    assert consumer({}, Context())["reconciled"] == []
+
+    (usage,) = ledger.usage(ACCOUNT, day, day)
+    assert usage.total == Usage(hold.input_tokens, 0)
+    assert not stored(ledger, hold)["holds"]["M"]
+
+
+def test_a_store_that_fails_meanwhile_leaves_the_rest_to_the_next_run(
+    consumer: Consumer, sqs: SQSClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: Any) -> None:
+        raise StoreUnavailableError
+
+    with monkeypatch.context() as away:
+        away.setattr(Reads, "page", refuse)
+        assert consumer({}, Context()) == {"settled": 0, "reconciled": []}
+
+    assert len(consumer({}, Context())["reconciled"]) == 1
+
+
+def stored(ledger: BlockingLedger, hold: Hold) -> dict[str, Any]:
+    key = primary_key(hold.account_id, hold.sort)
+    return ledger.client.get_item(TableName=TABLE, Key=key)["Item"]

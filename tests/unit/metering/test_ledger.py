@@ -65,7 +65,8 @@ class TestAdmission:
         with metered(table[0]) as later:
             admit(ledger, caller(), clock)
 
-        assert first.calls == ["UpdateItem", "Query", "UpdateItem", "UpdateItem"]
+        # the day is not open; it is entered into the register, opened, and the request admitted
+        assert first.calls == ["UpdateItem", "Query", "UpdateItem", "UpdateItem", "UpdateItem"]
         assert later.calls == ["UpdateItem"]
 
     def test_test_keys_have_day_items_of_their_own(
