@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from losi import __version__
-from losi.cli import account, audit, check, doctor, key, secret, status, usage
+from losi.cli import account, audit, check, doctor, key, reconcile, secret, status, usage
 
 app = typer.Typer(
     name="losi",
@@ -52,6 +52,7 @@ app.add_typer(key.app, name="key")
 app.add_typer(secret.app, name="secret")
 usage.register(app)
 audit.register(app)
+reconcile.register(app)
 status.register(app)
 check.register(app)
 doctor.register(app)

@@ -17,8 +17,8 @@ ABSENT = "attribute_not_exists(pk)"
 
 #: Some seconds in all: dozens of changes of one account at once still get their turn.
 ATTEMPTS = 20
-#: What BatchWriteItem takes at most.
-BATCH = 25
+#: What BatchWriteItem and BatchGetItem take at most.
+BATCH, READ_BATCH = 25, 100
 _FAILED_CONDITION = {"ConditionalCheckFailedException", "ConditionalCheckFailed"}
 #: Another write holds the item, or it is a busy moment: what botocore does not retry by itself.
 _PASSING = {
@@ -45,19 +45,37 @@ class Table:
 
     def get_all(self, account_id: str, sorts: Iterable[str]) -> dict[str, Item]:
         """Those of the account's items that exist, by sort key, in one round trip."""
-        wanted: list[Any] = [primary_key(account_id, sort) for sort in sorts]
-        found: dict[str, Item] = {}
+        items = self._get(primary_key(account_id, sort) for sort in sorts)
+        return {item["sk"]["S"]: item for item in items}
+
+    def items(self, keys: Iterable[Any]) -> Iterator[Item]:
+        """Those of any number of items that exist, in any order."""
+        keys = iter(keys)
+        while batch := list(islice(keys, READ_BATCH)):
+            yield from self._get(batch)
+
+    def _get(self, keys: Iterable[Any]) -> list[Item]:
+        wanted, found = list(keys), list[Item]()
         for _ in _attempts():
             with store_errors():
                 response = self._client.batch_get_item(
                     RequestItems={self._name: {"Keys": wanted, "ConsistentRead": True}}
                 )
-            items = response["Responses"].get(self._name, [])
-            found |= {item["sk"]["S"]: item for item in items}
+            found += response["Responses"].get(self._name, [])
             if not (left := response.get("UnprocessedKeys", {})):
                 return found
             wanted = list(left[self._name]["Keys"])
         raise StoreUnavailableError
+
+    def partition(self, pk: str) -> Iterator[Item]:
+        """All items of a partition that is not an account's."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._name,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+            ConsistentRead=True,
+        )
+        return _items(pages)
 
     def query(self, account_id: str, sort_prefix: str = "") -> Iterator[Item]:
         """All items of the account whose sort key starts so."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 COMMANDS = [
     "check",
     "status",
+    "reconcile",
     "doctor",
     "account create",
     "account show",

@@ -1,0 +1,114 @@
+"""`losi reconcile`."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from losi.cli.output import print_json, print_table
+from losi.cli.session import Session, command
+from losi.identity.values import InvalidValueError
+
+if TYPE_CHECKING:
+    from losi.metering.comparison import Booked, Line
+    from losi.metering.told import Figures, Told
+
+
+def register(app: typer.Typer) -> None:
+    command(app, "reconcile")(reconcile)
+
+
+def reconcile(
+    session: Session,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What the provider exported.")],
+    provider: Annotated[str, typer.Option(help="openai or anthropic.")],
+    scan: Annotated[
+        bool, typer.Option("--scan", help="Read the whole table: for days of over 100 days ago.")
+    ] = False,
+) -> None:
+    """Compare a provider's usage export with the books.
+
+    By UTC day and model, and where the difference lies. The file is the JSON or CSV that
+    docs/cli.md names. When anything differs, the exit code is 1.
+
+    \b
+    Example:
+      losi reconcile --provider openai usage.json --stack losi-prod
+    """
+    from losi.metering.comparison import compare
+    from losi.metering.told import NotAnExport, read
+
+    try:
+        told = read(provider, file.read_text("utf-8"))
+    except OSError as error:
+        raise InvalidValueError(f"{file} cannot be read: {error.strerror}.") from None
+    except NotAnExport as error:
+        raise InvalidValueError(str(error)) from None
+    lines = compare(provider, told, _booked(session, told, scan), session.catalogue)
+    if session.as_json:
+        print_json([_json(line) for line in lines])
+    else:
+        _print(lines)
+    if any(line.differs for line in lines):
+        raise typer.Exit(1)
+
+
+def _booked(session: Session, told: "Told", scan: bool) -> "Booked":
+    from losi.metering import everyone, register
+    from losi.store.table import Table
+
+    table = Table(session.connection.client, session.connection.table)
+    days = sorted({day for day, _ in told})
+    oldest = datetime.now(UTC).date() - timedelta(register.KEPT_DAYS - 1)
+    if days[0] < oldest and not scan:
+        raise InvalidValueError(
+            f"Days before {oldest} are not in the register. Add --scan to read the whole table."
+        )
+    used = everyone.used_on_by_scan if scan else everyone.used_on
+    return {day: used(table, day, time.time()) for day in days}
+
+
+def _json(line: "Line") -> dict[str, Any]:
+    return {
+        "day": line.day.isoformat(),
+        "provider_models": line.upstream,
+        "models": list(line.models),
+        "provider": asdict(line.told),
+        "books": asdict(line.booked),
+        "differs": line.differs,
+        "why": line.why,
+    }
+
+
+def _print(lines: "Iterable[Line]") -> None:
+    lines = list(lines)
+    rows = [
+        (
+            line.day.isoformat(),
+            line.upstream,
+            *(
+                f"{_shown(theirs)}\n{_shown(ours)}"
+                for theirs, ours in zip(_parts(line.told), _parts(line.booked), strict=True)
+            ),
+        )
+        for line in lines
+    ]
+    print_table(("DAY", "MODEL", "REQUESTS", "INPUT", "OUTPUT"), rows, right=3)
+    typer.echo("\nOf two figures the first is the provider's, the second is of the books.")
+    for line in lines:
+        if line.why:
+            typer.echo(f"\n{line.day} {line.upstream}: {line.why}.")
+    off = sum(line.differs for line in lines)
+    typer.echo(f"\n{off} of {len(lines)} differ." if off else "\nAll agree.")
+
+
+def _parts(figures: "Figures") -> tuple[int | None, int, int]:
+    return figures.requests, figures.input_tokens, figures.output_tokens
+
+
+def _shown(number: int | None) -> str:
+    return "-" if number is None else f"{number:,}"

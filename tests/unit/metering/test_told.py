@@ -1,0 +1,114 @@
+"""Providers' usage exports, as their pages document them."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+
+from losi.metering.told import Figures, NotAnExport, read
+
+DAY, NEXT = date(2024, 11, 1), date(2024, 11, 2)
+
+
+def openai_bucket(start: int, *rows: dict[str, Any]) -> dict[str, Any]:
+    """https://platform.openai.com/docs/api-reference/usage/completions_object"""
+    given = {
+        "object": "organization.usage.completions.result",
+        "input_tokens": 1000,
+        "output_tokens": 500,
+        "input_cached_tokens": 800,
+        "num_model_requests": 5,
+        "project_id": None,
+        "model": "gpt-4o-2024-08-06",
+        "batch": None,
+    }
+    results = [{**given, **row} for row in rows]
+    return {"object": "bucket", "start_time": start, "end_time": start + 3600, "results": results}
+
+
+def page(*buckets: dict[str, Any], has_more: bool = False) -> dict[str, Any]:
+    return {"object": "page", "data": list(buckets), "has_more": has_more, "next_page": None}
+
+
+class TestOpenAI:
+    def test_buckets_of_a_day_add_up_and_cached_tokens_are_part_of_the_input(self) -> None:
+        hours = openai_bucket(1730419200, {}), openai_bucket(1730502000, {})
+
+        told = read("openai", json.dumps(page(*hours, openai_bucket(1730505600))))
+
+        assert told == {(DAY, "gpt-4o-2024-08-06"): Figures(10, 2000, 1000)}
+
+    def test_pages_in_a_list(self) -> None:
+        pages = [
+            page(openai_bucket(1730419200, {}), has_more=True),
+            page(openai_bucket(1730505600, {"model": "gpt-4o-mini"})),
+        ]
+
+        assert set(read("openai", json.dumps(pages))) == {
+            (DAY, "gpt-4o-2024-08-06"),
+            (NEXT, "gpt-4o-mini"),
+        }
+
+    def test_embeddings_have_no_output(self) -> None:
+        row = {"input_tokens": 16, "num_model_requests": 2, "model": "text-embedding-3-small"}
+        bucket = {"start_time": 1730419200, "results": [row]}
+
+        told = read("openai", json.dumps(page(bucket)))
+
+        assert told == {(DAY, "text-embedding-3-small"): Figures(2, 16, 0)}
+
+    def test_the_csv_of_its_dashboard_has_days_without_figures(self) -> None:
+        text = (
+            "start_time,end_time,start_time_iso,end_time_iso,num_model_requests,model,batch,"
+            "input_tokens,output_tokens,input_cached_tokens\n"
+            "1730419200,1730505600,2024-11-01T00:00:00+00:00,,5,gpt-4o-2024-08-06,,1000,500,800\n"
+            "1730505600,1730592000,2024-11-02T00:00:00+00:00,,,,,,,\n"
+        )
+
+        told = read("openai", "\ufeff" + text)
+
+        assert told == {(DAY, "gpt-4o-2024-08-06"): Figures(5, 1000, 500)}
+
+
+def test_anthropic_tells_its_input_in_parts_and_no_requests() -> None:
+    """https://platform.claude.com/docs/en/api/admin/usage_report/retrieve_messages"""
+    row = {
+        "uncached_input_tokens": 1500,
+        "cache_read_input_tokens": 200,
+        "cache_creation": {"ephemeral_1h_input_tokens": 1000, "ephemeral_5m_input_tokens": 500},
+        "output_tokens": 500,
+        "server_tool_use": {"web_search_requests": 10},
+        "model": "claude-sonnet-4-6",
+    }
+    bucket = {"starting_at": "2024-11-01T00:00:00Z", "ending_at": "", "results": [row, row]}
+
+    told = read("anthropic", json.dumps({"data": [bucket], "has_more": False}))
+
+    assert told == {(DAY, "claude-sonnet-4-6"): Figures(None, 6400, 1000)}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "has no usage in it"),
+        ("{}", "no usage export of openai"),
+        ("[]", "has no usage in it"),
+        ("null", "no usage"),
+        ("a,b\n1,2\n", "no usage export of openai"),
+        (json.dumps({"data": [{"start_time": "x", "results": [{}]}]}), "no usage export"),
+        (json.dumps(page(openai_bucket(10**18, {}))), "no usage export"),
+        (json.dumps(page(openai_bucket(1730419200, {"model": None}))), "grouped by model"),
+        (json.dumps(page(openai_bucket(1730419200, {}), has_more=True)), "another page"),
+    ],
+)
+def test_what_is_no_export_is_said(text: str, said: str) -> None:
+    with pytest.raises(NotAnExport, match=said):
+        read("openai", text)
+
+
+def test_a_provider_whose_export_is_not_known() -> None:
+    with pytest.raises(NotAnExport, match="openai, anthropic"):
+        read("groq", "{}")
