@@ -31,6 +31,7 @@ from losi.metering.settler import Settler, drain
 from losi.metering.usage import Usage
 from losi.store.queue import Letter
 from losi.store.writes import Update, Written
+from tests.catalogue import CATALOGUE
 from tests.dynamodb_model import Item, Table
 from tests.ledger_world import ACCOUNT, Clock, caller, make_plan
 
@@ -38,6 +39,7 @@ from tests.ledger_world import ACCOUNT, Clock, caller, make_plan
 EPOCH = Clock("2026-11-23T23:55:00").now
 #: Faults may last so long.
 FAULTS_END = 600.0
+MODEL = CATALOGUE.models["gpt-4o-mini"]
 #: The consumer of the queue comes round so often.
 SCHEDULE = 900.0
 #: A client gives up on an answer after this, as the real one does.
@@ -280,7 +282,7 @@ class World:
         who = Caller(
             mint(ACCOUNT, request.key_id), "chat.completions", request.name, request.seconds
         )
-        demand: Demand[None] = Demand(request.model, 100, 500, None)
+        demand: Demand[None] = Demand(MODEL, request.model, 100, 500, None)
         try:
             metered = await gate.admit(who, caller(self.plan, request.key_id), lambda _: demand)
         except LosiError:

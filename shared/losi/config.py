@@ -16,6 +16,8 @@
 | LOSI_SELF_SIGN_UPS_A_DAY | template.yaml | how many they make on one day |
 | LOSI_SUPPORT | template.yaml, `make run` | where people get help: in messages, console, docs |
 | LOSI_DATA | `make run`, in demo.env | the folder of a local server's data, for it and for `losi` |
+| LOSI_METRICS | template.yaml, `make run` | namespace of the metrics in each request's line |
+| LOSI_METRICS_DETAILS | template.yaml, `make run`: 1 | metrics by model, route and error too |
 | AWS_ENDPOINT_URL_DYNAMODB | `make run` | a DynamoDB that is not AWS's; boto3 reads it too |
 | AWS_REGION, AWS_DEFAULT_REGION | Lambda | the Region of the table; boto3 reads them too |
 | LOSI_STORE_SECONDS | `make run` | how long a request waits for the store; 2.5 |
@@ -60,6 +62,9 @@ class Config:
     self_sign_ups_a_day: int = 0
     #: An e-mail address or URL of the operator's.
     support: str = ""
+    #: CloudWatch's namespace for metrics; empty for none. `details`: by model, route, error too.
+    metrics_namespace: str = ""
+    metrics_details: bool = False
     runtime_api: str = ""
     max_concurrency: int = 1
     handler: str = ""
@@ -95,6 +100,8 @@ def read_config() -> Config:
         local_data=get("LOSI_DATA", ""),
         stage=get("LOSI_STAGE", ""),
         support=get("LOSI_SUPPORT", ""),
+        metrics_namespace=get("LOSI_METRICS", ""),
+        metrics_details=get("LOSI_METRICS_DETAILS") == "1",
         sign_in=get("LOSI_SIGN_IN", ""),
         sign_in_parameter=get("LOSI_SIGN_IN_PARAMETER", ""),
         self_sign_up_plan=get("LOSI_SELF_SIGN_UP_PLAN", ""),

@@ -50,6 +50,8 @@ class LosiError(Exception):
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
     code: str | None = None
+    #: Message, param and code are a provider's own words: the caller's to read, and in no log.
+    is_quoted = False
 
     def __init__(
         self,

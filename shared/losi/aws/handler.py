@@ -10,6 +10,7 @@ from mangum import Mangum
 from losi.aws.base_path import own_path
 from losi.config import read_config
 from losi.logs import set_levels
+from losi.observe import lines
 
 if TYPE_CHECKING:
     from mangum.types import ASGI
@@ -28,6 +29,7 @@ class Handler(Mangum):
     def __init__(self, app: "ASGI") -> None:
         super().__init__(app, lifespan="off")
         set_levels(read_config().log_level)
+        lines.write_to(lines.StandardOutput())
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
         event = {**event, "path": own_path(event)}

@@ -17,6 +17,9 @@ from losi.logs import set_levels
 from losi.metering.ledger import Ledger
 from losi.metering.reconciliation import Reconciliation
 from losi.metering.settler import drain, settle_letter
+from losi.observe import lines
+from losi.observe.metrics import Metrics
+from losi.observe.request import Event, count, counted
 from losi.store.dynamodb import DynamoDB, SendsToDynamoDB
 from losi.store.queue import Queue, settlements
 from losi.store.reads import Reads
@@ -33,7 +36,9 @@ class Consumer:
 
     def __init__(self, config: Config) -> None:
         set_levels(config.log_level)
+        lines.write_to(lines.StandardOutput())
         self._config = config
+        self._metrics = Metrics(config.metrics_namespace, config.metrics_details)
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         if "Records" in event:
@@ -71,10 +76,11 @@ class Consumer:
 
     async def _drain(self, seconds: float) -> dict[str, Any]:
         until = asyncio.get_running_loop().time() + seconds
-        settled = await drain(self._queue, self._ledger, until)
-        if settled:
-            logger.info("%d settlements were made from the queue", settled)
-        return {"settled": settled, "reconciled": await self._reconcile(until)}
+        with counted() as counts:
+            settled = await drain(self._queue, self._ledger, until)
+            reconciled = await self._reconcile(until)
+        lines.write_run("settlements", counts, self._metrics, settled=settled)
+        return {"settled": settled, "reconciled": reconciled}
 
     async def _reconcile(self, until: float) -> list[str]:
         """The days that were finished. What the store stops, the next run goes on with."""
@@ -85,6 +91,7 @@ class Consumer:
             logger.warning("the store stopped the reconciliation")
             return []
         for day in days:
+            count(Event.BOOKS_DRIFT, day.found.drift)
             logger.info("%s is reconciled: %s", day.day, day.found)
         return [day.day.isoformat() for day in days]
 

@@ -21,6 +21,7 @@ from losi.ids import random_id
 from losi.metering import estimate
 from losi.metering.gate import Caller, Demand, Gate, Metered
 from losi.metering.usage import Usage
+from losi.observe.request import failed, upstream_ended
 from losi.upstream.routing import (
     SANDBOX_ROUTE,
     Answered,
@@ -171,9 +172,7 @@ class ChatCompletions:
         finally:
             if usage is None:
                 usage = work.billed(job, failure)
-                self._log_failure(call.request_id, admitted, failure, usage)
             await admitted.settle(usage)
-        self._log(call.request_id, admitted, answered, usage)
         return Completion(body, _headers(admitted, answered, self._today()))
 
     async def stream(self, call: Call, principal: Principal) -> ChunkEvents:
@@ -189,7 +188,6 @@ class ChatCompletions:
         except BaseException as error:
             await admitted.settle(None)
             if isinstance(error, LosiError):
-                self._log_failure(call.request_id, admitted, error, None)
                 _with_limits(error, admitted)
             raise
         relay = ChunkStream(
@@ -200,14 +198,13 @@ class ChatCompletions:
             asked=work.asked(answered.route),
             prompts=prompts(answered.route, call.request.n),
         )
-        events = self._events(call.request_id, admitted, answered, chunks, relay)
+        events = self._events(call.request_id, admitted, chunks, relay)
         return ChunkEvents(events, _headers(admitted, answered, self._today()))
 
     async def _events(
         self,
         request_id: str,
         admitted: _Admitted,
-        answered: Answered,
         chunks: AsyncGenerator[Json],
         relay: ChunkStream,
     ) -> AsyncGenerator[Json | End]:
@@ -227,11 +224,13 @@ class ChatCompletions:
             logger.error("%s relay failed: %s at %s", request_id, name, place(error))
             failure = ServerError("The answer could not be relayed to its end. Try again.")
         finally:
+            upstream_ended()
             # an answer that has nothing to say is an answer too: its prompt was read
             told = relay.usage if whole else relay.broken_off_usage
             usage = told if whole or relay.produced else None
             await admitted.settle(usage)
-        self._log(request_id, admitted, answered, usage, failure)
+        if failure is not None:
+            failed(failure)
         yield End(relay.usage_chunk(), failure)
 
     async def _admit(self, call: Call, principal: Principal) -> _Admitted:
@@ -258,46 +257,13 @@ class ChatCompletions:
         # usage names the sandbox where it answers, so that no price is put on what costs nothing
         stands_in = routes == [SANDBOX_ROUTE] and not principal.test
         code = SANDBOX if stands_in else model.code
-        return Demand(code, input_tokens, read + output, work)
-
-    def _log_failure(
-        self, request_id: str, admitted: _Admitted, error: LosiError | None, usage: Usage | None
-    ) -> None:
-        """Its attempts have lines of their own, with what each cost."""
-        logger.info(
-            "%s account=%s model=%s usage=%s outcome=%s",
-            request_id,
-            admitted.account_id,
-            admitted.work.model.id,
-            usage,
-            error.code if error else "internal_error",
-        )
+        return Demand(model, code, input_tokens, read + output, work)
 
     def _now(self) -> int:
         return int(self._clock())
 
     def _today(self) -> date:
         return datetime.fromtimestamp(self._clock(), UTC).date()
-
-    def _log(
-        self,
-        request_id: str,
-        admitted: _Admitted,
-        answered: Answered,
-        usage: Usage | None,
-        failure: LosiError | None = None,
-    ) -> None:
-        logger.info(
-            "%s account=%s model=%s route=%s/%s attempts=%d usage=%s outcome=%s",
-            request_id,
-            admitted.account_id,
-            admitted.work.model.id,
-            answered.route.provider.id,
-            answered.route.model,
-            answered.attempts,
-            usage,
-            failure.code if failure else "ok",
-        )
 
 
 def _read(request: ChatRequest, route: Route, input_tokens: int) -> int:

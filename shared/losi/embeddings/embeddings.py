@@ -57,7 +57,7 @@ class Embeddings:
                     code="unsupported_request",
                 )
             routes = self._router.reachable(able)
-            return Demand(model.code, input_tokens, input_tokens, _Work(model, routes))
+            return Demand(model, model.code, input_tokens, input_tokens, _Work(model, routes))
 
         admitted = await self._gate.admit(caller, principal, demand)
         model, usage = admitted.work.model, None

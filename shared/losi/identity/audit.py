@@ -13,6 +13,7 @@ from typing import Any
 from losi.identity.principal import Principal
 from losi.identity.values import iso, time_of
 from losi.ids import random_id
+from losi.observe.request import note
 from losi.store.client import Item
 
 KEPT_DAYS = 400
@@ -49,6 +50,11 @@ class Actor:
 
 
 OPERATOR = Actor("operator")
+
+
+def note_caller(caller: Principal) -> None:
+    """Says in the request's line whose it is."""
+    note(account=f"acct_{caller.account_id}", by=Actor.of(caller).name, test=caller.test)
 
 
 @dataclass(frozen=True, slots=True)

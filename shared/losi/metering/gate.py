@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 import anyio
 
+from losi.catalogue.models import Model, Prices
 from losi.errors import (
     InvalidRequestError,
     LosiError,
@@ -19,13 +20,16 @@ from losi.errors import (
     StaleAuthenticationError,
     StoreUnavailableError,
 )
+from losi.identity.audit import note_caller
 from losi.identity.callers import Callers
 from losi.identity.principal import Principal
 from losi.identity.session import Credential
+from losi.metering.cost import cost
 from losi.metering.day_item import CLOCK_SKEW_SECONDS
 from losi.metering.ledger import AbandonedError, Admission, Hold, Ledger
 from losi.metering.settler import Settler
 from losi.metering.usage import Usage
+from losi.observe.request import Event, count, note
 
 #: An answer waits so long for its settlement. The store is sick when it takes longer, and the
 #: settlement goes on after the answer.
@@ -54,6 +58,8 @@ class Caller:
 class Demand(Generic[W]):
     """What a request would hold: tokens of input, and of input and output together."""
 
+    model: Model
+    #: In the day's counters; the model's, or the sandbox's.
     model_code: str
     input_tokens: int
     hold_tokens: int
@@ -65,14 +71,22 @@ class Metered(Generic[W]):
     """An admitted request. Must be settled, or released with `settle(None)`."""
 
     def __init__(
-        self, settler: Settler, caller: Caller, admission: Admission, work: W, deadline: float
+        self,
+        settler: Settler,
+        caller: Caller,
+        admission: Admission,
+        demand: Demand[W],
+        deadline: float,
+        *,
+        free: bool,
     ) -> None:
         self._settler = settler
         self._unfinished = caller.unfinished
         self._hold: Hold | None = admission.hold
         self.account_id = admission.hold.account_id
         self.limits = admission.limits
-        self.work = work
+        self.work = demand.work
+        self._prices = None if free else demand.model.prices
         #: In the loop's time.
         self.deadline = deadline
 
@@ -85,11 +99,27 @@ class Metered(Generic[W]):
         hold, self._hold = self._hold, None
         if hold is None:
             return
+        _note_usage(usage, self._prices)
         task = self._settler.start(hold, usage, self.deadline + SETTLING_SECONDS)
         with anyio.CancelScope(shield=True):
             await asyncio.wait({task}, timeout=SETTLED_WITHIN_SECONDS)
         if not task.done():
+            count(Event.SETTLED_LATE)
             self._unfinished.append(task)
+
+
+def _note_usage(usage: Usage | None, prices: Prices | None) -> None:
+    """What the account is billed; without prices it costs nothing."""
+    if usage is not None:
+        note(
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cached_tokens=usage.cached_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+            estimated=usage.estimated,
+            micro_usd=round(cost(prices, usage) * 1_000_000) if prices else 0,
+        )
 
 
 class Gate:
@@ -113,6 +143,7 @@ class Gate:
         if not fresh and permission not in principal.permissions:
             # what is cached may be out of date: the permission may have been given since
             principal = await self._callers.authenticate(credential, fresh=True)
+        note_caller(principal)
         await self._callers.permit(principal, permission)
         return principal
 
@@ -135,6 +166,7 @@ class Gate:
     async def _hold(
         self, caller: Caller, principal: Principal, demand: Demand[W], deadline: float
     ) -> Metered[W]:
+        note(model=demand.model.id)
         lasts = caller.seconds + SETTLING_SECONDS + CLOCK_SKEW_SECONDS
         try:
             admission = await self._ledger.admit(
@@ -151,4 +183,5 @@ class Gate:
             if isinstance(error.reason, LosiError):
                 raise error.reason from error
             raise StoreUnavailableError from error
-        return Metered(self._settler, caller, admission, demand.work, deadline)
+        free = principal.test or demand.model_code != demand.model.code
+        return Metered(self._settler, caller, admission, demand, deadline, free=free)

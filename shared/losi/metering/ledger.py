@@ -34,6 +34,7 @@ from losi.metering.day_item import (
 )
 from losi.metering.refusals import RateLimits, is_stale, rate_limits, refusal
 from losi.metering.usage import Usage, clamped
+from losi.observe.request import Event, count
 from losi.store.writes import Update, Writes, Written
 
 if TYPE_CHECKING:
@@ -210,6 +211,7 @@ class Ledger:
             counted(hold.estimate),
         )
         if written.landed:
+            count(Event.HOLD_EXPIRED)
             logger.warning("%s expired: billed by estimate: %s", hold.request_id, hold.estimate)
 
     async def _is_buried(self, hold: Hold, day: DayItem) -> bool:
@@ -336,6 +338,7 @@ class _Attempt:
                 pass
             except StoreUnavailableError:
                 self.unanswered = before
+            count(Event.LEDGER_RETRY)
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(2 * pause, LONGEST_PAUSE)
 

@@ -18,6 +18,7 @@ from losi.errors import StoreUnansweredError, StoreUnavailableError
 from losi.metering.day_item import Hold
 from losi.metering.ledger import Closed, Ledger
 from losi.metering.usage import Usage, clamped
+from losi.observe.request import Event, count
 from losi.store.queue import Queue, QueueUnavailableError
 
 logger = logging.getLogger("losi.settler")
@@ -109,6 +110,7 @@ class Settler:
                 return True
             if loop.time() + pause >= until:
                 return False
+            count(Event.LEDGER_RETRY)
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -124,6 +126,7 @@ class Settler:
             async with asyncio.timeout(HANDOVER_SECONDS):
                 await self._queue.put(settlement.to_text())
         except (QueueUnavailableError, TimeoutError):
+            count(Event.SETTLEMENT_LOST)
             logger.error(
                 "%s is neither in the books nor handed over: its hold is billed by estimate when "
                 "it expires; used: %s",
@@ -132,6 +135,7 @@ class Settler:
             )
         else:
             self._must_drain = not self._queue.has_consumer
+            count(Event.SETTLEMENT_QUEUED)
             logger.warning("%s was handed over to be settled later", settlement.hold.request_id)
 
 
@@ -148,6 +152,7 @@ async def drain(queue: Queue, ledger: Ledger, until: float = float("inf")) -> in
             outcome = await settle_letter(letter.text, ledger)
             if outcome is None:
                 await queue.bury(letter)
+                count(Event.SETTLEMENT_BURIED)
             elif outcome:
                 await queue.done(letter)
                 settled += 1

@@ -20,6 +20,15 @@ from losi.store.signing import Credentials, CredentialSource, signed_headers
 CALL_SECONDS = 1.4
 #: The part of it that connecting may take.
 CONNECT_SHARE = 0.7
+#: Refusals because it is asked too much at the moment:
+#: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+THROTTLED = {
+    "ProvisionedThroughputExceededException",
+    "ProvisionedThroughputExceeded",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+    "ThrottlingError",
+}
 #: Refusals that a clock of ours which is wrong, or credentials that have ended, explain.
 _SIGNED_BADLY = {
     "InvalidSignatureException",

@@ -8,8 +8,9 @@ from typing import Any
 
 from losi.errors import StoreUnavailableError
 from losi.http1 import HttpError
+from losi.observe.request import Event, count
 from losi.store.client import Item, primary_key
-from losi.store.dynamodb import DynamoDBError, SendsToDynamoDB
+from losi.store.dynamodb import THROTTLED, DynamoDBError, SendsToDynamoDB
 from losi.store.signing import NoCredentialsError
 
 logger = logging.getLogger("losi.store")
@@ -47,6 +48,7 @@ class Reads:
             found += answer["Responses"].get(self._table, [])
             if not (left := answer.get("UnprocessedKeys", {})):
                 return found
+            count(Event.STORE_THROTTLED)
             wanted = left[self._table]["Keys"]
         raise StoreUnavailableError
 
@@ -75,6 +77,8 @@ class Reads:
         try:
             return await self._dynamodb.call(operation, request)
         except (DynamoDBError, HttpError, NoCredentialsError) as error:
+            if isinstance(error, DynamoDBError) and error.code in THROTTLED:
+                count(Event.STORE_THROTTLED)
             logger.warning("the store did not answer a read: %s", error)
             return None
 

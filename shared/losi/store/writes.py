@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 from losi.errors import StoreUnansweredError, StoreUnavailableError
 from losi.http1 import ConnectError, HttpError
+from losi.observe.request import Event, count
 from losi.store.client import Item, partition
-from losi.store.dynamodb import DynamoDBError, SendsToDynamoDB
+from losi.store.dynamodb import THROTTLED, DynamoDBError, SendsToDynamoDB
 from losi.store.signing import NoCredentialsError
 
 logger = logging.getLogger("losi.store")
@@ -119,6 +120,8 @@ def _refused(error: DynamoDBError) -> Written:
     if codes & _FAILED_CONDITION:
         items = [error.answer.get("Item"), *(reason.get("Item") for reason in cancelled[:1])]
         return Written(False, next((item for item in items if item), None))
+    if codes & THROTTLED:
+        count(Event.STORE_THROTTLED)
     if codes & _MAY_HAVE_LANDED or error.status >= 500:
         raise StoreUnansweredError from error
     logger.warning("the store refused a write: %s", ", ".join(sorted(codes)))

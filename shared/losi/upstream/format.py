@@ -158,7 +158,9 @@ def upstream_error(
     """
     if status in (400, 422):
         message = message or f"{provider} refused the request as malformed."
-        return InvalidRequestError(message, param=param, code=code)
+        refusal = InvalidRequestError(message, param=param, code=code)
+        refusal.is_quoted = True
+        return refusal
     if status == 413:
         return RequestTooLargeError(message or f"The request is too large for {provider}.")
     failure = _FAILURES.get(status) or _Failure(

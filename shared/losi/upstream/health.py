@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from losi.catalogue.models import Route
+from losi.observe.request import Event, count
 
 logger = logging.getLogger("losi.routes")
 
@@ -36,14 +37,15 @@ class RouteHealth:
 
     def failed(self, route: Route) -> None:
         name = _name(route)
-        count = self._failures[name] = self._failures.get(name, 0) + 1
-        if count >= FAILURES:
+        failures = self._failures[name] = self._failures.get(name, 0) + 1
+        if failures >= FAILURES:
             self._skipped_until[name] = self._clock() + SKIP_SECONDS
+            count(Event.ROUTE_SKIPPED)
             logger.warning(
                 "route %s/%s is skipped for %.0f s after %d failures in a row",
                 *name,
                 SKIP_SECONDS,
-                count,
+                failures,
             )
 
 

@@ -24,6 +24,8 @@ from losi.errors import (
     UpstreamUnavailableError,
 )
 from losi.metering.usage import Usage, from_openai
+from losi.observe.request import Attempt, first_chunk
+from losi.observe.request import attempt as attempt_on
 from losi.upstream.backoff import ATTEMPTS, pause_before_another
 from losi.upstream.fanout import says_something
 from losi.upstream.format import ACCOUNT, Format, UpstreamCall, finished, incomplete
@@ -166,14 +168,15 @@ class Router(Generic[P]):
             for attempt in range(ATTEMPTS):
                 attempts += 1
                 try:
-                    upstream = await self._upstream(route, failure)
-                    answer, told = await call(upstream, upstream_call)
+                    with attempt_on(_path(route)) as noted:
+                        upstream = await self._upstream(route, failure)
+                        answer, told = await call(upstream, upstream_call)
                 except InvalidRequestError as error:  # another provider may take the request
                     refusal = refusal or error
                     break
                 except UpstreamError as error:
                     failure = error
-                    self._note(route, error, job, attempts)
+                    self._note(route, error, job, noted)
                     if error.remedy is Remedy.NOTHING or len(job.spent) > 1:
                         raise
                     if not await self._worth_another(error, attempt):
@@ -204,21 +207,14 @@ class Router(Generic[P]):
         await self._sleep(pause)
         return True
 
-    def _note(self, route: Route, error: UpstreamError, job: Job, attempts: int) -> None:
+    def _note(self, route: Route, error: UpstreamError, job: Job, noted: Attempt) -> None:
         """With what the attempt cost: it is recorded, and billed only where the request's own line
         says so.
         """
-        cause = error.__cause__
-        logger.warning(
-            "%s attempt %d on %s/%s failed: %s account=%s cost=%s",
-            job.request_id,
-            attempts,
-            route.provider.id,
-            route.model,
-            f"{error.code} ({cause})" if isinstance(cause, ShapeError) else error.code,
-            job.account_id,
-            _cost(error, job),
-        )
+        if (cost := _cost(error, job)) is not None:
+            noted.input_tokens, noted.output_tokens = cost.input_tokens, cost.output_tokens
+        if isinstance(cause := error.__cause__, ShapeError):
+            logger.warning("%s %s answered another shape: %s", job.request_id, _path(route), cause)
         if error.remedy is Remedy.FRESH_CREDENTIALS:
             logger.error(
                 "%s refuses our credentials: check %s",
@@ -283,6 +279,7 @@ class ChatRouter(Router[Format]):
                 raise
             if not begun:
                 raise incomplete(_provider_name(route))
+            first_chunk()
             next_chunk = Patience(route.chunk_timeout, "its next chunk", route, job.deadline)
             return _timed(begun, chunks, next_chunk), Told(asked.exchange.left_out, asked.mapped)
 
@@ -340,12 +337,16 @@ async def _timed(
             yield following
 
 
-def _cost(error: UpstreamError, job: Job) -> object:
+def _cost(error: UpstreamError, job: Job) -> Usage | None:
     """What the provider told, or that its prompt was read, where we stopped waiting."""
     told = from_openai(error.spent)
     if told is None and isinstance(error, OutlastedError):
         return Usage(job.input_tokens, 0, estimated=True)
     return told
+
+
+def _path(route: Route) -> str:
+    return f"{route.provider.id}/{route.model}"
 
 
 def _provider_name(route: Route) -> str:

@@ -3,8 +3,8 @@
 FastAPI serves the buffered endpoints, Starlette alone those that stream.
 """
 
+import asyncio
 import logging
-import time
 from typing import Any
 
 from starlette.applications import Starlette
@@ -28,14 +28,19 @@ from losi.errors import (
 )
 from losi.identity import audit
 from losi.identity.audit import Origin
+from losi.observe import lines, user_agent
+from losi.observe.metrics import Metrics
+from losi.observe.request import Observed, RequestLine, note, observed
 from losi.web.dependencies import Services
 from losi.web.endpoints import CONSOLE, ENDPOINTS, METHODS
-from losi.web.headers import EXPOSED, request_id_of
+from losi.web.headers import EXPOSED, header_of, request_id_of, trace_id_of
 from losi.web.responses import JsonResponse, render
 from losi.web.site import stage_prefix
 from losi.web.unknown_url import unknown_url
 
 logger = logging.getLogger("losi.web")
+
+KNOWN_METHODS = (*METHODS, "HEAD", "OPTIONS")
 
 
 def create_app(*functions: str, services: Services | None = None) -> Starlette:
@@ -72,65 +77,76 @@ def finished(app: Starlette, services: Services) -> Starlette:
         max_age=86400,
         allow_private_network=True,  # Chrome asks before a page may reach `make run`
     )
-    app.add_middleware(RequestContext, support=services.config.support)
+    config = services.config
+    metrics = Metrics(config.metrics_namespace, config.metrics_details)
+    app.add_middleware(RequestContext, support=config.support, metrics=metrics)
     return app
 
 
 class RequestContext:
-    """Sets each request's id and the headers that every response carries; logs a line for each.
+    """Sets each request's id and the headers that every response carries; writes a line for each,
+    when its answer has ended.
 
     `support` is whom messages name where help is needed.
     """
 
-    def __init__(self, app: ASGIApp, support: str) -> None:
+    def __init__(self, app: ASGIApp, support: str, metrics: Metrics) -> None:
         self.app = app
         self.support = support
+        self.metrics = metrics
+        self._was_called = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = request_id_of(scope)
-        scope.setdefault("state", {})["request_id"] = request_id
+        line = self._line(scope)
+        scope.setdefault("state", {})["request_id"] = line.request_id
         client = scope.get("client")
         support_address.set(self.support)
-        audit.origin.set(Origin(client[0] if client else "", request_id))
-        began = time.monotonic()
-        status = 0
+        audit.origin.set(Origin(client[0] if client else "", line.request_id))
+        try:
+            with observed(line) as request:
+                await self._answer(request, scope, receive, send)
+        finally:
+            lines.write(line, self.metrics)
+
+    def _line(self, scope: Scope) -> RequestLine:
+        """The caller's own words are in none of it."""
+        is_cold, self._was_called = not self._was_called, True
+        return RequestLine(
+            request_id=request_id_of(scope),
+            method=scope["method"] if scope["method"] in KNOWN_METHODS else "other",
+            user_agent=user_agent.family(header_of(scope, b"user-agent")),
+            trace_id=trace_id_of(scope),
+            cold_start=is_cold,
+        )
+
+    async def _answer(self, request: Observed, scope: Scope, receive: Receive, send: Send) -> None:
+        line = request.line
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
-                elapsed = round((time.monotonic() - began) * 1000)
+                line.status = message["status"]
                 message["headers"] = [
                     *message.get("headers", []),
-                    (b"x-request-id", request_id.encode()),
-                    (b"openai-processing-ms", str(elapsed).encode()),
+                    (b"x-request-id", line.request_id.encode()),
+                    (b"openai-processing-ms", str(request.watch.elapsed_ms()).encode()),
                     (b"openai-version", b"2020-10-01"),
                 ]
-            await send(message)
+            try:
+                await send(message)
+            except OSError:  # ASGI's word for "the client has disconnected"
+                line.client_gone = True
+                raise
 
-        await self.app(scope, receive, send_with_headers)
-        _log(scope, status, time.monotonic() - began)
-
-
-def _log(scope: Scope, status: int, seconds: float) -> None:
-    """The line that says whose request it was: API Gateway's own has the id, but not the caller.
-
-    The endpoint's name stands for the path, in which a caller may have put anything.
-    """
-    handler, caller = scope.get("endpoint"), scope["state"].get("caller")
-    logger.info(
-        "%s %s %s status=%d ms=%d account=%s by=%s",
-        scope["state"]["request_id"],
-        scope["method"] if scope["method"] in (*METHODS, "HEAD", "OPTIONS") else "-",
-        getattr(handler, "__name__", "-"),
-        status,
-        round(seconds * 1000),
-        f"acct_{caller.account_id}" if caller else "-",
-        audit.Actor.of(caller).name if caller else "-",
-    )
+        try:
+            await self.app(scope, receive, send_with_headers)
+        except asyncio.CancelledError:  # the function's time is over, or the process stops
+            note(error_type="server_error", error="timeout")
+            raise
+        finally:
+            line.endpoint = getattr(scope.get("endpoint"), "__name__", None)
 
 
 class LastResort:

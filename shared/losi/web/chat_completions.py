@@ -18,7 +18,6 @@ from losi.web.credentials import credential
 from losi.web.dependencies import (
     Services,
     counted_refusals,
-    known,
     parsing_for,
     request_id,
     seconds_left,
@@ -53,7 +52,7 @@ async def create_chat_completion(
     services = services_of(http)
     chat = chat_completions(services)
     caller = credential(http)
-    principal = known(http, await chat.authenticate(caller))
+    principal = await chat.authenticate(caller)
     async with parsing_for(services, principal, lambda: chat.authenticate(caller, fresh=True)):
         request = parse_chat_request(await read_json(http))
     seconds = seconds_left(http) - (time.monotonic() - began)

@@ -176,12 +176,6 @@ def request_id(request: Request) -> str:
     return str(request.state.request_id)
 
 
-def known(request: Request, caller: Principal) -> Principal:
-    """The caller, who from now on stands in the request's log line."""
-    request.state.caller = caller
-    return caller
-
-
 def throttled(caller: Principal) -> str:
     return f"{caller.account_id}.{caller.key_id}"
 

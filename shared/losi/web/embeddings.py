@@ -19,7 +19,6 @@ from losi.web.credentials import credential
 from losi.web.dependencies import (
     Services,
     counted_refusals,
-    known,
     parsing_for,
     request_id,
     seconds_left,
@@ -50,7 +49,7 @@ async def create_embeddings(
     began = time.monotonic()
     services = services_of(http)
     presented = credential(http)
-    principal = known(http, await services.gate.authenticate(presented, PERMISSION))
+    principal = await services.gate.authenticate(presented, PERMISSION)
     async with parsing_for(
         services,
         principal,

@@ -37,6 +37,7 @@ METERED = {
 }
 EXPOSED = [*EVERY, *REFUSED, *METERED]
 
+_TRACE = re.compile(r"(?:^|;)Root=(1-[0-9a-f]{8}-[0-9a-f]{24})(?:;|$)", re.ASCII)
 _GATEWAY_ID = re.compile(r"[0-9a-zA-Z-]{8,64}", re.ASCII)
 
 
@@ -47,3 +48,19 @@ def request_id_of(scope: MutableMapping[str, Any]) -> str:
     given = context.get("requestId") if isinstance(context, dict) else None
     well_formed = isinstance(given, str) and _GATEWAY_ID.fullmatch(given)
     return str(given) if well_formed else f"req_{random_id(16)}"
+
+
+def trace_id_of(scope: MutableMapping[str, Any]) -> str | None:
+    """X-Ray's, which API Gateway gives every request, traced or not."""
+    if "aws.event" not in scope:
+        return None
+    found = _TRACE.search(header_of(scope, b"x-amzn-trace-id"))
+    return found and found[1]
+
+
+def header_of(scope: MutableMapping[str, Any], name: bytes) -> str:
+    """The first value of a header, or nothing; `name` in small letters."""
+    for given, value in scope.get("headers", ()):
+        if given == name:
+            return str(value.decode("latin-1"))
+    return ""

@@ -10,12 +10,12 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from losi.errors import StaleAuthenticationError, StoreUnavailableError
-from losi.identity.audit import Actor
+from losi.identity.audit import Actor, note_caller
 from losi.identity.principal import Principal
 from losi.identity.session import SessionToken
 from losi.management.accounts import Accounts
 from losi.web.credentials import credential
-from losi.web.dependencies import Services, known, services_of, throttled
+from losi.web.dependencies import Services, services_of, throttled
 from losi.web.endpoints import endpoint
 
 R = TypeVar("R")
@@ -47,7 +47,7 @@ def fresh_principal(request: Request, services: AppServices) -> Principal:
         principal = services.sessions.read(caller).principal
     else:
         principal = services.authenticator.authenticate(caller, fresh=True)
-    known(request, principal)
+    note_caller(principal)
     if permission is not None:
         services.authenticator.permit(principal, permission)
     services.management_throttle.take(throttled(principal))

@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from losi.dialects.form import Form
 from losi.errors import LosiError, ServerError
+from losi.observe.request import failed
 
 #: Left after the end of a request for its last words: the error event.
 WRITING_SECONDS = 1.0
@@ -74,6 +75,7 @@ class RelayResponse(Response):
                 if not writer.begun:
                     await self._render(failure)(scope, receive, send)
                     return
+                failed(failure)
                 await writer.write(self._form.error(failure))
             else:
                 async with aclosing(events):

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from losi.dialects.openai import envelope
 from losi.errors import LosiError
+from losi.observe.request import failed
 
 
 class JsonResponse(Response):
@@ -17,4 +18,5 @@ class JsonResponse(Response):
 
 
 def render(error: LosiError) -> JsonResponse:
+    failed(error)
     return JsonResponse(envelope(error), status_code=error.status, headers=error.headers)

@@ -9,11 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from losi.errors import AuthenticationError, NotFoundError, PermissionDeniedError
+from losi.identity.audit import note_caller
 from losi.identity.session import SessionToken, SignedIn, expired, session_id_from
 from losi.validation import validated
 from losi.web.cookies import check_write, clear_cookie, session_token, set_cookie
 from losi.web.credentials import parse_key
-from losi.web.dependencies import known, services_of
+from losi.web.dependencies import services_of
 from losi.web.injection import AppServices
 from losi.web.parsing import read_json
 from losi.web.responses import JsonResponse
@@ -25,7 +26,7 @@ def signed_in(request: Request) -> SignedIn:
     if token is None:
         raise expired()
     found = services_of(request).sessions.read(token)
-    known(request, found.principal)
+    note_caller(found.principal)
     return found
 
 

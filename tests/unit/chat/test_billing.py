@@ -1,7 +1,6 @@
 """Who pays for an answer, and how much: delivered, broken, absurd or none."""
 
 import asyncio
-import logging
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -20,6 +19,7 @@ from losi.metering.usage import Usage
 from losi.upstream.format import UpstreamCall, malformed
 from losi.wire import Json
 from tests.catalogue import CATALOGUE
+from tests.request_lines import in_a_request
 from tests.unit.chat.chat_world import (
     PROMPT,
     REPORTED,
@@ -160,7 +160,7 @@ class TestWhoPays:
         assert here.settled()[1] in (Usage(11, 7), Usage(22, 14))  # as far as they had come
 
     async def test_an_answer_that_outlasts_its_timeout_is_billed_by_estimate_and_asked_once(
-        self, world: Any, caplog: pytest.LogCaptureFixture
+        self, world: Any
     ) -> None:
         class Stalls(Scripted):
             calls = 0
@@ -174,26 +174,27 @@ class TestWhoPays:
         here = world(provider, max_tokens=100)
         here.call = replace(here.call, seconds=0.05)
 
-        with caplog.at_level(logging.INFO), pytest.raises(UpstreamTimeoutError) as caught:
+        with in_a_request() as line, pytest.raises(UpstreamTimeoutError) as caught:
             await here.plain()
 
         assert provider.calls == 1
         assert caught.value.headers["x-should-retry"] == "false"
         assert here.settled() == (1, Usage(PROMPT, 100))
-        assert f"account={here.account_id}" in caplog.text
+        assert line.account == f"acct_{here.account_id}"
+        assert (line.input_tokens, line.output_tokens, line.estimated) == (PROMPT, 100, True)
 
     async def test_what_an_answer_of_another_shape_cost_is_recorded_and_not_billed(
-        self, world: Any, caplog: pytest.LogCaptureFixture
+        self, world: Any
     ) -> None:
         """Nothing was delivered; the line lets the operator reconcile the provider's invoice."""
         here = world(Scripted(malformed("OpenAI", REPORTED)))
 
-        with pytest.raises(UpstreamError):
+        with in_a_request() as line, pytest.raises(UpstreamError):
             await here.plain()
 
         assert here.settled() == (0, Usage(0, 0))
-        costs = [line for line in caplog.messages if f"cost={Usage(11, 7)}" in line]
-        assert costs and all(f"account={here.account_id}" in line for line in costs)
+        assert line.account == f"acct_{here.account_id}" and line.micro_usd is None
+        assert {(each.input_tokens, each.output_tokens) for each in line.attempts} == {(11, 7)}
 
     async def test_what_a_stream_of_another_shape_told_is_billed_once_it_had_said_something(
         self, world: Any
@@ -206,16 +207,16 @@ class TestWhoPays:
         assert here.settled() == (1, Usage(11, 7))
 
     async def test_what_a_stream_told_before_its_first_content_is_recorded_and_not_billed(
-        self, world: Any, caplog: pytest.LogCaptureFixture
+        self, world: Any
     ) -> None:
         told = {"choices": [], "usage": REPORTED}
         here = world(Scripted(told, malformed("OpenAI")), stream=True)
 
-        with pytest.raises(UpstreamError):
+        with in_a_request() as line, pytest.raises(UpstreamError):
             await here.events()
 
         assert here.settled() == (0, Usage(0, 0))
-        assert f"cost={Usage(11, 7)}" in caplog.text
+        assert {(each.input_tokens, each.output_tokens) for each in line.attempts} == {(11, 7)}
 
     async def test_a_choice_that_is_asked_for_again_leaves_what_it_cost(
         self, world: Any, caplog: pytest.LogCaptureFixture

@@ -25,6 +25,7 @@ from losi.upstream.format import UpstreamCall, malformed
 from losi.wire import Json
 from tests.catalogue import CATALOGUE
 from tests.ledger_world import BlockingLedger, Clock, metered
+from tests.request_lines import in_a_request
 from tests.unit.chat.chat_world import (
     PROMPT,
     REPORTED,
@@ -201,11 +202,11 @@ async def test_no_prompt_and_no_answer_is_logged(
         Scripted(chunk("my secret answer"), malformed("X")), stream=True, messages=messages
     )
 
-    with caplog.at_level(logging.DEBUG, logger="losi"):
+    with caplog.at_level(logging.DEBUG, logger="losi"), in_a_request() as line:
         await here.events()
 
-    assert "req_1" in caplog.text
-    assert "secret" not in caplog.text
+    assert line.error == "upstream_malformed"
+    assert "secret" not in caplog.text + repr(line)
 
 
 async def test_a_mistake_of_ours_is_not_the_upstreams_and_leaves_its_place_in_the_log(

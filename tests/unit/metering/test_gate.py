@@ -29,6 +29,7 @@ from losi.metering.ledger import Ledger
 from losi.metering.settler import Settler
 from losi.metering.usage import Usage
 from losi.store.writes import DynamoDBWrites
+from tests.catalogue import CATALOGUE
 from tests.ledger_world import BlockingLedger, Clock, NoQueue, make_callers, make_gate, metered
 from tests.over_boto3 import OverBoto3
 from tests.unit.conftest import TABLE
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 CHAT = "chat.completions"
+MODEL = CATALOGUE.models["gpt-4o-mini"]
 SECONDS = 60.0
 #: So much longer a hold lasts than its request may.
 GRACE = SETTLING_SECONDS + CLOCK_SKEW_SECONDS
@@ -55,7 +57,7 @@ def secret(accounts: Accounts) -> Secret:
 
 def small(principal: Principal) -> Demand[str]:
     """What any plan allows."""
-    return Demand("4om", 10, 100, principal.plan.name)
+    return Demand(MODEL, "4om", 10, 100, principal.plan.name)
 
 
 def of_a_larger_plan(principal: Principal) -> Demand[str]:
@@ -212,7 +214,7 @@ async def test_a_limit_that_is_reached_is_no_reason_to_read_anew(
     gate: Gate, secret: Secret, client: DynamoDBClient
 ) -> None:
     def huge(principal: Principal) -> Demand[None]:
-        return Demand("4om", 10, principal.plan.tokens_per_day + 1, None)
+        return Demand(MODEL, "4om", 10, principal.plan.tokens_per_day + 1, None)
 
     await gate.authenticate(secret, CHAT)
     with metered(client) as meter:

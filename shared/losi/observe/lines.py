@@ -1,0 +1,57 @@
+"""Writes the lines, as they are, past the formats that servers and Lambda give to other logs.
+
+CloudWatch finds metrics only in lines that are JSON objects from end to end.
+"""
+
+import logging
+import sys
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from losi import __version__
+from losi.observe.metrics import Metrics
+from losi.observe.request import RequestLine
+
+logger = logging.getLogger("losi.requests")
+logger.propagate = False
+
+
+class StandardOutput(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stdout.write(record.getMessage() + "\n")
+        sys.stdout.flush()
+
+
+def write_to(handler: logging.Handler) -> None:
+    """Where lines go from now on; nowhere before."""
+    logger.setLevel(logging.INFO)
+    logger.handlers = [handler]
+
+
+def write(line: RequestLine, metrics: Metrics) -> None:
+    if not logger.handlers:
+        return
+    first, *others = metrics.of_request(line)
+    _write({**line.as_json(), **first})
+    for other in others:
+        _write(other)
+
+
+def write_run(name: str, counts: Counter[str], metrics: Metrics, **figures: int) -> None:
+    """The line of what runs by schedule."""
+    line = {
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "level": "INFO",
+        "version": __version__,
+        "run": name,
+        **figures,
+        "counts": counts,
+    }
+    _write({**line, **metrics.of_run(counts)})
+
+
+def _write(line: dict[str, Any]) -> None:
+    logger.info("%s", orjson.dumps(line).decode())

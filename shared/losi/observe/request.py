@@ -1,0 +1,242 @@
+"""The line of one request: a record that whoever works on the request fills in.
+
+It holds ids, names of ours, numbers and codes; nothing that a caller or a provider said.
+"""
+
+import time
+from asyncio import CancelledError
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from losi import __version__
+from losi.errors import InvalidRequestError, LosiError
+
+
+class Event(StrEnum):
+    """What is counted beside the requests themselves; the values are names of metrics."""
+
+    LEDGER_RETRY = "losi.ledger.retries"
+    STORE_THROTTLED = "losi.store.throttles"
+    SETTLED_LATE = "losi.settlements.late"
+    SETTLEMENT_QUEUED = "losi.settlements.queued"
+    SETTLEMENT_LOST = "losi.settlements.lost"
+    SETTLEMENT_BURIED = "losi.settlements.buried"
+    HOLD_EXPIRED = "losi.holds.expired"
+    ROUTE_SKIPPED = "losi.routes.skipped"
+    #: In tokens that are missing or too many in the books of a day that is over.
+    BOOKS_DRIFT = "losi.books.drift"
+
+
+OK, REFUSED, CANCELLED = "ok", "refused", "cancelled"
+#: In place of a provider's own code.
+PROVIDER_REFUSAL = "provider_refusal"
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One call to a provider."""
+
+    #: Provider and its name for the model, such as `openai/gpt-4o`.
+    route: str
+    #: `ok`, `refused` (it does not take this request), `cancelled`, or the code of what failed.
+    outcome: str = OK
+    #: Until its answer, or its stream's first content.
+    ms: int = 0
+    #: What a failed attempt cost, as far as it is known: the operator pays that.
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the provider failed."""
+        return self.outcome not in (OK, REFUSED, CANCELLED)
+
+
+@dataclass(slots=True)
+class RequestLine:
+    """All fields are in every line; what does not apply is null.
+
+    docs/observability.md says what each one means, and which are null when.
+    """
+
+    #: What the answer's `x-request-id` said; API Gateway's own where there is one.
+    request_id: str
+    method: str
+    user_agent: str
+    trace_id: str | None = None
+    cold_start: bool = False
+    timestamp: str = ""
+    level: str = "INFO"
+    version: str = __version__
+    endpoint: str | None = None
+    account: str | None = None
+    #: `key_...`, or `sess_...` for who signed in to the console.
+    by: str | None = None
+    test: bool | None = None
+    model: str | None = None
+    status: int | None = None
+    #: Type and code of our refusal or failure, a broken stream's too.
+    error_type: str | None = None
+    error: str | None = None
+    #: Nobody listened to the answer's end.
+    client_gone: bool = False
+    attempts: list[Attempt] = field(default_factory=list)
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    #: Whether a figure is ours for want of the provider's.
+    estimated: bool | None = None
+    #: What the account is billed, at the catalogue's prices.
+    micro_usd: int | None = None
+    first_chunk_ms: int | None = None
+    #: From the first attempt's start to the last one's end, pauses between them included.
+    upstream_ms: int | None = None
+    #: The rest of the duration.
+    overhead_ms: int | None = None
+    duration_ms: int = 0
+    #: How often each Event came about.
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether it failed by our or a provider's fault, before or after its first byte."""
+        return self.error_type == "server_error"
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in FIELDS}
+
+
+FIELDS = tuple(each.name for each in fields(RequestLine))
+
+
+class Watch:
+    """The times of a request, as they pass."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._asked: float | None = None
+        self._answered: float | None = None
+
+    def ask(self) -> None:
+        if self._asked is None:
+            self._asked = time.monotonic()
+
+    def answered(self) -> None:
+        self._answered = time.monotonic()
+
+    def elapsed_ms(self) -> int:
+        return _ms(time.monotonic() - self._began)
+
+    def stop(self, line: RequestLine) -> None:
+        line.timestamp = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line.duration_ms = self.elapsed_ms()
+        if self._asked is not None and self._answered is not None:
+            line.upstream_ms = _ms(self._answered - self._asked)
+        line.overhead_ms = max(0, line.duration_ms - (line.upstream_ms or 0))
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+@dataclass(slots=True)
+class Observed:
+    line: RequestLine
+    watch: Watch = field(default_factory=Watch)
+
+
+#: Of the request that is being answered in this context, and the tasks it started.
+_request: ContextVar[Observed | None] = ContextVar("request", default=None)
+#: Where events are counted: the request's counter, or a scheduled run's.
+_counts: ContextVar[Counter[str] | None] = ContextVar("counts", default=None)
+
+
+@contextmanager
+def observed(line: RequestLine) -> Iterator[Observed]:
+    """Around a request: what is noted in this context goes into its line, which is whole after."""
+    found = Observed(line)
+    tokens = _request.set(found), _counts.set(line.counts)
+    try:
+        yield found
+    finally:
+        _request.reset(tokens[0])
+        _counts.reset(tokens[1])
+        found.watch.stop(line)
+
+
+@contextmanager
+def counted() -> Iterator[Counter[str]]:
+    """Around what runs by schedule."""
+    counts: Counter[str] = Counter()
+    token = _counts.set(counts)
+    try:
+        yield counts
+    finally:
+        _counts.reset(token)
+
+
+def count(event: Event, times: int = 1) -> None:
+    """Outside requests and runs, as in the command line, nothing is counted."""
+    if times and (counts := _counts.get()) is not None:
+        counts[event.value] += times
+
+
+def note(**values: Any) -> None:
+    """Set fields of the request's line."""
+    if (request := _request.get()) is not None:
+        for name, value in values.items():
+            setattr(request.line, name, value)
+
+
+def failed(error: LosiError) -> None:
+    note(error_type=error.type, error=_code(error))
+
+
+def first_chunk() -> None:
+    if (request := _request.get()) is not None:
+        request.line.first_chunk_ms = request.watch.elapsed_ms()
+
+
+def upstream_ended() -> None:
+    """A stream has come to its end, after its attempt's."""
+    if (request := _request.get()) is not None:
+        request.watch.answered()
+
+
+@contextmanager
+def attempt(route: str) -> Iterator[Attempt]:
+    """Around one call to a provider. What it raises is its outcome."""
+    made, began = Attempt(route), time.monotonic()
+    request = _request.get()
+    if request is not None:
+        request.line.attempts.append(made)
+        request.watch.ask()
+    try:
+        yield made
+    except BaseException as error:
+        made.outcome = _outcome(error)
+        raise
+    finally:
+        made.ms = _ms(time.monotonic() - began)
+        if request is not None:
+            request.watch.answered()
+
+
+def _outcome(error: BaseException) -> str:
+    if isinstance(error, InvalidRequestError):
+        return REFUSED
+    if isinstance(error, LosiError):
+        return _code(error)
+    return CANCELLED if isinstance(error, CancelledError | GeneratorExit) else type(error).__name__
+
+
+def _code(error: LosiError) -> str:
+    return PROVIDER_REFUSAL if error.is_quoted else error.code or error.type

@@ -1,0 +1,148 @@
+"""The metrics in a line: what Powertools would make of them, and what the page says of them."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_lambda_powertools.metrics import EphemeralMetrics
+
+from losi.observe import metrics
+from losi.observe.metrics import UNITS, Metrics
+from losi.observe.request import Attempt, Event, RequestLine
+from tests.fake_upstream import Reply
+from tests.unit.observe.conftest import ANSWER, NAMESPACE, World
+
+PAGE = (Path(__file__).parents[3] / "docs" / "observability.md").read_text()
+
+
+def line(**fields: Any) -> RequestLine:
+    made = RequestLine("req_1", "POST", "curl")
+    made.status = 200
+    for name, value in fields.items():
+        setattr(made, name, value)
+    return made
+
+
+STREAMED = line(
+    model="gpt-4o",
+    attempts=[Attempt("openai/gpt-4o")],
+    input_tokens=1_000,
+    output_tokens=101,
+    micro_usd=3_000,
+    duration_ms=3_000,
+    first_chunk_ms=1_000,
+    overhead_ms=10,
+)
+
+
+def of(made: RequestLine, *, details: bool = False) -> dict[str, Any]:
+    return Metrics(NAMESPACE, details).of_request(made)[0]
+
+
+def test_they_are_what_powertools_makes_of_the_same_figures() -> None:
+    ours = of(STREAMED)
+    (directive,) = ours["_aws"]["CloudWatchMetrics"]
+    theirs = EphemeralMetrics(namespace=NAMESPACE)
+    for each in directive["Metrics"]:
+        theirs.add_metric(each["Name"], each["Unit"], ours[each["Name"]])
+    reference: Any = theirs.serialize_metric_set()
+
+    assert ours["_aws"]["CloudWatchMetrics"] == reference["_aws"]["CloudWatchMetrics"]
+    assert ours["_aws"].keys() == reference["_aws"].keys()
+    names = [each["Name"] for each in directive["Metrics"]]
+    assert {name: [ours[name]] for name in names} == {name: reference[name] for name in names}
+
+
+def test_they_are_in_seconds_tokens_and_dollars() -> None:
+    found = of(STREAMED)
+
+    assert found[metrics.OPERATION] == 3.0
+    assert found[metrics.TIME_TO_FIRST] == 1.0
+    assert found[metrics.TIME_PER_OUTPUT] == pytest.approx(2.0 / 100)
+    assert found[metrics.OVERHEAD] == 0.01
+    assert (found[metrics.INPUT_TOKENS], found[metrics.OUTPUT_TOKENS]) == (1_000, 101)
+    assert found[metrics.COST] == 0.003
+
+
+def test_without_a_namespace_there_are_none() -> None:
+    assert Metrics("", details=True).of_request(STREAMED) == [{}]
+
+
+def test_totals_have_no_dimensions() -> None:
+    (directive,) = of(STREAMED)["_aws"]["CloudWatchMetrics"]
+
+    assert directive["Dimensions"] == [[]]
+    assert len(directive["Metrics"]) == 9
+
+
+def test_details_are_by_model_route_and_error() -> None:
+    made = line(
+        model="gpt-4o",
+        error_type="server_error",
+        error="upstream_error",
+        attempts=[
+            Attempt("openai/gpt-4o", "upstream_error"),
+            Attempt("openai/gpt-4o", "upstream_timeout"),
+            Attempt("openai/gpt-6", "refused"),
+        ],
+    )
+    first, second = Metrics(NAMESPACE, details=True).of_request(made)
+
+    assert [each["Dimensions"] for each in first["_aws"]["CloudWatchMetrics"]] == [
+        [[]],
+        [["gen_ai.request.model"]],
+        [["error.type"]],
+        [["losi.route"]],
+    ]
+    assert (first["losi.route"], first[metrics.PROVIDER_FAILURES]) == ("openai/gpt-4o", 2)
+    assert (second["losi.route"], second[metrics.PROVIDER_FAILURES]) == ("openai/gpt-6", 0)
+    assert (first["error.type"], first[metrics.ERRORS]) == ("upstream_error", 1)
+
+
+@pytest.mark.parametrize(
+    ("error_type", "name"),
+    [("rate_limit_error", metrics.THROTTLES), ("insufficient_quota", metrics.QUOTA_REFUSALS)],
+)
+def test_refusals_of_rate_and_of_quota_are_two_things(error_type: str, name: str) -> None:
+    found = of(line(status=429, error_type=error_type, error="x"))
+
+    assert found[name] == 1
+    assert found[metrics.FAULTS] == 0
+
+
+async def test_an_answer_of_the_second_route_is_a_fallback(world: World) -> None:
+    failure = Reply.json({}, 500)
+    world.upstream.replies = [failure, failure, Reply.json(ANSWER)]
+
+    await world.chat()
+
+    assert world.lines[0][metrics.FALLBACKS] == 1
+    assert world.lines[0][metrics.FAULTS] == 0
+
+
+def test_a_run_by_schedule_has_its_counts() -> None:
+    counts = Counter({Event.HOLD_EXPIRED.value: 2})
+
+    found = Metrics(NAMESPACE, details=False).of_run(counts)
+
+    assert found[Event.HOLD_EXPIRED.value] == 2
+    assert Metrics(NAMESPACE, details=False).of_run(Counter()) == {}
+
+
+def test_the_page_names_every_metric() -> None:
+    rows = re.findall(r"^\| `([a-z_.]+)` \| (?:count|s|USD|0 or 1) \|", PAGE, re.MULTILINE)
+
+    assert sorted(rows) == sorted(UNITS)
+
+
+def test_every_unit_is_one_of_cloudwatchs() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        theirs = EphemeralMetrics(namespace=NAMESPACE)
+        for name, unit in UNITS.items():
+            theirs.add_metric(name, unit, 1)  # raises for a unit that there is not
