@@ -12,7 +12,7 @@ from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.models import Model, Route
 from losi.chat.chunks import Asked, ChunkStream, completion_usage, openai_usage, public_completion
 from losi.chat.needs import routes_for
-from losi.chat.prepare import output_limit, prepare
+from losi.chat.prepare import output_limit, prepare, thinking_room
 from losi.chat.request import ChatRequest
 from losi.errors import LosiError, ServerError, UpstreamError, place
 from losi.identity.principal import Principal
@@ -101,7 +101,8 @@ class _Work:
         choices = self.request.n // prompts(route, self.request.n)
         # a route may read more than the model declares, but no text has four times its estimate
         most = max(self.model.context_window, 4 * _read(self.request, route, self.input_tokens))
-        return Asked(self.input_tokens, most, choices * output_limit(self.request, self.model))
+        output = output_limit(self.request, self.model) + thinking_room(self.request, route)
+        return Asked(self.input_tokens, most, choices * output)
 
     def usage(self, spent: Spent) -> Usage:
         calls = min(prompts(spent.route, self.request.n), len(spent.answer["choices"]))
@@ -245,7 +246,8 @@ class ChatCompletions:
         others = self._catalogue.of_plan(principal.plan, "chat")
         able = routes_for(request, model, others, input_tokens, test_key=principal.test)
         routes = self._router.reachable(able)
-        limit = output_limit(request, model)
+        room = max(thinking_room(request, route) for route in routes)
+        limit = output_limit(request, model) + room
         # the first choice holds up to the plan's cap, or large limits would starve agents; each
         # further one holds all it can have, so that `n` does not multiply what passes the quota
         held_output = min(limit, principal.plan.hold_output_tokens)

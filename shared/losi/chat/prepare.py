@@ -12,7 +12,10 @@ from losi.wire import Json
 
 EFFORTS: tuple[str, ...] = get_args(Effort)
 #: Below these output limits, in tokens, a default effort is no more than this.
-_ROOM = {1_024: "none", 4_096: "low"}
+_SMALL = 1_024
+_ROOM = {_SMALL: "none", 4_096: "low"}
+#: What a model that cannot be kept from thinking may think beside a smaller limit than `_SMALL`.
+_THINKING_ROOM = 1_024
 #: Lists, and the parameters that mean something only beside one of them.
 _COMPANIONS = {"tools": ("parallel_tool_calls", "tool_choice"), "functions": ("function_call",)}
 #: Decided at each provider, whatever the caller said.
@@ -43,6 +46,7 @@ def prepare(request: ChatRequest, model: Model, route: Route, input_tokens: int 
     }
     body["model"] = route.model
     limit = min(output_limit(request, model), route.max_output_tokens)
+    room = thinking_room(request, route)
     if request.max_output_tokens is None:
         limit = min(limit, max(_LEAST_OUTPUT, model.context_window - input_tokens))
     if (effort := body.get("reasoning_effort")) is not None:
@@ -53,14 +57,26 @@ def prepare(request: ChatRequest, model: Model, route: Route, input_tokens: int 
             effort = nearest_effort(effort, efforts)
         body["reasoning_effort"] = effort
     if _must_name_limit(request, model, route):
-        body["max_completion_tokens" if "max_completion_tokens" in sent else "max_tokens"] = limit
+        name = "max_completion_tokens" if "max_completion_tokens" in sent else "max_tokens"
+        body[name] = limit + room
     if options := _stream_options(request, route):
         body["stream_options"] = options
     if model.system_prompt:
         body["messages"] = with_system_prompt(body["messages"], model.system_prompt.strip())
     is_other = body.get("reasoning_effort") != sent.get("reasoning_effort")
     mapped = {"reasoning_effort"} if is_other else ()  # named where the caller sent it
-    return Prepared(body, dropped, frozenset(mapped))
+    return Prepared(body, dropped, frozenset(mapped), most_text=limit if room else None)
+
+
+def thinking_room(request: ChatRequest, route: Route) -> int:
+    """Tokens that a route is given beside the caller's output limit: where that is small, and the
+    model thinks though nobody asked it to, thinking must not eat the answer.
+    """
+    params = request.params
+    wants_thought = params.reasoning_effort not in (None, "none") or request.body.get("thinking")
+    limit = request.max_output_tokens or _SMALL
+    efforts = route.efforts or route.provider.efforts or ("none",)
+    return 0 if wants_thought or limit >= _SMALL or "none" in efforts else _THINKING_ROOM
 
 
 def _must_name_limit(request: ChatRequest, model: Model, route: Route) -> bool:

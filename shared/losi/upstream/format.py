@@ -33,6 +33,9 @@ class UpstreamCall:
     body: Json
     route: Route
     request_id: str
+    #: Tokens of text that the caller wants at most of each choice, where the limit in `body` is
+    #: larger, as it has room to think in.
+    most_text: int | None = None
 
 
 class Exchange(Protocol):

@@ -55,6 +55,8 @@ class Prepared:
     dropped: tuple[str, ...]
     #: Those that are sent with another value.
     mapped: frozenset[str] = frozenset()
+    #: As of `UpstreamCall`.
+    most_text: int | None = None
 
 
 class Told(NamedTuple):
@@ -164,7 +166,7 @@ class Router(Generic[P]):
         attempts, failure, refusal = 0, None, None
         for route in healthy or job.routes:  # every route is being skipped: try them anyway
             prepared = job.prepare(route)
-            upstream_call = UpstreamCall(prepared.body, route, job.request_id)
+            upstream_call = UpstreamCall(prepared.body, route, job.request_id, prepared.most_text)
             for attempt in range(ATTEMPTS):
                 attempts += 1
                 try:

@@ -18,6 +18,7 @@ from losi.upstream.conversation import with_instruction
 from losi.upstream.fanout import Sleep
 from losi.upstream.fences import Unfenced
 from losi.upstream.format import Exchange, Format, UpstreamCall
+from losi.upstream.text_limit import LimitedText
 from losi.upstream.thoughts import prepare as prepare_thoughts
 from losi.wire import Json
 
@@ -112,6 +113,8 @@ def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) 
         in_words.add(forced.param)
         checks.append(forced.unmet)
     exchange = prepare_thoughts(upstream, call, sleep)
+    if call.most_text is not None:
+        exchange = LimitedText(exchange, call.most_text)
     if "response_format" in exchange.mapped:
         exchange = Unfenced(exchange)
         checks.append(_schema_check(call.body["response_format"]))

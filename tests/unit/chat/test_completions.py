@@ -66,6 +66,30 @@ async def test_what_a_running_request_holds(world: Any, fields: dict[str, Any], 
     assert 4_000_000 - remaining == held + PROMPT  # and the estimated input
 
 
+async def test_thinking_that_nobody_asked_for_is_held_and_paid_beside_the_limit(
+    world: Any,
+) -> None:
+    always_thinks = CATALOGUE.models["gpt-4o"].routes[0].model_copy(update={"efforts": ("low",)})
+    model = CATALOGUE.models["gpt-4o"].model_copy(update={"routes": (always_thinks,)})
+    told = {"prompt_tokens": 9, "completion_tokens": 900}
+    items = [chunk("x" * 404), chunk("more"), {"choices": [], "usage": told}]
+    here = world(
+        Scripted(*items),
+        its_catalogue=replace(CATALOGUE, models={"gpt-4o": model}),
+        stream=True,
+        max_tokens=100,
+    )
+
+    stream = await here.chat.stream(here.call, await here.principal())
+    remaining = int(stream.headers["x-ratelimit-remaining-tokens"])
+    chunks = [event async for event in stream.events if isinstance(event, dict)]
+
+    said = [choice["delta"].get("content", "") for c in chunks for choice in c["choices"]]
+    assert "".join(said) == "x" * 400
+    assert 4_000_000 - remaining == 100 + 1_024 + PROMPT
+    assert here.settled() == (1, Usage(9, 900))
+
+
 async def test_a_provider_that_is_asked_n_times_holds_the_prompt_n_times(world: Any) -> None:
     here = world(Scripted(chunk("x")), model="claude-3.5-sonnet", stream=True, n=3, max_tokens=100)
 

@@ -186,3 +186,45 @@ def test_the_prompt_extends_the_last_leading_instruction_in_its_own_form(role: s
     assert extended[0]["content"] == "A"
     assert extended[1]["content"] == [*parts, {"type": "text", "text": "P"}]
     assert parts == [{"type": "text", "text": "B"}]  # the caller's body is not touched
+
+
+#: Takes every effort, `none` among them; and one that cannot be kept from thinking.
+MAY_THINK = Route(
+    provider=PROVIDERS["anthropic"],
+    model="may-think",
+    default_parameters={"reasoning_effort": "medium"},
+)
+ALWAYS_THINKS = MAY_THINK.model_copy(
+    update={"provider": PROVIDERS["openai-responses"], "efforts": ("low", "medium", "high")}
+)
+#: The route, the caller's fields, and the effort and output limit that are sent.
+SMALL_LIMITS: list[tuple[Route, dict[str, Any], str, int]] = [
+    (MAY_THINK, {"max_tokens": 4_096}, "medium", 4_096),
+    (MAY_THINK, {"max_tokens": 4_095}, "low", 4_095),
+    (MAY_THINK, {"max_tokens": 1_024}, "low", 1_024),
+    (MAY_THINK, {"max_tokens": 1_023}, "none", 1_023),
+    (MAY_THINK, {"max_tokens": 1}, "none", 1),
+    # what the caller chose is theirs
+    (MAY_THINK, {"max_tokens": 50, "reasoning_effort": "high"}, "high", 50),
+    (ALWAYS_THINKS, {"max_tokens": 50, "reasoning_effort": "low"}, "low", 50),
+    (ALWAYS_THINKS, {"max_tokens": 50, "thinking": {"type": "enabled"}}, "medium", 50),
+    # thinking that nobody asked for, and nobody can switch off, has room of its own
+    (ALWAYS_THINKS, {"max_tokens": 1_024}, "low", 1_024),
+    (ALWAYS_THINKS, {"max_tokens": 1_023}, "low", 2_047),
+    (ALWAYS_THINKS, {"max_tokens": 1}, "low", 1_025),
+    (ALWAYS_THINKS, {"max_tokens": 50, "reasoning_effort": "none"}, "low", 1_074),
+]
+
+
+@pytest.mark.parametrize(("route", "fields", "effort", "limit"), SMALL_LIMITS)
+def test_thinking_does_not_eat_the_answer(
+    route: Route, fields: dict[str, Any], effort: str, limit: int
+) -> None:
+    request = parse_chat_request({"model": "gpt-4o", "messages": [USER], **fields})
+
+    prepared = prepare(request, model("gpt-4o"), route)
+
+    assert prepared.body["reasoning_effort"] == effort
+    assert prepared.body["max_tokens"] == limit
+    has_room = limit > fields["max_tokens"]
+    assert prepared.most_text == (fields["max_tokens"] if has_room else None)

@@ -1,0 +1,50 @@
+"""The caller's output limit, where the upstream was given a larger one to think in: the text is cut
+where it ends. Pure but for the exchange that it wraps.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from losi.metering.usage import CHARACTERS_PER_TOKEN
+from losi.upstream.format import Around, Exchange
+from losi.wire import Json
+
+
+class LimitedText(Around):
+    """An exchange whose texts have at most so many tokens, each counted as four bytes of UTF-8.
+
+    It is read to its end, as that is where the upstream tells what it used.
+    """
+
+    def __init__(self, exchange: Exchange, tokens: int) -> None:
+        super().__init__(exchange)
+        self._bytes = CHARACTERS_PER_TOKEN * tokens
+
+    async def complete(self) -> Json:
+        answer = await self._exchange.complete()
+        for choice in answer["choices"]:
+            self._cut(choice, choice["message"], self._bytes)
+        return answer
+
+    async def stream(self) -> AsyncGenerator[Json]:
+        left: dict[Any, int] = {}
+        async with aclosing(self._exchange.stream()) as chunks:
+            async for chunk in chunks:
+                choices = [c for c in chunk["choices"] if left.get(c.get("index", 0)) != -1]
+                for choice in choices:
+                    index = choice.get("index", 0)
+                    delta = choice["delta"] = dict(choice.get("delta") or {})
+                    left[index] = self._cut(choice, delta, left.get(index, self._bytes))
+                if choices or chunk.get("usage"):
+                    yield {**chunk, "choices": choices}
+
+    def _cut(self, choice: Json, said: Json, left: int) -> int:
+        """Cuts what a choice says to so many bytes; how many are left, or -1 where it ended."""
+        text = (said.get("content") or "").encode(errors="surrogatepass")
+        if len(text) <= left:
+            return left - len(text)
+        said["content"] = text[:left].decode(errors="ignore")
+        said.pop("tool_calls", None)
+        choice["finish_reason"] = "length"
+        return -1

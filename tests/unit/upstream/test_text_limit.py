@@ -1,0 +1,56 @@
+"""A model that thinks beside the caller's limit says no more than that limit allows."""
+
+from typing import Any
+
+import pytest
+
+from losi.upstream.text_limit import LimitedText
+from losi.wire import Json
+from tests.unit.upstream.test_stops import Said, choice
+
+#: What is said, the limit in tokens, what the caller gets of it, and why it ended.
+ANSWERS = [
+    ("It is well.", 3, "It is well.", "stop"),
+    ("It is well.", 2, "It is we", "length"),
+    ("It is well.", 1, "It i", "length"),
+    ("", 1, "", "stop"),
+    ("äöü", 1, "äö", "length"),
+    ("日本語", 1, "日", "length"),  # no half of a character
+]
+
+
+@pytest.mark.parametrize(("text", "tokens", "said", "finish"), ANSWERS)
+async def test_a_plain_answer(text: str, tokens: int, said: str, finish: str) -> None:
+    answer = await LimitedText(Said(text, finish="stop"), tokens).complete()
+
+    message = answer["choices"][0]["message"]
+    assert (message["content"], answer["choices"][0]["finish_reason"]) == (said, finish)
+    assert ("tool_calls" in message) is (finish == "stop")
+
+
+@pytest.mark.parametrize(("text", "tokens", "said", "finish"), ANSWERS)
+@pytest.mark.parametrize("size", [1, 3, 100])
+async def test_a_stream(text: str, tokens: int, said: str, finish: str, size: int) -> None:
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+
+    chunks = [c async for c in LimitedText(Said(*pieces, finish="stop", n=2), tokens).stream()]
+
+    for index in (0, 1):
+        ours = [one for chunk in chunks for one in chunk["choices"] if one["index"] == index]
+        assert "".join(one["delta"].get("content") or "" for one in ours) == said
+        assert [one["finish_reason"] for one in ours if one["finish_reason"]] == [finish]
+
+
+async def test_a_stream_is_read_to_its_usage() -> None:
+    told = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 90}}
+
+    class Told(Said):
+        async def stream(self) -> Any:
+            yield {"choices": [choice("It is well.")]}
+            yield {"choices": [choice("It is not read any more.")]}
+            yield {"choices": [choice(None, finish="stop")]}
+            yield told
+
+    chunks: list[Json] = [chunk async for chunk in LimitedText(Told(), 1).stream()]
+
+    assert chunks == [{"choices": [choice("It i", finish="length")]}, told]
