@@ -5,28 +5,36 @@
     make mutants UNDER=shared/losi/metering  only there
 
 A test reaches a change when coverage saw it on the changed line; a line that only runs at import is
-reached by the tests that reach its file. Tests of the file named after the module run first; what
-survives is tried on tests that start processes, where DynamoDB Local is there. The source is
-changed in a copy of the repository. `equivalent.toml` lists changes that were judged to change
+reached by the tests that reach its file. Tests of the file named after the module run first, then
+those of its room, then the others; what survives is tried on tests that start processes, where
+DynamoDB Local is there. The source is changed in a copy of the repository. Which test reaches which
+line is measured once, and kept in `.mutants/` until a file of the source or the tests changes.
+`equivalent.toml` lists changes that were judged to change
 nothing that anybody sees; they do not count. Exit status 1 when fewer than 95 % are noticed.
 """
 
 from __future__ import annotations
 
+import hashlib
+import importlib
+import json
 import os
-import queue
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import coverage
+import pytest
 
 from tests.mutants.operators import Mutant, mutants
 
@@ -36,10 +44,25 @@ EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 TESTS = ("tests/unit", "tests/contract")
 #: What survives them is tried on these: whole processes, which coverage by test cannot see into.
 PROCESSES = ("tests/e2e/test_front_door_runtime.py", "tests/e2e/test_front_door_chat.py")
+#: Tried first on the unchanged source, in the way that every change is.
+SOUND = ("tests/unit/metering",)
 COVERAGE = ("--cov=shared/losi", "--cov-context=test", "--cov-report=", "--cov-fail-under=0")
 WANTED = 0.95
-#: Seconds for all tests of one change. One that makes a test hang counts as noticed.
-PATIENCE = 600
+#: Seconds for one stage of tests. A change that makes a test hang counts as noticed.
+PATIENCE = 300
+VERDICTS = ("survived", "noticed", "hung")
+#: The exit status of a process that could not try a change.
+CRASHED = 70
+#: What tests import and what takes long to import; each trial is forked from a process that has it.
+SLOW_IMPORTS = (
+    "moto",
+    "boto3",
+    "hypothesis",
+    "fastapi",
+    "httpx",
+    "uvicorn",
+    "aws_lambda_powertools",
+)
 
 #: File -> line -> the tests that run it.
 Reached = dict[str, dict[int, list[str]]]
@@ -58,21 +81,49 @@ def main() -> int:
     seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(10_000))
     draw = int(os.environ.get("DRAW") or 60)
     under = os.environ.get("UNDER") or "shared/losi"
-    reached = measure()
+    reached = measured()
     drawn = choose(seed, draw, under)
     print(f"{len(drawn)} changes under {under}, SEED={seed}", flush=True)
+    for name in SLOW_IMPORTS:
+        importlib.import_module(name)
     workers = max(1, (os.cpu_count() or 2) // 2) if draw > 1 else 1
     noticed = run(drawn, reached, workers)
     return report(noticed)
 
 
-def measure() -> Reached:
-    """Run all tests once on the unchanged source; which test runs which line."""
+def measured() -> Reached:
+    """Which test runs which line: as measured last, when nothing changed since."""
     WORK.mkdir(exist_ok=True)
+    kept = WORK / f"reached-{digest()}.json"
+    if not kept.exists():
+        kept.write_text(json.dumps(measure()))
+    reached: dict[str, dict[str, list[str]]] = json.loads(kept.read_text())
+    return {
+        file: {int(line): tests for line, tests in lines.items()} for file, lines in reached.items()
+    }
+
+
+def digest() -> str:
+    """Of the source and of the tests."""
+    seen = hashlib.sha256()
+    for name in listed("shared/losi/*.py", "tests/*.py", ":!tests/mutants"):
+        seen.update(name.encode() + (ROOT / name).read_bytes())
+    return seen.hexdigest()[:16]
+
+
+def listed(*patterns: str) -> list[str]:
+    """Files of the repository, and those that are to be."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return sorted(name for name in names.splitlines() if (ROOT / name).is_file())
+
+
+def measure() -> Reached:
+    """Run all tests once on the unchanged source."""
     data_file = WORK / "coverage"
     print("Measuring which test reaches which line.", flush=True)
-    pytest("-n", "auto", "--dist", "loadgroup", *COVERAGE, *TESTS, COVERAGE_FILE=str(data_file))
-    existing = set(pytest("--collect-only", *TESTS).splitlines())
+    run_pytest("-n", "auto", "--dist", "loadgroup", *COVERAGE, *TESTS, COVERAGE_FILE=str(data_file))
+    existing = set(run_pytest("--collect-only", *TESTS).splitlines())
     data = coverage.CoverageData(str(data_file))
     data.read()
     return {
@@ -84,7 +135,7 @@ def measure() -> Reached:
     }
 
 
-def pytest(*arguments: str, **environment: str) -> str:
+def run_pytest(*arguments: str, **environment: str) -> str:
     """Its output; raises CalledProcessError when a test fails."""
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
@@ -137,72 +188,117 @@ def _is_listed(site: Site, known: list[dict[str, str]]) -> bool:
 
 def run(drawn: list[Site], reached: Reached, workers: int) -> dict[Site, str]:
     """What became of each change: "noticed", "hung" or "survived"."""
-    folders: queue.Queue[Path] = queue.Queue()
+    verdicts: dict[Site, str] = {}
+    trials: dict[int, tuple[Site, Path]] = {}
+    waiting = list(reversed(drawn))
     with tempfile.TemporaryDirectory() as scratch:
-        for number in range(workers):
-            folders.put(copy_of_the_repository(Path(scratch) / str(number)))
-
-        def one(site: Site) -> str:
-            folder = folders.get()
-            try:
-                verdict = try_out(site, tests_for(site, reached), folder)
-            finally:
-                folders.put(folder)
-            print(f"{verdict:12} {site}", flush=True)
-            return verdict
-
-        with ThreadPoolExecutor(workers) as pool:
-            return dict(zip(drawn, pool.map(one, drawn), strict=True))
+        folders = [copy_of_the_repository(Path(scratch) / str(n)) for n in range(workers)]
+        if passes(SOUND, folders[0]) != pytest.ExitCode.OK:
+            raise RuntimeError(f"{SOUND[0]} fails on the unchanged source: no verdict would count.")
+        while waiting or trials:
+            while waiting and folders:
+                site, folder = waiting.pop(), folders.pop()
+                work = partial(trial, site, stages(site, reached), folder)
+                trials[forked(work)] = (site, folder)
+            process, status = os.wait()
+            site, folder = trials.pop(process)
+            folders.append(folder)
+            verdicts[site] = VERDICTS[os.waitstatus_to_exitcode(status)]
+            print(f"{verdicts[site]:12} {site}", flush=True)
+    return {site: verdicts[site] for site in drawn}
 
 
 def copy_of_the_repository(folder: Path) -> Path:
-    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in files.splitlines():
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
+    for name in listed():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
     if not (modules := folder / "tests" / "node_modules").exists():
         modules.symlink_to(ROOT / "tests" / "node_modules")
     return folder
 
 
-def tests_for(site: Site, reached: Reached) -> list[str]:
+def stages(site: Site, reached: Reached) -> list[list[str]]:
+    """The tests that reach a change: first those named after its module, then those of its room."""
     lines = reached.get(site.file, {})
-    of_file = {test for tests in lines.values() for test in tests}
-    nearest = f"test_{Path(site.file).stem}"
-    return sorted(
-        lines.get(site.mutant.line) or of_file, key=lambda test: (nearest not in test, test)
+    tests = lines.get(site.mutant.line) or sorted(
+        {test for some in lines.values() for test in some}
     )
+    path = Path(site.file)
+    nearest, room = f"/test_{path.stem}", f"/{path.relative_to('shared/losi').parts[0]}/"
+    return [
+        [test for test in tests if nearest in test],
+        [test for test in tests if nearest not in test and room in test],
+        [test for test in tests if nearest not in test and room not in test],
+        list(PROCESSES),
+    ]
 
 
-def try_out(site: Site, tests: list[str], folder: Path) -> str:
-    original = (ROOT / site.file).read_bytes()
-    (folder / site.file).write_bytes(site.mutant.apply(original))
+def forked(work: Callable[[], int]) -> int:
+    """The id of a process like this one that ends with what `work` returns."""
+    if process := os.fork():
+        return process
+    status = CRASHED
     try:
-        passes = all(passing(some, folder) for some in (tests, PROCESSES) if some)
-    except subprocess.TimeoutExpired:
-        return "hung"
+        status = work()
+    except BaseException:
+        traceback.print_exc()
     finally:
-        (folder / site.file).write_bytes(original)
-    return "survived" if passes else "noticed"
+        os._exit(status)
 
 
-def passing(tests: Sequence[str], folder: Path) -> bool:
+def trial(site: Site, tests: list[list[str]], folder: Path) -> int:
+    """The verdict's place in VERDICTS."""
+    source = folder / site.file
+    original = source.read_bytes()
+    source.write_bytes(site.mutant.apply(original))
+    verdict = try_out(tests, folder)
+    source.write_bytes(original)
+    return VERDICTS.index(verdict)
+
+
+def try_out(tests: list[list[str]], folder: Path) -> str:
+    for some in tests:
+        status = passes(some, folder) if some else 0
+        if status is None:
+            return "hung"
+        if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            return "noticed"
+    return "survived"
+
+
+def passes(tests: Sequence[str], folder: Path) -> int | None:
+    """pytest's exit status; None when it did not end in time.
+
+    In a process that was forked from this one: what tests import beside our own code, which takes
+    seconds, is there already.
+    """
+    process = forked(partial(in_the_copy, tests, folder))
+    ends = time.monotonic() + PATIENCE
+    while time.monotonic() < ends:
+        ended, status = os.waitpid(process, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    os.killpg(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    return None
+
+
+def in_the_copy(tests: Sequence[str], folder: Path) -> int:
+    os.setsid()
+    os.chdir(folder)
+    for number in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
+        del sys.modules[name]
+    sys.path[:] = [str(folder / "shared"), str(folder), *sys.path]
+    os.environ["PYTHONPATH"] = f"{folder / 'shared'}:{folder}"
+    sys.dont_write_bytecode = True
     arguments = folder / ".mutants-arguments"
     arguments.write_text("\n".join(tests))
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"@{arguments}"],
-        cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": f"{folder / 'shared'}:{folder}",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        },
-        capture_output=True,
-        timeout=PATIENCE,
-    )
-    return ran.returncode == 0
+    # what is imported already keeps its plain assertions
+    quiet = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    return pytest.main(["-x", "-q", "-p", "no:cacheprovider", *quiet, f"@{arguments}"])
 
 
 def report(verdicts: dict[Site, str]) -> int:
