@@ -25,6 +25,11 @@ class TestReasoning:
                 "xhigh",
                 {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "high"}},
             ),
+            (
+                "us.amazon.nova-2-lite-v1:0",
+                "minimal",
+                {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "low"}},
+            ),
             (CLAUDE, "none", None),
             (CLAUDE, None, None),
         ],

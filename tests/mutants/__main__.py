@@ -41,6 +41,8 @@ from tests.mutants.operators import Mutant, mutants
 ROOT = Path(__file__).parents[2]
 WORK = ROOT / ".mutants"
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
+#: What the documentation shows; any other examples would do as well.
+EXAMPLES = "shared/losi/web/examples.py"
 TESTS = ("tests/unit", "tests/contract")
 #: What survives them is tried on these: whole processes, which coverage by test cannot see into.
 PROCESSES = ("tests/e2e/test_front_door_runtime.py", "tests/e2e/test_front_door_chat.py")
@@ -165,6 +167,7 @@ def choose(seed: int, draw: int, under: str) -> list[Site]:
         for path in sorted(
             (ROOT / under).rglob("*.py") if (ROOT / under).is_dir() else [ROOT / under]
         )
+        if path != ROOT / EXAMPLES
         for mutant in mutants(path.read_text())
     ]
     candidates = [site for site in everything if not _is_listed(site, known)]

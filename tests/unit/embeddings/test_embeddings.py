@@ -19,6 +19,7 @@ from losi.identity.key import NewKey
 from losi.management.accounts import Accounts
 from losi.metering.gate import Caller, Gate
 from losi.metering.usage import Usage
+from losi.observe.request import RequestLine, observed
 from losi.upstream.format import Embedder, UpstreamCall, malformed
 from losi.upstream.registry import Registry
 from losi.upstream.routing import Router
@@ -123,10 +124,12 @@ async def test_absurd_figures_are_counted_as_far_as_they_can_be(
 async def test_without_figures_the_estimate_is_counted(world: Callable[..., World]) -> None:
     here = world({**ANSWER, "usage": None})
 
-    answer, _ = await here.create(input=[1, 2, 3])
+    with observed(RequestLine("req_1", "POST", "test")) as request:
+        answer, _ = await here.create(input=[1, 2, 3])
 
     assert answer["usage"]["prompt_tokens"] == 3
     assert here.settled() == (1, Usage(3, 0))
+    assert request.line.estimated
 
 
 @pytest.mark.parametrize("told", [VECTOR, base64.b64encode(struct.pack("<2f", *VECTOR)).decode()])

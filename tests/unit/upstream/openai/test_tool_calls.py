@@ -165,6 +165,10 @@ def test_one_call(pieces: list[Json]) -> None:
             id="in turn",
         ),
         pytest.param([piece(0, "a", "f"), piece(2, "b", "g")], id="with a gap"),
+        pytest.param(
+            [piece(None, "a", "f"), piece(None, "b", "g"), piece(None, "b", arguments="{}")],
+            id="no index, the last goes on",
+        ),
     ],
 )
 def test_two_calls(pieces: list[Json]) -> None:
