@@ -8,13 +8,17 @@ import random
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from bench import load, report
-from bench.gateways import Gateway, running
+from bench import deployed, load, report
+from bench.gateways import TABLE, Gateway, direct, make_run, portkey, provider, relay, store
 
 ROUNDS = 5
+Start = Callable[[], AbstractContextManager[Gateway]]
 
 
 @dataclass(frozen=True)
@@ -82,18 +86,46 @@ async def rounds(gateways: list[Gateway]) -> report.Results:
     return found
 
 
+def cold_start(start: Start) -> float:
+    """Milliseconds of CPU of a new process until its first answer has ended."""
+    with start() as gateway:
+        if gateway.name != deployed.NAME:  # which starts with its first request
+            first = load.Ask(
+                gateway.url, gateway.headers.get("openai", {}), gateway.models["openai"], "Hi", True
+            )
+            asyncio.run(load.run(first, 1, 1))
+        return gateway.cpu() * 1e3
+
+
 def main() -> None:
     peers = "--peers" in sys.argv
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running(Path(folder), peers=peers) as gateways,
-    ):
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        address = stack.enter_context(provider())
+        environment = stack.enter_context(store(address))
+        ours = stack.enter_context(make_run(Path(folder), environment))
+        keys = [deployed.new_key(environment, TABLE) for _ in range(2)]
+        starts: list[Start] = [partial(deployed.deployed, environment, keys[0])]
+        starts += [partial(relay, address), partial(portkey, address)] if peers else []
+        runtime, *others = [stack.enter_context(start()) for start in starts]
+        gateways = [direct(address), ours, runtime, *others]
         found = asyncio.run(rounds(gateways))
+        everything = asyncio.run(deployed.resident_with_all(runtime, keys[1]))
+        found["resident with 64 streams, MiB"] = {runtime.name: [everything]}
+        cold = [(start, cold_start(start)) for _ in range(ROUNDS) for start in starts]
+        found["cold start, ms of CPU to the first answer"] = {
+            gateway.name: [value for start, value in cold if start is its]
+            for gateway, its in zip([runtime, *others], starts, strict=True)
+        }
     units = {figure.name: figure.unit for figure in FIGURES}
-    text = report.table(found, units, [gateway.name for gateway in gateways])
-    print(text)
+    names = [gateway.name for gateway in others]
+    tables = [
+        report.table(found, units, ["direct", ours.name, *names], ours.name),
+        report.table(found, units, [runtime.name, *names], runtime.name),
+    ]
+    print(*tables, sep="\n")
     if peers:
-        report.write(text, found)
+        report.write(tables, found)
 
 
 if __name__ == "__main__":

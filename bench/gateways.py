@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from tests.e2e.server import running_server
 HERE = Path(__file__).parent
 #: Peers are installed here, apart from the project (`make bench-peers`).
 PEERS = HERE.parent / ".losi" / "peers"
+TABLE = "losi-bench"
 
 
 @dataclass(frozen=True)
@@ -54,46 +55,47 @@ def process(name: str, port: int, *command: str, **environment: str) -> Iterator
 
 
 @contextmanager
-def running(folder: Path, *, peers: bool) -> Iterator[list[Gateway]]:
-    """Ours with authentication and ledger on DynamoDB Local; with `peers` the others too."""
-    with ExitStack() as stack:
-        upstream = free_port()
-        mock = process(
-            "the upstream", upstream, sys.executable, "-m", "bench.upstream", str(upstream)
-        )
-        stack.enter_context(mock)
-        address = f"http://127.0.0.1:{upstream}"
-        found = [stack.enter_context(_ours(folder, address))]
-        if peers:
-            found += [stack.enter_context(each(address)) for each in (_relay, _portkey)]
-        models = {"openai": "m", "anthropic": "m"}
-        direct = Gateway("direct", f"{address}/v1/chat/completions", os.getpid(), {}, models)
-        yield [direct, *found]
+def provider() -> Iterator[str]:
+    port = free_port()
+    with process("the upstream", port, sys.executable, "-m", "bench.upstream", str(port)):
+        yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
-def _ours(folder: Path, upstream: str) -> Iterator[Gateway]:
+def store(upstream: str) -> Iterator[dict[str, str]]:
+    """The environment of ours: DynamoDB Local, and where the provider is."""
     with running_dynamodb() as endpoint:
-        environment = {
-            **dynamodb_environment(endpoint, "losi-bench"),
+        yield {
+            **dynamodb_environment(endpoint, TABLE),
             "LOSI_OPENAI_BASE_URL": f"{upstream}/v1",
             "LOSI_OPENAI_API_KEY": "sk-bench",
             "LOSI_ANTHROPIC_BASE_URL": upstream,
             "LOSI_ANTHROPIC_API_KEY": "sk-bench",
         }
-        with running_server(folder, free_port(), **environment) as server:
-            key = {"authorization": f"Bearer {server.api_key}"}
-            yield Gateway(
-                "Losi",
-                f"{server.base_url}/chat/completions",
-                server.process.pid,
-                {"openai": key, "anthropic": key},
-                {"openai": "gpt-4o-mini", "anthropic": "claude-3.5-sonnet"},
-            )
+
+
+def direct(upstream: str) -> Gateway:
+    """None: what the client costs by itself."""
+    models = {"openai": "m", "anthropic": "m"}
+    return Gateway("direct", f"{upstream}/v1/chat/completions", os.getpid(), {}, models)
 
 
 @contextmanager
-def _relay(upstream: str) -> Iterator[Gateway]:
+def make_run(folder: Path, environment: dict[str, str]) -> Iterator[Gateway]:
+    """Authentication and ledger are on, as always."""
+    with running_server(folder, free_port(), **environment) as server:
+        key = {"authorization": f"Bearer {server.api_key}"}
+        yield Gateway(
+            "Losi",
+            f"{server.base_url}/chat/completions",
+            server.process.pid,
+            {"openai": key, "anthropic": key},
+            {"openai": "gpt-4o-mini", "anthropic": "claude-3.5-sonnet"},
+        )
+
+
+@contextmanager
+def relay(upstream: str) -> Iterator[Gateway]:
     port = free_port()
     python = str(PEERS / "relay" / "bin" / "python")
     command = (python, str(HERE / "relay.py"), str(port), f"{upstream}/v1/chat/completions")
@@ -102,7 +104,7 @@ def _relay(upstream: str) -> Iterator[Gateway]:
 
 
 @contextmanager
-def _portkey(upstream: str) -> Iterator[Gateway]:
+def portkey(upstream: str) -> Iterator[Gateway]:
     port = free_port()
     start = PEERS / "node_modules" / "@portkey-ai" / "gateway" / "build" / "start-server.js"
     with process("Portkey", port, "node", str(start), f"--port={port}", "--headless") as pid:

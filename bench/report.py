@@ -7,22 +7,22 @@ from pathlib import Path
 Results = dict[str, dict[str, list[float]]]
 
 DOCS = Path(__file__).parent.parent / "docs"
+#: Around each of the tables.
 BEGIN, END = "<!-- written by make bench-peers -->\n", "<!-- end -->\n"
 BAR, GAP = 18, 6
 
 
-def table(found: Results, units: dict[str, str], names: list[str]) -> str:
+def table(found: Results, units: dict[str, str], names: list[str], ours: str) -> str:
     """Medians, with the lowest and highest round in brackets; ratios of ours to the others."""
-    heads = [*names, *(f"Losi / {name}" for name in names if name not in ("Losi", "direct"))]
+    others = [name for name in names if name not in (ours, "direct")]
+    heads = [*names, *(f"{ours} / {name}" for name in others)]
     lines = ["| figure | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
     for figure, by_name in found.items():
+        if ours not in by_name:
+            continue
         title = f"{figure}, {units[figure]}" if figure in units else figure
         cells = [_cell(by_name.get(name, [])) for name in names]
-        cells += [
-            _ratio(by_name["Losi"], by_name.get(name, []))
-            for name in names
-            if name not in ("Losi", "direct")
-        ]
+        cells += [_ratio(by_name[ours], by_name.get(name, [])) for name in others]
         lines.append("| " + " | ".join([title, *cells]) + " |")
     return "\n".join(lines) + "\n"
 
@@ -58,10 +58,12 @@ def picture(by_name: dict[str, list[float]], title: str) -> str:
     )
 
 
-def write(text: str, found: Results) -> None:
+def write(tables: list[str], found: Results) -> None:
     page = DOCS / "performance.md"
-    before, rest = page.read_text().split(BEGIN)
-    page.write_text(before + BEGIN + "\n" + text + "\n" + END + rest.split(END)[1])
+    text, *old = page.read_text().split(BEGIN)
+    for table, rest in zip(tables, old, strict=True):
+        text += BEGIN + "\n" + table + "\n" + END + rest.split(END)[1]
+    page.write_text(text)
     drawn = {
         "stream": ("stream burst, 103 events", "CPU of a streamed event, µs (8 at once)"),
         "json": ("JSON", "CPU of a JSON request, ms (8 at once)"),

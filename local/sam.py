@@ -86,6 +86,11 @@ def local_template(built: Path, variables: Mapping[str, str]) -> Path:
     """
     template = copy.deepcopy(load_template(built))
     template["Globals"]["Function"]["Environment"]["Variables"].update(variables)
+    template["Resources"] = {
+        name: resource
+        for name, resource in template["Resources"].items()
+        if resource.get("Condition") != "UsesInstances"  # there are none here
+    }
     for resource in template["Resources"].values():
         declared = resource.get("Properties", {}).get("Environment", {}).get("Variables", {})
         for name in ("LOSI_PROVIDER_SECRET", "LOSI_SETTLEMENTS_QUEUE"):

@@ -23,6 +23,8 @@ def template_routes(
     """
     routes: dict[str, Function] = {}
     for properties in _resources("AWS::Serverless::Function", template):
+        if "CapacityProviderConfig" in properties:
+            continue  # the function that streams once more, for while ManagedInstances is on
         directory = template.parent / properties["CodeUri"]
         declared_events = properties.get("Events", {}).values()
         events = [each["Properties"] for each in declared_events if each["Type"] == "Api"]

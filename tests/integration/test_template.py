@@ -14,6 +14,8 @@ from tests.evaluated_template import EvaluatedTemplate
 from tests.integration.translated import (
     FUNCTIONS,
     SAM_PYTHON,
+    api,
+    integration,
     of_type,
     resource,
     statements,
@@ -284,7 +286,7 @@ class TestFunctions:
         before = set(of_type("AWS::Lambda::Version"))
         after = set(of_type("AWS::Lambda::Version", layer_version="2"))
 
-        assert len(before) == len(after) == len(FUNCTIONS)
+        assert len(before) == len(after) == len(FUNCTIONS) + 1  # and the one on instances
         assert not before & after
 
     def test_a_changed_parameter_alone_publishes_new_versions(self) -> None:
@@ -293,6 +295,71 @@ class TestFunctions:
             description = version["Properties"]["Description"]["Fn::Sub"]
             for parameter in ("Architecture", "SnapStart", "LogLevel", "ExistingTable"):
                 assert f"${{{parameter}}}" in description
+
+
+class TestManagedInstances:
+    """Lambda refuses each of these otherwise:
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-best-practices.html
+    """
+
+    FUNCTION = "ChatOnInstancesFunction"
+
+    def test_nothing_of_them_is_there_unless_asked_for(self) -> None:
+        for name, each in translated().items():
+            if "Instances" in name:
+                assert each["Condition"] == "UsesInstances", name
+
+    def test_the_function_is_the_one_that_streams_but_for_where_it_runs(self) -> None:
+        usual, here = resource("ChatCompletionsFunction"), resource(self.FUNCTION)
+        differing = {
+            name
+            for name in usual.keys() | here.keys()
+            if usual.get(name) != here.get(name) and name not in ("Code", "Description", "Role")
+        }
+
+        assert differing == {
+            "CapacityProviderConfig",
+            "MemorySize",
+            "ReservedConcurrentExecutions",
+            "SnapStart",
+        }
+        assert statements(self.FUNCTION) == statements("ChatCompletionsFunction")
+
+    def test_it_has_64_at_once_on_one_processor(self) -> None:
+        function = resource(self.FUNCTION)
+
+        assert function["CapacityProviderConfig"] == {
+            "LambdaManagedInstancesCapacityProviderConfig": {
+                "CapacityProviderArn": {"Fn::GetAtt": ["ChatInstances", "Arn"]},
+                "PerExecutionEnvironmentMaxConcurrency": 64,
+                "ExecutionEnvironmentMemoryGiBPerVCpu": 2,
+            }
+        }
+        assert function["MemorySize"] == 2048, "the least there is; it is one processor"
+        assert function["SnapStart"] == {"ApplyOn": "None"}
+
+    def test_they_are_where_the_operator_says_and_no_more_than_that(self) -> None:
+        provider = resource("ChatInstances")
+
+        assert provider["VpcConfig"] == {
+            "SubnetIds": {"Ref": "InstanceSubnets"},
+            "SecurityGroupIds": {"Ref": "InstanceSecurityGroups"},
+        }
+        assert provider["CapacityProviderScalingConfig"] == {
+            "MaxVCpuCount": {"Ref": "InstanceVCpus"},
+            "ScalingMode": "Auto",
+        }
+
+    def test_post_goes_there_while_it_is_there(self) -> None:
+        """API Gateway prefers a method that is named to any."""
+        path = api()["paths"]["/api/v1/chat/completions"]
+        condition, method, otherwise = path["post"]["Fn::If"]
+        streamed = method["x-amazon-apigateway-integration"]
+
+        assert (condition, otherwise) == ("UsesInstances", {"Ref": "AWS::NoValue"})
+        assert f"{self.FUNCTION}Aliaslive" in str(streamed["uri"])
+        usual = integration("/api/v1/chat/completions")
+        assert {**streamed, "uri": ""} == {**usual, "uri": ""}
 
 
 class TestData:

@@ -50,6 +50,14 @@ RUN_LOGGED_BYTES = 2_000
 #: All schedules together, at most.
 SCHEDULES_BUDGET = 0.05
 
+#: https://aws.amazon.com/ec2/pricing/on-demand/, an hour
+INSTANCE_HOUR = {"m7g.large": 0.0816, "m7i.large": 0.1008}
+#: https://aws.amazon.com/lambda/pricing/ (Managed Instances): what Lambda asks on top
+MANAGEMENT_FEE = 0.15
+#: Lambda starts so many, for three Availability Zones, and keeps them:
+#: https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-best-practices.html
+FIRST_INSTANCES = 3
+
 Price = Callable[[dict[str, Any], EvaluatedTemplate], float]
 
 
@@ -79,6 +87,11 @@ def web_acl(resource: dict[str, Any], _: EvaluatedTemplate) -> float:
     return WEB_ACL + WEB_ACL_RULE * len(properties_of(resource)["Rules"])
 
 
+def instances(resource: dict[str, Any], _: EvaluatedTemplate) -> float:
+    (kind,) = properties_of(resource)["InstanceRequirements"]["AllowedTypes"]
+    return FIRST_INSTANCES * INSTANCE_HOUR[kind] * (1 + MANAGEMENT_FEE) * HOURS_A_MONTH
+
+
 #: Type -> the price of one in a month (its storage and schedules apart), the page that says so,
 #: and properties that would cost while idle, which no resource may have.
 PRICES: dict[str, tuple[Price, str, set[str]]] = {
@@ -91,6 +104,11 @@ PRICES: dict[str, tuple[Price, str, set[str]]] = {
         function,
         "https://aws.amazon.com/lambda/pricing/",
         {"ProvisionedConcurrencyConfig", "EphemeralStorage", "VpcConfig", "FileSystemConfigs"},
+    ),
+    "AWS::Serverless::CapacityProvider": (
+        instances,
+        "https://aws.amazon.com/lambda/pricing/",
+        set(),
     ),
     "AWS::Serverless::LayerVersion": (nothing, "https://aws.amazon.com/lambda/pricing/", set()),
     "AWS::DynamoDB::Table": (
@@ -261,6 +279,16 @@ def test_a_parameter_that_makes_an_idle_deployment_dearer_says_by_how_much(
     assert more >= 0
     if more:
         assert f"{dollars(more)} a month" in parameter["Description"]
+
+
+@pytest.mark.parametrize("architecture", LAMBDA_GB_SECOND)
+def test_instances_have_their_price_on_both_processors(architecture: str) -> None:
+    chosen = {"Architecture": architecture}
+    with_instances = EvaluatedTemplate({**chosen, "ManagedInstances": "on"})
+
+    more = idle_cost(with_instances) - idle_cost(EvaluatedTemplate(chosen))
+
+    assert dollars(more) in load_template()["Parameters"]["ManagedInstances"]["Description"]
 
 
 def test_the_price_of_backups_is_that_of_all_copies_that_are_kept() -> None:
