@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from losi import __version__
-from losi.cli import account, audit, check, doctor, key, reconcile, secret, status, usage
+from losi.cli import account, audit, check, doctor, key, reconcile, secret, status, table, usage
 
 app = typer.Typer(
     name="losi",
@@ -50,6 +50,7 @@ def _options(version: Annotated[bool, Version] = False) -> None: ...
 app.add_typer(account.app, name="account")
 app.add_typer(key.app, name="key")
 app.add_typer(secret.app, name="secret")
+app.add_typer(table.app, name="table")
 usage.register(app)
 audit.register(app)
 reconcile.register(app)

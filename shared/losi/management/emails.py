@@ -84,7 +84,7 @@ def index(table: Table, accounts: Iterable[Account]) -> list[list[Account]]:
     sharing: dict[str, list[Account]] = {}
     for account in accounts:
         if account.email:
-            sharing.setdefault(_partition(account.email), []).append(account)
+            sharing.setdefault(lookup_of(account.email), []).append(account)
     for same in sharing.values():
         table.put(_lookup(same[0]))
     table.put(INDEXED)
@@ -92,17 +92,18 @@ def index(table: Table, accounts: Iterable[Account]) -> list[list[Account]]:
 
 
 def _claimed_by(table: Table, email: str) -> str | None:
-    item = table.item(_partition(email), LOOKUP)
+    item = table.item(lookup_of(email), LOOKUP)
     return None if item is None else str(item["account"]["S"])
 
 
 def _lookup(account: Account) -> dict[str, Any]:
     return {
-        "pk": {"S": _partition(account.email)},
+        "pk": {"S": lookup_of(account.email)},
         "sk": {"S": LOOKUP},
         "account": {"S": account.id},
     }
 
 
-def _partition(email: str) -> str:
+def lookup_of(email: str) -> str:
+    """The partition of the item that says whose address it is."""
     return f"EMAIL#{email.casefold()}"

@@ -129,6 +129,14 @@ class Table:
         )
         return _items(pages)
 
+    def everything(self, page: int = 0) -> Iterator[Item]:
+        """All items, each as it is when it is read; `page`: so many at a time."""
+        limits: Any = {"Limit": page} if page else {}
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._name, ConsistentRead=True, **limits
+        )
+        return _items(pages)
+
     def put(self, item: Item) -> bool:
         """Store a new item; False when it exists."""
         return self._conditional(

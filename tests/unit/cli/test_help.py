@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 COMMANDS = [
     "check",
     "status",
+    "table export",
+    "table import",
+    "table check",
     "reconcile",
     "doctor",
     "account create",

@@ -1,0 +1,74 @@
+"""The whole table as a file, and a file into a table.
+
+A line holds one item, as DynamoDB's own exports to S3 do, so that those can be imported too:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
+"""
+
+import gzip
+import json
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+from losi.store.client import Item
+from losi.store.table import BATCH, Table
+
+
+class NotACopy(ValueError):
+    """What is wrong with the file, and in which line."""
+
+
+def write(items: Iterator[Item], path: Path) -> Iterator[int]:
+    """How many items are written, again and again. The file is there once it is whole; others
+    cannot read it, as it holds names and addresses.
+    """
+    unfinished = path.with_name(f"{path.name}.part")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as raw, _writer(raw, path) as file:
+        count = 0
+        for count, item in enumerate(items, start=1):
+            file.write(json.dumps({"Item": item}, separators=(",", ":")).encode() + b"\n")
+            if count % 1000 == 0:
+                yield count
+    unfinished.rename(path)
+    yield count
+
+
+def read(path: Path) -> Iterator[Item]:
+    """The items of a file. Raises NotACopy, at the line that is wrong; OSError."""
+    number = 0
+    try:
+        with gzip.open(path) if _is_compressed(path) else path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                item = json.loads(line)["Item"]
+                if not (isinstance(item["pk"]["S"], str) and isinstance(item["sk"]["S"], str)):
+                    raise NotACopy(f"Line {number} of {path} has no key of this table.")
+                yield item
+    except (ValueError, KeyError, TypeError, EOFError, gzip.BadGzipFile) as error:
+        if isinstance(error, NotACopy):
+            raise
+        raise NotACopy(
+            f"Line {number or 1} of {path} holds no item: the file is damaged."
+        ) from None
+
+
+def load(items: Iterator[Item], table: Table) -> Iterator[int]:
+    """Writes the items; how many it has written, again and again."""
+    done = 0
+    while batch := list(islice(items, BATCH)):
+        requests: list[Any] = [{"PutRequest": {"Item": item}} for item in batch]
+        table.write_all(requests)
+        done += len(batch)
+        yield done
+
+
+def _writer(raw: IO[bytes], path: Path) -> IO[bytes]:
+    if not _is_compressed(path):
+        return raw
+    return gzip.GzipFile(fileobj=raw, mode="wb", filename="")  # type: ignore[return-value]
+
+
+def _is_compressed(path: Path) -> bool:
+    return path.suffix == ".gz"
