@@ -1,9 +1,9 @@
-"""uvicorn's HTTP, whose one answer of its own (to what is no HTTP) is in our error envelope."""
+"""uvicorn's HTTP, with fewer writes; its own answer (to what is no HTTP) in our error envelope."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+from typing import Any, cast
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
@@ -12,7 +12,37 @@ from losi.errors import InvalidRequestError
 from losi.ids import random_id
 
 
+class Together:
+    """A transport that writes what one turn of the loop brings at once: the head of an answer, its
+    body and its end are three writes of uvicorn's, and each would be a system call.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._written: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._written:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._written.append(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._written:
+            self._transport.write(b"".join(self._written))
+            self._written.clear()
+
+
 class Protocol(AutoHTTPProtocol):  # type: ignore[valid-type,misc]
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(Together(transport))
+
     def send_400_response(self, msg: str) -> None:
         """In place of uvicorn's, which is plain text. It closes the connection as that does."""
         refusal = InvalidRequestError(

@@ -177,7 +177,10 @@ class _Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self.status = 0
         self.headers: dict[str, str] = {}
-        self._body = b""
+        self._pieces: list[bytes] = []
+        self._waiting = 0
+        #: Called for each piece; a body may have thousands in one read.
+        self.on_body = self._pieces.append
         self._complete = self._headers_complete = self._keep_alive = self._paused = False
         self._failure: HttpError | None = None
         self._reset()
@@ -194,11 +197,13 @@ class _Connection(asyncio.Protocol):
 
     async def read(self) -> bytes | None:
         """The next piece of the body; None after its end."""
-        while not self._body:
+        while not self._pieces:
             if self._complete:
                 return None
             await self._progress()
-        data, self._body = self._body, b""
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        self._waiting = 0
         if self._paused and not self._closed:
             self._paused = False
             self._transport.resume_reading()
@@ -225,7 +230,8 @@ class _Connection(asyncio.Protocol):
 
     def _reset(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
-        self.status, self.headers, self._body, self._header_bytes = 0, {}, b"", 0
+        self.status, self.headers, self._waiting, self._header_bytes = 0, {}, 0, 0
+        self._pieces.clear()
         self._complete = self._headers_complete = self._keep_alive = self._paused = False
         self._failure = None
 
@@ -269,7 +275,8 @@ class _Connection(asyncio.Protocol):
         if self._header_bytes > MAX_HEADER_BYTES:
             self._fail("the headers are too long")
             return
-        if len(self._body) > MAX_WAITING_BYTES and not self._paused:
+        self._waiting += len(data)
+        if self._waiting > MAX_WAITING_BYTES and not self._paused:
             self._paused = True
             self._transport.pause_reading()
         self._wake()
@@ -304,9 +311,6 @@ class _Connection(asyncio.Protocol):
             self.headers = {}
         else:
             self._headers_complete = True
-
-    def on_body(self, body: bytes) -> None:
-        self._body = self._body + body if self._body else body
 
     def on_message_complete(self) -> None:
         if self._headers_complete:

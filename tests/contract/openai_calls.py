@@ -12,6 +12,7 @@ from losi.upstream.registry import Settings
 from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.contract.cassettes import Cassette, load
+from tests.fake_format import chunks_of
 from tests.fake_upstream import FakeUpstream, Reply
 
 STREAMS = load("openai", "stream-*") + load("dialects", "*-stream*")
@@ -43,7 +44,7 @@ def relay() -> ChunkStream:
 
 async def streamed(upstream: FakeUpstream, reply: Reply) -> list[Json]:
     upstream.replies = [reply]
-    async with aclosing(provider(upstream).prepare(CALL).stream()) as chunks:
+    async with aclosing(chunks_of(provider(upstream).prepare(CALL).stream())) as chunks:
         return [chunk async for chunk in chunks]
 
 

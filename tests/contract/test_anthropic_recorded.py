@@ -19,6 +19,7 @@ from tests.contract.anthropic_types import (
     comparable,
 )
 from tests.contract.cassettes import Cassette, load
+from tests.fake_format import chunks_of
 from tests.fake_upstream import FakeUpstream, Reply
 
 STREAMS = load("anthropic", "stream-*")
@@ -133,7 +134,7 @@ class TestStreams:
     ) -> None:
         upstream.replies = [recorded.reply()]
 
-        chunks = [chunk async for chunk in provider(upstream).prepare(call()).stream()]
+        chunks = [chunk async for chunk in chunks_of(provider(upstream).prepare(call()).stream())]
 
         plain = completion(shapes.message(assembled_by_anthropic(recorded)), created=0)
         assert comparable(accumulate(chunks)) == comparable(plain)
@@ -145,7 +146,7 @@ class TestStreams:
     ) -> None:
         upstream.replies = [recorded.reply()]
 
-        chunks = [chunk async for chunk in provider(upstream).prepare(call()).stream()]
+        chunks = [chunk async for chunk in chunks_of(provider(upstream).prepare(call()).stream())]
 
         deltas = [chunk["choices"][0]["delta"] for chunk in chunks[:-1]]
         assert ["role" in delta for delta in deltas] == [True] + [False] * (len(deltas) - 1)
@@ -158,7 +159,7 @@ class TestStreams:
         recorded = cassette("stream-parallel-tools-03")
         upstream.replies = [recorded.reply()]
 
-        chunks = [chunk async for chunk in provider(upstream).prepare(call()).stream()]
+        chunks = [chunk async for chunk in chunks_of(provider(upstream).prepare(call()).stream())]
 
         calls = [
             tool
@@ -174,7 +175,7 @@ class TestStreams:
         recorded = cassette("stream-server-tool-01")
         upstream.replies = [recorded.reply()]
 
-        chunks = [chunk async for chunk in provider(upstream).prepare(call()).stream()]
+        chunks = [chunk async for chunk in chunks_of(provider(upstream).prepare(call()).stream())]
 
         assert chunks[-1]["usage"]["prompt_tokens"] == 2411  # 1128 at the start
         assert chunks[-1]["usage"]["completion_tokens"] == 145
@@ -184,7 +185,7 @@ class TestStreams:
         recorded = cassette("stream-maxtokens-01")
         upstream.replies = [recorded.reply()]
 
-        chunks = [chunk async for chunk in provider(upstream).prepare(call()).stream()]
+        chunks = [chunk async for chunk in chunks_of(provider(upstream).prepare(call()).stream())]
 
         assert chunks[-1]["usage"]["prompt_tokens"] == 18 + 1031
         assert chunks[-1]["usage"]["prompt_tokens_details"]["cache_write_tokens"] == 1031
@@ -201,7 +202,7 @@ class TestStreams:
 
         upstream.replies = [Reply.sse(body())]
 
-        async for chunk in provider(upstream).prepare(call()).stream():
+        async for chunk in chunks_of(provider(upstream).prepare(call()).stream()):
             taken.append(chunk)
             passed_on.set()
 
@@ -230,7 +231,7 @@ class TestThinking:
         recorded = cassette("stream-redacted-thinking-01")
         upstream.replies = [recorded.reply()]
 
-        chunks = [chunk async for chunk in provider(upstream).prepare(call()).stream()]
+        chunks = [chunk async for chunk in chunks_of(provider(upstream).prepare(call()).stream())]
 
         message = accumulate(chunks)["choices"][0]["message"]
         kinds = [block["type"] for block in message["thinking_blocks"]]

@@ -7,6 +7,7 @@ import pytest
 from losi.errors import InvalidRequestError, LosiError, UpstreamError, UpstreamUnavailableError
 from losi.upstream.anthropic.client import AnthropicMessages
 from tests.contract.anthropic_calls import call, cassette, provider
+from tests.fake_format import chunks_of
 from tests.fake_upstream import FakeUpstream, Reply
 
 
@@ -26,7 +27,7 @@ class TestRefusals:
         upstream.replies = [Reply.json(recorded.json, 404)]
 
         with pytest.raises(UpstreamError) as caught:
-            await anext(provider(upstream).prepare(call()).stream())
+            await anext(chunks_of(provider(upstream).prepare(call()).stream()))
 
         assert caught.value.code == "upstream_model_not_found"
 
@@ -89,7 +90,7 @@ class TestRefusals:
         chunks = []
 
         with pytest.raises(UpstreamUnavailableError):
-            async for chunk in provider(upstream).prepare(call()).stream():
+            async for chunk in chunks_of(provider(upstream).prepare(call()).stream()):
                 chunks.append(chunk)
 
         (told,) = chunks
@@ -104,7 +105,7 @@ class TestRefusals:
         chunks = []
 
         with pytest.raises(UpstreamError) as caught:
-            async for chunk in provider(upstream).prepare(call()).stream():
+            async for chunk in chunks_of(provider(upstream).prepare(call()).stream()):
                 chunks.append(chunk)
 
         assert caught.value.code == "upstream_incomplete"
@@ -116,7 +117,7 @@ class TestRefusals:
         chunks = []
 
         with pytest.raises(UpstreamError):
-            async for chunk in provider(upstream).prepare(call()).stream():
+            async for chunk in chunks_of(provider(upstream).prepare(call()).stream()):
                 chunks.append(chunk)
 
         assert chunks[-1]["usage"]["total_tokens"] == 22
@@ -165,6 +166,6 @@ class TestRefusals:
 
 async def failure(provider: AnthropicMessages) -> LosiError:
     with pytest.raises(LosiError) as caught:
-        async for _ in provider.prepare(call()).stream():
+        async for _ in chunks_of(provider.prepare(call()).stream()):
             pass
     return caught.value

@@ -16,6 +16,7 @@ from losi.upstream.bedrock.client import READ_AHEAD, BedrockConverse
 from losi.upstream.format import UpstreamCall
 from tests.catalogue import PROVIDERS
 from tests.contract.bedrock_server import BedrockServer, event_frame, exception_frame
+from tests.fake_format import chunks_of
 
 Json = dict[str, Any]
 MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -78,7 +79,7 @@ async def collect(
     chunks = [] if into is None else into
     playing = asyncio.create_task(bedrock.play(*events))
     try:
-        async for chunk in provider.prepare(call()).stream():
+        async for chunk in chunks_of(provider.prepare(call()).stream()):
             ChatCompletionChunk.model_validate(chunk, strict=True)
             chunks.append(chunk)
     finally:
@@ -143,7 +144,7 @@ class TestWhatIsStreamed:
     async def test_every_event_arrives_before_the_next_is_sent(
         self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
-        async with aclosing(provider.prepare(call()).stream()) as chunks:
+        async with aclosing(chunks_of(provider.prepare(call()).stream())) as chunks:
             first = asyncio.ensure_future(anext(chunks))
             exchange = await bedrock.exchange()
             await exchange.begin()
@@ -193,7 +194,8 @@ class TestWhatIsStreamed:
         fake: Any = SimpleNamespace(converse_stream=lambda **_: {"stream": Endless()})
 
         # then: however the threads are scheduled, the lead over the reader is bounded
-        async with aclosing(BedrockConverse(lambda: fake).prepare(call()).stream()) as chunks:
+        exchange = BedrockConverse(lambda: fake).prepare(call())
+        async with aclosing(chunks_of(exchange.stream())) as chunks:
             for seen in range(1, READ_AHEAD * 3):
                 await anext(chunks)
                 assert taken <= seen + READ_AHEAD + 1
@@ -202,7 +204,7 @@ class TestWhatIsStreamed:
         self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
         playing = asyncio.create_task(bedrock.play(START, text("x"), end(), METADATA))
-        async for _ in provider.prepare(call(max_tokens=5, stop="END")).stream():
+        async for _ in chunks_of(provider.prepare(call(max_tokens=5, stop="END")).stream()):
             pass
         sent = await playing
         assert sent["messages"] == [{"role": "user", "content": [{"text": "hello"}]}]
@@ -261,7 +263,7 @@ class TestHowItBreaks:
 
         playing = asyncio.create_task(play())
         with pytest.raises(UpstreamError) as caught:
-            async for _ in provider.prepare(call()).stream():
+            async for _ in chunks_of(provider.prepare(call()).stream()):
                 pass
         await playing
         assert caught.value.code == "upstream_incomplete"
@@ -297,7 +299,7 @@ class TestHowItBreaks:
         self, provider: BedrockConverse
     ) -> None:
         with pytest.raises(InvalidRequestError) as caught:
-            await anext(provider.prepare(call(functions=[{"name": "f"}])).stream())
+            await anext(chunks_of(provider.prepare(call(functions=[{"name": "f"}])).stream()))
         assert caught.value.param == "functions"
 
 
@@ -306,7 +308,7 @@ class TestHangingUp:
         self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
         # given: one chunk was read, and Bedrock says nothing more
-        chunks = provider.prepare(call()).stream()
+        chunks = chunks_of(provider.prepare(call()).stream())
         first = asyncio.ensure_future(anext(chunks))
         exchange = await bedrock.exchange()
         await exchange.begin()
@@ -322,7 +324,7 @@ class TestHangingUp:
     async def test_cancelling_a_wait_for_the_first_chunk(
         self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
-        waiting = asyncio.ensure_future(anext(provider.prepare(call()).stream()))
+        waiting = asyncio.ensure_future(anext(chunks_of(provider.prepare(call()).stream())))
         exchange = await bedrock.exchange()
         await exchange.begin()
         await exchange.send(START)
@@ -335,7 +337,7 @@ class TestHangingUp:
         self, provider: BedrockConverse, bedrock: BedrockServer
     ) -> None:
         # given: the request is out and no byte of the answer is there
-        waiting = asyncio.ensure_future(anext(provider.prepare(call()).stream()))
+        waiting = asyncio.ensure_future(anext(chunks_of(provider.prepare(call()).stream())))
         exchange = await bedrock.exchange()
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -360,7 +362,7 @@ class TestHangingUp:
                 loop.call_soon_threadsafe(closed.set)
 
         fake: Any = SimpleNamespace(converse_stream=lambda **_: {"stream": Deaf()})
-        chunks = BedrockConverse(lambda: fake).prepare(call()).stream()
+        chunks = chunks_of(BedrockConverse(lambda: fake).prepare(call()).stream())
         await anext(chunks)
 
         # then: the caller is free at once, and the stream is closed when it moves

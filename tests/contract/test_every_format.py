@@ -29,6 +29,7 @@ from tests.contract.formats import (
     Scenario,
     Subject,
 )
+from tests.fake_format import chunks_of
 from tests.fake_upstream import FakeUpstream, Reply
 
 #: Events that tell what was used, in any format's words.
@@ -58,7 +59,7 @@ def exchange(
 
 async def read(exchange: Exchange, into: list[Json] | None = None) -> list[Json]:
     chunks: list[Json] = [] if into is None else into
-    async for chunk in exchange.stream():
+    async for chunk in chunks_of(exchange.stream()):
         ChatCompletionChunk.model_validate(chunk)
         chunks.append(chunk)
     return chunks
@@ -149,7 +150,7 @@ async def test_a_truncated_stream_never_looks_complete(
 
 @every_format
 async def test_who_stops_reading_hangs_up(subject: AnySubject, upstream: FakeUpstream) -> None:
-    chunks = exchange(subject, upstream, subject.unfinished()).stream()
+    chunks = chunks_of(exchange(subject, upstream, subject.unfinished()).stream())
     if isinstance(subject, Subject):
         while (await anext(chunks))["choices"][0]["delta"].get("content") != PIECES[0]:
             pass

@@ -18,6 +18,7 @@ from tests.contract.openai_calls import (
     relay,
     streamed,
 )
+from tests.fake_format import chunks_of
 from tests.fake_upstream import FakeUpstream, Reply
 
 
@@ -35,7 +36,7 @@ async def test_a_provider_that_needs_no_key_is_sent_none(upstream: FakeUpstream)
     upstream.replies = [STREAMS[0].reply()]
     local = OpenAIChat(PROVIDERS["openai"], Settings(upstream.url))
 
-    async with aclosing(local.prepare(CALL).stream()) as chunks:
+    async with aclosing(chunks_of(local.prepare(CALL).stream())) as chunks:
         [chunk async for chunk in chunks]
 
     assert "authorization" not in upstream.requests[0].headers
@@ -47,7 +48,7 @@ async def test_closing_the_stream_hangs_up_on_the_provider(upstream: FakeUpstrea
         await asyncio.Event().wait()
 
     upstream.replies = [Reply.sse(silent_after_one())]
-    chunks = provider(upstream).prepare(CALL).stream()
+    chunks = chunks_of(provider(upstream).prepare(CALL).stream())
     await anext(chunks)
     await chunks.aclose()
 

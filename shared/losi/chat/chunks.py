@@ -10,6 +10,7 @@ from typing import Any
 
 from losi.metering.estimate import estimated, produced_characters
 from losi.metering.usage import MAX_TOKENS, Usage, clamped, from_openai
+from losi.upstream.batch import Batch, TextRun, with_text
 from losi.wire import Json
 
 #: Fields of chunks that say something of the whole answer.
@@ -67,6 +68,8 @@ class ChunkStream:
         #: The same; under None are the figures of the whole answer.
         self._told: dict[int | None, Any] = {}
         self._begun: set[int] = set()  # choices that have said whose they are
+        #: What the latest run of text was like, and what that is in public.
+        self._like: tuple[Json, Json] = ({}, {})
         #: What the provider's chunks say of the whole answer, for the usage chunk.
         self._of_all: Json = {}
 
@@ -102,6 +105,22 @@ class ChunkStream:
         if not told.output_tokens and characters:  # it broke off before it said how much it wrote
             return replace(told, output_tokens=estimate.output_tokens, estimated=True)
         return told
+
+    def batch(self, batch: Batch) -> Batch:
+        """What to send of what came together."""
+        return [public for item in batch if (public := self._item(item)) is not None]
+
+    def _item(self, item: Json | TextRun) -> Json | TextRun | None:
+        if not isinstance(item, TextRun):
+            return self.public(item)
+        if item.like is not self._like[0]:
+            public = self.public(with_text(item.like, ""))
+            assert public is not None  # it has a choice
+            self._like = item.like, public
+        index = item.like["choices"][0]["index"]
+        call = index if self._prompts > 1 else 0
+        self._characters[call] = self._characters.get(call, 0) + item.characters
+        return TextRun(self._like[1], item.raw, item.characters)
 
     def public(self, chunk: Json) -> Json | None:
         # figures are cumulative wherever a provider repeats them: the highest count

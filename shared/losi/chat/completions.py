@@ -22,6 +22,7 @@ from losi.metering import estimate
 from losi.metering.gate import Caller, Demand, Gate, Metered
 from losi.metering.usage import Usage
 from losi.observe.request import failed, upstream_ended
+from losi.upstream.batch import Batch
 from losi.upstream.routing import (
     SANDBOX_ROUTE,
     Answered,
@@ -74,12 +75,12 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class ChunkEvents:
-    """`events` are OpenAI chunks and one End, the last.
+    """`events` are batches of OpenAI chunks and one End, the last.
 
     They must be read to the end even when nobody listens: reading meters and settles.
     """
 
-    events: AsyncGenerator[Json | End]
+    events: AsyncGenerator[Batch | End]
     headers: dict[str, str]
 
 
@@ -185,7 +186,7 @@ class ChatCompletions:
         work = admitted.work
         try:
             job = work.job(call.request_id, admitted.account_id, admitted.deadline)
-            chunks, answered = await self._router.stream(job)
+            batches, answered = await self._router.stream(job)
         except BaseException as error:
             await admitted.settle(None)
             if isinstance(error, LosiError):
@@ -199,23 +200,22 @@ class ChatCompletions:
             asked=work.asked(answered.route),
             prompts=prompts(answered.route, call.request.n),
         )
-        events = self._events(call.request_id, admitted, chunks, relay)
+        events = self._events(call.request_id, admitted, batches, relay)
         return ChunkEvents(events, _headers(admitted, answered, self._today()))
 
     async def _events(
         self,
         request_id: str,
         admitted: _Admitted,
-        chunks: AsyncGenerator[Json],
+        batches: AsyncGenerator[Batch],
         relay: ChunkStream,
-    ) -> AsyncGenerator[Json | End]:
+    ) -> AsyncGenerator[Batch | End]:
         failure: LosiError | None = None
         whole = False
         try:
-            async with aclosing(chunks):
-                async for chunk in chunks:
-                    public = relay.public(chunk)
-                    if public is not None:
+            async with aclosing(batches):
+                async for batch in batches:
+                    if public := relay.batch(batch):
                         yield public
             whole = True
         except LosiError as error:

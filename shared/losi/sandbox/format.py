@@ -16,6 +16,7 @@ from losi.sandbox.directives import Directives, read
 from losi.sandbox.errors import broken_stream, directed_error
 from losi.sandbox.logprobs import logprobs
 from losi.sandbox.tools import ToolCall
+from losi.upstream.batch import Batch
 from losi.upstream.format import UpstreamCall
 from losi.wire import Json
 
@@ -64,7 +65,7 @@ class SandboxExchange:
             **({"usage": made.usage.to_openai()} if made.usage else {}),
         }
 
-    async def stream(self) -> AsyncGenerator[Json]:
+    async def stream(self) -> AsyncGenerator[Batch]:
         call = self._call
         directives = read(last_user_text(call.body))
         await self._sleep(directives.first_chunk_delay)
@@ -80,9 +81,9 @@ class SandboxExchange:
                 raise broken_stream()
             if _is_due(directives.error_after, number, finished):
                 raise _directed(directives)
-            yield {**envelope, "choices": [choice], **usage}
+            yield [{**envelope, "choices": [choice], **usage}]
         if made.usage:
-            yield {**envelope, "choices": [], "usage": made.usage.to_openai()}
+            yield [{**envelope, "choices": [], "usage": made.usage.to_openai()}]
 
 
 def _is_due(after: int | None, number: int, finished: bool) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from losi.errors import Remedy, UpstreamError
 from losi.metering.usage import Usage, from_openai
 from losi.upstream.backoff import pause_before_another
+from losi.upstream.batch import Batch, each
 from losi.upstream.format import Exchange, Format, UpstreamCall
 
 logger = logging.getLogger("losi.routes")
@@ -78,31 +79,31 @@ class FanOut:
         }
         return merged if merged["usage"] else {**merged, "usages": usages}
 
-    async def stream(self) -> AsyncGenerator[Json]:
+    async def stream(self) -> AsyncGenerator[Batch]:
         """The merged chunks. The last has the sum of the `usage`. Where a call reported none, or
         the stream breaks, each figure comes by itself with the number of its `choice`.
         """
         usages: dict[int, Json | None] = {}
         identity: Json = {}
         try:
-            async with aclosing(self._chunks(usages)) as chunks:
-                async for chunk in chunks:
+            async with aclosing(self._batches(usages)) as batches:
+                async for batch in batches:
                     if not identity:
-                        yield _opening(chunk, self._n)
-                    identity = chunk
-                    yield chunk
+                        identity = next(each(batch))
+                        yield [_opening(identity, self._n), *batch]
+                    else:
+                        yield batch
         except UpstreamError:
-            for told in _each(identity, usages):
+            if told := _each(identity, usages):
                 yield told
             raise
         total = _sum([usages.get(index) for index in range(self._n)])
         whole = [{**identity, "choices": [], "usage": total}]
-        for told in whole if total else _each(identity, usages):
-            yield told
+        yield whole if total else _each(identity, usages)
 
-    async def _chunks(self, usages: dict[int, Json | None]) -> AsyncGenerator[Json]:
-        # room for a few chunks of each: a slow reader holds back the providers, not our memory
-        queue: asyncio.Queue[Json | BaseException | None] = asyncio.Queue(maxsize=4 * self._n)
+    async def _batches(self, usages: dict[int, Json | None]) -> AsyncGenerator[Batch]:
+        # room for a few batches of each: a slow reader holds back the providers, not our memory
+        queue: asyncio.Queue[Batch | BaseException | None] = asyncio.Queue(maxsize=4 * self._n)
         tasks = [asyncio.create_task(self._pump(index, queue, usages)) for index in range(self._n)]
         running = self._n
         try:
@@ -132,21 +133,23 @@ class FanOut:
     async def _pump(
         self,
         index: int,
-        queue: asyncio.Queue[Json | BaseException | None],
+        queue: asyncio.Queue[Batch | BaseException | None],
         usages: dict[int, Json | None],
     ) -> None:
         attempt, begun = 0, False
         while True:
             try:
-                async with aclosing(self._single.stream()) as chunks:
-                    async for chunk in chunks:
-                        usages[index] = chunk.pop("usage", None) or usages.get(index)
-                        begun = begun or says_something(chunk)
-                        for choice in chunk["choices"]:
-                            choice["index"] = index
-                            choice["delta"].pop("role", None)
-                        if chunk["choices"]:
-                            await queue.put(chunk)
+                async with aclosing(self._single.stream()) as batches:
+                    async for batch in batches:
+                        chunks = [*each(batch)]
+                        for chunk in chunks:
+                            usages[index] = chunk.pop("usage", None) or usages.get(index)
+                            begun = begun or says_something(chunk)
+                            for choice in chunk["choices"]:
+                                choice["index"] = index
+                                choice["delta"].pop("role", None)
+                        if said := [chunk for chunk in chunks if chunk["choices"]]:
+                            await queue.put(said)
                 await queue.put(None)
                 return
             except UpstreamError as error:

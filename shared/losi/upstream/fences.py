@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
+from losi.upstream.batch import Batch, each
 from losi.upstream.format import Around
 from losi.wire import Json
 
@@ -36,11 +37,12 @@ class Unfenced(Around):
                 choice["message"]["content"] = unfenced(text)
         return answer
 
-    async def stream(self) -> AsyncGenerator[Json]:
+    async def stream(self) -> AsyncGenerator[Batch]:
         texts: dict[Any, _Text] = {}
-        async with aclosing(self._exchange.stream()) as chunks:
-            async for chunk in chunks:
-                for choice in chunk["choices"]:
+        async with aclosing(self._exchange.stream()) as batches:
+            async for batch in batches:
+                chunks = [*each(batch)]
+                for choice in (choice for chunk in chunks for choice in chunk["choices"]):
                     text = texts.setdefault(choice.get("index", 0), _Text())
                     delta = choice["delta"] = dict(choice.get("delta") or {})
                     said = text.take(delta.get("content") or "")
@@ -48,7 +50,7 @@ class Unfenced(Around):
                         said += text.rest(choice["finish_reason"])
                     if said or "content" in delta:
                         delta["content"] = said
-                yield chunk
+                yield chunks
 
 
 class _Text:

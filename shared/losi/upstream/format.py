@@ -18,6 +18,7 @@ from losi.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
+from losi.upstream.batch import Batch
 from losi.wire import Json
 
 
@@ -42,10 +43,10 @@ class Exchange(Protocol):
     """A request in the upstream's own words, ready to be sent, any number of times.
 
     Both calls raise a LosiError when the upstream fails. `stream` yields OpenAI chunks as they
-    arrive; the last one with choices carries the finish_reason, and a chunk with `usage` comes at
-    the end whenever the upstream reports it. A stream that ends without the upstream's own mark of
-    the end raises `UpstreamError` with code `upstream_incomplete`: a truncated answer must never
-    look complete.
+    arrive, those that come together as one batch; the last one with choices carries the
+    finish_reason, and a chunk with `usage` comes at the end whenever the upstream reports it. A
+    stream that ends without the upstream's own mark of the end raises `UpstreamError` with code
+    `upstream_incomplete`: a truncated answer must never look complete.
     """
 
     @property
@@ -58,7 +59,7 @@ class Exchange(Protocol):
 
     async def complete(self) -> Json: ...
 
-    def stream(self) -> AsyncGenerator[Json]: ...
+    def stream(self) -> AsyncGenerator[Batch]: ...
 
 
 def finished(exchange: Exchange) -> list[Json]:

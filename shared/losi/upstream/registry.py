@@ -35,8 +35,13 @@ class Registry(Generic[P]):
         self._config = config
         self._made: dict[str, tuple[Settings, P]] = {}
 
+    @property
+    def blocks(self) -> bool:
+        """Whether credentials may have to be fetched."""
+        return bool(self._config.provider_secret)
+
     def upstream(self, provider: Provider, *, refresh: bool = False) -> P:
-        """Blocks when it fetches credentials: call it in a worker thread.
+        """Where it `blocks`, it is to be called in a worker thread.
 
         Raises UpstreamUnavailableError (503, `upstream_not_configured`) when a setting is missing:
         the log names its variable, the caller learns nothing secret.

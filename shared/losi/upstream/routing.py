@@ -26,7 +26,9 @@ from losi.errors import (
 from losi.metering.usage import Usage, from_openai
 from losi.observe.request import Attempt, first_chunk
 from losi.observe.request import attempt as attempt_on
+from losi.time_limit import TimeLimit
 from losi.upstream.backoff import ATTEMPTS, pause_before_another
+from losi.upstream.batch import Batch, each
 from losi.upstream.fanout import says_something
 from losi.upstream.format import ACCOUNT, Format, UpstreamCall, finished, incomplete
 from losi.upstream.health import RouteHealth
@@ -107,10 +109,18 @@ class Patience:
     deadline: float
 
     async def wait(self, answer: Awaitable[T]) -> T:
+        """For one answer."""
+        limit = TimeLimit()
+        try:
+            return await self.wait_within(limit, answer)
+        finally:
+            limit.close()
+
+    async def wait_within(self, limit: TimeLimit, answer: Awaitable[T]) -> T:
+        """For one of many."""
         now = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout_at(min(now + self.seconds, self.deadline)):
-                return await answer
+            return await limit.wait(answer, min(now + self.seconds, self.deadline))
         except TimeoutError as error:
             if now + self.seconds >= self.deadline:
                 raise OutlastedError(
@@ -195,6 +205,8 @@ class Router(Generic[P]):
     async def _upstream(self, route: Route, failure: UpstreamError | None) -> P:
         """The route's provider; its credentials are read again when it just refused ours."""
         refresh = failure is not None and failure.remedy is Remedy.FRESH_CREDENTIALS
+        if not self._registry.blocks:
+            return self._registry.upstream(route.provider, refresh=refresh)
         return await anyio.to_thread.run_sync(
             lambda: self._registry.upstream(route.provider, refresh=refresh)
         )
@@ -264,26 +276,26 @@ class ChatRouter(Router[Format]):
 
         return await self.first_success(job, call)
 
-    async def stream(self, job: Job) -> tuple[AsyncGenerator[Json], Answered]:
+    async def stream(self, job: Job) -> tuple[AsyncGenerator[Batch], Answered]:
         """A stream whose first content has arrived, or the last route's LosiError."""
 
-        async def call(upstream: Format, call: UpstreamCall) -> tuple[AsyncGenerator[Json], Told]:
+        async def call(upstream: Format, call: UpstreamCall) -> tuple[AsyncGenerator[Batch], Told]:
             route, asked = call.route, prepare(upstream, call, self._sleep)
-            chunks = asked.stream()
+            batches = asked.stream()
             patience = Patience(route.first_chunk_timeout, "its first chunk", route, job.deadline)
-            begun: list[Json] = []
+            begun: list[Batch] = []
             try:
-                await patience.wait(_until_content(chunks, begun))
+                await patience.wait(_until_content(batches, begun))
             except BaseException as error:
-                await chunks.aclose()
+                await batches.aclose()
                 if isinstance(error, UpstreamError):
-                    error.spent = error.spent or next(filter(None, map(_usage, begun)), None)
+                    error.spent = error.spent or _usage(begun)
                 raise
             if not begun:
                 raise incomplete(_provider_name(route))
             first_chunk()
             next_chunk = Patience(route.chunk_timeout, "its next chunk", route, job.deadline)
-            return _timed(begun, chunks, next_chunk), Told(asked.exchange.left_out, asked.mapped)
+            return _timed(begun, batches, next_chunk), Told(asked.exchange.left_out, asked.mapped)
 
         return await self.first_success(job, call)
 
@@ -316,27 +328,32 @@ def candidates(
     ]
 
 
-async def _until_content(chunks: AsyncGenerator[Json], begun: list[Json]) -> None:
+async def _until_content(batches: AsyncGenerator[Batch], begun: list[Batch]) -> None:
     """Reads on until something is said."""
-    async for chunk in chunks:
-        begun.append(chunk)
-        if says_something(chunk):
+    async for batch in batches:
+        if batch:
+            begun.append(batch)
+        if any(map(says_something, each(batch))):
             return
 
 
-def _usage(chunk: Json) -> Json | None:
-    usage = chunk.get("usage")
-    return usage if isinstance(usage, dict) else None
+def _usage(begun: list[Batch]) -> Json | None:
+    told = (chunk.get("usage") for batch in begun for chunk in each(batch))
+    return next((usage for usage in told if usage and isinstance(usage, dict)), None)
 
 
 async def _timed(
-    begun: Sequence[Json], chunks: AsyncGenerator[Json], patience: Patience
-) -> AsyncGenerator[Json]:
-    async with aclosing(chunks):
-        for chunk in begun:
-            yield chunk
-        while (following := await patience.wait(anext(chunks, None))) is not None:
-            yield following
+    begun: Sequence[Batch], batches: AsyncGenerator[Batch], patience: Patience
+) -> AsyncGenerator[Batch]:
+    limit = TimeLimit()
+    async with aclosing(batches):
+        try:
+            for batch in begun:
+                yield batch
+            while (more := await patience.wait_within(limit, anext(batches, None))) is not None:
+                yield more
+        finally:
+            limit.close()
 
 
 def _cost(error: UpstreamError, job: Job) -> Usage | None:

@@ -4,14 +4,27 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-
 text decoders that split lines at U+2028 break JSON that holds one.
 """
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from contextlib import suppress
+from typing import Protocol
 
-from losi.errors import UpstreamError
+from losi.errors import LosiError, UpstreamError
+from losi.upstream.batch import Batch, TextRun, texts, with_text
 from losi.upstream.reading import is_whole
+from losi.wire import Json
 
 #: No event or stream of a real completion comes near these; beyond them memory would be at risk.
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 MAX_STREAM_BYTES = 128 * 1024 * 1024
+#: A blank line, after the end of the line before it.
+_EVENT_END = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
+#: Of so many bytes, no event is like another one.
+_LONG_EVENT = 65_536
+#: What stands before the text of an event, at OpenAI and at Anthropic.
+_TEXT_FIELD = re.compile(rb'"(?:content|text)"\s*:\s*\Z')
+#: A text that stands in JSON as it is.
+_PLAIN = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]+')
 
 
 class SseParser:
@@ -28,13 +41,7 @@ class SseParser:
 
     def feed(self, chunk: bytes) -> list[tuple[str, bytes]]:
         """Raises UpstreamError when an event or the whole stream grows without bound."""
-        self._seen += len(chunk)
-        pending = len(self._rest) + len(chunk) + sum(map(len, self._data))
-        if self._seen > MAX_STREAM_BYTES or pending > MAX_EVENT_BYTES:
-            raise UpstreamError(
-                f"{self._provider} sent more than a chat completion can hold.",
-                code="upstream_too_large",
-            )
+        self.count(len(chunk), len(self._rest) + len(chunk) + sum(map(len, self._data)))
         second_half = self._after_cr and chunk.startswith(b"\n")  # of a CR LF
         if chunk:
             self._after_cr = chunk.endswith(b"\r")
@@ -43,6 +50,21 @@ class SseParser:
         text = self._rest + chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *lines, self._rest = text.split(b"\n")
         return [event for line in lines if (event := self._line(line)) is not None]
+
+    @property
+    def is_between_events(self) -> bool:
+        """Whether what is fed next begins an event like any other."""
+        begun_one = self._rest or self._data or self._event != "message"
+        return self._begun and not begun_one and not self._after_cr
+
+    def count(self, size: int, pending: int = 0) -> None:
+        """Bytes that came, and those that wait for the end of their event. Raises UpstreamError."""
+        self._seen += size
+        if self._seen > MAX_STREAM_BYTES or pending > MAX_EVENT_BYTES:
+            raise UpstreamError(
+                f"{self._provider} sent more than a chat completion can hold.",
+                code="upstream_too_large",
+            )
 
     def end(self) -> tuple[str, bytes] | None:
         """The last event, where the stream ends before the blank line after it.
@@ -72,11 +94,141 @@ class SseParser:
         return (event, b"\n".join(data)) if data else None
 
 
-async def events(chunks: AsyncIterator[bytes], provider: str) -> AsyncIterator[tuple[str, bytes]]:
-    """The events of a response body."""
-    parser = SseParser(provider)
-    async for chunk in chunks:
-        for event in parser.feed(chunk):
-            yield event
-    if (last := parser.end()) is not None:
-        yield last
+class Reader(Protocol):
+    """What a format makes of the events of one stream."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the upstream has said that it is done."""
+
+    def feed(self, data: bytes) -> Iterable[Json]:
+        """The chunks of an event. Raises a LosiError, after the chunks that come before it."""
+
+    def more_text(self, texts: list[str]) -> None:
+        """More events came like the last one, whose one chunk had nothing but text."""
+
+
+async def batches(
+    body: AsyncIterator[bytes], provider: str, reader: Reader
+) -> AsyncGenerator[Batch]:
+    """The chunks of a response body, those of each read of it together, until the end mark."""
+    events = _Events(provider, reader)
+    async for data in body:
+        for batch in _together(events.taken(data)):
+            yield batch
+        if reader.finished:
+            return
+    for batch in _together(events.last()):
+        yield batch
+
+
+def _together(items: Iterator[Json | TextRun]) -> Iterator[Batch]:
+    """All in one batch, also those before a failure."""
+    batch: list[Json | TextRun] = []
+    try:
+        for item in items:
+            batch.append(item)
+    except LosiError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+class _Events:
+    """Bytes in, chunks out: event by event, but in one step for those that are like the last."""
+
+    def __init__(self, provider: str, reader: Reader) -> None:
+        self._parser = SseParser(provider)
+        self._reader = reader
+        #: An event that is not whole yet.
+        self._rest = b""
+        self._pattern: _Pattern | None = None
+
+    def taken(self, data: bytes) -> Iterator[Json | TextRun]:
+        searched = max(0, len(self._rest) - 3)  # an end may be cut in two
+        data, at, self._rest = self._rest + data, 0, b""
+        while not self._reader.finished:
+            if self._pattern is not None and (run := self._run(data, at, self._pattern)):
+                yield run
+                at += self._pattern.length(run.raw)
+                continue
+            if (found := _EVENT_END.search(data, max(at, searched))) is None:
+                break
+            yield from self._event(data[at : found.end()])
+            at = found.end()
+        if len(data) - at > _LONG_EVENT:
+            yield from self._event(data[at:])
+        else:
+            self._rest = data[at:]
+
+    def last(self) -> Iterator[Json | TextRun]:
+        """What stands at the end without the blank line after it."""
+        yield from self._event(self._rest)
+        if (last := self._parser.end()) is not None:
+            yield from self._reader.feed(last[1])
+
+    def _event(self, raw: bytes) -> Iterator[Json]:
+        """One event, or a part of one."""
+        self._pattern, is_one = None, self._parser.is_between_events
+        chunks: list[Json] = []
+        for _, data in self._parser.feed(raw):
+            for chunk in self._reader.feed(data):
+                chunks.append(chunk)
+                yield chunk
+        if is_one and len(chunks) == 1 and self._parser.is_between_events:
+            self._pattern = _Pattern.of(raw, chunks[0])
+
+    def _run(self, data: bytes, at: int, pattern: "_Pattern") -> TextRun | None:
+        found = pattern.match(data, at)
+        if found is None or "" in found[1]:  # no text means nothing to some formats
+            return None
+        raw, said = found
+        self._parser.count(pattern.length(raw))
+        self._reader.more_text(said)
+        return TextRun(pattern.like, raw, sum(map(len, said)))
+
+
+class _Pattern:
+    """How an event begins and ends around its text, and the chunk that came of it."""
+
+    __slots__ = ("_after", "_before", "_between", "like")
+
+    def __init__(self, before: bytes, after: bytes, like: Json) -> None:
+        self._before, self._after, self._between = before, after, after + before
+        self.like = like
+
+    @classmethod
+    def of(cls, raw: bytes, chunk: Json) -> "_Pattern | None":
+        """None unless the event says a plain text once, and nothing beside it."""
+        choices = chunk["choices"]
+        if len(choices) != 1 or chunk.get("usage"):
+            return None
+        delta = choices[0]["delta"]
+        if delta.keys() != {"content"} or choices[0].get("finish_reason"):
+            return None
+        text = delta["content"]
+        if not isinstance(text, str) or not _PLAIN.fullmatch(text):
+            return None
+        before, found, after = raw.partition(b'"%b"' % text.encode())
+        if not found or not _TEXT_FIELD.search(before) or found in after:
+            return None
+        return cls(before + b'"', b'"' + after, with_text(chunk, ""))
+
+    def match(self, data: bytes, at: int) -> tuple[list[bytes], list[str]] | None:
+        """The texts, as they stand there and as read, of the events that follow from `at` on."""
+        if not data.startswith(self._before, at):
+            return None
+        begin = at + len(self._before)
+        for find in (data.rfind, data.find):  # all that are like this one, or it alone
+            end = find(self._after, begin)
+            if end < 0:
+                return None
+            raw = data[begin:end].split(self._between)
+            with suppress(ValueError):
+                return raw, texts(raw)
+        return None
+
+    def length(self, raw: list[bytes]) -> int:
+        return sum(map(len, raw)) + len(raw) * len(self._between)

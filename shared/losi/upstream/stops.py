@@ -12,6 +12,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+from losi.upstream.batch import Batch, each
 from losi.upstream.fanout import Sleep
 from losi.upstream.fanout import prepare as prepare_all
 from losi.upstream.format import Around, Exchange, Format, UpstreamCall
@@ -58,19 +59,22 @@ class CutShort(Around):
                 choice["finish_reason"] = "stop"
         return answer
 
-    async def stream(self) -> AsyncGenerator[Json]:
+    async def stream(self) -> AsyncGenerator[Batch]:
         """Ends once every choice has: nobody waits for, or pays, what is not to be said."""
         texts: dict[Any, _Text] = {}
-        async with aclosing(self._exchange.stream()) as chunks:
-            async for chunk in chunks:
-                choices = [c for c in chunk["choices"] if not _ended(texts, c)]
-                for choice in choices:
-                    text = texts.setdefault(choice.get("index", 0), _Text(self._sequences))
-                    _cut(choice, text)
-                if choices or chunk.get("usage"):
-                    yield {**chunk, "choices": choices}
+        async with aclosing(self._exchange.stream()) as batches:
+            async for batch in batches:
+                if cut := [one for chunk in each(batch) if (one := self._cut(chunk, texts))]:
+                    yield cut
                 if sum(text.ended for text in texts.values()) == self._n:
                     return
+
+    def _cut(self, chunk: Json, texts: dict[Any, "_Text"]) -> Json | None:
+        """What is left of a chunk."""
+        choices = [choice for choice in chunk["choices"] if not _ended(texts, choice)]
+        for choice in choices:
+            _cut(choice, texts.setdefault(choice.get("index", 0), _Text(self._sequences)))
+        return {**chunk, "choices": choices} if choices or chunk.get("usage") else None
 
 
 def _ended(texts: dict[Any, "_Text"], choice: Json) -> bool:

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 from losi.metering.usage import CHARACTERS_PER_TOKEN
+from losi.upstream.batch import Batch, each
 from losi.upstream.format import Around, Exchange
 from losi.wire import Json
 
@@ -27,17 +28,21 @@ class LimitedText(Around):
             self._cut(choice, choice["message"], self._bytes)
         return answer
 
-    async def stream(self) -> AsyncGenerator[Json]:
+    async def stream(self) -> AsyncGenerator[Batch]:
         left: dict[Any, int] = {}
-        async with aclosing(self._exchange.stream()) as chunks:
-            async for chunk in chunks:
-                choices = [c for c in chunk["choices"] if left.get(c.get("index", 0)) != -1]
-                for choice in choices:
-                    index = choice.get("index", 0)
-                    delta = choice["delta"] = dict(choice.get("delta") or {})
-                    left[index] = self._cut(choice, delta, left.get(index, self._bytes))
-                if choices or chunk.get("usage"):
-                    yield {**chunk, "choices": choices}
+        async with aclosing(self._exchange.stream()) as batches:
+            async for batch in batches:
+                if cut := [one for chunk in each(batch) if (one := self._limited(chunk, left))]:
+                    yield cut
+
+    def _limited(self, chunk: Json, left: dict[Any, int]) -> Json | None:
+        """What remains of a chunk; `left` are the bytes of each choice, -1 where it has ended."""
+        choices = [choice for choice in chunk["choices"] if left.get(choice.get("index", 0)) != -1]
+        for choice in choices:
+            index = choice.get("index", 0)
+            delta = choice["delta"] = dict(choice.get("delta") or {})
+            left[index] = self._cut(choice, delta, left.get(index, self._bytes))
+        return {**chunk, "choices": choices} if choices or chunk.get("usage") else None
 
     def _cut(self, choice: Json, said: Json, left: int) -> int:
         """Cuts what a choice says to so many bytes; how many are left, or -1 where it ended."""

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from losi.errors import InvalidRequestError
+from losi.upstream.batch import Batch
 from losi.upstream.fanout import Sleep
 from losi.upstream.format import Around, Exchange, Format, UpstreamCall
 from losi.upstream.stops import prepare as prepare_stops
@@ -56,20 +57,20 @@ class WithOrWithout(Around):
             self._go_without(refusal)
             return await self._exchange.complete()
 
-    async def stream(self) -> AsyncGenerator[Json]:
+    async def stream(self) -> AsyncGenerator[Batch]:
         begun = False
         try:
-            async with aclosing(self._exchange.stream()) as chunks:
-                async for chunk in chunks:
+            async with aclosing(self._exchange.stream()) as batches:
+                async for batch in batches:
                     begun = True
-                    yield chunk
+                    yield batch
         except InvalidRequestError as refusal:
             if begun:
                 raise
             self._go_without(refusal)
-            async with aclosing(self._exchange.stream()) as chunks:
-                async for chunk in chunks:
-                    yield chunk
+            async with aclosing(self._exchange.stream()) as batches:
+                async for batch in batches:
+                    yield batch
 
     def _go_without(self, refusal: InvalidRequestError) -> None:
         """Raises the refusal where it is about something else, or where this was done already."""

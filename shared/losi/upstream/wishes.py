@@ -14,6 +14,7 @@ from typing import Any
 from losi.errors import Remedy, UpstreamError
 from losi.json_schema.limits import Budget, SchemaError
 from losi.json_schema.validation import Document
+from losi.upstream.batch import Batch, each
 from losi.upstream.conversation import with_instruction
 from losi.upstream.fanout import Sleep
 from losi.upstream.fences import Unfenced
@@ -79,21 +80,25 @@ class Asked:
                 return error
         return None
 
-    async def stream(self) -> AsyncGenerator[Json]:
+    def stream(self) -> AsyncGenerator[Batch]:
         """The chunks. A choice that does not meet a wish is not finished: after the usage, the
         stream raises UnmetWishError.
         """
+        return self._checked() if self.checks else self.exchange.stream()
+
+    async def _checked(self) -> AsyncGenerator[Batch]:
         said: dict[Any, Said] = {}
         unmet: UnmetWishError | None = None
-        async with aclosing(self.exchange.stream()) as chunks:
-            async for chunk in chunks:
-                for choice in chunk["choices"] if self.checks else ():
+        async with aclosing(self.exchange.stream()) as batches:
+            async for batch in batches:
+                chunks = [*each(batch)]
+                for choice in (choice for chunk in chunks for choice in chunk["choices"]):
                     one = said.setdefault(choice.get("index", 0), Said())
                     one.add(choice.get("delta") or {})
                     reason = choice.get("finish_reason")
                     if reason and (error := self._unmet(one, reason)):
                         unmet, choice["finish_reason"] = error, None
-                yield chunk
+                yield chunks
         if unmet is not None:
             raise unmet
 

@@ -7,7 +7,7 @@ nothing (a comment, in JSON a space) keeps whatever lies between from closing th
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any
 
 from starlette.responses import Response
@@ -16,12 +16,10 @@ from starlette.types import Message, Receive, Scope, Send
 from losi.dialects.form import Form
 from losi.errors import LosiError, ServerError
 from losi.observe.request import failed
+from losi.time_limit import TimeLimit
 
 #: Left after the end of a request for its last words: the error event.
 WRITING_SECONDS = 1.0
-
-#: Events that wait for a slow client; with more, the provider is not read on.
-MAX_WAITING_EVENTS = 64
 
 Opened = tuple[AsyncGenerator[bytes], Mapping[str, str]]
 Render = Callable[[LosiError], Callable[[Scope, Receive, Send], Awaitable[None]]]
@@ -62,13 +60,12 @@ class RelayResponse(Response):
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         writer = _Writer(send, self._form, self._deadline)
-        heartbeat = asyncio.create_task(writer.keep_alive())
         try:
             try:
                 events, headers = await self._opening
             except Exception as error:
                 async with writer.lock:  # not in the middle of its writing
-                    heartbeat.cancel()
+                    await writer.stop_heartbeat()
                 if not writer.begun and not isinstance(error, LosiError):
                     raise  # becomes the app's 500
                 failure = error if isinstance(error, LosiError) else _broken()
@@ -80,48 +77,11 @@ class RelayResponse(Response):
             else:
                 async with aclosing(events):
                     writer.headers.update(headers)
-                    async with aclosing(_pieces(events)) as pieces:
-                        async for piece in pieces:
-                            await writer.write(piece)
+                    async for piece in events:
+                        await writer.write(piece)
         finally:
-            heartbeat.cancel()
-            with suppress(asyncio.CancelledError):
-                await heartbeat
+            await writer.stop_heartbeat()
         await writer.end()
-
-
-async def _pieces(events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    """Events that came together in one piece: what one read of the provider brought is one write
-    to the client. Raises what the events raise, after those before it.
-    """
-    ready: list[bytes] = []
-    arrived, taken = asyncio.Event(), asyncio.Event()
-
-    async def read() -> None:
-        try:
-            async for event in events:
-                ready.append(event)
-                arrived.set()
-                if len(ready) >= MAX_WAITING_EVENTS:
-                    taken.clear()
-                    await taken.wait()
-        finally:
-            arrived.set()
-
-    reading = asyncio.create_task(read())
-    try:
-        while ready or not reading.done():
-            await arrived.wait()
-            arrived.clear()
-            piece = b"".join(ready)
-            ready.clear()
-            taken.set()
-            if piece:
-                yield piece
-        await reading
-    finally:
-        reading.cancel()
-        await asyncio.wait({reading})
 
 
 def _broken() -> ServerError:
@@ -139,17 +99,28 @@ class _Writer:
         self._send = send
         self._gone = False
         self.lock = asyncio.Lock()  # the heartbeat writes too
-        self._last_write = asyncio.get_running_loop().time()
+        self._limit = TimeLimit()
+        self._loop = asyncio.get_running_loop()
+        self._last_write = self._loop.time()
+        self._beating: asyncio.Task[None] | None = None
+        self._timer = self._loop.call_later(form.heartbeat_seconds, self._listen)
 
-    async def keep_alive(self) -> None:
-        seconds = self._form.heartbeat_seconds
-        loop = asyncio.get_running_loop()
-        while True:
-            silent = loop.time() - self._last_write
-            if silent >= seconds:
-                await self.write(self._form.heartbeat)
-                silent = 0.0
-            await asyncio.sleep(seconds - silent)
+    def _listen(self) -> None:
+        """Write a heartbeat if nothing was written for so long."""
+        silent = self._loop.time() - self._last_write
+        if silent >= self._form.heartbeat_seconds and not self.lock.locked():
+            self._beating = self._loop.create_task(self.write(self._form.heartbeat))
+        pause = self._form.heartbeat_seconds - silent
+        self._timer = self._loop.call_later(
+            pause if pause > 0 else self._form.heartbeat_seconds, self._listen
+        )
+
+    async def stop_heartbeat(self) -> None:
+        self._timer.cancel()
+        self._limit.close()
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.wait({self._beating})
 
     async def write(self, data: bytes) -> None:
         async with self.lock:
@@ -158,16 +129,16 @@ class _Writer:
                 raw = [(name.encode(), value.encode()) for name, value in self.headers.items()]
                 await self._try({"type": "http.response.start", "status": 200, "headers": raw})
             await self._try({"type": "http.response.body", "body": data, "more_body": True})
-            self._last_write = asyncio.get_running_loop().time()
+            self._last_write = self._loop.time()
 
     async def end(self) -> None:
         await self._try({"type": "http.response.body", "body": b"", "more_body": False})
+        self._limit.close()
 
     async def _try(self, message: Message) -> None:
         if self._gone:
             return
         try:
-            async with asyncio.timeout_at(self._deadline):
-                await self._send(message)
+            await self._limit.wait(self._send(message), self._deadline)
         except OSError:  # ASGI's word for "the client has disconnected", and TimeoutError
             self._gone = True

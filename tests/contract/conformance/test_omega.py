@@ -24,6 +24,7 @@ from losi.web.formats import FORMATS
 from losi.wire import Json
 from tests.contract.conformance.asks import ASKS, EFFORTS, USER
 from tests.contract.conformance.world import environment
+from tests.fake_format import chunks_of
 from tests.strict_upstream import StrictUpstream
 
 PAGE = Path(__file__).parents[3] / "docs" / "conformance" / "losi-omega.md"
@@ -88,9 +89,9 @@ async def answers(
     if not body["stream"]:
         answer, answered = await router.complete(job)
         return {c["index"]: _said([c["message"]], c) for c in answer["choices"]}, answered
-    chunks, answered = await router.stream(job)
+    batches, answered = await router.stream(job)
     choices: dict[int, list[Json]] = {}
-    async for chunk in chunks:
+    async for chunk in chunks_of(batches):
         for choice in chunk["choices"]:
             choices.setdefault(choice["index"], []).append(choice)
     return {i: _said([c["delta"] for c in all_], all_[-1]) for i, all_ in choices.items()}, answered

@@ -12,6 +12,7 @@ from losi.chat.request import parse_chat_request
 from losi.errors import LosiError
 from losi.metering.estimate import input_tokens
 from losi.upstream.routing import ChatRouter, Job
+from tests.fake_format import chunks_of
 from tests.strict_upstream import StrictUpstream
 from tests.strict_upstream.rules import Json
 
@@ -96,8 +97,8 @@ async def ask(router: ChatRouter, one: Alone, body: Json, *, stream: bool) -> Js
     )
     if not stream:
         return (await router.complete(job))[0]
-    chunks, _ = await router.stream(job)
-    return {"chunks": [chunk async for chunk in chunks]}
+    batches, _ = await router.stream(job)
+    return {"chunks": [chunk async for chunk in chunks_of(batches)]}
 
 
 async def refused(

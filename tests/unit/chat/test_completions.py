@@ -21,6 +21,7 @@ from losi.metering import gate
 from losi.metering.settler import drain
 from losi.metering.usage import Usage
 from losi.store.queue import FolderQueue
+from losi.upstream.batch import each
 from losi.upstream.format import UpstreamCall, malformed
 from losi.wire import Json
 from tests.catalogue import CATALOGUE
@@ -82,8 +83,9 @@ async def test_thinking_that_nobody_asked_for_is_held_and_paid_beside_the_limit(
 
     stream = await here.chat.stream(here.call, await here.principal())
     remaining = int(stream.headers["x-ratelimit-remaining-tokens"])
-    chunks = [event async for event in stream.events if isinstance(event, dict)]
+    batches = [event async for event in stream.events if not isinstance(event, End)]
 
+    chunks = [chunk for batch in batches for chunk in each(batch)]
     said = [choice["delta"].get("content", "") for c in chunks for choice in c["choices"]]
     assert "".join(said) == "x" * 400
     assert 4_000_000 - remaining == 100 + 1_024 + PROMPT

@@ -12,6 +12,7 @@ from losi.sandbox.format import Sandbox
 from losi.upstream.format import Format, UpstreamCall
 from losi.wire import Json
 from tests.catalogue import PROVIDERS
+from tests.fake_format import chunks_of
 
 _DATA = Path(__file__).parents[3] / "tests" / "data"
 SCHEMAS = json.loads((_DATA / "openai-schemas.json").read_text("utf-8"))
@@ -41,7 +42,7 @@ async def completed(body: Json) -> Json:
 
 
 async def streamed(body: Json) -> list[Json]:
-    chunks = [chunk async for chunk in Sandbox(instantly).prepare(call(body)).stream()]
+    chunks = [chunk async for chunk in chunks_of(Sandbox(instantly).prepare(call(body)).stream())]
     for chunk in chunks:
         ChatCompletionChunk.model_validate(chunk)
         assert_conforms("CreateChatCompletionStreamResponse", chunk)

@@ -13,6 +13,7 @@ from losi.sandbox.directives import DIRECTIVES, read
 from losi.sandbox.errors import ERRORS
 from losi.sandbox.format import Sandbox
 from losi.wire import Json
+from tests.fake_format import chunks_of
 from tests.unit.sandbox.sandbox_calls import call, completed, instantly, request, streamed
 
 
@@ -97,7 +98,8 @@ DELAYS = "[[sandbox:first_chunk_delay=2s]][[sandbox:delay=200ms]][[sandbox:say=a
 async def test_delays_before_the_first_chunk_and_before_every_chunk() -> None:
     clock = Clock()
 
-    chunks = [c async for c in Sandbox(clock.sleep).prepare(call(request(DELAYS))).stream()]
+    exchange = Sandbox(clock.sleep).prepare(call(request(DELAYS)))
+    chunks = [chunk async for chunk in chunks_of(exchange.stream())]
 
     assert clock.slept == [2.0, *[0.2] * 4]
     assert len(chunks) == 5
@@ -173,7 +175,8 @@ async def test_errors_that_pass_say_when_and_a_used_up_quota_says_do_not_retry()
 async def chunks_until_failure(directives: str) -> tuple[list[Json], LosiError]:
     received = []
     with pytest.raises(LosiError) as raised:
-        async for chunk in Sandbox(instantly).prepare(call(request(directives))).stream():
+        exchange = Sandbox(instantly).prepare(call(request(directives)))
+        async for chunk in chunks_of(exchange.stream()):
             received.append(chunk)
     return received, raised.value
 

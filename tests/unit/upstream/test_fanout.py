@@ -14,7 +14,7 @@ from losi.upstream.fanout import prepare
 from losi.upstream.format import UpstreamCall, finished
 from losi.wire import Json
 from tests.catalogue import PROVIDERS
-from tests.fake_format import FakeExchange
+from tests.fake_format import FakeExchange, chunks_of
 
 USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
 
@@ -105,7 +105,7 @@ async def test_plain_answers_are_merged() -> None:
 async def test_streams_are_merged_with_their_own_index() -> None:
     relay = ChunkStream("chatcmpl-1", 1, "m", include_usage=True, asked=Asked(1))
     said: dict[int, str] = {}
-    async for chunk in prepare(OneAtATime(), call()).stream():
+    async for chunk in chunks_of(prepare(OneAtATime(), call()).stream()):
         public: Any = relay.public(chunk)
         for choice in public["choices"] if public else ():
             said[choice["index"]] = said.get(choice["index"], "") + choice["delta"].get(
@@ -153,7 +153,7 @@ class TestAChoiceThatFails:
     async def test_before_it_spoke_is_asked_for_again_in_a_stream(self) -> None:
         provider = OneAtATime(broken=[1], silent=True)
 
-        chunks = [chunk async for chunk in prepare(provider, call(), no_pause).stream()]
+        chunks = [chunk async for chunk in chunks_of(prepare(provider, call(), no_pause).stream())]
 
         assert len(provider.bodies) == 4
         assert chunks[-1]["usage"]["prompt_tokens"] == 15
@@ -162,7 +162,8 @@ class TestAChoiceThatFails:
         relay = ChunkStream("c", 1, "m", include_usage=True, asked=Asked(100), prompts=3)
 
         with pytest.raises(UpstreamError):
-            async for chunk in prepare(OneAtATime(broken=[1], others=2), call()).stream():
+            exchange = prepare(OneAtATime(broken=[1], others=2), call())
+            async for chunk in chunks_of(exchange.stream()):
                 relay.public(chunk)
 
         told, estimate = Usage(5 + 5, 2 + 2), Usage(100, 2, estimated=True)  # "answer " is 7 long
@@ -171,14 +172,14 @@ class TestAChoiceThatFails:
 
 async def test_a_stream_that_breaks_ends_all_of_them() -> None:
     with pytest.raises(UpstreamError):
-        async for _ in prepare(OneAtATime(broken=[2]), call()).stream():
+        async for _ in chunks_of(prepare(OneAtATime(broken=[2]), call()).stream()):
             pass
 
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_a_reader_that_stops_early_leaves_nothing_running() -> None:
-    chunks = prepare(OneAtATime(), call()).stream()
+    chunks = chunks_of(prepare(OneAtATime(), call()).stream())
     await anext(chunks)
     await chunks.aclose()
 

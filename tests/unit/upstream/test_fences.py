@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from losi.upstream.batch import Batch
 from losi.upstream.fences import Unfenced, unfenced
 from losi.wire import Json
+from tests.fake_format import chunks_of
 
 FENCED = [
     '```json\n{"a": 1}\n```',
@@ -45,14 +47,18 @@ class Says:
         message = {"content": "".join(self._pieces)}
         return {"choices": [{"index": 0, "message": message, "finish_reason": self._finish}]}
 
-    async def stream(self) -> AsyncGenerator[Json]:
+    async def stream(self) -> AsyncGenerator[Batch]:
         for piece in self._pieces:
-            yield {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
-        yield {"choices": [{"index": 0, "delta": {}, "finish_reason": self._finish}]}
+            yield [said({"content": piece})]
+        yield [said({}, self._finish)]
+
+
+def said(delta: Json, finish: str | None = None) -> Json:
+    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
 
 
 async def streamed(*pieces: str, finish: str = "stop") -> str:
-    chunks = [chunk async for chunk in Unfenced(Says(*pieces, finish=finish)).stream()]
+    chunks = [chunk async for chunk in chunks_of(Unfenced(Says(*pieces, finish=finish)).stream())]
     return "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks)
 
 

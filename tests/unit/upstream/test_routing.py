@@ -18,6 +18,7 @@ from losi.errors import (
     UpstreamUnavailableError,
 )
 from losi.upstream.backoff import ATTEMPTS, LONGEST_BACKOFF_SECONDS
+from losi.upstream.batch import Batch
 from losi.upstream.format import Format, UpstreamCall, upstream_error
 from losi.upstream.health import FAILURES, SKIP_SECONDS, RouteHealth
 from losi.upstream.registry import Registry
@@ -29,7 +30,7 @@ from losi.upstream.routing import (
 )
 from losi.wire import Json
 from tests.catalogue import PROVIDERS
-from tests.fake_format import FakeExchange
+from tests.fake_format import FakeExchange, chunks_of
 
 Step = LosiError | list[Json]
 HELLO = {"index": 0, "delta": {"content": "Hello"}, "finish_reason": "stop"}
@@ -125,8 +126,8 @@ def job(*routes: Route, seconds: float = 60) -> Job:
     return Job("m", list(routes), prepare, body.keys(), "req_1", deadline)
 
 
-async def read(chunks: AsyncGenerator[Json]) -> list[Json]:
-    return [chunk async for chunk in chunks]
+async def read(batches: AsyncGenerator[Batch]) -> list[Json]:
+    return [chunk async for chunk in chunks_of(batches)]
 
 
 async def test_the_first_route_answers() -> None:

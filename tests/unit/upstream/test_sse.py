@@ -1,6 +1,8 @@
 """Server-sent events, however the network cuts them and providers end their lines."""
 
+import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,9 @@ from hypothesis import strategies as st
 
 from losi.errors import UpstreamError
 from losi.upstream import sse
-from losi.upstream.sse import MAX_EVENT_BYTES, SseParser, events
+from losi.upstream.sse import MAX_EVENT_BYTES, SseParser, batches
+from losi.wire import Json
+from tests.fake_format import chunks_of
 
 endings = st.sampled_from(["\n", "\r\n", "\r"])
 lines = st.sampled_from(["data: a", "data:b", "event: e", ": comment", "id: 1", "", "data: \u2028"])
@@ -55,12 +59,24 @@ def test_a_stream_of_small_events_without_end_is_refused(monkeypatch: pytest.Mon
     assert caught.value.code == "upstream_too_large"
 
 
+class Events:
+    """Takes every event for a chunk."""
+
+    finished = False
+
+    def feed(self, data: bytes) -> list[Json]:
+        return [{"data": data, "choices": []}]
+
+    def more_text(self, texts: list[str]) -> None: ...
+
+
 async def read(*chunks: bytes) -> list[bytes]:
     async def body() -> AsyncIterator[bytes]:
         for chunk in chunks:
             yield chunk
 
-    return [data async for _, data in events(body(), "Provider")]
+    batches_ = batches(body(), "Provider", Events())
+    return [event["data"] async for event in chunks_of(batches_)]
 
 
 @pytest.mark.parametrize(
@@ -90,3 +106,92 @@ async def test_an_event_that_was_cut_is_none(cut: bytes) -> None:
 
 async def test_the_end_mark_needs_no_blank_line() -> None:
     assert await read(b"data: {}\n\ndata: [DONE]") == [b"{}", b"[DONE]"]
+
+
+def said(text: str, **more: Any) -> Json:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": None}
+    return {"id": "1", "choices": [choice], **more}
+
+
+class Chunks(Events):
+    """Takes every event for a chunk of OpenAI's, and notes the texts of runs."""
+
+    def __init__(self) -> None:
+        self.runs: list[str] = []
+
+    def feed(self, data: bytes) -> list[Json]:
+        return [json.loads(data)]
+
+    def more_text(self, texts: list[str]) -> None:
+        self.runs += texts
+
+
+words = st.one_of(
+    st.sampled_from(["one ", "two ", "", 'a "quote"', "a\nline", "\\", "\u2028", '","', "é", "😀"]),
+    st.text(max_size=4),
+)
+events_ = st.one_of(
+    words.map(said),
+    words.map(lambda word: said(word, other=1)),
+    words.map(lambda word: said(word, model=word)),
+    st.just({"id": "1", "choices": []}),
+)
+
+
+@given(
+    st.lists(events_, max_size=12),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.booleans(),
+    st.data(),
+)
+async def test_what_is_read_as_a_run_is_what_the_events_say(
+    told: list[Json], ending: str, plain: bool, data: st.DataObject
+) -> None:
+    lines = (f"data: {json.dumps(one, ensure_ascii=plain)}" for one in told)
+    wire = "".join(line + 2 * ending for line in lines).encode()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(wire)), max_size=8)))
+
+    async def body() -> AsyncIterator[bytes]:
+        for a, b in zip([0, *cuts], [*cuts, len(wire)], strict=True):
+            yield wire[a:b]
+
+    reader = Chunks()
+    read = [chunk async for chunk in chunks_of(batches(body(), "Provider", reader))]
+
+    assert read == told
+
+
+@pytest.mark.parametrize(
+    ("cut", "ending"),
+    [(1_000, b"\n\n"), (70, b"\n\n"), (7, b"\n\n"), (1_000, b"\r\n\r\n"), (70, b"\r\n\r\n")],
+)
+async def test_text_after_text_is_a_run(cut: int, ending: bytes) -> None:
+    told = [said(f"word {number} ") for number in range(20)]
+    wire = b"".join(b"data: " + json.dumps(one).encode() + ending for one in told)
+
+    async def body() -> AsyncIterator[bytes]:
+        for at in range(0, len(wire), cut):
+            yield wire[at : at + cut]
+
+    reader = Chunks()
+    read = [chunk async for chunk in chunks_of(batches(body(), "Provider", reader))]
+
+    assert read == told
+    assert reader.runs == [one["choices"][0]["delta"]["content"] for one in told[2:]]
+
+
+async def test_what_comes_before_a_failure_is_said() -> None:
+    class Fails(Chunks):
+        def feed(self, data: bytes) -> list[Json]:
+            if data == b"{}":
+                raise UpstreamError("broken")
+            return super().feed(data)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'data: {"choices": []}\n\ndata: {}\n\n'
+
+    read: list[Any] = []
+    with pytest.raises(UpstreamError):
+        async for batch in batches(body(), "Provider", Fails()):
+            read += batch
+    assert read == [{"choices": []}]

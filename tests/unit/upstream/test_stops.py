@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from losi.catalogue.loader import SHIPPED, load
 from losi.catalogue.models import Route
+from losi.upstream.batch import Batch
 from losi.upstream.format import UpstreamCall
 from losi.upstream.stops import CutShort, prepare
 from losi.wire import Json
+from tests.fake_format import chunks_of
 
 
 class Said:
@@ -33,13 +35,13 @@ class Said:
         message = {"role": "assistant", "content": "".join(self.pieces), "tool_calls": [{}]}
         return {"choices": [{"message": message, "finish_reason": self.finish}]}
 
-    async def stream(self) -> AsyncGenerator[Json]:
+    async def stream(self) -> AsyncGenerator[Batch]:
         for piece in self.pieces:
             for index in range(self.n):
                 self.read += 1
-                yield {"choices": [choice(piece, index)]}
+                yield [{"choices": [choice(piece, index)]}]
         for index in range(self.n):
-            yield {"choices": [choice(None, index, self.finish)]}
+            yield [{"choices": [choice(None, index, self.finish)]}]
 
 
 def choice(text: str | None, index: int = 0, finish: str | None = None) -> Json:
@@ -49,7 +51,7 @@ def choice(text: str | None, index: int = 0, finish: str | None = None) -> Json:
 
 async def streamed(said: Said, sequences: Sequence[str]) -> tuple[str, str | None]:
     text, finish = "", None
-    async for chunk in CutShort(said, sequences, said.n).stream():
+    async for chunk in chunks_of(CutShort(said, sequences, said.n).stream()):
         for one in chunk["choices"]:
             if one["index"] == 0:
                 text += one["delta"].get("content") or ""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from losi.upstream.text_limit import LimitedText
-from losi.wire import Json
+from tests.fake_format import chunks_of
 from tests.unit.upstream.test_stops import Said, choice
 
 #: What is said, the limit in tokens, what the caller gets of it, and why it ended.
@@ -33,7 +33,8 @@ async def test_a_plain_answer(text: str, tokens: int, said: str, finish: str) ->
 async def test_a_stream(text: str, tokens: int, said: str, finish: str, size: int) -> None:
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
 
-    chunks = [c async for c in LimitedText(Said(*pieces, finish="stop", n=2), tokens).stream()]
+    exchange = LimitedText(Said(*pieces, finish="stop", n=2), tokens)
+    chunks = [chunk async for chunk in chunks_of(exchange.stream())]
 
     for index in (0, 1):
         ours = [one for chunk in chunks for one in chunk["choices"] if one["index"] == index]
@@ -46,11 +47,10 @@ async def test_a_stream_is_read_to_its_usage() -> None:
 
     class Told(Said):
         async def stream(self) -> Any:
-            yield {"choices": [choice("It is well.")]}
-            yield {"choices": [choice("It is not read any more.")]}
-            yield {"choices": [choice(None, finish="stop")]}
-            yield told
+            yield [{"choices": [choice("It is well.")]}]
+            yield [{"choices": [choice("It is not read any more.")]}]
+            yield [{"choices": [choice(None, finish="stop")]}, told]
 
-    chunks: list[Json] = [chunk async for chunk in LimitedText(Told(), 1).stream()]
+    chunks = [chunk async for chunk in chunks_of(LimitedText(Told(), 1).stream())]
 
     assert chunks == [{"choices": [choice("It i", finish="length")]}, told]

@@ -7,9 +7,11 @@ import pytest
 from losi.catalogue.loader import SHIPPED, load
 from losi.catalogue.models import Route
 from losi.errors import InvalidRequestError
+from losi.upstream.batch import Batch
 from losi.upstream.format import UpstreamCall
 from losi.upstream.thoughts import prepare
 from losi.wire import Json
+from tests.fake_format import chunks_of
 
 ROUTE = Route(provider=load(SHIPPED).providers["anthropic"], model="claude-sonnet-5-5")
 THOUGHT = {"type": "thinking", "thinking": "I", "signature": "c2ln"}
@@ -48,9 +50,9 @@ class Signing:
         self._judge()
         return {"choices": []}
 
-    async def stream(self) -> AsyncGenerator[Json]:
+    async def stream(self) -> AsyncGenerator[Batch]:
         self._judge()
-        yield {"choices": []}
+        yield [{"choices": []}]
 
 
 def conversation(*blocks: Json) -> UpstreamCall:
@@ -65,7 +67,8 @@ async def test_they_are_left_out_where_they_are_refused(words: str, stream: bool
     upstream = Signing(words)
     exchange = prepare(upstream, conversation(THOUGHT))
 
-    answers = [c async for c in exchange.stream()] if stream else [await exchange.complete()]
+    chunks = chunks_of(exchange.stream())
+    answers = [c async for c in chunks] if stream else [await exchange.complete()]
 
     assert answers == [{"choices": []}]
     assert len(upstream.sent) == 2
@@ -92,7 +95,7 @@ async def test_another_refusal_stays_one_and_none_is_tried_thrice(words: str, st
     exchange = prepare(upstream, conversation(THOUGHT))
 
     with pytest.raises(InvalidRequestError, match=words.split()[0]):
-        _ = [c async for c in exchange.stream()] if stream else await exchange.complete()
+        _ = [c async for c in chunks_of(exchange.stream())] if stream else await exchange.complete()
 
     assert len(upstream.sent) == (2 if words == REFUSALS[0] else 1)
 
@@ -100,16 +103,16 @@ async def test_another_refusal_stays_one_and_none_is_tried_thrice(words: str, st
 async def test_what_has_begun_is_not_said_twice() -> None:
     upstream = Signing(REFUSALS[0])
 
-    async def broken() -> AsyncGenerator[Json]:
+    async def broken() -> AsyncGenerator[Batch]:
         upstream.sent.append(upstream.body)
-        yield {"choices": []}
+        yield [{"choices": []}]
         raise InvalidRequestError(REFUSALS[0])
 
     upstream.stream = broken  # type: ignore[method-assign]
     chunks: list[Json] = []
 
     with pytest.raises(InvalidRequestError):
-        async for chunk in prepare(upstream, conversation(THOUGHT)).stream():
+        async for chunk in chunks_of(prepare(upstream, conversation(THOUGHT)).stream()):
             chunks.append(chunk)
 
     assert chunks == [{"choices": []}]

@@ -9,6 +9,7 @@ import pytest
 
 from losi.catalogue.models import Route
 from losi.catalogue.providers import Provider
+from losi.config import Config
 from losi.errors import UpstreamError
 from losi.upstream.format import Format, UpstreamCall, upstream_error
 from losi.upstream.registry import Registry
@@ -16,7 +17,7 @@ from losi.upstream.routing import ChatRouter, Job, Prepared
 from losi.upstream.wishes import UnmetWishError
 from losi.wire import Json
 from tests.catalogue import PROVIDERS
-from tests.fake_format import FakeExchange
+from tests.fake_format import FakeExchange, chunks_of
 
 Step = Json | UpstreamError
 WEATHER = {"type": "function", "function": {"name": "weather"}}
@@ -41,6 +42,7 @@ class Upstream(Registry[Format]):
     """Answers with one choice a call; `mapped` are parameters that it says in another way."""
 
     def __init__(self, *steps: Step, mapped: tuple[str, ...] = ()) -> None:
+        super().__init__({}, Config())
         self.steps = list(steps)
         self.mapped = frozenset(mapped)
         self.sent: list[Json] = []
@@ -75,8 +77,8 @@ class Asked:
         return await ChatRouter(self.upstream, sleep=at_once).complete(self.job)
 
     async def chunks(self) -> AsyncGenerator[Json]:
-        chunks, _ = await ChatRouter(self.upstream, sleep=at_once).stream(self.job)
-        async for chunk in chunks:
+        batches, _ = await ChatRouter(self.upstream, sleep=at_once).stream(self.job)
+        async for chunk in chunks_of(batches):
             yield chunk
 
 

@@ -80,14 +80,6 @@ class Source:
         return self._relay(), {"x-losi-provider": "sandbox"}
 
 
-async def test_events_that_come_together_are_one_write() -> None:
-    client = Client()
-
-    await respond(client, Source(b"data: 1\n\n", b"data: [DONE]\n\n").open())
-
-    assert client.body == [b"data: 1\n\ndata: [DONE]\n\n"]
-
-
 async def test_events_that_come_apart_are_sent_one_by_one_with_the_headers_of_the_stream() -> None:
     client = Client()
 

@@ -6,6 +6,7 @@ Here is only what talks to the network.
 
 import time
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from losi.catalogue.models import Route
@@ -14,12 +15,13 @@ from losi.errors import LosiError
 from losi.upstream.anthropic import response, shapes
 from losi.upstream.anthropic.request import AnthropicRequest, translate
 from losi.upstream.anthropic.stream import StreamState
+from losi.upstream.batch import Batch
 from losi.upstream.format import UpstreamCall, incomplete, malformed
-from losi.upstream.http import Endpoint, finish
+from losi.upstream.http import Endpoint, Refusal, finish
 from losi.upstream.reading import loads
 from losi.upstream.registry import Settings
 from losi.upstream.shape import ShapeError
-from losi.upstream.sse import events
+from losi.upstream.sse import batches
 from losi.wire import Json
 
 #: https://platform.claude.com/docs/en/api/versioning
@@ -67,33 +69,50 @@ class MessagesExchange:
             spent = told.to_openai() if told else None
             raise malformed(self._endpoint.provider, spent) from error
 
-    async def stream(self) -> AsyncGenerator[Json]:
-        request = self._request
+    async def stream(self) -> AsyncGenerator[Batch]:
+        request, provider = self._request, self._endpoint.provider
         body = {**request.body, "stream": True}
         state = StreamState(created=int(time.time()), legacy_functions=request.legacy_functions)
+        reading = _Reading(state, provider, self._refusal)
         try:
             async with self._endpoint.post_stream(body, self._route, self._refusal) as chunks:
-                async for _, data in events(chunks, self._endpoint.provider):
-                    for chunk in self._feed(state, data):
-                        yield chunk
-                    if state.finished:
-                        await finish(chunks)
-                        return
-            raise incomplete(self._endpoint.provider)
+                async with aclosing(batches(chunks, provider, reading)) as read:
+                    async for batch in read:
+                        yield batch
+                if state.finished:
+                    await finish(chunks)
+                    return
+            raise incomplete(provider)
         except LosiError:
-            for chunk in state.usage_chunks():  # what was reported is paid, whatever the end
-                yield chunk
+            if told := state.usage_chunks():  # what was reported is paid, whatever the end
+                yield told
             raise
 
-    def _feed(self, state: StreamState, data: bytes) -> list[Json]:
+    def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
+        return response.error(status, body, headers, self._endpoint.provider, self._request)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The chunks of one stream, as `batches` reads them."""
+
+    _state: StreamState
+    _provider: str
+    _refusal: Refusal
+
+    @property
+    def finished(self) -> bool:
+        return self._state.finished
+
+    def feed(self, data: bytes) -> list[Json]:
         try:
             value = loads(data)
             if isinstance(value, dict) and value.get("type") == "error":
                 raise self._refusal(200, value, {})
             event = shapes.event(value)
-            return [] if event is None else state.feed(event)
+            return [] if event is None else self._state.feed(event)
         except (ValueError, ShapeError) as error:
-            raise malformed(self._endpoint.provider) from error
+            raise malformed(self._provider) from error
 
-    def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
-        return response.error(status, body, headers, self._endpoint.provider, self._request)
+    def more_text(self, texts: list[str]) -> None:
+        self._state.more_text(texts)

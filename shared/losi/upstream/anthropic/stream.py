@@ -43,6 +43,8 @@ class StreamState:
         self._identity: Json | None = None
         self._started = False
         self._blocks: dict[int, _Block] = {}
+        #: The texts of the block that spoke last.
+        self._speaking: list[str] = []
         self._parts = Parts()
         self._stop_reason: str | None = None
         self._stop_details: Any = None
@@ -63,6 +65,10 @@ class StreamState:
         if event["type"] == "message_delta":
             return self._message_delta(event)
         return self._message_stop()
+
+    def more_text(self, texts: list[str]) -> None:
+        """More of what the last event brought."""
+        self._speaking.extend(texts)
 
     def usage_chunks(self) -> list[Json]:
         """The figures that Anthropic has reported so far. Its first ones leave out the output."""
@@ -106,6 +112,7 @@ class StreamState:
         of = block.start["type"]
         if delta["type"] == "text_delta" and of == "text" and delta["text"]:
             block.pieces.append(delta["text"])
+            self._speaking = block.pieces
             return [self._chunk({"content": delta["text"]})]
         if delta["type"] == "thinking_delta" and of == "thinking" and delta["thinking"]:
             block.pieces.append(delta["thinking"])

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from losi.errors import UpstreamError
+from losi.errors import LosiError, UpstreamError
+from losi.upstream.batch import Batch
 from losi.upstream.bedrock import shapes
 from losi.upstream.bedrock.errors import translate_error
 from losi.upstream.bedrock.request import ConverseRequest, converse_request, left_out, mapped
@@ -71,20 +72,28 @@ class ConverseExchange:
     async def complete(self) -> Json:
         reader = _Reader(lambda: self._client().converse(**self.request))
         async with aclosing(reader.events()) as answers:
-            answer = await anext(answers)
+            (answer,) = await anext(answers)
         try:
             return completion(shapes.answer(answer), self._call)
         except UpstreamError as error:
             error.spent = usage(answer.get("usage"))
             raise
 
-    async def stream(self) -> AsyncGenerator[Json]:
+    async def stream(self) -> AsyncGenerator[Batch]:
         reader = _Reader(lambda: self._client().converse_stream(**self.request))
         state = StreamState(self._call)
         async with aclosing(reader.events()) as events:
-            async for event in events:
-                for chunk in state.chunks(shapes.event(event)):
-                    yield chunk
+            async for together in events:
+                batch: list[Json] = []
+                try:
+                    for event in together:
+                        batch += state.chunks(shapes.event(event))
+                except LosiError:
+                    if batch:
+                        yield batch
+                    raise
+                if batch:
+                    yield batch
         state.end()
 
 
@@ -106,14 +115,24 @@ class _Reader:
         self._lock = threading.Lock()
         self._stream: Any = None
 
-    async def events(self) -> AsyncGenerator[Json]:
+    async def events(self) -> AsyncGenerator[list[Json]]:
+        """Those that are there, together."""
         threading.Thread(target=self._run, name="bedrock", daemon=True).start()
+        ended = False
         try:
-            while (item := await self._queue.get()) is not self._END:
-                if isinstance(item, Exception):
-                    raise translate_error(item) from item
-                self._room.release()
-                yield item
+            while not ended:
+                items = [await self._queue.get()]
+                while not self._queue.empty():
+                    items.append(self._queue.get_nowait())
+                last = items[-1]
+                if ended := last is self._END or isinstance(last, Exception):
+                    items.pop()
+                for _ in items:
+                    self._room.release()
+                if items:
+                    yield items
+                if isinstance(last, Exception):
+                    raise translate_error(last) from last
         finally:
             self._hang_up()
 

@@ -3,12 +3,14 @@
 https://platform.openai.com/docs/api-reference/chat; providers.toml says how providers differ.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from losi.catalogue.models import Route
 from losi.catalogue.providers import Provider
 from losi.errors import LosiError
+from losi.upstream.batch import Batch
 from losi.upstream.format import (
     UpstreamCall,
     incomplete,
@@ -20,7 +22,7 @@ from losi.upstream.openai.refusal import auth_headers, refusal
 from losi.upstream.openai.request import request_body
 from losi.upstream.reading import loads
 from losi.upstream.registry import Settings
-from losi.upstream.sse import events
+from losi.upstream.sse import batches
 from losi.wire import Json
 
 #: Finish reasons of an answer that failed half-way: https://docs.mistral.ai/api (error), vLLM
@@ -59,53 +61,73 @@ class ChatExchange:
             raise incomplete(self._provider.name, spent=answer.get("usage"))
         return answers.completion(answer, named=self._named)
 
-    async def stream(self) -> AsyncGenerator[Json]:
+    async def stream(self) -> AsyncGenerator[Batch]:
         body = {**self.body, "stream": True}
         if self._provider.stream_options:
             options = self.body.get("stream_options") or {}
             body["stream_options"] = {**options, "include_usage": True}
-        read = answers.Chunks(named=self._named)
+        reading = _Reading(self._provider.name, named=self._named)
         async with self._endpoint.post_stream(body, self._route, self._refusal) as chunks:
-            async for _, data in events(chunks, self._provider.name):
-                if data.strip() == b"[DONE]":
-                    await finish(chunks)
-                    break
-                if (chunk := self._chunk(data)) is None:
-                    continue
-                if (fault := self._fault(chunk)) is not None:
-                    answers.hoist_usage(chunk)
-                    if chunk.get("usage"):  # what was told is paid, whatever the end
-                        yield {**chunk, "choices": []}
-                    raise fault
-                yield read.read(chunk)
-        if not read.is_finished:  # whatever mark the end has: gateways set it after broken answers
+            async with aclosing(batches(chunks, self._provider.name, reading)) as read:
+                async for batch in read:
+                    yield batch
+            if reading.finished:
+                await finish(chunks)
+        if not reading.is_whole:  # whatever mark the end has: gateways set it after broken answers
             raise incomplete(self._provider.name)
 
     @property
     def _named(self) -> bool:
         return isinstance(self.body.get("tool_choice"), dict)
 
+    def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
+        return refusal(self._provider.name, status, body, headers)
+
+
+class _Reading:
+    """The chunks of one stream, as `batches` reads them."""
+
+    def __init__(self, provider: str, *, named: bool) -> None:
+        self.finished = False
+        self._provider = provider
+        self._chunks = answers.Chunks(named=named)
+
+    @property
+    def is_whole(self) -> bool:
+        return self._chunks.is_finished
+
+    def feed(self, data: bytes) -> Iterator[Json]:
+        if data.strip() == b"[DONE]":
+            self.finished = True
+        elif (chunk := self._chunk(data)) is not None:
+            if (fault := self._fault(chunk)) is not None:
+                answers.hoist_usage(chunk)
+                if chunk.get("usage"):  # what was told is paid, whatever the end
+                    yield {**chunk, "choices": []}
+                raise fault
+            yield self._chunks.read(chunk)
+
+    def more_text(self, texts: list[str]) -> None:
+        """Nothing is to be kept of them."""
+
     def _chunk(self, data: bytes) -> Json | None:
         """What an event says; None where it says nothing."""
         try:
             chunk = loads(data, pieces=True)
         except ValueError as error:
-            raise malformed(self._provider.name) from error
+            raise malformed(self._provider) from error
         if not chunk:
             return None
         if not isinstance(chunk, dict):
-            raise malformed(self._provider.name)
+            raise malformed(self._provider)
         if chunk.get("error"):
-            raise self._refusal(200, chunk, {})
+            raise refusal(self._provider, 200, chunk, {})
         return chunk
 
     def _fault(self, chunk: Json) -> LosiError | None:
         if not isinstance(chunk.get("choices") or [], list):
-            return malformed(self._provider.name)
-        return incomplete(self._provider.name) if _is_broken_off(chunk) else None
-
-    def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
-        return refusal(self._provider.name, status, body, headers)
+            return malformed(self._provider)
+        return incomplete(self._provider) if _is_broken_off(chunk) else None
 
 
 def _is_completion(answer: Json) -> bool:

@@ -4,12 +4,14 @@ For models that can do there what they cannot do in chat completions, such as ca
 they reason. The translation is pure, in the modules beside this one: request, answer, stream.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from losi.catalogue.models import Route
 from losi.catalogue.providers import Provider
 from losi.errors import LosiError
+from losi.upstream.batch import Batch
 from losi.upstream.format import UpstreamCall, incomplete, malformed
 from losi.upstream.http import Endpoint, finish
 from losi.upstream.openai.refusal import auth_headers, refusal
@@ -18,7 +20,7 @@ from losi.upstream.openai.responses.request import ResponsesRequest, translate
 from losi.upstream.openai.responses.stream import StreamState
 from losi.upstream.reading import loads
 from losi.upstream.registry import Settings
-from losi.upstream.sse import events
+from losi.upstream.sse import batches
 from losi.wire import Json
 
 
@@ -48,36 +50,50 @@ class ResponsesExchange:
             response, self._endpoint.provider, legacy_functions=self._request.legacy_functions
         )
 
-    async def stream(self) -> AsyncGenerator[Json]:
+    async def stream(self) -> AsyncGenerator[Batch]:
         body = {**self._request.body, "stream": True}
         provider = self._endpoint.provider
-        state = StreamState(provider, legacy_functions=self._request.legacy_functions)
+        reading = _Reading(provider, legacy_functions=self._request.legacy_functions)
         async with self._endpoint.post_stream(body, self._route, self._refusal) as chunks:
-            async for _, data in events(chunks, provider):
-                event = self._event(data)
-                try:
-                    said = state.feed(event)
-                except LosiError:
-                    for told in state.usage_chunks(
-                        event
-                    ):  # what was told is paid, whatever the end
-                        yield told
-                    raise
-                for chunk in said:
-                    yield chunk
-                if state.finished:
-                    await finish(chunks)
-                    return
+            async with aclosing(batches(chunks, provider, reading)) as read:
+                async for batch in read:
+                    yield batch
+            if reading.finished:
+                await finish(chunks)
+                return
         raise incomplete(provider)
+
+    def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
+        return refusal(self._endpoint.provider, status, body, headers)
+
+
+class _Reading:
+    """The chunks of one stream, as `batches` reads them."""
+
+    def __init__(self, provider: str, *, legacy_functions: bool) -> None:
+        self._provider = provider
+        self._state = StreamState(provider, legacy_functions=legacy_functions)
+
+    @property
+    def finished(self) -> bool:
+        return self._state.finished
+
+    def feed(self, data: bytes) -> Iterator[Json]:
+        event = self._event(data)
+        try:
+            yield from self._state.feed(event)
+        except LosiError:
+            yield from self._state.usage_chunks(event)  # what was told is paid, whatever the end
+            raise
+
+    def more_text(self, texts: list[str]) -> None:
+        """Nothing is to be kept of them."""
 
     def _event(self, data: bytes) -> Json:
         try:
             event = loads(data)
         except ValueError as error:
-            raise malformed(self._endpoint.provider) from error
+            raise malformed(self._provider) from error
         if not isinstance(event, dict):
-            raise malformed(self._endpoint.provider)
+            raise malformed(self._provider)
         return event
-
-    def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
-        return refusal(self._endpoint.provider, status, body, headers)
