@@ -14,6 +14,14 @@ sam-build: $(RUN_INSTALLED) $(SAM_INSTALLED) ## Build functions and layer for th
 sam-local: $(RUN_INSTALLED) $(SAM_INSTALLED) ## Serve the built functions in Docker on port 3000, unstreamed
 	@exec $(BIN)/python -m local.sam_local start
 
+.PHONY: deploy-check
+deploy-check: $(RUN_INSTALLED) $(SAM_INSTALLED) ## Check what would be deployed: catalogue, template, policy (no AWS account)
+	@$(BIN)/python -m local.deploy_check
+
+.PHONY: deployer-policy
+deployer-policy: $(RUN_INSTALLED) $(SAM_INSTALLED) ## Write docs/deployer-policy.json anew, after a new kind of resource
+	@$(BIN)/python -m local.deployer
+
 .PHONY: sam-venv
 sam-venv: $(SAM_INSTALLED) ## Install the SAM CLI into .venv-sam
 

@@ -59,4 +59,6 @@ def _answers(services: Services) -> str:
             "every model is answered by the sandbox: deterministic test answers.\n"
             "             Set LOSI_OPENAI_API_KEY or LOSI_ANTHROPIC_API_KEY for real models."
         )
-    return f"{', '.join(real)};\n             all other models are answered by the sandbox."
+    rest = len(services.catalogue.models) - len(real)
+    others = "\n             all other models are answered by the sandbox." if rest else ""
+    return f"{', '.join(real)}{';' if rest else ''}{others}"

@@ -6,6 +6,7 @@ It lives in a virtual environment of its own, because its pins conflict with our
 from __future__ import annotations
 
 import copy
+import json
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -24,6 +26,7 @@ from local.site.build import ensure_site
 from local.table import TEMPLATE, load_template
 
 ROOT = TEMPLATE.parent
+SAM_PYTHON = ROOT / ".venv-sam" / "bin" / "python"
 BUILD = ROOT / ".aws-sam" / "build"
 #: The name of this machine inside of containers.
 DOCKER_HOST_NAME = "host.docker.internal"
@@ -59,6 +62,24 @@ def run(*arguments: str) -> str:
     if done.returncode:
         raise SamFailed(f"sam {' '.join(arguments)} failed:\n{done.stdout}")
     return done.stdout
+
+
+def translated(layer_version: str = "1", **parameters: str) -> dict[str, Any]:
+    """template.yaml's resources as CloudFormation gets them. `layer_version`: of its contents."""
+    if not SAM_PYTHON.exists():
+        raise SamFailed("The SAM CLI is missing: run `make sam-venv`.")
+    script = str(Path(__file__).with_name("translate.py"))
+    done = subprocess.run(
+        [str(SAM_PYTHON), script, str(TEMPLATE), layer_version, json.dumps(parameters)],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise SamFailed(f"template.yaml cannot be translated:\n{done.stderr}")
+    resources: dict[str, Any] = json.loads(done.stdout)["Resources"]
+    return resources
 
 
 def build(folder: Path = BUILD, architecture: str = MACHINE) -> Path:

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from types import FrameType
 
 from local.banner import banner
@@ -13,7 +14,7 @@ from local.journal import DamagedJournal
 from local.listening import NotListening
 from local.python313 import Python313Missing
 from local.sam import SamFailed, build, function_environment, run, start_api
-from local.store import StoreUnusable, open_store
+from local.store import ENDPOINT, StoreUnusable, open_store
 from losi.config import read_config
 from losi.web.dependencies import Services
 
@@ -66,7 +67,7 @@ def start(port: int) -> None:
         built = build()
         # containers come from another address than this machine's own
         anywhere = "0.0.0.0"  # noqa: S104
-        data = open_data(port)
+        data, named = open_data(port), os.environ.get(ENDPOINT)
         os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
         endpoint = open_store(data, anywhere)
         services = Services(read_config())  # only now: the environment is as it should be
@@ -78,11 +79,18 @@ def start(port: int) -> None:
         ):
             write_demo_env(data, base_url, key)
             print(banner(base_url, key, services, data.path))
-            print("\nThese are the deployed functions in Docker: they answer in one piece, also")
-            print("with stream=True, and the first call of each takes seconds.", flush=True)
-            for name, value in environment.items():
-                print(f"Docker clients find its daemon with export {name}={value}", flush=True)
+            _explain(endpoint if endpoint != named else None, environment)
             signal.pause()
+
+
+def _explain(embedded: str | None, docker_environment: Mapping[str, str]) -> None:
+    print("\nThese are the deployed functions in Docker: they answer in one piece, also")
+    print("with stream=True, and the first call of each takes seconds.", flush=True)
+    if embedded:
+        print(f"Their table, {embedded}, has no password and listens on every")
+        print("address of this machine, as containers need: let no stranger reach that port.")
+    for name, value in docker_environment.items():
+        print(f"Docker clients find its daemon with export {name}={value}", flush=True)
 
 
 if __name__ == "__main__":

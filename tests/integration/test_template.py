@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
-from local.sam import run
+from local.sam import SAM_PYTHON, run
 from local.table import load_template
 from losi.catalogue.loader import SHIPPED, load
 from losi.cli.check import bedrock_models
 from tests.evaluated_template import EvaluatedTemplate
 from tests.integration.translated import (
     FUNCTIONS,
-    SAM_PYTHON,
     api,
     integration,
     of_type,
@@ -39,6 +38,12 @@ class TestGuidedDeployment:
         for name, parameter in load_template()["Parameters"].items():
             assert "Default" in parameter, name
             assert parameter["Description"].endswith("."), name
+
+    def test_every_parameter_is_in_one_group(self) -> None:
+        interface = load_template()["Metadata"]["AWS::CloudFormation::Interface"]
+        grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+
+        assert sorted(grouped) == sorted(load_template()["Parameters"])
 
     def test_it_does_not_ask_whether_each_path_may_be_public(self) -> None:
         """It asks where an API has no Auth entry, and "no", the default, ends the deployment."""
@@ -226,6 +231,68 @@ class TestPermissions:
         (managed,) = resource(f"{function}Role")["ManagedPolicyArns"]
 
         assert managed.endswith("/AWSLambdaBasicExecutionRole")
+
+
+class TestGradualDeployment:
+    CANARY = "Canary10Percent5Minutes"
+
+    def test_without_it_an_alias_moves_at_once(self) -> None:
+        assert not of_type("AWS::CodeDeploy::Application")
+        assert all("UpdatePolicy" not in alias for alias in of_type("AWS::Lambda::Alias").values())
+
+    def test_with_it_every_function_is_shifted_and_goes_back_by_the_alarm(self) -> None:
+        resources = translated(GradualDeployment=self.CANARY)
+
+        for function in FUNCTIONS:
+            update = resources[f"{function}Aliaslive"]["UpdatePolicy"][
+                "CodeDeployLambdaAliasUpdate"
+            ]
+            group = resources[update["DeploymentGroupName"]["Ref"]]["Properties"]
+            condition, alarms, _ = group["AlarmConfiguration"]["Fn::If"]
+            shift = {"Fn::Sub": f"CodeDeployDefault.Lambda{self.CANARY}"}
+            assert group["DeploymentConfigName"] == shift
+            assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+            assert (condition, alarms["Enabled"]) == ("DeploysGradually", True)
+            assert alarms["Alarms"] == [{"Name": {"Ref": "DeploymentAlarm"}}]
+
+    def test_its_alarm_fires_when_only_a_part_of_the_canary_s_tenth_fails(self) -> None:
+        alarm = EvaluatedTemplate({"GradualDeployment": self.CANARY}).resources["DeploymentAlarm"]
+        properties = alarm["Properties"]
+
+        assert (properties["MetricName"], properties["Statistic"]) == ("5XXError", "Average")
+        assert properties["Threshold"] < 0.10 / 2  # half of what the new version answers
+        assert "DeploymentAlarm" not in EvaluatedTemplate().resources
+
+    def test_every_choice_is_one_of_codedeploy_s(self) -> None:
+        choices = load_template()["Parameters"]["GradualDeployment"]["AllowedValues"]
+
+        assert set(load_template()["Mappings"]["GradualDeployment"]) == set(choices)
+        for choice in choices[1:]:
+            assert translated(GradualDeployment=choice)["CodeDeployServiceRole"]
+
+
+#: Properties that name a resource, where two stacks of one Region must not share the name.
+NAMES = {
+    "AWS::Backup::BackupVault": "BackupVaultName",
+    "AWS::Cognito::UserPoolDomain": "Domain",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::SSM::Parameter": "Name",
+    "AWS::Scheduler::Schedule": "Name",
+}
+#: Types whose names are made by CloudFormation, or may be the same (a layer's has versions).
+UNNAMED = ("FunctionName", "TableName", "QueueName", "RoleName", "TopicName", "AlarmName")
+
+
+class TestTwoStacks:
+    def test_side_by_side_share_no_name(self) -> None:
+        for name, each in translated().items():
+            properties = each.get("Properties", {})
+            if named := NAMES.get(each["Type"]):
+                text = properties[named]["Fn::Sub"]
+                assert "${AWS::StackName}" in text or "${LosiApi}" in text, name
+            if each["Type"] != "AWS::Lambda::Permission" and "Alias" not in each["Type"]:
+                fixed = [key for key in UNNAMED if isinstance(properties.get(key), str)]
+                assert not fixed, name
 
 
 class TestFunctions:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from functools import cache
 from typing import Any
 
-from local.sam import ROOT, environment
-from local.table import TEMPLATE
+from local import sam
+from local.sam import SAM_PYTHON
 from losi.web import endpoints
 from losi.web.endpoints import CONSOLE, ENDPOINTS, SITE
 from tests.deployment import logical_id
 from tests.obtain import skip_or_fail
-
-SAM_PYTHON = ROOT / ".venv-sam" / "bin" / "python"
 
 FUNCTIONS = [logical_id(function) for function in (*endpoints.FUNCTIONS, "console", "settlements")]
 
@@ -26,19 +22,10 @@ BUFFERED_PATHS = sorted({endpoint.path for endpoint in ALL if not endpoint.strea
 
 
 @cache
-def translated(layer_version: str = "1") -> dict[str, Any]:
+def translated(layer_version: str = "1", **parameters: str) -> dict[str, Any]:
     if not SAM_PYTHON.exists():
         skip_or_fail("The SAM CLI is missing: run `make sam-venv`")
-    done = subprocess.run(
-        [str(SAM_PYTHON), "tests/translate_template.py", str(TEMPLATE), layer_version],
-        cwd=ROOT,
-        env=environment(),
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    resources: dict[str, Any] = json.loads(done.stdout)["Resources"]
-    return resources
+    return sam.translated(layer_version, **parameters)
 
 
 def resource(name: str) -> dict[str, Any]:

@@ -42,6 +42,9 @@ QUEUE_REQUEST = 0.40 / 1e6
 #: https://aws.amazon.com/cloudwatch/pricing/ (ingestion)
 LOGGED_GB = 0.50
 
+#: https://aws.amazon.com/cloudwatch/pricing/ (alarms on metrics, by metric)
+ALARM = 0.10
+
 #: One scheduled run that finds an empty queue: always a cold start, as none ran for 15 minutes.
 RUN_SECONDS = 2.0
 RUN_QUEUE_REQUESTS = 1
@@ -92,6 +95,10 @@ def instances(resource: dict[str, Any], _: EvaluatedTemplate) -> float:
     return FIRST_INSTANCES * INSTANCE_HOUR[kind] * (1 + MANAGEMENT_FEE) * HOURS_A_MONTH
 
 
+def alarm(_: dict[str, Any], __: EvaluatedTemplate) -> float:
+    return ALARM
+
+
 #: Type -> the price of one in a month (its storage and schedules apart), the page that says so,
 #: and properties that would cost while idle, which no resource may have.
 PRICES: dict[str, tuple[Price, str, set[str]]] = {
@@ -131,6 +138,7 @@ PRICES: dict[str, tuple[Price, str, set[str]]] = {
         "https://aws.amazon.com/api-gateway/pricing/",
         set(),
     ),
+    "AWS::CloudWatch::Alarm": (alarm, "https://aws.amazon.com/cloudwatch/pricing/", {"Metrics"}),
     "AWS::WAFv2::WebACL": (web_acl, "https://aws.amazon.com/waf/pricing/", set()),
     "AWS::WAFv2::WebACLAssociation": (nothing, "https://aws.amazon.com/waf/pricing/", set()),
     # the hosted zone costs, and is the operator's already

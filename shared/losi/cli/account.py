@@ -1,7 +1,7 @@
 """`losi account`."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 app = group("Create, show, change and delete accounts.")
 
+Switch = Annotated[Literal["on", "off"], typer.Argument(metavar="on|off")]
 AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Such as acct_Xy12Ab34Cd.")]
 
 
@@ -141,7 +142,7 @@ def set_plan(
 def api_access(
     session: Session,
     account: AccountId,
-    switch: Annotated[str, typer.Argument(metavar="on|off")],
+    switch: Switch,
 ) -> None:
     """Switch an account's API access on or off; its keys stay.
 
@@ -149,8 +150,6 @@ def api_access(
     Example:
       losi account api-access acct_Xy12Ab34Cd off
     """
-    if switch not in ("on", "off"):
-        raise InvalidValueError(f"'{switch}' is neither on nor off.")
     _show(session, session.accounts.set_api_access(account_id(account), switch == "on"))
 
 
@@ -158,7 +157,7 @@ def api_access(
 def operator(
     session: Session,
     account: AccountId,
-    switch: Annotated[str, typer.Argument(metavar="on|off")],
+    switch: Switch,
 ) -> None:
     """Make an account's owner an operator, or no longer.
 
@@ -168,8 +167,6 @@ def operator(
     Example:
       losi account operator acct_Xy12Ab34Cd on
     """
-    if switch not in ("on", "off"):
-        raise InvalidValueError(f"'{switch}' is neither on nor off.")
     _show(session, session.accounts.set_operator(account_id(account), switch == "on"))
 
 

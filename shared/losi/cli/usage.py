@@ -51,14 +51,13 @@ def usage(
         from losi.management.export import usage_json
 
         print_json([usage_json(day, session.catalogue) for day in days])
-    else:
+    elif days:
         _print(days, session.catalogue)
+    else:
+        typer.echo(f"No usage from {first} to {last}.")
 
 
 def _print(days: "list[DayUsage]", catalogue: "Catalogue") -> None:
-    if not days:
-        typer.echo("No usage in these days.")
-        return
     total = sum((day.total for day in days), Usage(0, 0))
     costs = [_cost(day, catalogue) for day in days]
     rows = [

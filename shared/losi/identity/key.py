@@ -128,12 +128,14 @@ class Key:
 
     def as_json(self, key: str = MASKED_KEY) -> dict[str, Any]:
         """The specification's key object, and of our own who made it; `test` on test keys alone."""
+        # uses are noted by the minute, which may have begun before the key was made
+        used = max(self.last_used_at, self.created_at) if self.last_used_at else None
         shown = {
             "id": f"key_{self.id}",
             "key": key,
             "name": self.name,
             "created_at": iso(self.created_at),
-            "last_used_at": iso(self.last_used_at) if self.last_used_at else None,
+            "last_used_at": iso(used) if used else None,
             "permissions": [name for name in PERMISSIONS if name in self.permissions],
             "expires_at": iso(self.expires_at) if self.expires_at else None,
             "is_enabled": self.is_enabled,

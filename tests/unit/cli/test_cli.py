@@ -235,7 +235,8 @@ class TestUsage:
         assert day["by_key_and_model"][0]["model"] == "gpt-4o"
 
     def test_other_days(self, account: str) -> None:
-        assert "No usage" in output("usage", account, "--from", "2020-01-01", "--to", "2020-01-31")
+        none = output("usage", account, "--from", "2020-01-01", "--to", "2020-01-31")
+        assert none == "No usage from 2020-01-01 to 2020-01-31.\n"
         assert data("usage", account, "--to", "2020-01-31") == []
 
     @pytest.mark.parametrize(
@@ -296,7 +297,8 @@ class TestMistakes:
         assert data("key", "list", account) == []
 
     def test_the_switch_is_on_or_off(self, account: str) -> None:
-        assert "neither on nor off" in error("account", "api-access", account, "maybe")
+        mistyped = losi("account", "api-access", account, "maybe")
+        assert (mistyped.exit_code, "'maybe' is not one of" in mistyped.stderr) == (2, True)
         assert "free, plus, pro, ultra" in error("account", "set-plan", account, "gold")
 
     def test_a_plan_s_number_of_keys_does_not_bind_the_operator(self, account: str) -> None:

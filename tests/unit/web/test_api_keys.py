@@ -125,6 +125,7 @@ class TestList:
         [listed] = await api.list()
 
         assert TIME.fullmatch(listed["last_used_at"])
+        assert listed["last_used_at"] >= listed["created_at"]
         used = datetime.fromisoformat(listed["last_used_at"])
         assert timedelta(0) <= datetime.now(UTC) - used < timedelta(minutes=2)
 

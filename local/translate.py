@@ -1,6 +1,6 @@
 """Prints what CloudFormation gets of a SAM template, by SAM's own translator, as JSON.
 
-Run by the SAM CLI's Python (.venv-sam), which has the translator; tests run it as a subprocess.
+Run by the SAM CLI's Python (.venv-sam), which has the translator; see `local.sam.translated`.
 """
 
 import json
@@ -15,11 +15,11 @@ class ManagedPolicies:
     """Stands in for a call to IAM that lists AWS's own policies."""
 
     def load(self) -> dict[str, str]:
-        name = "AWSLambdaBasicExecutionRole"
-        return {name: f"arn:aws:iam::aws:policy/service-role/{name}"}
+        names = ("AWSLambdaBasicExecutionRole", "AWSCodeDeployRoleForLambda")
+        return {name: f"arn:aws:iam::aws:policy/service-role/{name}" for name in names}
 
 
-def main(path: str, layer_version: str) -> None:
+def main(path: str, layer_version: str, parameters: str) -> None:
     template = yaml_parse(Path(path).read_text())
     for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
@@ -27,7 +27,7 @@ def main(path: str, layer_version: str) -> None:
             properties["CodeUri"] = f"s3://bucket/{name}"
         if "ContentUri" in properties:
             properties["ContentUri"] = f"s3://bucket/{name}-{layer_version}"
-    json.dump(transform(template, {}, ManagedPolicies()), sys.stdout)
+    json.dump(transform(template, json.loads(parameters), ManagedPolicies()), sys.stdout)
 
 
 if __name__ == "__main__":
