@@ -52,6 +52,9 @@ class Provider(Row):
     blank_stops: Flag = True
     empty_content: Flag = True
     own_fields_only: Flag = False
+    strict_schemas: Annotated[Literal["any", "openai"], Field(description='"any" or "openai"')] = (
+        "any"
+    )
     message_fields: Names = frozenset()
     refused_message_fields: Names = frozenset()
     tool_call_ids: Text | None = None

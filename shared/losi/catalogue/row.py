@@ -4,7 +4,7 @@ A field's description completes the sentence "it must be ..." in the refusal of 
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -69,10 +69,12 @@ Features = Annotated[
     Field(description='a list of "vision", "tools", "structured_output" and "reasoning"'),
 ]
 #: What a request may ask for, and an upstream refuse, though it takes each parameter by itself.
-Combination = Literal["forced_tools", "tools_with_reasoning", "files"]
+Combination = Literal[
+    "forced_tools", "tools_with_reasoning", "schema_with_tools", "schema_in_streams", "files"
+]
 Combinations = Annotated[
     frozenset[Combination],
-    Field(description='a list of "forced_tools", "tools_with_reasoning" and "files"'),
+    Field(description=f"a list of {', '.join(get_args(Combination))}, each in quotes"),
 ]
 
 

@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from losi.upstream.conversation import JSON_INSTRUCTION
+from losi.upstream.schema_words import told
 from losi.wire import Json
 
 _FORMATS = frozenset(
@@ -84,7 +85,7 @@ def tool_schema(parameters: Json) -> Json:
             schema, [b for b in branches if isinstance(b, dict)], every=name == "allOf"
         )
     if unions:
-        schema = _told(schema, unions)
+        schema = told(schema, unions)
     if schema.get("properties", {}) is None:
         del schema["properties"]
     named: Json = _with_fitting_names({**schema, "type": "object"})
@@ -117,20 +118,8 @@ def _with_fitting_names(schema: Any) -> Any:
         out["properties"] = {n: value for n, value in properties.items() if n not in odd}
         out["required"] = [name for name in out.get("required") or () if name not in odd]
         out.pop("additionalProperties", None)
-        out = _told(out, {"further properties": odd})
+        out = told(out, {"further properties": odd})
     return out
-
-
-def _told(schema: Json, more: Json) -> Json:
-    """The schema with what it cannot say at the end of its description."""
-    if not more:
-        return schema
-    said = ", ".join(
-        f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
-        for name, value in more.items()
-    )
-    before = f"{schema['description']}\n\n" if schema.get("description") else ""
-    return {**schema, "description": f"{before}{{{said}}}"}
 
 
 def _rewritten(schema: Any) -> Json:
@@ -156,7 +145,7 @@ def _rewritten(schema: Any) -> Json:
         out, rest
     )
     rest = {name: value for name, value in rest.items() if not name.startswith("$")}
-    return _told(out, rest)
+    return told(out, rest)
 
 
 def _add_kind(out: Json, rest: Json) -> str:

@@ -280,7 +280,7 @@ class ChatRouter(Router[Format]):
         """A stream whose first content has arrived, or the last route's LosiError."""
 
         async def call(upstream: Format, call: UpstreamCall) -> tuple[AsyncGenerator[Batch], Told]:
-            route, asked = call.route, prepare(upstream, call, self._sleep)
+            route, asked = call.route, prepare(upstream, call, self._sleep, stream=True)
             batches = asked.stream()
             patience = Patience(route.first_chunk_timeout, "its first chunk", route, job.deadline)
             begun: list[Batch] = []

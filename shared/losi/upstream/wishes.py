@@ -15,6 +15,7 @@ from losi.errors import Remedy, UpstreamError
 from losi.json_schema.limits import Budget, SchemaError
 from losi.json_schema.validation import Document
 from losi.upstream.batch import Batch, each
+from losi.upstream.claude_schema import format_instruction
 from losi.upstream.conversation import with_instruction
 from losi.upstream.fanout import Sleep
 from losi.upstream.fences import Unfenced
@@ -24,7 +25,7 @@ from losi.upstream.thoughts import prepare as prepare_thoughts
 from losi.wire import Json
 
 #: What a route may refuse and is still taken for, as it is asked for in words.
-IN_WORDS = frozenset({"forced_tools"})
+IN_WORDS = frozenset({"forced_tools", "schema_with_tools", "schema_in_streams"})
 #: An answer that was cut, or that a filter took, says nothing of what the model would have done.
 _CUT = ("length", "content_filter")
 
@@ -108,8 +109,11 @@ class Asked:
         return next((error for check in self.checks if (error := check(said))), None)
 
 
-def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) -> Asked:
+def prepare(
+    upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep, *, stream: bool = False
+) -> Asked:
     """The exchange for a call, with the checks of what it asks for in words."""
+    wanted = call.body.get("response_format") or {}
     checks: list[Check] = []
     in_words = set[str]()
     refused = call.route.refuses | call.route.provider.refuses
@@ -117,12 +121,15 @@ def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) 
         call = replace(call, body=forced.asked_in_words(call.body))
         in_words.add(forced.param)
         checks.append(forced.unmet)
+    if wanted.get("type") == "json_schema" and refused & _with_schemas(call.body, stream=stream):
+        call = replace(call, body=_schema_in_words(call.body))
+        in_words.add("response_format")
     exchange = prepare_thoughts(upstream, call, sleep)
     if call.most_text is not None:
         exchange = LimitedText(exchange, call.most_text)
-    if "response_format" in exchange.mapped:
+    if "response_format" in exchange.mapped | in_words:
         exchange = Unfenced(exchange)
-        checks.append(_schema_check(call.body["response_format"]))
+        checks.append(_schema_check(wanted))
     return Asked(exchange, frozenset(in_words), tuple(checks))
 
 
@@ -180,6 +187,19 @@ def _names(body: Json) -> Iterator[str]:
     for tool in body.get("tools") or ():
         if function := tool.get("function") or tool.get("custom"):
             yield function["name"]
+
+
+def _with_schemas(body: Json, *, stream: bool) -> set[str]:
+    """What a schema of the answer would stand beside, as `refuses` calls it."""
+    asked = {"schema_in_streams": stream, "schema_with_tools": bool(body.get("tools"))}
+    return {name for name, is_asked in asked.items() if is_asked}
+
+
+def _schema_in_words(body: Json) -> Json:
+    words = format_instruction(body["response_format"], native=False)
+    messages = with_instruction(body["messages"], words or "")
+    rest = {name: value for name, value in body.items() if name != "response_format"}
+    return {**rest, "messages": messages}
 
 
 def _schema_check(response_format: Json) -> Check:

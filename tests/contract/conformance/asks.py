@@ -107,6 +107,15 @@ TOOLS: dict[str, Json] = {
     ),
     "tool with null properties": tools({"type": "object", "properties": None}),
     "strict tool with bounds": tools(prop(type="integer", minimum=1, maximum=9), strict=True),
+    "strict tool with lengths": tools(prop(type="string", minLength=1, maxLength=9), strict=True),
+    "strict tool, open": tools(OBJECT, strict=True),
+    "strict tool with a default": tools(prop(type="string", default="Rome"), strict=True),
+    "strict tool with oneOf": tools(
+        prop(oneOf=[{"type": "string"}, {"type": "null"}]), strict=True
+    ),
+    "strict tool without parameters": {
+        "tools": [{"type": "function", "function": {"name": "now", "strict": True}}]
+    },
     "strict tool with a pattern": tools(prop(type="string", pattern="^[a-z]+$"), strict=True),
 }
 
@@ -122,6 +131,22 @@ FORMATS_ASKED: dict[str, Json] = {
     "json_schema, exclusive bounds": json_schema(prop(type="number", exclusiveMinimum=0)),
     "json_schema, items": json_schema(
         prop(type="array", items={"type": "string"}, minItems=2, maxItems=3)
+    ),
+    "json_schema, strict lengths": json_schema(prop(type="string", minLength=1, maxLength=9)),
+    "json_schema, strict lookaround": json_schema(prop(type="string", pattern="^(?!x)t")),
+    "json_schema, strict open": json_schema(OBJECT),
+    "json_schema, strict optional": json_schema({**CLOSED, "required": []}),
+    "json_schema, strict reference": json_schema(
+        {
+            "$defs": {"city": {"type": "string", "default": "Rome"}},
+            **prop(**{"$ref": "#/$defs/city", "description": "Where"}),
+        }
+    ),
+    "json_schema, strict set": json_schema(
+        prop(type="array", items={"type": "string"}, uniqueItems=True)
+    ),
+    "json_schema, strict union": json_schema(
+        {"$defs": {"one": CLOSED}, "anyOf": [{"$ref": "#/$defs/one"}, CLOSED]}
     ),
     "json_schema, uri": json_schema(prop(type="string", format="uri"), strict=False),
     "json_schema, lengths": json_schema(

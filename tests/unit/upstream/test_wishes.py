@@ -9,6 +9,7 @@ import pytest
 
 from losi.catalogue.models import Route
 from losi.catalogue.providers import Provider
+from losi.catalogue.row import Combination
 from losi.config import Config
 from losi.errors import UpstreamError
 from losi.upstream.format import Format, UpstreamCall, upstream_error
@@ -85,11 +86,11 @@ class Asked:
 async def at_once(_: float) -> None: ...
 
 
-def ask(upstream: Upstream, *, routes: int = 1, **body: Any) -> Asked:
+def ask(
+    upstream: Upstream, *, routes: int = 1, refuses: Combination = "forced_tools", **body: Any
+) -> Asked:
     whole = {"messages": [SYSTEM, USER], "tools": [WEATHER, TIME], **body}
-    refusing = Route(
-        provider=PROVIDERS["anthropic"], model="m", refuses=frozenset({"forced_tools"})
-    )
+    refusing = Route(provider=PROVIDERS["anthropic"], model="m", refuses=frozenset({refuses}))
     deadline = asyncio.get_running_loop().time() + 60
     made = Job("m", [refusing] * routes, lambda _: Prepared(whole, ()), whole, "req_1", deadline)
     return Asked(upstream, made)
@@ -271,3 +272,40 @@ async def test_a_schema_that_cannot_be_judged_is_not_held_against_the_answer() -
     answer, _ = await ask(upstream, response_format=wanted).plain()
 
     assert answer["choices"]
+
+
+@pytest.mark.parametrize(
+    ("refuses", "tools", "stream", "in_words"),
+    [
+        ("schema_with_tools", [WEATHER], False, True),
+        ("schema_with_tools", [WEATHER], True, True),
+        ("schema_with_tools", [], True, False),
+        ("schema_in_streams", [], True, True),
+        ("schema_in_streams", [WEATHER], True, True),
+        ("schema_in_streams", [WEATHER], False, False),
+        ("forced_tools", [WEATHER], True, False),
+    ],
+)
+async def test_a_schema_that_may_not_stand_beside_the_rest_is_asked_for_in_words(
+    refuses: Combination, tools: list[Json], stream: bool, in_words: bool
+) -> None:
+    upstream = Upstream(says('{"n": 1}'))
+    asked = ask(upstream, refuses=refuses, tools=tools, response_format=BY_SCHEMA)
+
+    if stream:
+        [_ async for _ in asked.chunks()]
+    else:
+        await asked.plain()
+
+    [sent] = upstream.sent
+    assert ("response_format" not in sent) is in_words
+    assert ('"maximum": 9' in str(sent["messages"][-1]["content"])) is in_words
+
+
+async def test_and_its_answer_is_checked() -> None:
+    upstream = Upstream(says('{"n": 10}'), says('{"n": 1}'))
+    asked = ask(upstream, refuses="schema_with_tools", response_format=BY_SCHEMA)
+
+    _, answered = await asked.plain()
+
+    assert (answered.attempts, answered.mapped) == (2, ("response_format",))

@@ -20,6 +20,7 @@ from losi.upstream.http import Endpoint, finish
 from losi.upstream.openai import answers
 from losi.upstream.openai.refusal import auth_headers, refusal
 from losi.upstream.openai.request import request_body
+from losi.upstream.openai.strict import with_kept_schemas
 from losi.upstream.reading import loads
 from losi.upstream.registry import Settings
 from losi.upstream.sse import batches
@@ -37,8 +38,11 @@ class OpenAIChat:
         self._endpoint = Endpoint(provider.name, url, auth_headers(provider, settings.key))
 
     def prepare(self, call: UpstreamCall) -> "ChatExchange":
-        body = request_body(self._provider, call.body)
-        return ChatExchange(self._provider, self._endpoint, call.route, body)
+        body, mapped = call.body, frozenset[str]()
+        if self._provider.strict_schemas == "openai":
+            body, mapped = with_kept_schemas(body)
+        body = request_body(self._provider, body)
+        return ChatExchange(self._provider, self._endpoint, call.route, body, mapped)
 
 
 @dataclass(frozen=True, slots=True)

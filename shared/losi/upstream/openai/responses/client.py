@@ -18,6 +18,7 @@ from losi.upstream.openai.refusal import auth_headers, refusal
 from losi.upstream.openai.responses import answer
 from losi.upstream.openai.responses.request import ResponsesRequest, translate
 from losi.upstream.openai.responses.stream import StreamState
+from losi.upstream.openai.strict import with_kept_schemas
 from losi.upstream.reading import loads
 from losi.upstream.registry import Settings
 from losi.upstream.sse import batches
@@ -30,7 +31,8 @@ class OpenAIResponses:
         self._endpoint = Endpoint(provider.name, url, auth_headers(provider, settings.key))
 
     def prepare(self, call: UpstreamCall) -> "ResponsesExchange":
-        return ResponsesExchange(self._endpoint, call.route, translate(call.body))
+        body, mapped = with_kept_schemas(call.body)
+        return ResponsesExchange(self._endpoint, call.route, translate(body), mapped)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,120 @@
+"""Strict tools and structured output as OpenAI takes them: a part of JSON Schema. Pure.
+
+https://developers.openai.com/api/docs/guides/structured-outputs#supported-schemas. What the part
+has no word for moves into the description, which models mostly follow; where the schema cannot be
+brought to it at all, it is sent as not strict. Structured output is then checked by the schema of
+the caller (losi.upstream.wishes).
+"""
+
+import re
+from typing import Any
+
+from losi.upstream.schema_words import told
+from losi.wire import Json
+
+_FORMATS = frozenset(
+    {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"}
+)
+_REFUSED = frozenset(
+    {
+        "minLength", "maxLength", "default", "uniqueItems", "contains", "minContains",
+        "maxContains", "minProperties", "maxProperties", "propertyNames", "patternProperties",
+        "unevaluatedProperties", "unevaluatedItems", "dependentRequired", "dependentSchemas", "not",
+        "if", "then", "else",
+    }
+)  # fmt: skip
+_LOOKAROUND = re.compile(r"\(\?(=|!|<=|<!)")
+_REFERENCE = re.compile(r"#|#/(\$defs|definitions)/[^/]+")
+#: One of these says what a value is.
+_KINDS = frozenset({"type", "anyOf", "enum", "const"})
+
+
+class _NotKept(Exception):
+    """Something in the schema that has no place in strict ones."""
+
+
+def with_kept_schemas(body: Json) -> tuple[Json, frozenset[str]]:
+    """A request whose strict schemas OpenAI takes, and the parameters that this changed."""
+    changed: Json = {}
+    form = body.get("response_format") or {}
+    if form.get("type") == "json_schema":
+        wanted = _fitting(form["json_schema"], "schema")
+        if wanted is not form["json_schema"]:
+            changed["response_format"] = {**form, "json_schema": wanted}
+    tools = [_tool(tool) for tool in body.get("tools") or ()]
+    if any(ours is not theirs for ours, theirs in zip(tools, body.get("tools") or (), strict=True)):
+        changed["tools"] = tools
+    return {**body, **changed}, frozenset(changed)
+
+
+def _tool(tool: Json) -> Json:
+    function = tool.get("function")
+    if not function:
+        return tool
+    fitting = _fitting(function, "parameters")
+    return tool if fitting is function else {**tool, "function": fitting}
+
+
+def _fitting(named: Json, name: str) -> Json:
+    """A function or a form of answer; the same object where nothing had to change."""
+    if not named.get("strict"):
+        return named
+    schema = named.get(name) or {"type": "object"}
+    kept = kept_schema(schema)
+    if kept is None:
+        return {**named, "strict": False}
+    return named if kept == schema else {**named, name: kept}
+
+
+def kept_schema(schema: Json) -> Json | None:
+    """The schema as OpenAI keeps to it. None where no rewriting lets it: open objects, optional
+    properties, values of any type, a root that is no object.
+    """
+    try:
+        kept = _kept(schema)
+    except _NotKept:
+        return None
+    return kept if kept.get("type") == "object" and "anyOf" not in kept else None
+
+
+def _kept(schema: Any) -> Json:
+    if not isinstance(schema, dict) or schema.keys() & {"allOf", "prefixItems"}:
+        raise _NotKept
+    if schema.keys() >= {"anyOf", "oneOf"}:
+        raise _NotKept
+    if "$ref" in schema:  # nothing may stand beside it
+        if not _REFERENCE.fullmatch(str(schema["$ref"])):
+            raise _NotKept
+        return {"$ref": schema["$ref"]}
+    out, said = dict[str, Any](), dict[str, Any]()
+    for name, value in schema.items():
+        if name in ("properties", "$defs", "definitions") and isinstance(value, dict):
+            out[name] = {key: _kept(one) for key, one in value.items()}
+        elif name == "items":
+            out[name] = _kept(value)
+        elif name in ("anyOf", "oneOf") and isinstance(value, list):
+            out["anyOf"] = [_kept(one) for one in value]
+        elif _is_refused(name, value):
+            said[name] = value
+        else:
+            out[name] = value
+    if not out.keys() & _KINDS or (_is_object(out) and not _is_closed(out)):
+        raise _NotKept
+    return told(out, said)
+
+
+def _is_refused(name: str, value: Any) -> bool:
+    if name == "format":
+        return value not in _FORMATS
+    return name in _REFUSED or (name == "pattern" and bool(_LOOKAROUND.search(str(value))))
+
+
+def _is_object(schema: Json) -> bool:
+    kinds = schema.get("type")
+    return kinds == "object" or (isinstance(kinds, list) and "object" in kinds)
+
+
+def _is_closed(schema: Json) -> bool:
+    """Whether an object has no other properties, and all of its own."""
+    optional = set(schema.get("properties") or ()).difference(schema.get("required") or ())
+    return schema.get("additionalProperties") is False and not optional
