@@ -1,18 +1,23 @@
 """`losi key`."""
 
+import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from losi.cli.account import AccountId
 from losi.cli.output import minute, print_fields, print_json, print_table
 from losi.cli.session import Session, account_id, command, group, key_id
+from losi.errors import NotFoundError
 from losi.identity.key import Key
 from losi.identity.principal import PERMISSIONS
 from losi.identity.values import InvalidValueError, valid_expiry, valid_name, valid_permission
+
+if TYPE_CHECKING:
+    from losi.identity.secret import Secret
 
 app = group("Create, show, change, rotate and revoke API keys.")
 
@@ -191,6 +196,48 @@ def revoke(session: Session, account: AccountId, key: KeyId) -> None:
         print_json({"deleted": f"key_{id}"})
     else:
         typer.echo(f"Revoked key_{id}.")
+
+
+@command(app, "leaked")
+def leaked(session: Session) -> None:
+    """Delete every key that stands in what is pasted, or piped in.
+
+    That may be one key, or a scanner's report. From now on those keys open nothing. What
+    only looks like a key, and secrets that were replaced, are left alone.
+
+    \b
+    Example:
+      losi key leaked < report.txt
+    """
+    from losi.identity.secret import found_in
+
+    if sys.stdin.isatty():
+        typer.echo("Paste the key, or what holds it; then press Ctrl-D.", err=True)
+    told = [_stop(session, secret) for secret in found_in(sys.stdin.read())]
+    if session.as_json:
+        print_json(told)
+        return
+    for one in told:
+        typer.echo(f"{one['key']} of {one['account']}: {one['outcome']}.")
+    if not told:
+        typer.echo("No key of this API is in it.")
+
+
+def _stop(session: Session, secret: "Secret") -> dict[str, str]:
+    try:
+        key = session.accounts.key(secret.account_id, secret.key_id)
+        if key.is_opened_by(secret.hash, datetime.now(UTC)):
+            session.accounts.delete_key(secret.account_id, secret.key_id)
+            outcome = "deleted"
+        else:
+            outcome = "left alone, as its secret was replaced before"
+    except NotFoundError:
+        outcome = "there is none any more"
+    return {
+        "account": f"acct_{secret.account_id}",
+        "key": f"key_{secret.key_id}",
+        "outcome": outcome,
+    }
 
 
 def _change(session: Session, account: str, key: str, **changes: Any) -> None:

@@ -105,6 +105,11 @@ class Key:
         """A full key gets each new permission when there is one."""
         return self.permissions >= ALL_PERMISSIONS
 
+    def is_opened_by(self, hash: str, now: datetime) -> bool:
+        """Whether a secret with this hash is good: the key's own, or one that goes on a while."""
+        old = self.old_hashes.get(hash)
+        return hash == self.hash or (old is not None and old > now)
+
     def rotated(self, hash: str, now: datetime, until: datetime) -> "Key":
         """The key with a new secret; the replaced one stays good until `until`, no older longer."""
         old = {known: min(end, until) for known, end in self.old_hashes.items() if end > now}

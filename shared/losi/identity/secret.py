@@ -9,7 +9,9 @@ refuses typing errors and made-up keys before any read; 28 base62 characters are
 
 import hashlib
 import hmac
+import re
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from losi.ids import ALPHABET, random_id
@@ -19,6 +21,8 @@ TEST_PREFIX = "losi-test-"
 ACCOUNT_LENGTH, KEY_LENGTH, SECRET_LENGTH, CHECKSUM_LENGTH = 10, 8, 28, 6
 _BODY_LENGTH = ACCOUNT_LENGTH + KEY_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH
 _CHARACTERS = frozenset(ALPHABET)
+#: What scanners look for (docs/recovery.md). The checksum tells a key from what looks like one.
+PATTERN = r"\blosi-(?:test-)?[0-9A-Za-z]{52}\b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,13 @@ def parse(text: str) -> Secret | None:
         return None
     cut = ACCOUNT_LENGTH + KEY_LENGTH
     return Secret(public[:ACCOUNT_LENGTH], public[ACCOUNT_LENGTH:cut], public[cut:], test)
+
+
+def found_in(text: str) -> Iterator[Secret]:
+    """Every key that stands in a text, once."""
+    for spelt in dict.fromkeys(re.findall(PATTERN, text)):
+        if (key := parse(spelt)) is not None:
+            yield key
 
 
 def same_hash(stored: str, key: Secret) -> bool:

@@ -41,6 +41,7 @@ COMMANDS = [
     "key enable",
     "key rotate",
     "key revoke",
+    "key leaked",
     "secret set",
     "secret list",
     "secret remove",

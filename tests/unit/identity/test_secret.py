@@ -1,12 +1,23 @@
 """API keys: what they look like, what is refused before any read, what never shows."""
 
+import re
 import string
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from losi.identity.secret import SECRET_LENGTH, mint, new_account_id, parse, same_hash
+from losi.identity.secret import (
+    PATTERN,
+    SECRET_LENGTH,
+    found_in,
+    mint,
+    new_account_id,
+    parse,
+    same_hash,
+)
 from losi.ids import ALPHABET
 
 base62 = st.text(ALPHABET, min_size=1)
@@ -62,3 +73,48 @@ def test_the_hash_is_that_of_the_secret_alone() -> None:
     assert same_hash(key.hash, key)
     assert not same_hash(mint("0123456789").hash, key)
     assert set(key.hash) <= set(string.hexdigits) and len(key.hash) == 64
+
+
+class TestThePatternForScanners:
+    def test_it_is_the_one_that_is_published(self) -> None:
+        page = Path(__file__).parents[3] / "docs" / "recovery.md"
+
+        assert f"```\n{PATTERN}\n```" in page.read_text()
+
+    @pytest.mark.parametrize(
+        "around", ["{}", 'api_key = "{}"', "Authorization: Bearer {}\n", "https://x/?key={}&a=b"]
+    )
+    @pytest.mark.parametrize("test", [False, True])
+    def test_it_finds_a_key_wherever_it_stands(self, around: str, test: bool) -> None:
+        for _ in range(20):
+            key = mint(new_account_id(), test=test)
+            text = around.format(key.text)
+
+            assert [match[0] for match in re.finditer(PATTERN, text)] == [key.text]
+            assert list(found_in(text)) == [key]
+
+    @pytest.mark.parametrize(
+        "near",
+        [
+            lambda key: key[:-1],
+            lambda key: key + "0",
+            lambda key: key.replace("losi-", "losi_"),
+            lambda key: key.replace("losi-", "Losi-"),
+            lambda key: key[:20] + "-" + key[21:],
+            lambda key: key.replace("losi-", "losi-live-"),
+            lambda key: key.replace("losi-", "sk-"),
+        ],
+    )
+    def test_what_is_nearly_a_key_it_does_not(self, near: Callable[[str], str]) -> None:
+        assert not re.search(PATTERN, near(mint(new_account_id()).text))
+
+    def test_what_only_looks_like_one_has_no_checksum(self) -> None:
+        text = "losi-" + "0" * 52
+
+        assert re.fullmatch(PATTERN, text)
+        assert list(found_in(text)) == []
+
+    def test_one_that_stands_there_twice_is_found_once(self) -> None:
+        key = mint(new_account_id())
+
+        assert list(found_in(f"{key.text} {key.text}")) == [key]
