@@ -43,9 +43,12 @@ def asking(door: FrontDoor, key: str) -> load.Ask:
 
 @contextmanager
 def deployed(environment: dict[str, str], key: str) -> Iterator[Gateway]:
-    """One process, which has answered once."""
+    """One process, which has answered once. It reads the provider secret, as in AWS."""
     routes = template_routes(at_once=AT_ONCE)
-    with FrontDoor(routes, environment, concurrency=1, timeout_s=300) as door:
+    variables = {name: text for name, text in environment.items() if not name.endswith("API_KEY")}
+    variables["LOSI_PROVIDER_SECRET"] = "providers"  # noqa: S105 (its name)
+    variables["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = environment["LOSI_ANTHROPIC_BASE_URL"]
+    with FrontDoor(routes, variables, concurrency=1, timeout_s=300) as door:
         asyncio.run(load.run(asking(door, key), 1, 1))
         (pid,) = door.pids(FUNCTION)
         models = {"openai": "gpt-4o-mini", "anthropic": "claude-3.5-sonnet"}

@@ -87,6 +87,11 @@ OPENAI = chunked(openai_events())
 LONG = chunked(openai_events(1_000))
 CRLF = chunked(one.replace(b"\n", b"\r\n") for one in openai_events())
 ANTHROPIC = chunked(anthropic_events())
+#: Secrets Manager's answer, from the same address.
+_TOLD = json.dumps(
+    {"SecretString": json.dumps({"LOSI_OPENAI_API_KEY": "sk", "LOSI_ANTHROPIC_API_KEY": "sk"})}
+).encode()
+SECRET = JSON % (len(_TOLD), _TOLD)
 PLAIN = JSON % (len(completion()), completion())
 
 
@@ -105,6 +110,9 @@ STREAMS = {
 
 
 async def answer(body: bytes, path: bytes, writer: asyncio.StreamWriter) -> None:
+    if b'"SecretId"' in body:
+        writer.write(SECRET)
+        return
     if b'"stream":true' not in body and b'"stream": true' not in body:
         writer.write(PLAIN)
         return

@@ -19,6 +19,7 @@
 | LOSI_METRICS | template.yaml, `make run` | namespace of the metrics in each request's line |
 | LOSI_METRICS_DETAILS | template.yaml, `make run`: 1 | metrics by model, route and error too |
 | AWS_ENDPOINT_URL_DYNAMODB | `make run` | a DynamoDB that is not AWS's; boto3 reads it too |
+| AWS_ENDPOINT_URL_SECRETS_MANAGER | | a Secrets Manager that is not AWS's |
 | AWS_REGION, AWS_DEFAULT_REGION | Lambda | the Region of the table; boto3 reads them too |
 | LOSI_STORE_SECONDS | `make run` | how long a request waits for the store; 2.5 |
 | AWS_LAMBDA_LOG_LEVEL | Lambda, from LogLevel | how much is logged; INFO elsewhere |
@@ -45,6 +46,7 @@ class Config:
     provider_secret: str = ""
     sandbox_fallback: bool = False
     dynamodb_endpoint: str = ""
+    secrets_endpoint: str = ""
     region: str = ""
     #: So that a store that hangs refuses within three seconds.
     store_seconds: float = 2.5
@@ -91,6 +93,7 @@ def read_config() -> Config:
         provider_secret=get("LOSI_PROVIDER_SECRET", ""),
         sandbox_fallback=get("LOSI_SANDBOX_FALLBACK") == "1",
         dynamodb_endpoint=get("AWS_ENDPOINT_URL_DYNAMODB", ""),
+        secrets_endpoint=get("AWS_ENDPOINT_URL_SECRETS_MANAGER", ""),
         region=get("AWS_REGION") or get("AWS_DEFAULT_REGION", ""),
         store_seconds=float(get("LOSI_STORE_SECONDS") or "2.5"),
         log_level=get("AWS_LAMBDA_LOG_LEVEL", "INFO"),

@@ -17,7 +17,11 @@ from urllib.parse import urlsplit
 
 #: A credential is asked for again so long before it ends (botocore's advisory period).
 REFRESH_SECONDS = 900
-
+#: The version of the protocol that each service speaks.
+CONTENT_TYPES = {
+    "dynamodb": "application/x-amz-json-1.0",
+    "secretsmanager": "application/x-amz-json-1.1",
+}
 
 #: Credentials are asked for on this host, on ECS's and EKS's addresses, or under TLS.
 _THIS_HOST = {"127.0.0.1", "localhost", "::1"}
@@ -106,13 +110,19 @@ def _as_boto3_does() -> Credentials:
 
 
 def signed_headers(
-    host: str, target: str, body: bytes, region: str, credentials: Credentials, now: float
+    host: str,
+    target: str,
+    body: bytes,
+    region: str,
+    credentials: Credentials,
+    now: float,
+    service: str = "dynamodb",
 ) -> dict[str, str]:
-    """The headers of a signed `POST /` of DynamoDB's JSON protocol."""
+    """The headers of a signed `POST /` of AWS's JSON protocol."""
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
     day = stamp[:8]
     headers = {
-        "content-type": "application/x-amz-json-1.0",
+        "content-type": CONTENT_TYPES[service],
         "host": host,
         "x-amz-date": stamp,
         "x-amz-target": target,
@@ -122,10 +132,10 @@ def signed_headers(
     names = ";".join(sorted(headers))
     lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
     request = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
-    scope = f"{day}/{region}/dynamodb/aws4_request"
+    scope = f"{day}/{region}/{service}/aws4_request"
     digest = hashlib.sha256(request.encode()).hexdigest()
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"
-    key = _signing_key(credentials.secret_key, day, region)
+    key = _signing_key(credentials.secret_key, day, region, service)
     signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
     del headers["host"]  # the client writes it
     headers["authorization"] = (
@@ -136,9 +146,9 @@ def signed_headers(
 
 
 @lru_cache(maxsize=4)
-def _signing_key(secret_key: str, day: str, region: str) -> bytes:
+def _signing_key(secret_key: str, day: str, region: str, service: str) -> bytes:
     """The same for a whole day."""
     key = f"AWS4{secret_key}".encode()
-    for part in (day, region, "dynamodb", "aws4_request"):
+    for part in (day, region, service, "aws4_request"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
     return key

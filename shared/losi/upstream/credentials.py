@@ -4,14 +4,14 @@ The secret is a JSON object of the variables named in providers.toml. It is fetc
 kept for five minutes, and fetched again at once when a provider refuses our key.
 """
 
+import json
 import logging
+from functools import cache
 
 from losi.config import Config
-from losi.errors import StoreUnavailableError
+from losi.store.secret import SecretStore
 
 logger = logging.getLogger("losi.credentials")
-
-MAX_AGE_SECONDS = 300
 
 
 def credential(config: Config, name: str, *, refresh: bool = False) -> str | None:
@@ -24,26 +24,19 @@ def credential(config: Config, name: str, *, refresh: bool = False) -> str | Non
         return value
     if not config.provider_secret:
         return None
-    stored = _secret(config.provider_secret, refresh).get(name)
+    store = _store(config.region, config.secrets_endpoint)
+    stored = _object(store.text(config.provider_secret, refresh=refresh)).get(name)
     return stored if isinstance(stored, str) and stored else None
 
 
-def _secret(secret_id: str, refresh: bool) -> dict[str, object]:
-    # imported here: 400 ms of CPU that no cold start should pay before its first provider call
-    from aws_lambda_powertools.utilities import parameters
-    from aws_lambda_powertools.utilities.parameters.exceptions import (
-        GetParameterError,
-        TransformParameterError,
-    )
+#: One for the process: all registries share what was read.
+_store = cache(SecretStore)
 
+
+def _object(text: str) -> dict[str, object]:
     try:
-        value = parameters.get_secret(
-            secret_id, transform="json", max_age=MAX_AGE_SECONDS, force_fetch=refresh
-        )
-    except GetParameterError as error:
-        logger.error("the provider secret cannot be read: %s", type(error.__cause__).__name__)
-        raise StoreUnavailableError from error
-    except TransformParameterError:
+        value = json.loads(text)
+    except ValueError:
         logger.error("the provider secret is not JSON: it must be an object of variables")
         return {}
     return value if isinstance(value, dict) else {}

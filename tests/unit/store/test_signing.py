@@ -14,7 +14,13 @@ from botocore.credentials import Credentials as BotocoreCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from losi.store.signing import Credentials, CredentialSource, NoCredentialsError, signed_headers
+from losi.store.signing import (
+    CONTENT_TYPES,
+    Credentials,
+    CredentialSource,
+    NoCredentialsError,
+    signed_headers,
+)
 
 words = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=40)
 
@@ -26,23 +32,25 @@ words = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1,
     token=st.none() | words,
     region=st.sampled_from(["us-east-1", "eu-central-1", "cn-north-1"]),
     now=st.integers(min_value=1_700_000_000, max_value=2_000_000_000),
+    service=st.sampled_from(sorted(CONTENT_TYPES)),
 )
 def test_the_signature_is_the_one_that_botocore_makes(
-    body: bytes, key: str, secret: str, token: str | None, region: str, now: int
+    body: bytes, key: str, secret: str, token: str | None, region: str, now: int, service: str
 ) -> None:
-    host = f"dynamodb.{region}.amazonaws.com"
+    host = f"{service}.{region}.amazonaws.com"
     target = "DynamoDB_20120810.UpdateItem"
-    ours = signed_headers(host, target, body, region, Credentials(key, secret, token), now)
+    credentials = Credentials(key, secret, token)
+    ours = signed_headers(host, target, body, region, credentials, now, service)
 
     request = AWSRequest(
         "POST",
         f"https://{host}/",
-        headers={"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": target},
+        headers={"Content-Type": CONTENT_TYPES[service], "X-Amz-Target": target},
         data=body,
     )
     at = datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
     with mock.patch("botocore.auth.get_current_datetime", return_value=at):
-        SigV4Auth(BotocoreCredentials(key, secret, token), "dynamodb", region).add_auth(request)
+        SigV4Auth(BotocoreCredentials(key, secret, token), service, region).add_auth(request)
 
     theirs = {name.lower(): value for name, value in request.headers.items()}
     assert ours == theirs

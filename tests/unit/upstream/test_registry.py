@@ -2,18 +2,20 @@
 
 import json
 import logging
+import time
 from collections.abc import Iterator
 
 import boto3
+import httpx
 import pytest
-from aws_lambda_powertools.utilities.parameters import clear_caches
-from moto import mock_aws
+from moto.server import ThreadedMotoServer
 
 from losi.config import read_config
 from losi.errors import StoreUnavailableError, UpstreamUnavailableError
 from losi.upstream.registry import Registry, configured
 from losi.web.formats import FORMATS
 from tests.catalogue import PROVIDERS
+from tests.dynamodb_local import free_port
 
 SECRET = "losi/providers"
 
@@ -26,13 +28,18 @@ def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def secret(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    address, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", f"http://{address}:{port}")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("LOSI_PROVIDER_SECRET", SECRET)
-    clear_caches()  # type: ignore[no-untyped-call]
-    with mock_aws():
-        boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString="{}")
-        yield SECRET
-    clear_caches()  # type: ignore[no-untyped-call]
+    boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString="{}")
+    yield SECRET
+    httpx.post(f"http://{address}:{port}/moto-api/reset")
+    server.stop()
 
 
 def store(values: object) -> None:
@@ -120,3 +127,29 @@ def test_a_secret_that_cannot_be_read_is_a_passing_trouble(
     with pytest.raises(StoreUnavailableError):
         Registry(FORMATS, read_config()).upstream(PROVIDERS["openai"])
     assert "provider secret cannot be read" in caplog.text
+
+
+def test_nothing_listening_is_a_passing_trouble_too(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("LOSI_PROVIDER_SECRET", SECRET)
+
+    with pytest.raises(StoreUnavailableError):
+        Registry(FORMATS, read_config()).upstream(PROVIDERS["openai"])
+    assert "provider secret cannot be read: URLError" in caplog.text
+
+
+def test_a_secret_is_read_again_after_five_minutes(
+    secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store({"LOSI_OPENAI_API_KEY": "sk-old"})
+    assert configured(read_config(), PROVIDERS["openai"])
+    store({})
+
+    assert configured(read_config(), PROVIDERS["openai"])
+    now = time.monotonic()
+    monkeypatch.setattr("losi.store.secret.time.monotonic", lambda: now + 301)
+    assert not configured(read_config(), PROVIDERS["openai"])

@@ -1,0 +1,84 @@
+"""Secrets Manager's one call that functions make: without boto3, which costs a cold start more than
+all the rest of it (docs/decisions/0010-hot-path.md).
+"""
+
+import json
+import logging
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+from urllib.parse import urlsplit
+
+from losi.errors import StoreUnavailableError
+from losi.http1 import tls_context
+from losi.store.signing import CredentialSource, NoCredentialsError, signed_headers
+
+logger = logging.getLogger("losi.secret")
+
+TARGET = "secretsmanager.GetSecretValue"
+CALL_SECONDS = 3
+TRIES = 2
+
+
+@dataclass
+class SecretStore:
+    """`endpoint`: of Secrets Manager; an empty one is AWS's own of the Region."""
+
+    region: str
+    endpoint: str = ""
+    max_age: float = 300
+    _credentials: CredentialSource = field(default_factory=CredentialSource)
+    _known: dict[str, tuple[float, str]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def text(self, secret_id: str, *, refresh: bool = False) -> str:
+        """The secret's value, at most `max_age` seconds old. Blocks while it is fetched.
+
+        Raises StoreUnavailableError: that is the operator's trouble, and may pass.
+        """
+        with self._lock:
+            read_at, value = self._known.get(secret_id, (0.0, ""))
+            if refresh or not read_at or time.monotonic() - read_at > self.max_age:
+                value = self._fetched(secret_id)
+                self._known[secret_id] = time.monotonic(), value
+            return value
+
+    def _fetched(self, secret_id: str) -> str:
+        reason = ""
+        for _ in range(TRIES):
+            try:
+                return str(self._call({"SecretId": secret_id})["SecretString"])
+            except urllib.error.HTTPError as error:
+                with error:
+                    reason = f"{error.code} {error.read(200).decode(errors='replace')}"
+                if error.code < 500:
+                    break
+            except (OSError, ValueError, KeyError, NoCredentialsError) as error:
+                reason = type(error).__name__
+        logger.error("the provider secret cannot be read: %s", reason)
+        raise StoreUnavailableError
+
+    def _call(self, asked: dict[str, str]) -> dict[str, Any]:
+        url = self.endpoint or f"https://secretsmanager.{self.region}.{_suffix(self.region)}"
+        body = json.dumps(asked).encode()
+        headers = signed_headers(
+            urlsplit(url).netloc,
+            TARGET,
+            body,
+            self.region,
+            self._credentials.read(),
+            time.time(),
+            service="secretsmanager",
+        )
+        request = urllib.request.Request(f"{url}/", body, headers)  # noqa: S310 (of our own making)
+        context = tls_context() if url.startswith("https:") else None
+        with urllib.request.urlopen(request, timeout=CALL_SECONDS, context=context) as answer:  # noqa: S310
+            found: dict[str, Any] = json.load(answer)
+        return found
+
+
+def _suffix(region: str) -> str:
+    return "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
