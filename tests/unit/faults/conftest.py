@@ -1,0 +1,37 @@
+"""The API around a provider that fails, on a table in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from losi.management.emails import INDEXED
+from losi.upstream import backoff
+from tests.faults.api import Caller, new_caller, open_api
+from tests.over_boto3 import OverBoto3
+from tests.unit.conftest import TABLE
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@pytest.fixture(scope="module")
+def caller(moto_client: DynamoDBClient) -> Caller:
+    """One for all faults: what each costs is told by the difference."""
+    moto_client.put_item(TableName=TABLE, Item=INDEXED)
+    return new_caller(moto_client, TABLE)
+
+
+@pytest.fixture
+def api(
+    moto_client: DynamoDBClient, caller: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Any:
+    """Opens it: `async with api(providers={"openai": url}) as here`."""
+    monkeypatch.setattr(backoff, "BACKOFF_SECONDS", 0.001)
+
+    def opening(**options: Any) -> Any:
+        return open_api(moto_client, TABLE, caller, tmp_path, OverBoto3(moto_client), **options)
+
+    return opening
