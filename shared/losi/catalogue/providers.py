@@ -58,6 +58,7 @@ class Provider(Row):
     message_fields: Names = frozenset()
     refused_message_fields: Names = frozenset()
     tool_call_ids: Text | None = None
+    unsigned_calls: Text | None = None
     max_temperature: Annotated[float, Field(ge=0, le=2, description="a number up to 2")] = 2.0
     efforts: Efforts | None = None
     parameters: Names | None = None

@@ -7,6 +7,7 @@ from typing import NoReturn
 from losi.catalogue.models import Model, Route
 from losi.chat.request import ChatRequest
 from losi.errors import InvalidRequestError
+from losi.upstream.conversation import is_text_file
 from losi.upstream.routing import candidates
 
 _WORDS = {
@@ -44,7 +45,7 @@ class Needs:
                 where = f"messages[{i}].content[{j}]"
                 if part.get("type") == "image_url":
                     features.setdefault("vision", where)
-                if part.get("type") == "file":
+                if part.get("type") == "file" and not is_text_file(part):
                     combinations.setdefault("files", where)
         return cls(features, combinations)
 

@@ -22,6 +22,9 @@ ImageFormat = Literal["jpeg", "png", "gif", "webp"]
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[^;,]*)*;base64,", re.ASCII | re.I)
+_TEXT_TYPE = re.compile(
+    r"text/.+|application/(json|x-ndjson|xml|yaml|x-yaml|toml|javascript|sql)|.+\+(json|xml|yaml)"
+)
 
 
 #: Asked for in words: structured output needs every property named, so cannot say "any object".
@@ -201,6 +204,37 @@ def with_instruction(messages: list[Json], instruction: str) -> list[Json]:
         return [*messages, {"role": "user", "content": [part]}]
     own = [own_part for _, own_part in content_parts("", last)]
     return [*messages[:-1], {**last, "content": [*own, part]}]
+
+
+def is_text_type(media_type: str) -> bool:
+    return _TEXT_TYPE.fullmatch(media_type) is not None
+
+
+def is_text_file(part: Json) -> bool:
+    """Whether a content part is a file that any model can read, as it holds nothing but text."""
+    file = part.get("file")
+    data = file.get("file_data") if part.get("type") == "file" and isinstance(file, dict) else None
+    match = _DATA_URI.match(data) if isinstance(data, str) else None
+    return match is not None and is_text_type((match[1] or "text/plain").lower())
+
+
+def file_as_text(where: str, part: Json) -> Json:
+    """A file of text as a text part. Raises InvalidRequestError where it cannot be read."""
+    file = part["file"]
+    data = parse_data_uri(f"{where}.file.file_data", file["file_data"]).data
+    return {"type": "text", "text": named_text(file.get("filename"), decoded(where, data))}
+
+
+def named_text(name: object, text: str) -> str:
+    """A file's text for where only text may stand."""
+    return f"<file name={json.dumps(str(name or 'file'), ensure_ascii=False)}>\n{text}\n</file>"
+
+
+def decoded(where: str, data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        invalid(where, "The file's text is not encoded as UTF-8.")
 
 
 def is_data_uri(url: str) -> bool:

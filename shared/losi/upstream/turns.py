@@ -32,7 +32,7 @@ def as_turns(messages: list[Json], *, prefill: bool) -> Turns:
     if not turns:  # the last one is all there is to answer
         system, turns = named[:-1], [(named[-1][0], {**named[-1][1], "role": "user"})]
     turns = _ids_once([_as_user(one) for one in after_results(turns)])
-    turns = _without_blanks(turns)
+    turns = without_blanks(turns)
     if not prefill and _ends_with_answer(turns):
         turns.append((turns[-1][0], {"role": "user", "content": CONTINUE}))
     return Turns(system, turns)
@@ -95,7 +95,7 @@ def _ids_once(turns: list[Named]) -> list[Named]:
     return renamed
 
 
-def _without_blanks(turns: list[Named]) -> list[Named]:
+def without_blanks(turns: list[Named]) -> list[Named]:
     """Without user messages that say nothing; where nobody else speaks in their turn, it is said
     that they are empty, as no turn may be.
     """

@@ -1,5 +1,7 @@
 """What clients ask, by kind: each is put to every route, plain and as a stream."""
 
+import base64
+
 from tests.strict_upstream.provocations import CLOSED, OBJECT, PIXEL
 from tests.strict_upstream.rules import Json
 
@@ -28,6 +30,11 @@ def image(label: str = "image/png") -> Json:
 
 def file(name: str = "report.pdf") -> Json:
     return {"type": "file", "file": {"filename": name, "file_data": PDF}}
+
+
+def text_file(name: str = "notes.md", kind: str = "text/markdown") -> Json:
+    data = base64.b64encode(b"# Notes\nIt is well.").decode()
+    return {"type": "file", "file": {"filename": name, "file_data": f"data:{kind};base64,{data}"}}
 
 
 def called(*ids: str, name: str = "weather", **more: object) -> Json:
@@ -342,6 +349,29 @@ MEDIA: dict[str, Json] = {
     "document alone": {"messages": [user(file())]},
     "one document twice": {"messages": [user(text(), file()), assistant(), user(text(), file())]},
     "six documents": {"messages": [user(text(), *(file(f"r{i}.pdf") for i in range(6)))]},
+    **{
+        f"{kind} file": {"messages": [user(text(), text_file(f"notes.{kind}", media_type))]}
+        for kind, media_type in {
+            "txt": "text/plain",
+            "md": "text/markdown",
+            "csv": "text/csv",
+            "json": "application/json",
+            "py": "text/x-python",
+        }.items()
+    },
+    "text file alone": {"messages": [user(text_file())]},
+    "six files, two of text": {
+        "messages": [
+            user(
+                text(), *(file(f"r{i}.pdf") for i in range(4)), text_file("a.md"), text_file("b.md")
+            )
+        ]
+    },
+    "six text files": {"messages": [user(text(), *(text_file(f"{i}.txt") for i in range(6)))]},
+    "text file beside results": {
+        "messages": [USER, called("c1"), result("c1"), user(text(), text_file())],
+        "tools": [WEATHER],
+    },
     "document beside results": {
         "messages": [USER, called("c1"), result("c1"), user(text(), file())],
         "tools": [WEATHER],

@@ -17,6 +17,7 @@ USER: Json = {"role": "user", "content": "Hi"}
 TOOLS: Json = {"tools": [{"type": "function", "function": {"name": "f"}}]}
 FUNCTIONS: Json = {"functions": [{"name": "f"}]}
 IMAGE: Json = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+TEXT_FILE: Json = {"type": "file", "file": {"file_data": "data:text/csv;base64,YTti"}}
 FILE: Json = {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBE"}}
 SCHEMA: Json = {
     "response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}
@@ -47,6 +48,7 @@ def routes(request: ChatRequest, input_tokens: int = 10, *, test_key: bool = Fal
         (FUNCTIONS, {"tools": "functions"}, {}),
         (content(IMAGE, IMAGE), {"vision": "messages[1].content[1]"}, {}),
         (content(FILE), {}, {"files": "messages[1].content[1]"}),
+        (content(TEXT_FILE), {}, {}),  # said as text where files are not taken
         (SCHEMA, {"structured_output": "response_format"}, {}),
         ({"response_format": {"type": "json_object"}}, {}, {}),
         ({"reasoning_effort": "high"}, {}, {}),

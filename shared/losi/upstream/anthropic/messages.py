@@ -17,10 +17,12 @@ from losi.upstream.conversation import (
     ImageFormat,
     check_tool_calls,
     content_parts,
+    decoded,
     fitting_id,
     fitting_name,
     invalid,
     is_data_uri,
+    is_text_type,
     parse_data_uri,
     parse_image,
     spoken,
@@ -241,20 +243,13 @@ def _document_source(name: str, data: str) -> Base64PDFSourceParam | PlainTextSo
     content = parse_data_uri(name, data)
     if content.media_type == "application/pdf":
         return {"type": "base64", "media_type": "application/pdf", "data": content.base64}
-    if content.media_type == "text/plain":
-        text = _decoded(name, content.data)
+    if is_text_type(content.media_type):
+        text = decoded(name, content.data)
         return {"type": "text", "media_type": "text/plain", "data": text}
     invalid(
         name,
-        f"This model takes no files of type '{echo(content.media_type)}'. Send PDF or plain text.",
+        f"This model takes no files of type '{echo(content.media_type)}'. Send PDF or text.",
     )
-
-
-def _decoded(name: str, data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        invalid(name, "The file's text is not encoded as UTF-8.")
 
 
 def with_cache_control(block: M, source: Json) -> M:

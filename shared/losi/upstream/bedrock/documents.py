@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from losi.upstream.conversation import invalid
+from losi.upstream.conversation import decoded, invalid, named_text
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime.type_defs import (
@@ -19,17 +19,22 @@ if TYPE_CHECKING:
 MOST_DOCUMENTS = 5
 #: Converse wants a text beside documents; OpenAI takes a file alone.
 _BESIDE: ContentBlockTypeDef = {"text": "See the attached document."}
+_TEXTS = ("csv", "html", "md", "txt")
 
 
 def fit_documents(turns: list[list[ContentBlockTypeDef]], *, claude: bool) -> None:
-    """Rewrites the content of each turn. Raises InvalidRequestError for more documents than one
-    request may hold.
+    """Rewrites the content of each turn: what is more than one request may hold is said as text.
+    Raises InvalidRequestError for what is no text.
     """
-    if sum("document" in block for blocks in turns for block in blocks) > MOST_DOCUMENTS:
+    for blocks in turns:
+        for at, block in enumerate(blocks):
+            if _count(turns) > MOST_DOCUMENTS and (text := _as_text(block)) is not None:
+                blocks[at] = {"text": text}
+    if _count(turns) > MOST_DOCUMENTS:
         invalid(
             "messages",
-            f"This model takes at most {MOST_DOCUMENTS} files in one request. Send fewer, or their "
-            "text.",
+            f"This model takes at most {MOST_DOCUMENTS} files in one request that are no text. "
+            "Send fewer, or their text.",
         )
     for blocks in turns:
         results = [at for at, block in enumerate(blocks) if "toolResult" in block]
@@ -45,3 +50,17 @@ def fit_documents(turns: list[list[ContentBlockTypeDef]], *, claude: bool) -> No
             blocks[:] = [block for block in blocks if "document" not in block]
         elif documents and not any("text" in block for block in blocks):
             blocks.append(_BESIDE)
+
+
+def _count(turns: list[list[ContentBlockTypeDef]]) -> int:
+    return sum("document" in block for blocks in turns for block in blocks)
+
+
+def _as_text(block: ContentBlockTypeDef) -> str | None:
+    document = block.get("document")
+    if document is None or document.get("format") not in _TEXTS:
+        return None
+    data = document["source"].get("bytes")
+    return (
+        named_text(document["name"], decoded("messages", data)) if isinstance(data, bytes) else None
+    )

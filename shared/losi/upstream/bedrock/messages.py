@@ -25,6 +25,7 @@ from losi.upstream.conversation import (
     fitting_name,
     invalid,
     is_data_uri,
+    is_text_type,
     parse_data_uri,
     parse_image,
     spoken,
@@ -255,6 +256,8 @@ def _document_format(where: str, document: DataUri, filename: Any) -> DocumentFo
     # browsers and SDKs that do not know a type say octet-stream: the file's name knows better
     extension = filename.rsplit(".", 1)[-1].lower() if isinstance(filename, str) else ""
     known = {form: form for form in DOCUMENT_FORMATS.values()}
+    if extension not in known and is_text_type(document.media_type):
+        return "txt"
     if extension not in known:
         invalid(
             where,

@@ -6,16 +6,19 @@ https://github.com/openai/openai-openapi
 
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from losi.catalogue.providers import Provider
 from losi.upstream.conversation import (
     JSON_INSTRUCTION,
+    file_as_text,
     fitting_id,
     fitting_name,
+    is_text_file,
     with_instruction,
 )
-from losi.upstream.turns import after_results
+from losi.upstream.turns import after_results, without_blanks
 from losi.wire import Json
 
 #: OpenAI's fields of a message by role, of its parts by type, and of a tool.
@@ -33,6 +36,8 @@ _PART_FIELDS = {
 _TOOL_FIELDS = frozenset({"type", "function", "custom"})
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST_KEY = 64
+#: Models that want no signatures.
+_UNSIGNED = re.compile(r"gemini-[12]\b")
 
 
 def request_body(provider: Provider, body: Json) -> Json:
@@ -52,13 +57,25 @@ def request_body(provider: Provider, body: Json) -> Json:
     messages = [m for _, m in after_results([("", m) for m in out["messages"]])]
     if _is_json_unspoken(out, messages):
         messages = with_instruction(messages, JSON_INSTRUCTION)
-    sent = (_message(provider, message) for message in messages)
+    if not provider.empty_content:
+        messages = [m for _, m in without_blanks([("", m) for m in messages])]
+    sent = [_message(provider, at, message) for at, message in enumerate(messages)]
     out["messages"] = [message for message in sent if provider.empty_content or _says(message)]
+    if provider.unsigned_calls and not _UNSIGNED.search(out["model"]):
+        for message in out["messages"]:
+            _sign(message.get("tool_calls") or (), provider.unsigned_calls)
     return out
 
 
-def _message(provider: Provider, message: Json) -> Json:
+def _message(provider: Provider, at: int, message: Json) -> Json:
     role = message["role"]
+    if "files" in provider.refuses and isinstance(parts := message.get("content"), list):
+        where = f"messages[{at}].content"
+        parts = [
+            file_as_text(f"{where}[{i}]", part) if is_text_file(part) else part
+            for i, part in enumerate(parts)
+        ]
+        message = {**message, "content": parts}
     if provider.own_fields_only:
         known = _MESSAGE_FIELDS.get(role, _FIELDS) | provider.message_fields
         message = _only(message, known)
@@ -87,6 +104,14 @@ def _call(provider: Provider, call: Json) -> Json:
     if isinstance(function := call.get("function"), dict):
         call["function"] = {**function, "name": fitting_name(function["name"])}
     return call
+
+
+def _sign(calls: Sequence[Json], signature: str) -> None:
+    """Calls that the provider did not make, or whose client left its signature out."""
+    for call in calls:
+        google = (call.get("extra_content") or {}).get("google") or {}
+        if not google.get("thought_signature"):
+            call["extra_content"] = {"google": {**google, "thought_signature": signature}}
 
 
 def _call_id(provider: Provider, call_id: str) -> str:

@@ -132,3 +132,93 @@ def test_a_word_that_is_no_effort() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         nearest_effort("most", ("low",))
     assert caught.value.param == "reasoning_effort"
+
+
+@pytest.mark.parametrize(
+    ("media_type", "is_text"),
+    [
+        ("text/plain", True),
+        ("text/csv;charset=utf-8", True),
+        ("TEXT/MARKDOWN", True),
+        ("", True),  # RFC 2397: text/plain
+        ("application/json", True),
+        ("application/ld+json", True),
+        ("application/pdf", False),
+        ("application/octet-stream", False),
+    ],
+)
+@pytest.mark.parametrize("provider", ["groq", "mistral", "gemini", "azure"])
+def test_files_of_text_are_said_where_files_are_refused(
+    provider: str, media_type: str, is_text: bool
+) -> None:
+    data = f"data:{media_type};base64,YTti"
+    part = {"type": "file", "file": {"filename": 'a "b".csv', "file_data": data}}
+
+    [message] = sent(provider, messages=[{"role": "user", "content": [part]}])["messages"]
+
+    said = {"type": "text", "text": '<file name="a \\"b\\".csv">\na;b\n</file>'}
+    assert (message["content"] == [said]) is is_text
+
+
+def test_a_file_of_text_that_is_no_text_is_refused_by_name() -> None:
+    part = {"type": "file", "file": {"file_data": "data:text/plain;base64,/w=="}}
+
+    with pytest.raises(InvalidRequestError) as caught:
+        sent("groq", messages=[USER, {"role": "user", "content": [part]}])
+
+    assert caught.value.param == "messages[1].content[0]"
+
+
+SIGNED = {"google": {"thought_signature": "c2ln"}}
+#: https://ai.google.dev/gemini-api/docs/thought-signatures#faqs
+INSTEAD = {"google": {"thought_signature": "skip_thought_signature_validator"}}
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "extra", "expected"),
+    [
+        ("gemini", "gemini-3-pro", None, INSTEAD),
+        ("gemini", "gemini-3-pro", {"google": {}}, INSTEAD),
+        ("gemini", "gemini-3-pro", SIGNED, SIGNED),
+        ("gemini", "gemini-2.5-pro", None, None),
+        ("openai", "gpt-4o", None, None),
+    ],
+)
+def test_calls_that_others_made_are_signed_in_their_place(
+    provider: str, model: str, extra: Json | None, expected: Json | None
+) -> None:
+    messages = calling("call_1")
+    if extra is not None:
+        messages[1]["tool_calls"][0]["extra_content"] = extra
+    body = {"model": model, "messages": messages}
+
+    call = request_body(CATALOGUE.providers[provider], body)["messages"][1]["tool_calls"][0]
+
+    assert call.get("extra_content") == expected
+    assert messages[1]["tool_calls"][0].get("extra_content") == extra
+
+
+EMPTY: Json = {"role": "user", "content": ""}
+
+
+def answer(text: str) -> Json:
+    return {"role": "assistant", "content": text}
+
+
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        ([EMPTY], ["(empty message)"]),
+        ([USER, EMPTY], ["Hi"]),
+        (
+            [USER, {"role": "assistant", "content": "Yes?"}, EMPTY],
+            ["Hi", "Yes?", "(empty message)"],
+        ),
+        ([USER, {"role": "assistant", "content": ""}, USER], ["Hi", "Hi"]),
+    ],
+)
+def test_empty_messages_are_left_out_or_named_where_they_are_refused(
+    messages: list[Json], said: list[str]
+) -> None:
+    assert [m["content"] for m in sent("mistral", messages=messages)["messages"]] == said
+    assert sent("groq", messages=messages)["messages"] == messages
