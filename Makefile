@@ -119,6 +119,14 @@ faults: $(FOR_TESTS) ## Let the store fail under real servers: is every answer b
 million: $(FOR_TESTS) ## Reconcile a day of a million accounts (ACCOUNTS=1000000): how long, at what price?
 	$(BIN)/python -m tests.million
 
+.PHONY: release-notes
+release-notes: $(RUN_INSTALLED) ## Print what the changelog says of TAG=v1.2.3, if it can be released
+	@$(BIN)/python -m local.release notes $(TAG)
+
+.PHONY: sbom
+sbom: $(RUN_INSTALLED) ## Print what is shipped, as CycloneDX
+	@$(BIN)/python -m local.release sbom
+
 .PHONY: clean
 clean: ## Remove everything that the other targets made, the demo key included
 	rm -rf $(VENV) .venv-sam .venv-security .clients .losi .aws-sam tests/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* .mutants
