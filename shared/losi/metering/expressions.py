@@ -208,7 +208,7 @@ class _Change:
         }
 
 
-def closing(hold: Hold, usage: Usage | None, now: float, *, elsewhere: bool = False) -> Update:
+def closing(hold: Hold, usage: Usage | None, now: float, *, elsewhere: bool) -> Update:
     """Take the hold away, if it is still there, and count its usage in the same write.
 
     `elsewhere`: the key's counters have left the item; `folded_count` counts it there.
@@ -227,7 +227,7 @@ def closing(hold: Hold, usage: Usage | None, now: float, *, elsewhere: bool = Fa
     return change.update()
 
 
-def expiring(hold: Hold, *, elsewhere: bool = False) -> Update:
+def expiring(hold: Hold, *, elsewhere: bool) -> Update:
     """Bill a hold whose process is dead its estimate, and leave a record of it, so that a
     settlement that comes late replaces the estimate.
     """
@@ -240,7 +240,7 @@ def expiring(hold: Hold, *, elsewhere: bool = False) -> Update:
     return change.update()
 
 
-def correction(hold: Hold, usage: Usage | None, now: float, *, elsewhere: bool = False) -> Update:
+def correction(hold: Hold, usage: Usage | None, now: float, *, elsewhere: bool) -> Update:
     """Replace the estimate of a hold that expired by the truth."""
     change = _Change(hold)
     change.take_record(hold)

@@ -138,6 +138,7 @@ def test_what_is_wrong_is_named(fields: dict[str, Any], param: str) -> None:
         ({"role": "user", "content": [{"type": "image_url"}]}, "messages[0].content[0]"),
         ({"role": "assistant"}, "messages[0]"),
         ({"role": "tool", "content": "4"}, "messages[0]"),
+        ({"role": "function", "content": "4"}, "messages[0]"),
         (
             {"role": "assistant", "content": "x", "thinking_blocks": 5},
             "messages[0].thinking_blocks",

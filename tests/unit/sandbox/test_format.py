@@ -256,6 +256,18 @@ async def test_only_deltas_carry_what_is_new() -> None:
     assert all(set(made["function"]) == {"arguments"} for made in calls[1:])
 
 
+async def test_the_first_piece_of_an_older_function_call_has_all_that_names_it() -> None:
+    chunks = await streamed(request(functions=[WEATHER["function"]]))
+
+    pieces = [
+        delta["function_call"]
+        for chunk in chunks[:-1]
+        if "function_call" in (delta := chunk["choices"][0]["delta"])
+    ]
+    assert pieces[0] == {"name": "get_weather", "arguments": ""}
+    assert all(set(piece) == {"arguments"} for piece in pieces[1:])
+
+
 GARBAGE = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 300) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3)

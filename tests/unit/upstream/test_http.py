@@ -33,14 +33,15 @@ async def posted(url: str) -> Json:
     return await endpoint.post_json({"model": "m"}, ROUTE, refusal)
 
 
+@pytest.mark.parametrize("status", [300, 307])
 async def test_a_redirect_is_a_refusal_and_the_key_goes_nowhere_else(
-    upstream: FakeUpstream,
+    upstream: FakeUpstream, status: int
 ) -> None:
     async with FakeUpstream() as elsewhere:
         elsewhere.replies = [Reply.json({"choices": []})]
-        upstream.replies = [Reply(status=307, headers={"location": f"{elsewhere.url}/v1"})]
+        upstream.replies = [Reply(status=status, headers={"location": f"{elsewhere.url}/v1"})]
 
-        with pytest.raises(UpstreamError, match="refused with 307"):
+        with pytest.raises(UpstreamError, match=f"refused with {status}"):
             await posted(upstream.url)
 
         assert elsewhere.requests == []
