@@ -141,6 +141,29 @@ def test_a_client_that_stops_reading_does_not_hold_a_request_beyond_its_deadline
     assert took <= SECONDS + SETTLING_SECONDS
 
 
+def test_the_last_words_of_a_request_that_lasted_as_long_as_it_may_are_written() -> None:
+    """Its error event, to a client that takes half a second to read it."""
+
+    class Slow(Client):
+        async def send(self, message: Any) -> None:
+            await asyncio.sleep(0.25)
+            await super().send(message)
+
+    async def main() -> list[bytes]:
+        async def relay() -> AsyncGenerator[bytes]:
+            await asyncio.sleep(SECONDS)
+            yield b"data: timed out\n\n"
+
+        async def opening() -> Opened:
+            return relay(), {}
+
+        client = Slow()
+        await respond(client, opening(), heartbeat=10 * SECONDS)
+        return client.body
+
+    assert virtual_time.run(main()) == [b"data: timed out\n\n"]
+
+
 async def test_while_the_provider_is_silent_comments_keep_the_connection_open() -> None:
     client = Client()
 
