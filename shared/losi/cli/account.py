@@ -204,8 +204,8 @@ def delete(
 def export(session: Session, account: AccountId) -> None:
     """Print all that is stored of an account, as JSON.
 
-    That is its profile, its keys and its usage by day. Keys come without their secrets, which are
-    not stored.
+    That is its profile, keys, audit log, sessions and usage by day. Keys come without their
+    secrets, which are not stored.
 
     \b
     Example:
@@ -216,7 +216,12 @@ def export(session: Session, account: AccountId) -> None:
     today = datetime.now(UTC).date()
     print_json(
         export_account(
-            session.accounts, session.books, session.catalogue, account_id(account), today
+            session.accounts,
+            session.books,
+            session.sessions,
+            session.catalogue,
+            account_id(account),
+            today,
         )
     )
 

@@ -16,6 +16,7 @@ from losi.identity.values import InvalidValueError
 
 if TYPE_CHECKING:
     from losi.catalogue.catalogue import Catalogue
+    from losi.identity.session import Sessions
     from losi.management.accounts import Accounts
     from losi.metering.books import Books
 
@@ -74,6 +75,12 @@ class Session:
         return Accounts(
             self.connection.client, self.connection.table, self.books, self.catalogue.plans
         )
+
+    @cached_property
+    def sessions(self) -> "Sessions":
+        from losi.identity.session import Sessions
+
+        return Sessions(self.connection.client, self.connection.table, self.catalogue.plans)
 
     @contextmanager
     def errors_in_a_line(self) -> Iterator[None]:

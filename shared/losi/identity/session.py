@@ -114,14 +114,14 @@ class Session:
     def is_fresh(self, now: datetime) -> bool:
         return now < self.created_at + FRESH
 
-    def as_json(self, current: "Session") -> dict[str, Any]:
+    def as_json(self, current: "Session | None" = None) -> dict[str, Any]:
         return {
             "id": f"sess_{self.id}",
             "device": self.device,
             "created_at": iso(self.created_at),
             "last_seen_at": iso(self.seen_at),
             "api_key": f"key_{self.key_id}" if self.key_id else None,
-            "current": self.id == current.id,
+            "current": current is not None and self.id == current.id,
         }
 
 

@@ -28,9 +28,9 @@ from losi.identity.session import session_sort
 from losi.identity.values import iso
 from losi.management import emails, writes
 from losi.management.authority import check_authority, check_deletion
+from losi.management.erasure import erasing
 from losi.metering.books import Books
-from losi.metering.day_item import valid_version
-from losi.store.client import PROFILE, key_sort, primary_key
+from losi.store.client import LOGIN, PROFILE, key_sort, primary_key
 from losi.store.table import ABSENT, EXISTS, Table
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 ATTEMPTS = 12
 #: What is left of a deleted account (the mark that ends cached authentications) goes by itself.
 TOMBSTONE_SECONDS = 2 * 86_400
-PROFILE_MARK = valid_version("p")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,20 +134,14 @@ class Accounts:
     def delete_account(self, account_id: str, by: Actor = OPERATOR) -> None:
         """Shut the account, then remove everything of it but the audit log, the profile last.
 
-        Interrupted, it can be started again. Only a mark without content stays for two days, in
-        place of a day's item: an authentication that another process cached ends with it.
+        What leads to it goes with it: its address, its owner's links from issuers, its entries in
+        the register. Interrupted, it can be started again. Only a mark without content stays for
+        two days, in place of a day's item: an authentication that another process cached ends with
+        it.
         """
-        version = str(self.set_disabled(account_id, True, by).version)
-        ttl = str(int(self._clock()) + TOMBSTONE_SECONDS)
-        requests: list[Any] = []
-        for item in self._table.query(account_id):
-            key = {"pk": item["pk"], "sk": item["sk"]}
-            if item.get(PROFILE_MARK, {}).get("N") == version:
-                mark = {**key, PROFILE_MARK: item[PROFILE_MARK], "ttl": {"N": ttl}}
-                requests.append({"PutRequest": {"Item": mark}})
-            elif item["sk"]["S"] != PROFILE:
-                requests.append({"DeleteRequest": {"Key": key}})
-        self._table.write_all(requests)
+        version = self.set_disabled(account_id, True, by).version
+        mark_ends = int(self._clock()) + TOMBSTONE_SECONDS
+        self._table.write_all(erasing(self._table.query(account_id), version, mark_ends))
         account = self.account(account_id)
         deleted = self._record(by, account, "account.deleted", before=account.audited())
         gone = {"Key": primary_key(account_id, PROFILE), "ConditionExpression": EXISTS}
@@ -161,6 +154,11 @@ class Accounts:
         """
         items = self._table.newest(audit.partition(account_id), limit, before, self._clock())
         return [Record.from_item(item) for item in items]
+
+    def sign_ins(self, account_id: str) -> list[str]:
+        """Fingerprints of the people of issuers who sign in to the account."""
+        found = self._table.query(account_id, LOGIN)
+        return [item["sk"]["S"].removeprefix(LOGIN) for item in found]
 
     def by_email(self, email: str) -> Account | None:
         """The account with that address, or None. Raises StoreUnavailableError before the addresses

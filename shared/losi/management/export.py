@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from losi.catalogue.catalogue import Catalogue
-from losi.identity.session import usage_name
+from losi.identity.session import Session, Sessions, usage_name
 from losi.management.accounts import Accounts
 from losi.metering.books import Books
 from losi.metering.day_item import DayUsage
@@ -15,19 +15,30 @@ MOST_RECORDS = 100_000
 
 
 def export_account(
-    accounts: Accounts, books: Books, catalogue: Catalogue, account_id: str, today: date
+    accounts: Accounts,
+    books: Books,
+    sessions: Sessions,
+    catalogue: Catalogue,
+    account_id: str,
+    today: date,
+    current: Session | None = None,
 ) -> dict[str, Any]:
-    """The profile, the keys (of their secrets there is nothing to export), the usage by day.
-
-    Usage is what the live keys used; test keys are not billed, and counted only to limit them.
+    """Of secrets there are only fingerprints, which are left out. `current` is the session that
+    asks. `test_usage` is that of test keys, which nobody is billed.
     """
     account = accounts.account(account_id)
-    days = books.usage(account_id, account.created_at.date(), today)
+    began = account.created_at.date()
     return {
-        "account": account.as_json(),
+        # the id by which providers know the account's requests
+        "account": {**account.as_json(), "end_user_id": account.tag},
         "keys": [key.as_json() for key in accounts.keys(account_id)],
         "audit_log": [record.as_json() for record in accounts.audit_log(account_id, MOST_RECORDS)],
-        "usage": [usage_json(day, catalogue) for day in days],
+        "sessions": [each.as_json(current) for each in sessions.of_account(account_id)],
+        "sign_ins": accounts.sign_ins(account_id),
+        "usage": [usage_json(day, catalogue) for day in books.usage(account_id, began, today)],
+        "test_usage": [
+            usage_json(day, catalogue) for day in books.usage(account_id, began, today, test=True)
+        ],
     }
 
 

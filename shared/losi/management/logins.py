@@ -15,6 +15,8 @@ from typing import Any
 from losi.errors import InvalidRequestError, LosiError, PermissionDeniedError, support
 from losi.identity.account import Account
 from losi.management.accounts import Accounts
+from losi.management.emails import LOOKUP
+from losi.store.client import LOGIN, primary_key
 from losi.store.table import Table
 
 #: The count of a day's new accounts goes by itself.
@@ -56,7 +58,7 @@ class Logins:
         """Raises PermissionDeniedError (403): `no_account`, `email_not_verified`,
         `too_many_accounts`.
         """
-        linked = self._table.item(_partition(identity), "ACCOUNT")
+        linked = self._table.item(_partition(identity), LOOKUP)
         if linked is not None and (known := self._existing(linked["account"]["S"])) is not None:
             return known
         if not identity.email:
@@ -108,17 +110,23 @@ class Logins:
             )
 
     def _link(self, identity: Identity, account: Account, stale: str | None) -> None:
-        """From now on this person is that account's, whatever their address becomes."""
+        """From now on this person is that account's, whatever their address becomes.
+
+        A note beside the account leads back, so that the link goes with the account.
+        """
+        note = {"Item": primary_key(account.id, _partition(identity))}
         put: dict[str, Any] = {
             "Item": {
                 "pk": {"S": _partition(identity)},
-                "sk": {"S": "ACCOUNT"},
+                "sk": {"S": LOOKUP},
                 "account": {"S": account.id},
             },
             "ConditionExpression": "attribute_not_exists(pk) OR account = :known",
             "ExpressionAttributeValues": {":known": {"S": stale or account.id}},
         }
-        self._table.transact(("Put", put))  # else another sign-in of theirs has just done it
+        self._table.transact(
+            ("Put", put), ("Put", note)
+        )  # else another sign-in of theirs has just done it
 
     def _existing(self, account_id: str) -> Account | None:
         try:
@@ -131,4 +139,4 @@ class Logins:
 
 def _partition(identity: Identity) -> str:
     both = f"{identity.issuer}\n{identity.subject}"
-    return f"LOGIN#{hashlib.sha256(both.encode()).hexdigest()}"
+    return f"{LOGIN}{hashlib.sha256(both.encode()).hexdigest()}"

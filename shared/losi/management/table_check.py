@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from losi.management.emails import INDEXED, lookup_of
 from losi.metering.day_item import DayItem, sort_key
 from losi.metering.invariants import mistakes
-from losi.store.client import PROFILE, Item, partition
+from losi.store.client import LOGIN, PROFILE, Item, partition
 
 ACCOUNT = partition("")
 #: Items of an account by the beginning of their sort keys, and the names of their kinds.
@@ -15,6 +15,7 @@ KINDS = {
     PROFILE: "accounts",
     "KEY#": "keys",
     "SESSION#": "sessions",
+    LOGIN: "notes of sign-ins",
     "DAY#": "days",
     "TEST#": "days of test keys",
     "FOLDED-": "side items",
@@ -23,7 +24,7 @@ KINDS = {
 OTHERS = {
     "AUDIT#": "audit records",
     "EMAIL#": "e-mail addresses",
-    "LOGIN#": "sign-ins",
+    LOGIN: "sign-ins",
     "SIGNUPS#": "counts of sign-ups",
     "OPENED#": "entries of the register",
     "RECONCILIATION": "state of the reconciliation",

@@ -15,6 +15,8 @@ T = TypeVar("T")
 Item = dict[str, Any]
 
 PROFILE = "PROFILE"
+#: Of a link from a person of an issuer to an account, and of the note beside that account.
+LOGIN = "LOGIN#"
 
 
 def client() -> "DynamoDBClient":

@@ -91,11 +91,14 @@ def export_profile(caller: Owner, services: AppServices) -> Any:
     """All that is stored of the account, as a file. Of secrets there is nothing to export."""
     today = datetime.now(UTC).date()
     stored = export_account(
-        services.accounts, services.books, services.catalogue, caller.account.id, today
+        services.accounts,
+        services.books,
+        services.sessions,
+        services.catalogue,
+        caller.account.id,
+        today,
+        caller.session,
     )
-    stored["sessions"] = [
-        each.as_json(caller.session) for each in services.sessions.of_account(caller.account.id)
-    ]
     name = f"losi-{caller.account.id}-{today}.json"
     return JsonResponse(stored, headers={"content-disposition": f'attachment; filename="{name}"'})
 

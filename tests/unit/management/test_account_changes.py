@@ -16,6 +16,7 @@ from losi.errors import (
 from losi.identity.authenticator import Authenticator
 from losi.identity.key import NewKey
 from losi.identity.secret import Secret
+from losi.identity.session import Sessions
 from losi.management.accounts import Accounts
 from losi.management.export import export_account
 from losi.store.table import Table
@@ -146,14 +147,20 @@ class TestDeletedAccounts:
         assert {"PROFILE"}.isdisjoint(items(client, account.id))
 
     def test_the_export_holds_all_but_secrets(
-        self, accounts: Accounts, authenticator: Authenticator, ledger: BlockingLedger, clock: Clock
+        self,
+        client: DynamoDBClient,
+        accounts: Accounts,
+        authenticator: Authenticator,
+        ledger: BlockingLedger,
+        clock: Clock,
     ) -> None:
+        sessions = Sessions(client, TABLE, CATALOGUE.plans, clock)
         account = accounts.create_account("plus", name="Ada", email="ada@example.com")
         key, secret = accounts.create_key(account.id, A_KEY)
         Caller(authenticator, ledger, secret).call()
         today = datetime.fromtimestamp(clock.now, UTC).date()
 
-        export = export_account(accounts, ledger, CATALOGUE, account.id, today)
+        export = export_account(accounts, ledger, sessions, CATALOGUE, account.id, today)
 
         assert export["account"]["email"] == "ada@example.com"
         assert export["account"]["id"] == f"acct_{account.id}"
