@@ -13,30 +13,34 @@ from losi.ids import random_id
 
 
 class Together:
-    """A transport that writes what one turn of the loop brings at once: the head of an answer, its
-    body and its end are three writes of uvicorn's, and each would be a system call.
+    """A transport that writes the head of an answer with what follows in the same turn of the loop:
+    head, body and end are three writes of uvicorn's, and each would be a system call.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._written: list[bytes] = []
+        self._held: list[bytes] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        if not self._written:
+        if self._held:
+            self._held.append(data)
+        elif data.startswith(b"HTTP/1.1 "):
+            self._held.append(data)
             asyncio.get_running_loop().call_soon(self._flush)
-        self._written.append(data)
+        else:
+            self._transport.write(data)
 
     def close(self) -> None:
         self._flush()
         self._transport.close()
 
     def _flush(self) -> None:
-        if self._written:
-            self._transport.write(b"".join(self._written))
-            self._written.clear()
+        if self._held:
+            self._transport.write(b"".join(self._held))
+            self._held.clear()
 
 
 class Protocol(AutoHTTPProtocol):  # type: ignore[valid-type,misc]

@@ -11,7 +11,7 @@ import select
 import ssl
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from types import TracebackType
 from urllib.parse import SplitResult, urlsplit
 
@@ -74,12 +74,8 @@ class Client:
         Raises UnsendableError, ConnectError when nothing was sent, else ConnectionLostError. For
         all but connecting the caller sets the time limits.
         """
-        parts = urlsplit(url)
-        origin = _origin(parts)
-        target = parts.path or "/"
-        if parts.query:
-            target += f"?{parts.query}"
-        head = [f"{method} {target} HTTP/1.1", f"host: {parts.netloc.rpartition('@')[2]}"]
+        origin, host, target = _address(url)
+        head = [f"{method} {target} HTTP/1.1", f"host: {host}"]
         head += [f"{name}: {_one_line(value)}" for name, value in headers.items()]
         head.append(f"content-length: {len(body)}\r\n\r\n")
         try:
@@ -316,6 +312,16 @@ class _Connection(asyncio.Protocol):
         if self._headers_complete:
             self._complete = True
             self._keep_alive = self._parser.should_keep_alive()  # it forgets afterwards
+
+
+@lru_cache(maxsize=64)
+def _address(url: str) -> tuple[tuple[str, str, int], str, str]:
+    """Where to connect, the `host` header, and what to ask there for: a process calls few URLs."""
+    parts = urlsplit(url)
+    target = parts.path or "/"
+    if parts.query:
+        target += f"?{parts.query}"
+    return _origin(parts), parts.netloc.rpartition("@")[2], target
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int]:

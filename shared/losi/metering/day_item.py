@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from losi.metering.usage import Usage
 from losi.store.client import Item, partition
@@ -341,5 +342,6 @@ def yesterday(day: date) -> date:
     return day - timedelta(days=1)
 
 
+@lru_cache(maxsize=8)
 def _epoch(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())

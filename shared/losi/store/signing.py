@@ -119,7 +119,7 @@ def signed_headers(
     service: str = "dynamodb",
 ) -> dict[str, str]:
     """The headers of a signed `POST /` of AWS's JSON protocol."""
-    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+    stamp = _stamp(int(now))
     day = stamp[:8]
     headers = {
         "content-type": CONTENT_TYPES[service],
@@ -143,6 +143,11 @@ def signed_headers(
         f"SignedHeaders={names}, Signature={signature}"
     )
     return headers
+
+
+@lru_cache(maxsize=4)
+def _stamp(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 @lru_cache(maxsize=4)

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.routing import Match
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from losi.config import read_config
@@ -56,7 +56,9 @@ def create_app(*functions: str, services: Services | None = None) -> Starlette:
         app = declared(buffered)
     for endpoint in endpoints:
         if endpoint.streams:
-            app.add_route(endpoint.route, endpoint.handler(), [endpoint.method], endpoint.name)
+            handler, methods = endpoint.handler(), [endpoint.method]
+            route = Route(endpoint.route, handler, methods=methods, name=endpoint.name)
+            app.router.routes.insert(0, route)  # what is called most is found first
     return finished(app, services or Services(read_config()))
 
 
