@@ -316,8 +316,3 @@ class TestParameters:
     )
     def test_what_is_not_sent_is_told(self, body: Json, told: set[str]) -> None:
         assert told_left_out(**body) == told
-
-    def test_legacy_functions_are_refused_by_name(self) -> None:
-        with pytest.raises(InvalidRequestError) as caught:
-            translated(functions=[{"name": "f"}])
-        assert caught.value.param == "functions"

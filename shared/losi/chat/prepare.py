@@ -35,7 +35,8 @@ def prepare(request: ChatRequest, model: Model, route: Route, input_tokens: int 
     sent = _said(request.body)
     defaults = {**model.default_parameters, **route.default_parameters}
     unsupported = route.unsupported_parameters | provider.unsupported({*defaults, *sent})
-    unsupported -= {"stop"}  # where it is refused, the answer is cut (losi.upstream.stops)
+    # where these are refused, the answer is cut, or tools are asked for (losi.upstream)
+    unsupported -= {"stop", "functions", "function_call"}
     dropped = _telling(unsupported & sent.keys())
     if "top_p" in sent:  # OpenAI: change temperature or top_p, not both
         defaults.pop("temperature", None)

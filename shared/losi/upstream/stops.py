@@ -14,8 +14,8 @@ from typing import Any
 
 from losi.upstream.batch import Batch, each
 from losi.upstream.fanout import Sleep
-from losi.upstream.fanout import prepare as prepare_all
 from losi.upstream.format import Around, Exchange, Format, UpstreamCall
+from losi.upstream.functions import prepare as prepare_functions
 from losi.wire import Json
 
 
@@ -25,11 +25,11 @@ def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) 
     sequences = [asked] if isinstance(asked, str) else list(asked)
     cut = [sequence for sequence in sequences if not _takes(call, sequence)]
     if not cut:
-        return prepare_all(upstream, call, sleep)
+        return prepare_functions(upstream, call, sleep)
     body = {name: value for name, value in call.body.items() if name != "stop"}
     if sent := [sequence for sequence in sequences if sequence not in cut]:
         body["stop"] = sent
-    exchange = prepare_all(upstream, replace(call, body=body), sleep)
+    exchange = prepare_functions(upstream, replace(call, body=body), sleep)
     return CutShort(exchange, cut, call.body.get("n") or 1)
 
 

@@ -84,6 +84,21 @@ TOOLS: dict[str, Json] = {
         },
     },
     "functions": {"functions": [WEATHER["function"]], "function_call": "auto"},
+    "functions named": {"functions": [WEATHER["function"]], "function_call": {"name": "weather"}},
+    "functions none": {"functions": [WEATHER["function"]], "function_call": "none"},
+    "functions of before": {
+        "messages": [
+            USER,
+            {
+                "role": "assistant",
+                "content": None,
+                "function_call": {"name": "weather", "arguments": "{}"},
+            },
+            {"role": "function", "name": "weather", "content": "sunny"},
+            USER,
+        ],
+        "functions": [WEATHER["function"]],
+    },
     "many tools": {
         "tools": [
             {"type": "function", "function": {**WEATHER["function"], "name": f"t{i}"}}

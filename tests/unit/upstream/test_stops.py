@@ -122,7 +122,7 @@ def test_what_a_provider_takes_is_left_to_it(
     )
     said = Said()
 
-    exchange = prepare(said, UpstreamCall({"model": "m", "stop": stop}, route, "r"))
+    exchange = prepare(said, UpstreamCall({"model": "m", "messages": [], "stop": stop}, route, "r"))
 
     assert said.sent.get("stop") == sent
     assert isinstance(exchange, CutShort) is cut

@@ -135,7 +135,7 @@ async def test_an_older_function_call_is_asked_for_as_well() -> None:
     asked = ask(upstream, tools=None, functions=functions, function_call={"name": "weather"})
     _, answered = await asked.plain()
 
-    assert upstream.sent[0]["function_call"] == "auto"
+    assert upstream.sent[0]["tool_choice"] == "auto"
     assert answered.mapped == ("function_call",)
 
 

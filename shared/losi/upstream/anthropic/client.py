@@ -62,7 +62,6 @@ class MessagesExchange:
             return response.completion(
                 shapes.message(message),
                 created=int(time.time()),
-                legacy_functions=request.legacy_functions,
             )
         except ShapeError as error:
             told = response.usage(message.get("usage"))
@@ -72,7 +71,7 @@ class MessagesExchange:
     async def stream(self) -> AsyncGenerator[Batch]:
         request, provider = self._request, self._endpoint.provider
         body = {**request.body, "stream": True}
-        state = StreamState(created=int(time.time()), legacy_functions=request.legacy_functions)
+        state = StreamState(created=int(time.time()))
         reading = _Reading(state, provider, self._refusal)
         try:
             async with self._endpoint.post_stream(body, self._route, self._refusal) as chunks:

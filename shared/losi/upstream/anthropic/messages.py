@@ -91,8 +91,7 @@ class Conversation:
     """OpenAI messages in, Anthropic's `system` and `messages` out."""
 
     def __init__(self, messages: list[Json], *, prefill: bool = True) -> None:
-        self.given = _without_functions(messages)
-        conversation = as_turns(self.given, prefill=prefill)
+        conversation = as_turns(messages, prefill=prefill)
         turns = conversation.turns
         check_tool_calls(turns)
         self.system = [block for message in conversation.system for block in _texts(*message)]
@@ -125,25 +124,6 @@ class Conversation:
 
 def _is_thinking(block: Block) -> TypeIs[_Thinking]:
     return block["type"] == "thinking" or block["type"] == "redacted_thinking"
-
-
-def _without_functions(messages: list[Json]) -> list[Json]:
-    """Function calls and results of before there were tools, as calls and results of tools."""
-    converted, call_id = [], ""
-    for position, message in enumerate(messages):
-        if message["role"] == "assistant" and (function := message.get("function_call")):
-            match function:
-                case {"name": str(), "arguments": str()}:
-                    call_id = f"function_{position}"
-                case _:
-                    where = f"messages[{position}].function_call"
-                    invalid(where, "A function call needs a 'name' and 'arguments'.")
-            call = {"id": call_id, "function": function}
-            message = {**message, "tool_calls": [call]}
-        elif message["role"] == "function":
-            message = {**message, "role": "tool", "tool_call_id": call_id}
-        converted.append(message)
-    return converted
 
 
 def _blocks(where: str, message: Json) -> Iterator[Named]:

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 _NATIVE = ("cache_control", "top_k")
 _SHARED = {"model", "messages", "stop", "temperature", "top_p", "reasoning_effort", "thinking"}
 _LIMITS = {"max_tokens", "max_completion_tokens"}
-_TOOLS = {"tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"}
+_TOOLS = {"tools", "tool_choice", "parallel_tool_calls"}
 _ACCOUNT = {"user", "safety_identifier", "metadata", "service_tier"}
 _UNDERSTOOD = frozenset({"response_format", *_SHARED, *_LIMITS, *_TOOLS, *_ACCOUNT, *_NATIVE})
 
@@ -73,8 +73,6 @@ class AnthropicRequest:
     origins: list[list[str]]
     #: What the caller called the output limit.
     limit_param: str
-    #: Whether the caller uses `functions`, and so expects `function_call` in the answer.
-    legacy_functions: bool
     #: Parameters that were not sent: Anthropic has no place for them, or others exclude them
     #: (thinking rules out sampling; a forced tool rules out thinking; on newer models
     #: temperature rules out top_p).
@@ -109,10 +107,9 @@ def translate(body: Json, route: Route) -> AnthropicRequest:
     _add_account(out, body)
     if conversation.system:
         out["system"] = conversation.system
-    legacy = bool(body.get("functions")) and not body.get("tools")
     left_out, mapped = _left_out(body, out), _mapped(body, out)
     origins = [turn.origins for turn in conversation.turns]
-    return AnthropicRequest(out, origins, limit_param, legacy, left_out, mapped)
+    return AnthropicRequest(out, origins, limit_param, left_out, mapped)
 
 
 def _mapped(body: Json, out: Body) -> frozenset[str]:
@@ -147,9 +144,6 @@ def _tools(
 ) -> tuple[list[ToolParam], ToolChoiceParam | None]:
     tools = [_tool(tool, f"tools[{i}]") for i, tool in enumerate(body.get("tools") or ())]
     choice, parallel = body.get("tool_choice"), body.get("parallel_tool_calls")
-    if not tools and (functions := body.get("functions")):
-        tools = [_function_tool(f, f"functions[{i}]") for i, f in enumerate(functions)]
-        choice, parallel = _legacy_choice(body.get("function_call")), False
     if not tools:
         return _tools_of_history(conversation)
     if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
@@ -216,14 +210,6 @@ def _allowed(tools: list[ToolParam], choice: Json) -> tuple[list[ToolParam], str
     return [tool for tool in tools if tool["name"] in names], mode
 
 
-def _legacy_choice(choice: Any) -> Any:
-    if choice in (None, "none", "auto"):
-        return choice
-    if not isinstance(choice, dict) or not isinstance(choice.get("name"), str):
-        invalid("function_call", "Use 'none', 'auto' or {'name': '...'}.")
-    return {"type": "function", "function": choice}
-
-
 def _add_output_config(out: Body, body: Json) -> None:
     response_format = body.get("response_format") or {}
     if response_format.get("type") == "json_schema":
@@ -241,7 +227,7 @@ def _asked_in_words(body: Json) -> list[Json]:
 def _add_thinking(out: Body, body: Json, conversation: Conversation) -> None:
     effort = body.get("reasoning_effort")
     forced = "tool_choice" in out and out["tool_choice"]["type"] in ("any", "tool")
-    model, messages = body["model"], conversation.given
+    model, messages = body["model"], body["messages"]
     fields = thinking_fields(model, effort, out["max_tokens"], messages, forced_tool=forced)
     if thinks(model) is Thinks.ADAPTIVELY:
         if forced or effort == "none":

@@ -59,7 +59,7 @@ _PARAMETERS = {
 }
 
 
-def completion(message: Message, *, created: int, legacy_functions: bool = False) -> Json:
+def completion(message: Message, *, created: int) -> Json:
     """Anthropic's message as a chat completion."""
     parts = Parts()
     for block in message["content"]:
@@ -70,10 +70,6 @@ def completion(message: Message, *, created: int, legacy_functions: bool = False
     reason = finish_reason(message["stop_reason"])
     if parts.tool_calls:
         answer["tool_calls"] = parts.tool_calls
-    if parts.tool_calls and legacy_functions:
-        answer["function_call"] = answer.pop("tool_calls")[0]["function"]
-    if reason == "tool_calls" and legacy_functions:
-        reason = "function_call"
     choice = {"index": 0, "message": answer, "logprobs": None, "finish_reason": reason}
     completed: Json = {
         "id": message["id"],
@@ -234,10 +230,9 @@ def _parameter(path: list[str], request: AnthropicRequest) -> str:
         block = numbers[1] if len(numbers) > 1 else 0
         return origins[block] if block < len(origins) else "messages"
     if path[0] == "tools" and numbers:
-        of = "functions" if request.legacy_functions else "tools"
         field = {"input_schema": ".function.parameters", "name": ".function.name"}
         fields = [field[part] for part in path if part in field]
-        return f"{of}[{numbers[0]}]{fields[0] if fields else ''}"
+        return f"tools[{numbers[0]}]{fields[0] if fields else ''}"
     if path[0] == "max_tokens":
         return request.limit_param
     return _PARAMETERS.get(".".join(path[:2]), _PARAMETERS.get(path[0], path[0]))

@@ -36,10 +36,9 @@ class StreamState:
     Anthropic never sends.
     """
 
-    def __init__(self, *, created: int, legacy_functions: bool = False) -> None:
+    def __init__(self, *, created: int) -> None:
         self.finished = False
         self._created = created
-        self._legacy = legacy_functions
         self._identity: Json | None = None
         self._started = False
         self._blocks: dict[int, _Block] = {}
@@ -151,8 +150,6 @@ class StreamState:
         if self._stop_reason is None:
             raise ShapeError("stop_reason: missing")
         reason = finish_reason(self._stop_reason)
-        if reason == "tool_calls" and self._legacy:
-            reason = "function_call"
         delta = self._parts.extras()
         delta.pop("reasoning_content", None)  # streamed as it came
         if (why := refusal(self._stop_details)) is not None:
@@ -168,11 +165,9 @@ class StreamState:
             self._usage.update({k: v for k, v in reported.items() if v is not None})
 
     def _tool_chunk(self, call: Json) -> Json:
-        if not self._legacy:
-            # numbered among the tools alone: a block's own index counts texts and thinking too
-            index = len(self._parts.tool_calls) - 1
-            return self._chunk({"tool_calls": [{"index": index, **call}]})
-        return self._chunk({"function_call": call["function"]})
+        # numbered among the tools alone: a block's own index counts texts and thinking too
+        index = len(self._parts.tool_calls) - 1
+        return self._chunk({"tool_calls": [{"index": index, **call}]})
 
     def _chunk(self, delta: Json, reason: str | None = None) -> Json:
         if not self._started:

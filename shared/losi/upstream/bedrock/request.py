@@ -68,8 +68,6 @@ def converse_request(call: UpstreamCall) -> ConverseRequest:
     """Arguments of `converse` and `converse_stream` alike; raises InvalidRequestError."""
     marked = with_fitting_marks(call.body, call.route.cache_from, whole=False)
     body = {**marked, "messages": _asked_in_words(marked)}
-    if body.get("functions"):
-        invalid("functions", "This model takes 'tools', not the older 'functions'.")
     limit = max_tokens(call)
     tools = _tool_config(body)
     extra = reasoning_fields(

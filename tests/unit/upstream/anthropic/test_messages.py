@@ -94,18 +94,6 @@ class TestTurns:
         told = said([user("Hi"), calling("a"), result("a", "")])
         assert told[2]["content"] == [{"type": "tool_result", "tool_use_id": "a"}]
 
-    def test_function_calls_of_old_are_tool_calls(self) -> None:
-        told = said(
-            [
-                user("Hi"),
-                {"role": "assistant", "function_call": {"name": "f", "arguments": '{"a": 1}'}},
-                {"role": "function", "name": "f", "content": "2"},
-            ]
-        )
-        call, answer = told[1]["content"][0], told[2]["content"][0]
-        assert (call["name"], call["input"]) == ("f", {"a": 1})
-        assert answer["tool_use_id"] == call["id"]
-
     def test_cache_marks_stay_where_they_were_put(self) -> None:
         marked = {"type": "text", "text": "Long.", "cache_control": {"type": "ephemeral"}}
 
@@ -199,10 +187,6 @@ class TestRefusals:
         part = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
         error = refusal_of({"role": role, "content": [part]}, user("So?"))
         assert error.param == "messages[0].content[0].type"
-
-    def test_a_function_call_without_arguments(self) -> None:
-        message = {"role": "assistant", "function_call": {"name": "f"}}
-        assert refusal_of(user("Hi"), message).param == "messages[1].function_call"
 
     def test_a_text_file_that_is_no_text(self) -> None:
         part = {"type": "file", "file": {"file_data": "data:text/plain;base64,/w=="}}

@@ -138,9 +138,6 @@ class TestTools:
                 {"tools": [TOOL], "tool_choice": allowing("g")},
                 "tool_choice.allowed_tools.tools",
             ),
-            ({"functions": [{}]}, "functions[0]"),
-            ({"functions": [{"name": "f"}], "function_call": {}}, "function_call"),
-            ({"functions": [{"name": "f"}], "function_call": ["f"]}, "function_call"),
             ({"thinking": 5}, "thinking"),
             (
                 {"tools": [TOOL], "tool_choice": {"type": "allowed_tools"}},
@@ -150,16 +147,6 @@ class TestTools:
     )
     def test_what_cannot_be_said_is_named(self, body: Json, param: str) -> None:
         assert refused_param(**body) == param
-
-    def test_functions_of_before_there_were_tools(self) -> None:
-        request = translated(functions=[{"name": "f"}], function_call={"name": "f"})
-        assert request.legacy_functions
-        assert request.body["tools"] == [{"name": "f", "input_schema": {"type": "object"}}]
-        assert request.body["tool_choice"] == {
-            "type": "tool",
-            "name": "f",
-            "disable_parallel_tool_use": True,
-        }
 
     def test_tools_of_the_past_are_declared_but_not_to_be_called(self) -> None:
         """Given calls in the history and no tools now, Anthropic would refuse the history."""

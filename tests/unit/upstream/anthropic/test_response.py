@@ -30,8 +30,8 @@ def message(*content: Json, stop_reason: str = "end_turn", **fields: Any) -> Jso
     }
 
 
-def answered(raw: Json, *, legacy_functions: bool = False) -> Json:
-    return completion(shapes.message(raw), created=0, legacy_functions=legacy_functions)
+def answered(raw: Json) -> Json:
+    return completion(shapes.message(raw), created=0)
 
 
 def text(piece: str) -> Json:
@@ -80,34 +80,6 @@ class TestFinishReasons:
 class TestContent:
     def test_no_content_is_an_empty_text(self) -> None:
         assert answered(message())["choices"][0]["message"]["content"] == ""
-
-    def test_functions_of_before_there_were_tools_are_answered_as_such(self) -> None:
-        use = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
-        choice = completion(
-            shapes.message(message(use, stop_reason="tool_use")), created=0, legacy_functions=True
-        )["choices"][0]
-        assert choice["finish_reason"] == "function_call"
-        assert choice["message"]["function_call"] == {"name": "f", "arguments": "{}"}
-        assert "tool_calls" not in choice["message"]
-
-    def test_and_streamed_as_such(self) -> None:
-        state = StreamState(created=0, legacy_functions=True)
-        use = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
-        stop = {"stop_reason": "tool_use"}
-        events: list[Json] = [
-            {"type": "message_start", "message": message()},
-            {"type": "content_block_start", "index": 0, "content_block": use},
-            {"type": "content_block_stop", "index": 0},
-            {"type": "message_delta", "delta": stop, "usage": {"output_tokens": 1}},
-            {"type": "message_stop"},
-        ]
-
-        chunks = [chunk for event in events for chunk in fed(state, event)]
-
-        deltas = [chunk["choices"][0]["delta"] for chunk in chunks[:-1]]
-        assert deltas[0]["function_call"] == {"name": "f", "arguments": ""}
-        assert deltas[1]["function_call"] == {"arguments": "{}"}
-        assert chunks[-2]["choices"][0]["finish_reason"] == "function_call"
 
     def test_a_block_may_start_with_its_content(self) -> None:
         state = StreamState(created=0)

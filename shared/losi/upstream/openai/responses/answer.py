@@ -18,16 +18,16 @@ from losi.wire import Json
 _OURS = {"server_error": 500, "vector_store_timeout": 504, "rate_limit_exceeded": 429}
 
 
-def completion(response: Json, provider: str, *, legacy_functions: bool) -> Json:
+def completion(response: Json, provider: str) -> Json:
     """Raises a LosiError for a run that failed, or an answer that is no response object."""
     try:
-        return _completion(response, provider, legacy_functions=legacy_functions)
+        return _completion(response, provider)
     except UpstreamError as error:
         error.spent = usage(response.get("usage"))
         raise
 
 
-def _completion(answer: Json, provider: str, *, legacy_functions: bool) -> Json:
+def _completion(answer: Json, provider: str) -> Json:
     try:
         response = shapes.response(answer)
     except ShapeError as error:
@@ -35,12 +35,12 @@ def _completion(answer: Json, provider: str, *, legacy_functions: bool) -> Json:
     if response.get("error"):
         raise failure(response["error"], provider)
     output = response["output"]
-    message = _message(output, str(response.get("model")), legacy_functions=legacy_functions)
+    message = _message(output, str(response.get("model")))
     choice = {
         "index": 0,
         "message": message,
         "logprobs": _logprobs(output),
-        "finish_reason": finish_reason(response, called=_called(message)),
+        "finish_reason": finish_reason(response, called=bool(message.get("tool_calls"))),
     }
     completed: Json = {
         **identity(response, "chat.completion"),
@@ -72,14 +72,14 @@ def failure(error: Any, provider: str) -> LosiError:
     return upstream_error(status, provider, message=error.get("message"), code=code)
 
 
-def finish_reason(ended: Ended, *, called: str | None) -> str:
+def finish_reason(ended: Ended, *, called: bool) -> str:
     details = ended.get("incomplete_details") or {}
     reason = details.get("reason")
     if reason == "max_output_tokens":
         return "length"
     if reason == "content_filter":
         return "content_filter"
-    return called or "stop"
+    return "tool_calls" if called else "stop"
 
 
 def usage(theirs: Any) -> Json | None:
@@ -128,7 +128,7 @@ def tool_call(item: Item) -> Json | None:
     return None
 
 
-def _message(output: list[Item], model: str, *, legacy_functions: bool) -> Json:
+def _message(output: list[Item], model: str) -> Json:
     said = [part for item in output if item["type"] == "message" for part in item["content"]]
     texts = [part["text"] for part in said if part["type"] == "output_text"]
     refusals = [part["refusal"] for part in said if part["type"] == "refusal"]
@@ -145,17 +145,9 @@ def _message(output: list[Item], model: str, *, legacy_functions: bool) -> Json:
     if blocks:
         message["thinking_blocks"] = blocks
     calls = [call for item in output if (call := tool_call(item))]
-    if calls and legacy_functions:
-        message["function_call"] = calls[0]["function"]
-    elif calls:
+    if calls:
         message["tool_calls"] = calls
     return message
-
-
-def _called(message: Json) -> str | None:
-    if message.get("tool_calls"):
-        return "tool_calls"
-    return "function_call" if message.get("function_call") else None
 
 
 def _logprobs(output: list[Item]) -> Json | None:

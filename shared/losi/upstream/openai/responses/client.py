@@ -48,14 +48,12 @@ class ResponsesExchange:
 
     async def complete(self) -> Json:
         response = await self._endpoint.post_json(self._request.body, self._route, self._refusal)
-        return answer.completion(
-            response, self._endpoint.provider, legacy_functions=self._request.legacy_functions
-        )
+        return answer.completion(response, self._endpoint.provider)
 
     async def stream(self) -> AsyncGenerator[Batch]:
         body = {**self._request.body, "stream": True}
         provider = self._endpoint.provider
-        reading = _Reading(provider, legacy_functions=self._request.legacy_functions)
+        reading = _Reading(provider)
         async with self._endpoint.post_stream(body, self._route, self._refusal) as chunks:
             async with aclosing(batches(chunks, provider, reading)) as read:
                 async for batch in read:
@@ -72,9 +70,9 @@ class ResponsesExchange:
 class _Reading:
     """The chunks of one stream, as `batches` reads them."""
 
-    def __init__(self, provider: str, *, legacy_functions: bool) -> None:
+    def __init__(self, provider: str) -> None:
         self._provider = provider
-        self._state = StreamState(provider, legacy_functions=legacy_functions)
+        self._state = StreamState(provider)
 
     @property
     def finished(self) -> bool:

@@ -70,8 +70,6 @@ def items(messages: list[Json], model: str) -> Iterator[ResponseInputItemParam]:
             yield _custom_result(where, message)
         elif role == "tool":
             yield _result(where, message, message["tool_call_id"])
-        elif role == "function":
-            yield _result(where, message, message["name"])
         else:
             said: Message = {"type": "message", "role": role, "content": _content(where, message)}
             yield said
@@ -97,31 +95,22 @@ def _assistant(where: str, message: Json, model: str) -> Iterator[ResponseInputI
         yield cast("ResponseInputItemParam", said)
     for position, call in enumerate(message.get("tool_calls") or ()):
         yield _call(f"{where}.tool_calls[{position}]", call)
-    if legacy := message.get("function_call"):
-        yield _function_call(f"{where}.function_call", legacy, None)
 
 
 def _call(where: str, call: Json) -> ResponseFunctionToolCallParam | ResponseCustomToolCallParam:
     if call.get("type") != "custom":
-        return _function_call(f"{where}.function", call["function"], call["id"])
+        function = call["function"]
+        return {
+            "type": "function_call",
+            "call_id": _fitting(call["id"]),
+            "name": fitting_name(function["name"]),
+            "arguments": function.get("arguments") or "{}",
+        }
     match call.get("custom"):
         case {"name": str(name), "input": str(given)}:
             call_id = _fitting(call["id"])
             return {"type": "custom_tool_call", "call_id": call_id, "name": name, "input": given}
     invalid(f"{where}.custom", "A call of a custom tool needs a 'name' and an 'input'.")
-
-
-def _function_call(where: str, function: Any, call_id: str | None) -> ResponseFunctionToolCallParam:
-    """Calls of before there were tools have no ids: their functions' names stand for them."""
-    name = function.get("name") if isinstance(function, dict) else None
-    if not isinstance(name, str):
-        invalid(where, "A function call needs a 'name' and 'arguments'.")
-    return {
-        "type": "function_call",
-        "call_id": _fitting(call_id or name),
-        "name": fitting_name(name),
-        "arguments": function.get("arguments") or "{}",
-    }
 
 
 def _texts(content: Any) -> list[str]:

@@ -60,8 +60,6 @@ _TRANSLATED = frozenset(
         "messages",
         "tools",
         "tool_choice",
-        "functions",
-        "function_call",
         "response_format",
         "reasoning_effort",
         "verbosity",
@@ -77,8 +75,6 @@ _UNDERSTOOD = _SAME | _TRANSLATED
 class ResponsesRequest:
     body: ResponseCreateParamsBase
     left_out: frozenset[str]
-    #: The caller speaks of `functions`, so that calls are answered as `function_call`.
-    legacy_functions: bool
 
 
 def translate(body: Json) -> ResponsesRequest:
@@ -101,13 +97,12 @@ def translate(body: Json) -> ResponsesRequest:
         out["max_output_tokens"] = max(limit, SMALLEST_LIMIT)
     if text:
         out["text"] = text
-    functions = body.get("functions")
-    if tools := body.get("tools") or [{"type": "function", "function": f} for f in functions or ()]:
+    if tools := body.get("tools"):
         out["tools"] = [_tool(f"tools[{index}]", tool) for index, tool in enumerate(tools)]
         if (choice := _tool_choice(body)) is not None:
             out["tool_choice"] = choice
     left_out = frozenset(not_understood(body, _UNDERSTOOD))
-    return ResponsesRequest(out, left_out, legacy_functions=bool(functions))
+    return ResponsesRequest(out, left_out)
 
 
 def _included(body: Json) -> list[ResponseIncludable]:
@@ -198,8 +193,6 @@ def _name(where: str, named: Any) -> str:
 
 def _tool_choice(body: Json) -> ToolChoice | None:
     choice = body.get("tool_choice")
-    if choice is None and (legacy := body.get("function_call")) is not None:
-        choice = {"type": "function", "function": legacy} if isinstance(legacy, dict) else legacy
     match choice:
         case None | "none" | "auto" | "required":
             return cast("Literal['none', 'auto', 'required'] | None", choice)

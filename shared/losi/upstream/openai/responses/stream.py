@@ -16,9 +16,8 @@ from losi.wire import Json
 class StreamState:
     """One streamed response: `feed` each event; `finished` once the upstream said that it is."""
 
-    def __init__(self, provider: str, *, legacy_functions: bool) -> None:
+    def __init__(self, provider: str) -> None:
         self._provider = provider
-        self._legacy = legacy_functions
         self._model = ""
         self._identity: Json | None = None
         self._role: Json = {"role": "assistant"}
@@ -118,16 +117,13 @@ class StreamState:
         return {**self._identity, "choices": [choice]}
 
     def _call_chunk(self, call: Json) -> Json:
-        if self._legacy:
-            return self._chunk({"function_call": call["function"]})
         return self._chunk({"tool_calls": [call]})
 
     def _end(self, ended: Ended) -> list[Json]:
         if ended.get("error"):
             raise answer.failure(ended["error"], self._provider)
         self.finished = True
-        called = ("function_call" if self._legacy else "tool_calls") if self._calls else None
-        last = self._chunk({}, finish=answer.finish_reason(ended, called=called))
+        last = self._chunk({}, finish=answer.finish_reason(ended, called=bool(self._calls)))
         if tier := ended.get("service_tier"):
             last["service_tier"] = tier
         return [last, *({**last, **chunk} for chunk in self._usage_chunks(ended.get("usage")))]

@@ -63,8 +63,8 @@ def response(*output: Any, **more: Any) -> Any:
     return told
 
 
-def read(told: Any, *, legacy: bool = False) -> Any:
-    answer = completion(told, "OpenAI", legacy_functions=legacy)
+def read(told: Any) -> Any:
+    answer = completion(told, "OpenAI")
     ChatCompletion.model_validate({"id": "c", **answer})
     return answer
 
@@ -106,13 +106,6 @@ def test_calls() -> None:
     ]
 
 
-def test_a_call_of_the_old_form() -> None:
-    [choice] = read(response(CALL), legacy=True)["choices"]
-
-    assert choice["finish_reason"] == "function_call"
-    assert choice["message"]["function_call"]["name"] == "get_weather"
-
-
 @pytest.mark.parametrize(
     ("reason", "told"), [("max_output_tokens", "length"), ("content_filter", "content_filter")]
 )
@@ -139,7 +132,7 @@ def test_a_run_that_failed_is_a_200_and_an_error(code: str, kind: type[LosiError
 @pytest.mark.parametrize("told", [{}, {"output": None}, {"output": ["text"]}, {"output": {}}])
 def test_what_is_no_response_is_malformed(told: Any) -> None:
     with pytest.raises(UpstreamError) as caught:
-        completion(told, "OpenAI", legacy_functions=False)
+        completion(told, "OpenAI")
 
     assert caught.value.code == "upstream_malformed"
 
@@ -152,14 +145,14 @@ def test_items_and_parts_that_chat_has_no_place_for_are_passed_over() -> None:
     begun, *more = events(MESSAGE)
     added = {"type": "response.output_item.added", "output_index": 0, "item": searched}
 
-    [choice] = completion(whole, "OpenAI", legacy_functions=False)["choices"]
+    [choice] = completion(whole, "OpenAI")["choices"]
     assert choice["message"]["content"] == "Hello!"
     assert said(stream([begun, added, *more]), "content") == "Hello!"
 
 
 @pytest.mark.parametrize("kind", ["response.of_the_future", None, ["response.created"]])
 def test_events_that_are_yet_to_come_are_passed_over(kind: Any) -> None:
-    assert StreamState("OpenAI", legacy_functions=False).feed({"type": kind}) == []
+    assert StreamState("OpenAI").feed({"type": kind}) == []
 
 
 def events(*output: Any, end: str = "response.completed", **more: Any) -> list[Any]:
@@ -192,8 +185,8 @@ def events(*output: Any, end: str = "response.completed", **more: Any) -> list[A
     return [*told, {"type": end, "response": response(*output, **more)}]
 
 
-def stream(told: list[Any], *, legacy: bool = False) -> list[Any]:
-    state = StreamState("OpenAI", legacy_functions=legacy)
+def stream(told: list[Any]) -> list[Any]:
+    state = StreamState("OpenAI")
     chunks = [chunk for event in told for chunk in state.feed(event)]
     assert state.finished
     for chunk in chunks:

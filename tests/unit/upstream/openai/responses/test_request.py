@@ -78,22 +78,6 @@ def test_which_tool_is_to_be_called(asked: Any, told: Any) -> None:
     assert sent(tools=[WEATHER], tool_choice=asked)["tool_choice"] == told
 
 
-def test_functions_of_the_old_form_are_tools() -> None:
-    translated = translate(
-        {
-            "model": "m",
-            "messages": [USER],
-            "functions": [WEATHER["function"]],
-            "function_call": {"name": "get_weather"},
-        }
-    )
-
-    body: dict[str, Any] = {**translated.body}
-    assert translated.legacy_functions
-    assert [tool["name"] for tool in body["tools"]] == ["get_weather"]
-    assert body["tool_choice"] == {"type": "function", "name": "get_weather"}
-
-
 def test_a_call_and_its_result_are_items() -> None:
     assistant = {"role": "assistant", "content": "Let me look.", "tool_calls": [CALL]}
     result = {"role": "tool", "tool_call_id": "call_1", "content": "Rain"}
@@ -228,7 +212,6 @@ def test_custom_tools_their_grammar_and_their_calls() -> None:
         ),
         ({"tools": [WEATHER], "tool_choice": {"type": "custom"}}, "tool_choice"),
         ({"tools": [WEATHER], "tool_choice": {"type": "allowed_tools"}}, "tool_choice"),
-        ({"functions": [{"name": "f"}], "function_call": ["f"]}, "tool_choice"),
     ],
 )
 def test_what_cannot_be_said_is_named(body: Any, param: str) -> None:
@@ -246,7 +229,6 @@ def test_what_cannot_be_said_is_named(body: Any, param: str) -> None:
             {"role": "assistant", "tool_calls": [{"id": "c", "type": "custom"}]},
             "messages[0].tool_calls[0].custom",
         ),
-        ({"role": "assistant", "function_call": "f"}, "messages[0].function_call"),
     ],
 )
 def test_what_cannot_be_said_of_a_message_is_named(message: Any, param: str) -> None:

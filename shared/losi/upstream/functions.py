@@ -1,0 +1,143 @@
+"""`functions`, OpenAI's older word for tools, where the upstream has tools alone: these are asked
+for, and answered as `function_call`. Pure but for the exchange that it wraps.
+
+https://platform.openai.com/docs/api-reference/chat/create#chat-create-functions
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import replace
+from typing import Any
+
+from losi.catalogue.providers import Provider
+from losi.errors import InvalidRequestError
+from losi.upstream.batch import Batch, TextRun
+from losi.upstream.conversation import invalid
+from losi.upstream.fanout import Sleep
+from losi.upstream.fanout import prepare as prepare_all
+from losi.upstream.format import Around, Exchange, Format, UpstreamCall
+from losi.wire import Json
+
+#: What the upstream is asked for, and what the caller calls it.
+_NAMES = {"tools": "functions", "tool_choice": "function_call"}
+
+
+def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) -> Exchange:
+    """The exchange for a call, in which there are tools alone where the provider takes no other."""
+    if takes_functions(call.route.provider):
+        return prepare_all(upstream, call, sleep)
+    call = replace(call, body={**call.body, "messages": _messages(call.body["messages"])})
+    if not call.body.get("functions") or call.body.get("tools"):
+        return prepare_all(upstream, call, sleep)
+    with _in_the_callers_words():
+        exchange = prepare_all(upstream, replace(call, body=_with_tools(call.body)), sleep)
+    return AsFunctions(exchange)
+
+
+def takes_functions(provider: Provider) -> bool:
+    if provider.format == "openai":
+        return provider.parameters is None or "functions" in provider.parameters
+    return provider.format == "sandbox"
+
+
+def _with_tools(body: Json) -> Json:
+    tools = [_tool(at, function) for at, function in enumerate(body["functions"])]
+    out = {**body, "tools": tools, "parallel_tool_calls": False}
+    del out["functions"]
+    match out.pop("function_call", None):
+        case None:
+            pass
+        case "none" | "auto" as choice:
+            out["tool_choice"] = choice
+        case {"name": str()} as function:
+            out["tool_choice"] = {"type": "function", "function": function}
+        case _:
+            invalid("function_call", "Use 'none', 'auto' or {'name': '...'}.")
+    return out
+
+
+def _tool(at: int, function: Any) -> Json:
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        invalid(f"functions[{at}]", "A function needs a 'name'.")
+    return {"type": "function", "function": function}
+
+
+def _messages(messages: list[Json]) -> list[Json]:
+    """Function calls and results, as calls and results of tools."""
+    converted, call_id = [], ""
+    for position, message in enumerate(messages):
+        if message["role"] == "assistant" and (function := message.get("function_call")):
+            match function:
+                case {"name": str(), "arguments": str()}:
+                    call_id = f"function_{position}"
+                case _:
+                    where = f"messages[{position}].function_call"
+                    invalid(where, "A function call needs a 'name' and 'arguments'.")
+            call = {"id": call_id, "type": "function", "function": function}
+            message = {**message, "tool_calls": [call]}
+            del message["function_call"]
+        elif message["role"] == "function":
+            content = message.get("content") or ""
+            message = {"role": "tool", "tool_call_id": call_id, "content": content}
+        converted.append(message)
+    return converted
+
+
+@contextmanager
+def _in_the_callers_words() -> Iterator[None]:
+    """Refusals name what the caller sent."""
+    try:
+        yield
+    except InvalidRequestError as error:
+        for ours, theirs in _NAMES.items():
+            if error.param and error.param.startswith(ours):
+                error.param = error.param.replace(ours, theirs).replace(".function", "", 1)
+        raise
+
+
+class AsFunctions(Around):
+    """An exchange whose calls of tools are given as one call of a function."""
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        return _renamed(super().left_out)
+
+    @property
+    def mapped(self) -> frozenset[str]:
+        return _renamed(super().mapped)
+
+    async def complete(self) -> Json:
+        with _in_the_callers_words():
+            answer = await self._exchange.complete()
+        for choice in answer["choices"]:
+            message = choice["message"]
+            if calls := message.pop("tool_calls", None):
+                message["function_call"] = calls[0]["function"]
+            _end(choice)
+        return answer
+
+    async def stream(self) -> AsyncGenerator[Batch]:
+        with _in_the_callers_words():
+            async with aclosing(self._exchange.stream()) as batches:
+                async for batch in batches:
+                    yield [item if isinstance(item, TextRun) else _chunk(item) for item in batch]
+
+
+def _renamed(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(_NAMES.get(name, name) for name in names)
+
+
+def _chunk(chunk: Json) -> Json:
+    for choice in chunk["choices"]:
+        delta = choice["delta"] = dict(choice.get("delta") or {})
+        for call in delta.pop("tool_calls", None) or ():
+            if call.get("index", 0) == 0 and call.get("function"):
+                delta["function_call"] = call["function"]
+        _end(choice)
+    return chunk
+
+
+def _end(choice: Json) -> None:
+    if choice.get("finish_reason") == "tool_calls":
+        choice["finish_reason"] = "function_call"
