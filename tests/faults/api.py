@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import httpx
 import orjson
 import uvicorn
+from uvicorn.server import ServerState
 
 from local.protocol import Protocol
 from local.stopping import EndsWithTheServer, Server
@@ -98,10 +99,25 @@ class Api:
         response = await self.http.post("/chat/completions", json=body)
         return seen(response)
 
+    def forget(self) -> None:
+        """What was billed until now is no matter of the test."""
+        today = datetime.now(UTC).date()
+        self.before[today] = self.day(today)
+
     async def idle(self) -> None:
         """Until all requests have ended, those of clients that went away too."""
         while tasks := set(self.server.server_state.tasks):
             await asyncio.wait(tasks)
+
+    async def connections_lost(self) -> None:
+        """Until the server has seen that no client is left but those of `http`."""
+        await self.http.aclose()
+        await self.until(lambda state: not state.connections)
+
+    async def until(self, condition: Callable[[ServerState], bool]) -> None:
+        """Of uvicorn's connections and tasks, which tell nobody when they come and go."""
+        while not condition(self.server.server_state):  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
 
     async def billed(self, *days: date) -> str:
         """Since it was opened, on these days or today. Everything must be settled by now."""
@@ -173,8 +189,7 @@ async def open_api(
             base_url=base_url, headers=headers, timeout=30, verify=False
         ) as http:
             api = Api(http, port, caller, services, server, client)
-            today = datetime.now(UTC).date()
-            api.before[today] = api.day(today)
+            api.forget()
             yield api
 
 

@@ -183,18 +183,18 @@ async def resets_under(place: Place, streams: int, seconds: float = 1) -> tuple[
 
 
 async def half_the_writes_throttled(place: Place, streams: int, at_once: int) -> tuple[int, int]:
-    place.store.throttled = 0.5
+    place.store.fail("throttles", share=0.5)
     whole = 0
     for _ in range(streams // at_once):
         whole += await place.streams(at_once, lambda: None)
-    place.store.throttled = 0
+    await place.store.well()
     return whole, await place.billed_in_time(whole)
 
 
 async def seconds_to_refuse_while_the_store_hangs(place: Place) -> float:
     """After a first answer, so that the process is up and knows the key."""
     await place.streams(1, lambda: None)
-    place.store.hangs = True
+    place.store.fail("hangs")
     began = time.monotonic()
     try:
         await place.sdk.chat.completions.create(model="gpt-4o", messages=MESSAGES)
@@ -202,7 +202,7 @@ async def seconds_to_refuse_while_the_store_hangs(place: Place) -> float:
         assert refusal.status_code == 503, refusal
         return time.monotonic() - began
     finally:
-        place.store.hangs = False
+        await place.store.well()
     raise AssertionError("it was answered, though nothing was written")
 
 
@@ -212,7 +212,7 @@ async def killed_after_handing_over(place: Place, streams: int) -> tuple[int, in
     """
 
     def gone() -> None:
-        place.store.resets = True
+        place.store.fail("resets the connection")
 
     before = await place.streams(streams, lambda: None)  # all processes are up
     place.limit(8)
@@ -221,7 +221,7 @@ async def killed_after_handing_over(place: Place, streams: int) -> tuple[int, in
     place.limit(60)
     assert await asyncio.to_thread(place.billed) == before < whole, "the store was not gone"
     place.kill()
-    place.store.resets = False
+    await place.store.well()
     settled = 0
     for _ in range(5):  # new processes have to start, and the first may be refused meanwhile
         if settled := await place.streams(1, lambda: None):

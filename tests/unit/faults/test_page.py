@@ -21,7 +21,9 @@ def test_every_line_of_a_table_is_a_row() -> None:
 
 
 def test_no_fault_stands_there_twice() -> None:
-    assert [row for row, count in Counter(row.id for row in rows()).items() if count > 1] == []
+    counted = Counter((row.test, row.id) for row in rows())
+
+    assert [row for row, count in counted.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("test", sorted({row.test for row in rows()}))
