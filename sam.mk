@@ -14,6 +14,10 @@ sam-build: $(RUN_INSTALLED) $(SAM_INSTALLED) ## Build functions and layer for th
 sam-local: $(RUN_INSTALLED) $(SAM_INSTALLED) ## Serve the built functions in Docker on port 3000, unstreamed
 	@exec $(BIN)/python -m local.sam_local start
 
+.PHONY: deploy
+deploy: $(RUN_INSTALLED) $(SAM_INSTALLED) ## Build and deploy a stack; asks the first time (SETTINGS=prod: another one)
+	@$(BIN)/python -m local.sam_local deploy $(SETTINGS)
+
 .PHONY: deploy-check
 deploy-check: $(RUN_INSTALLED) $(SAM_INSTALLED) ## Check what would be deployed: catalogue, template, policy (no AWS account)
 	@$(BIN)/python -m local.deploy_check

@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,9 @@ from local.table import TEMPLATE, load_template
 ROOT = TEMPLATE.parent
 SAM_PYTHON = ROOT / ".venv-sam" / "bin" / "python"
 BUILD = ROOT / ".aws-sam" / "build"
+#: The operator's answers and settings of stacks, beside the shipped samconfig.toml and out of Git.
+SHIPPED_SETTINGS, OWN_SETTINGS = ROOT / "samconfig.toml", ROOT / "samconfig.local.toml"
+DEFAULT = "default"
 #: The name of this machine inside of containers.
 DOCKER_HOST_NAME = "host.docker.internal"
 
@@ -80,6 +84,23 @@ def translated(layer_version: str = "1", **parameters: str) -> dict[str, Any]:
         raise SamFailed(f"template.yaml cannot be translated:\n{done.stderr}")
     resources: dict[str, Any] = json.loads(done.stdout)["Resources"]
     return resources
+
+
+def deploy(settings: str, own: Path = OWN_SETTINGS) -> None:
+    """Build and deploy with one set of the operator's settings; asks until they have answered once.
+
+    Raises SamFailed.
+    """
+    if not own.exists():
+        shutil.copyfile(SHIPPED_SETTINGS, own)
+    answered = tomllib.loads(own.read_text())[DEFAULT]["deploy"]["parameters"]
+    asks = settings == DEFAULT and "parameter_overrides" not in answered
+    ensure_site()
+    where = ["--config-file", str(own), "--config-env", settings]
+    for command in (["build", *where], ["deploy", *where, *(["--guided"] if asks else [])]):
+        variables = {**os.environ, **python313_environment(), "SAM_CLI_TELEMETRY": "0"}
+        if subprocess.run([executable(), *command], cwd=ROOT, env=variables).returncode:
+            raise SamFailed(f"sam {command[0]} failed; what it says stands above.")
 
 
 def build(folder: Path = BUILD, architecture: str = MACHINE) -> Path:

@@ -1,4 +1,4 @@
-"""`make sam-build`, `make validate` and `make sam-local`: the deployment, as far as Docker goes."""
+"""`make deploy`, and what comes before it: `make validate`, `sam-build` and `sam-local`."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from local.docker import DockerUnavailable, docker, ensure_image
 from local.journal import DamagedJournal
 from local.listening import NotListening
 from local.python313 import Python313Missing
-from local.sam import SamFailed, build, function_environment, run, start_api
+from local.sam import SamFailed, build, deploy, function_environment, run, start_api
 from local.store import ENDPOINT, StoreUnusable, open_store
 from losi.config import read_config
 from losi.web.dependencies import Services
@@ -26,7 +26,7 @@ FAILURES = (
 )
 
 
-def main(command: str) -> int:
+def main(command: str, settings: str = "default") -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
     try:
@@ -34,6 +34,8 @@ def main(command: str) -> int:
             print(run("validate", "--lint"), end="")
         elif command == "build":
             print(f"Built {build().parent}")
+        elif command == "deploy":
+            deploy(settings)
         else:
             start(_port())
     except FAILURES as error:
