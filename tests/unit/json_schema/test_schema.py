@@ -75,6 +75,8 @@ def fits(schema: Any, value: Any) -> bool:
         ({"const": {"a": [1]}}, {"a": [1]}),
         ({"type": "string", "enum": [1, "b"]}, "b"),
         ({"type": "integer", "minimum": 3, "multipleOf": 7}, 7),
+        ({"type": "number", "multipleOf": 0.25, "maximum": 2}, 1),
+        ({"type": "number", "multipleOf": 0.25, "maximum": 0.5, "not": {"const": 0.5}}, 0.25),
         ({"type": "integer", "maximum": -2}, -2),
         ({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, 0.5),
         ({"type": "integer", "minimum": 1, "exclusiveMinimum": True}, 2),

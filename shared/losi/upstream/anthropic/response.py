@@ -27,7 +27,7 @@ _FINISH_REASONS = {
     "refusal": "content_filter",
 }
 
-#: Statuses of errors inside a stream, which began with HTTP status 200.
+#: Statuses of errors inside a stream, which began with HTTP status 200; of any other type, 500.
 _STATUS_OF_TYPE = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -36,7 +36,6 @@ _STATUS_OF_TYPE = {
     "not_found_error": 404,
     "request_too_large": 413,
     "rate_limit_error": 429,
-    "api_error": 500,
     "timeout_error": 504,
     "overloaded_error": 529,
 }

@@ -57,6 +57,12 @@ def test_a_rate_limit_passes(error: Json) -> None:
     assert (told.status, told.code) == (503, "upstream_rate_limited")
 
 
+def test_a_provider_whose_billing_service_fails_has_failed_itself() -> None:
+    told = refusal("OpenAI", 500, {"error": {"message": "The billing service failed."}}, {})
+
+    assert told.code == "upstream_error"
+
+
 def test_what_the_caller_can_mend_is_said_in_the_providers_words() -> None:
     error = {"message": "max_tokens is too large", "param": "max_tokens", "code": "invalid_value"}
 
