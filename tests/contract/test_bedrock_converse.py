@@ -183,7 +183,6 @@ class TestAnswers:
             "completion_tokens": 5,
             "total_tokens": 132,
             "prompt_tokens_details": {"cached_tokens": 100, "cache_write_tokens": 20},
-            "completion_tokens_details": {"reasoning_tokens": 0},
         }
 
     @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Token usage of one request, in the shape every provider's figures are brought to."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,9 @@ MAX_TOKENS = 10_000_000
 
 #: Of `cache_write_tokens` those that were written for an hour, which costs more: a detail of ours.
 HOUR_WRITES = "cache_write_1h_tokens"
+#: Where `usage` has details, and those that OpenAI's own has.
+DETAILS_OF = ("prompt_tokens_details", "completion_tokens_details")
+DETAILS = ("cached_tokens", "cache_write_tokens", "reasoning_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +47,27 @@ class Usage:
             self.estimated or other.estimated,
         )
 
-    def to_openai(self) -> dict[str, Any]:
-        """OpenAI's `usage` object, with both `*_details`."""
+    def to_openai(self, told: Collection[str] = DETAILS) -> dict[str, Any]:
+        """OpenAI's `usage` object. Details of nothing are there only where they were `told`: a
+        zero says that somebody counted.
+        """
+        details = {
+            "prompt_tokens_details": {
+                "cached_tokens": self.cached_tokens,
+                "cache_write_tokens": self.cache_write_tokens,
+                HOUR_WRITES: self.hour_write_tokens,
+            },
+            "completion_tokens_details": {"reasoning_tokens": self.reasoning_tokens},
+        }
+        kept = {
+            name: {k: v for k, v in counted.items() if v or k in told}
+            for name, counted in details.items()
+        }
         return {
             "prompt_tokens": self.input_tokens,
             "completion_tokens": self.output_tokens,
             "total_tokens": self.total_tokens,
-            "prompt_tokens_details": {
-                "cached_tokens": self.cached_tokens,
-                "cache_write_tokens": self.cache_write_tokens,
-                **({HOUR_WRITES: self.hour_write_tokens} if self.hour_write_tokens else {}),
-            },
-            "completion_tokens_details": {"reasoning_tokens": self.reasoning_tokens},
+            **{name: counted for name, counted in kept.items() if counted},
         }
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from losi.errors import Remedy, UpstreamError
-from losi.metering.usage import Usage, from_openai
+from losi.metering.usage import DETAILS_OF, Usage, from_openai
 from losi.upstream.backoff import pause_before_another
 from losi.upstream.batch import Batch, each
 from losi.upstream.format import Exchange, Format, UpstreamCall
@@ -89,7 +89,7 @@ class FanOut:
             async with aclosing(self._batches(usages)) as batches:
                 async for batch in batches:
                     if not identity:
-                        identity = next(each(batch))
+                        identity = _of_all(next(each(batch)))
                         yield [_opening(identity, self._n), *batch]
                     else:
                         yield batch
@@ -204,6 +204,11 @@ def _says_something(choice: Any) -> bool:
     return bool(choice.get("finish_reason") or any(v for k, v in said.items() if k != "role"))
 
 
+def _of_all(chunk: Json) -> Json:
+    """What a chunk says of the whole answer: padding is each chunk's own."""
+    return {name: value for name, value in chunk.items() if name != "obfuscation"}
+
+
 def _opening(chunk: Json, n: int) -> Json:
     """All choices in order: OpenAI's Python SDK cannot add up a stream that begins with another."""
     delta = {"role": "assistant"}
@@ -225,7 +230,11 @@ def _each(identity: Json, usages: dict[int, Json | None]) -> list[Json]:
 def _sum(usages: list[Json | None]) -> Json | None:
     """None unless every call reported its own."""
     known = [usage for told in usages if (usage := from_openai(told)) is not None]
-    return sum(known, Usage(0, 0)).to_openai() if len(known) == len(usages) else None
+    if len(known) < len(usages):
+        return None
+    details = [usage.get(name) for usage in usages if usage for name in DETAILS_OF]
+    told = set[str]().union(*(detail for detail in details if isinstance(detail, dict)))
+    return sum(known, Usage(0, 0)).to_openai(told)
 
 
 async def _cancel(tasks: list[Any]) -> None:

@@ -99,11 +99,14 @@ TOOLS: dict[str, Json] = {
         ],
         "functions": [WEATHER["function"]],
     },
-    "many tools": {
-        "tools": [
-            {"type": "function", "function": {**WEATHER["function"], "name": f"t{i}"}}
-            for i in range(128)
-        ]
+    **{
+        f"{count} tools": {
+            "tools": [
+                {"type": "function", "function": {**WEATHER["function"], "name": f"t{i}"}}
+                for i in range(count)
+            ]
+        }
+        for count in (128, 512)
     },
     "tools and schema": {"tools": [WEATHER], **json_schema(CLOSED)},
     "empty tools": {"tools": []},

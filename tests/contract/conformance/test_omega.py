@@ -45,6 +45,7 @@ ROWS = (
     "text",
     *JSON_ASKED,
     "tools and schema",
+    "512 tools",
     *(f"effort {effort}" for effort in EFFORTS),
     *(f"effort {effort} with tools" for effort in EFFORTS),
     "effort high, required",

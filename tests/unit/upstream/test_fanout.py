@@ -116,6 +116,39 @@ async def test_streams_are_merged_with_their_own_index() -> None:
     assert relay.usage == Usage(15, 6)
 
 
+class Telling(OneAtATime):
+    """Pads its chunks, and counts what it thought."""
+
+    async def complete(self, call: UpstreamCall) -> Json:
+        counted = {**USAGE, "completion_tokens_details": {"reasoning_tokens": 0}}
+        return {**await super().complete(call), "usage": counted}
+
+    async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
+        async for chunk in super().stream(call):
+            if chunk.get("usage"):
+                yield {**chunk, "usage": {**USAGE, "prompt_tokens_details": {"cached_tokens": 2}}}
+            else:
+                yield {**chunk, "obfuscation": "xyz", "system_fingerprint": "fp"}
+
+
+async def test_a_sum_has_the_details_that_were_told_and_no_others() -> None:
+    answer = await prepare(OneAtATime(), call(2)).complete()
+    assert answer["usage"].keys() == {"prompt_tokens", "completion_tokens", "total_tokens"}
+
+    answer = await prepare(Telling(), call(2)).complete()
+    assert "prompt_tokens_details" not in answer["usage"]
+    assert answer["usage"]["completion_tokens_details"] == {"reasoning_tokens": 0}
+
+
+async def test_the_usage_of_merged_streams_is_not_padded() -> None:
+    chunks = [chunk async for chunk in chunks_of(prepare(Telling(), call(2)).stream())]
+
+    assert chunks[-1]["usage"]["prompt_tokens_details"] == {"cached_tokens": 4}
+    assert "completion_tokens_details" not in chunks[-1]["usage"]
+    assert chunks[-1]["system_fingerprint"] == "fp"
+    assert not {"obfuscation"} & (chunks[0].keys() | chunks[-1].keys())
+
+
 async def test_where_a_call_told_no_usage_each_ones_is_given() -> None:
     answer = await prepare(OneAtATime(usage=False), call(2)).complete()
 

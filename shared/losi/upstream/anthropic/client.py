@@ -64,8 +64,7 @@ class MessagesExchange:
                 created=int(time.time()),
             )
         except ShapeError as error:
-            told = response.usage(message.get("usage"))
-            spent = told.to_openai() if told else None
+            spent = response.usage(message.get("usage"))
             raise malformed(self._endpoint.provider, spent) from error
 
     async def stream(self) -> AsyncGenerator[Batch]:

@@ -78,7 +78,7 @@ def completion(message: Message, *, created: int) -> Json:
         "choices": [choice],
     }
     if counted := usage(message.get("usage")):
-        completed["usage"] = counted.to_openai()
+        completed["usage"] = counted
     return completed
 
 
@@ -160,7 +160,7 @@ def refusal(details: Any) -> str | None:
     return explanation if isinstance(explanation, str) and explanation else None
 
 
-def usage(reported: Any) -> Usage | None:
+def usage(reported: Any) -> Json | None:
     """Anthropic counts input in three parts that do not overlap; OpenAI's total holds them all."""
     if not isinstance(reported, dict) or "output_tokens" not in reported:
         return None
@@ -169,7 +169,7 @@ def usage(reported: Any) -> Usage | None:
     details = reported.get("output_tokens_details")
     thought = details.get("thinking_tokens") if isinstance(details, dict) else None
     output = _count(reported["output_tokens"])
-    return Usage(
+    counted = Usage(
         hour_write_tokens=min(written, _for_an_hour(reported.get("cache_creation"))),
         input_tokens=_count(reported.get("input_tokens")) + cached + written,
         output_tokens=output,
@@ -177,6 +177,12 @@ def usage(reported: Any) -> Usage | None:
         cache_write_tokens=written,
         reasoning_tokens=min(output, _count(thought)),
     )
+    told = {
+        "cached_tokens": reported.get("cache_read_input_tokens"),
+        "cache_write_tokens": reported.get("cache_creation_input_tokens"),
+        "reasoning_tokens": thought,
+    }
+    return counted.to_openai({name for name, figure in told.items() if figure is not None})
 
 
 def _for_an_hour(written: Any) -> int:

@@ -3,7 +3,7 @@
 https://platform.claude.com/docs/en/build-with-claude/streaming
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from losi.upstream.anthropic.response import (
@@ -71,11 +71,10 @@ class StreamState:
 
     def usage_chunks(self) -> list[Json]:
         """The figures that Anthropic has reported so far. Its first ones leave out the output."""
-        counted = usage(self._usage)
-        if counted is None or self._identity is None:
+        told = usage(self._usage if self._usage_final else {**self._usage, "output_tokens": 0})
+        if told is None or self._identity is None:
             return []
-        told = counted if self._usage_final else replace(counted, output_tokens=0)
-        return [{**self._base(), "choices": [], "usage": told.to_openai()}]
+        return [{**self._base(), "choices": [], "usage": told}]
 
     def _open(self, index: int) -> _Block:
         if index not in self._blocks:

@@ -72,7 +72,10 @@ def usage(raw: Any) -> Json | None:
             },
         }
     )
-    return known.to_openai() if known else None
+    if known is None:
+        return None
+    told = {"cached_tokens": parts[1], "cache_write_tokens": parts[2]}
+    return known.to_openai({ours for ours, theirs in told.items() if raw.get(theirs) is not None})
 
 
 def _for_an_hour(details: Any) -> int:

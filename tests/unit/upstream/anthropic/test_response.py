@@ -129,13 +129,21 @@ class TestUsage:
                 "output_tokens_details": {"thinking_tokens": 5},
             }
         )
-        assert counted is not None
-        assert counted.to_openai() == {
+        assert counted == {
             "prompt_tokens": 123,
             "completion_tokens": 7,
             "total_tokens": 130,
             "prompt_tokens_details": {"cached_tokens": 100, "cache_write_tokens": 20},
             "completion_tokens_details": {"reasoning_tokens": 5},
+        }
+
+    def test_what_it_did_not_count_is_not_there(self) -> None:
+        told = {"input_tokens": 3, "cache_read_input_tokens": 0, "output_tokens": 7}
+        assert usage(told) == {
+            "prompt_tokens": 3,
+            "completion_tokens": 7,
+            "total_tokens": 10,
+            "prompt_tokens_details": {"cached_tokens": 0},
         }
 
     @pytest.mark.parametrize("nothing", [None, {}, [], "7"])
@@ -147,7 +155,7 @@ class TestUsage:
     def test_absurd_figures_are_held_to_what_is_possible(self) -> None:
         counted = usage({"input_tokens": -5, "output_tokens": 10**15})
         assert counted is not None
-        assert (counted.input_tokens, counted.output_tokens) == (0, 10_000_000)
+        assert (counted["prompt_tokens"], counted["completion_tokens"]) == (0, 10_000_000)
 
 
 class TestRefusals:
