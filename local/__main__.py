@@ -149,6 +149,7 @@ def _run(app: ASGIApp, listener: socket.socket) -> None:
         log_config=None,
         lifespan="off",
         timeout_graceful_shutdown=5,
+        timeout_keep_alive=75,  # a busy server would close connections that are just being used
     )
     try:
         Server(config).run(sockets=[listener])
