@@ -149,10 +149,11 @@ class _Events:
     def taken(self, data: bytes) -> Iterator[Json | TextRun]:
         searched = max(0, len(self._rest) - 3)  # an end may be cut in two
         data, at, self._rest = self._rest + data, 0, b""
-        while not self._reader.finished:
-            if self._pattern is not None and (run := self._run(data, at, self._pattern)):
+        while at < len(data) and not self._reader.finished:
+            if self._pattern is not None and (like := self._run(data, at, self._pattern)):
+                run, length = like
                 yield run
-                at += self._pattern.length(run.raw)
+                at += length
                 continue
             if (found := _EVENT_END.search(data, max(at, searched))) is None:
                 break
@@ -180,14 +181,16 @@ class _Events:
         if is_one and len(chunks) == 1 and self._parser.is_between_events:
             self._pattern = _Pattern.of(raw, chunks[0])
 
-    def _run(self, data: bytes, at: int, pattern: "_Pattern") -> TextRun | None:
+    def _run(self, data: bytes, at: int, pattern: "_Pattern") -> tuple[TextRun, int] | None:
+        """The events from `at` on that are like the last one, and their bytes."""
         found = pattern.match(data, at)
         if found is None or "" in found[1]:  # no text means nothing to some formats
             return None
         raw, said = found
-        self._parser.count(pattern.length(raw))
+        length = pattern.length(raw)
+        self._parser.count(length)
         self._reader.more_text(said)
-        return TextRun(pattern.like, raw, sum(map(len, said)))
+        return TextRun(pattern.like, raw, sum(map(len, said))), length
 
 
 class _Pattern:
