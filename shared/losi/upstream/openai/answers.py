@@ -4,8 +4,9 @@ Clients are made for OpenAI's types: what has no place in them breaks some. Othe
 through. Pure. https://platform.openai.com/docs/api-reference/chat/object
 """
 
-from typing import Any
+from typing import cast
 
+from losi.upstream.openai.shapes import Answer, Choice, Said, TextField, called, choices, said
 from losi.upstream.openai.tool_calls import ToolCalls, arguments_text, whole_calls
 from losi.upstream.reading import is_high_surrogate, joined, without_halves
 from losi.wire import Json
@@ -40,23 +41,23 @@ _FOREIGN_FINISH_REASONS = {
     "spii": "content_filter",
     "sensitive": "content_filter",
 }
-#: What is text in a message or a delta.
-_TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
+_TEXTS: tuple[TextField, ...] = ("content", "reasoning_content", "reasoning", "refusal")
 
 
 def completion(answer: Json, *, named: bool) -> Json:
     """A plain answer, whose choices are known to have messages. `named`: a tool was forced by its
     name, where OpenAI itself says `stop`.
     """
-    hoist_usage(answer)
-    _keep_known_tier(answer)
-    for choice in answer["choices"]:
+    told = cast(Answer, answer)
+    _hoist_usage(told)
+    _keep_known_tier(told)
+    for choice in told["choices"]:
         message = choice["message"]
         _only_texts(message)
         _complete_calls(message)
         word = finish_reason(choice.get("finish_reason")) or "stop"
-        called = bool(message.get("tool_calls"))
-        choice["finish_reason"] = _fitting(word, called=called, named=named)
+        calls = bool(message.get("tool_calls"))
+        choice["finish_reason"] = _fitting(word, called=calls, named=named)
     return answer
 
 
@@ -73,16 +74,15 @@ class Chunks:
         return bool(self._choices) and all(one.finished for one in self._choices.values())
 
     def read(self, chunk: Json) -> Json:
-        hoist_usage(chunk)
-        _keep_known_tier(chunk)
-        told = chunk.get("choices")
-        choices = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
-        for position, choice in enumerate(choices):
+        told = cast(Answer, chunk)
+        _hoist_usage(told)
+        _keep_known_tier(told)
+        told["choices"] = choices(told)
+        for position, choice in enumerate(told["choices"]):
             index = choice.get("index")
             if not isinstance(index, int) or isinstance(index, bool):
                 index = choice["index"] = position
             self._choices.setdefault(index, _Choice()).read(choice, named=self._named)
-        chunk["choices"] = choices
         return chunk
 
 
@@ -91,17 +91,17 @@ class _Choice:
         self.finished = False
         self._calls = ToolCalls()
         self._called_function = False
-        self._halves: dict[str, str] = {}  # of a character, by the field of its text
+        self._halves: dict[TextField, str] = {}  # of a character, by the field of its text
 
-    def read(self, choice: Json, *, named: bool) -> None:
-        delta = choice["delta"] = choice["delta"] if isinstance(choice.get("delta"), dict) else {}
+    def read(self, choice: Choice, *, named: bool) -> None:
+        delta = choice["delta"] = said(choice.get("delta"))
         _only_texts(delta)
         word = finish_reason(choice.get("finish_reason"))
         for field in _TEXTS:
             if field in delta or field in self._halves:
                 self._join(delta, field, last=word is not None)
         calls = self._calls.feed(delta.pop("tool_calls", None))
-        if isinstance(function := delta.get("function_call"), dict):
+        if (function := called(delta.get("function_call"))) is not None:
             self._called_function = True
             function["arguments"] = arguments_text(function.get("arguments"))
         if word is not None:
@@ -113,7 +113,7 @@ class _Choice:
             delta["tool_calls"] = calls
         choice["finish_reason"] = word
 
-    def _join(self, delta: Json, field: str, *, last: bool) -> None:
+    def _join(self, delta: Said, field: TextField, *, last: bool) -> None:
         """Hold back the first half of a character until its second comes in the next piece."""
         held, text = self._halves.pop(field, ""), delta.get(field)
         if not held and isinstance(text, str) and text.isascii():  # most are, and have no halves
@@ -131,7 +131,7 @@ class _Choice:
         delta[field] = without_halves(text)
 
 
-def finish_reason(word: Any) -> str | None:
+def finish_reason(word: object) -> str | None:
     """One of OpenAI's five words; None for a word that does not say that an answer has ended."""
     if isinstance(word, list) and len(word) == 1:
         word = word[0]
@@ -149,14 +149,14 @@ def _fitting(word: str, *, called: bool, named: bool) -> str:
 
 
 def hoist_usage(answer: Json) -> None:
-    """Put usage where OpenAI has it, under OpenAI's names.
+    """Put usage where OpenAI has it, under OpenAI's names. Moonshot tells it in a choice."""
+    _hoist_usage(cast(Answer, answer))
 
-    Groq: https://console.groq.com/docs/api-reference#chat-create; Moonshot tells it in a choice.
-    """
-    told = answer.get("choices")
-    choices = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
-    said = [one.get(name) for one in choices for name in ("delta", "message")]
-    places = [answer, answer.get("x_groq"), *choices, *said]
+
+def _hoist_usage(answer: Answer) -> None:
+    told = choices(answer)
+    inside = [place for one in told for place in (one.get("delta"), one.get("message"))]
+    places: list[object] = [answer, answer.get("x_groq"), *told, *inside]
     found = [place.pop("usage", None) for place in places if isinstance(place, dict)]
     if usage := next((one for one in found if isinstance(one, dict) and one), None):
         answer["usage"] = _in_openais_names(usage)
@@ -172,12 +172,12 @@ def _in_openais_names(usage: Json) -> Json:
     }
 
 
-def _keep_known_tier(answer: Json) -> None:
+def _keep_known_tier(answer: Answer) -> None:
     if str(answer.get("service_tier", "auto")) not in _SERVICE_TIERS:
         del answer["service_tier"]
 
 
-def _only_texts(said: Json) -> None:
+def _only_texts(said: Said) -> None:
     """Content in parts as a text; thoughts among them stand in a field of their own.
 
     Mistral: https://docs.mistral.ai/capabilities/reasoning
@@ -191,11 +191,11 @@ def _only_texts(said: Json) -> None:
         said["reasoning_content"] = f"{said.get('reasoning_content') or ''}{thought}"
 
 
-def _is_thought(part: Any) -> bool:
+def _is_thought(part: object) -> bool:
     return isinstance(part, dict) and part.get("type") in ("thinking", "reasoning")
 
 
-def _text(part: Any) -> str:
+def _text(part: object) -> str:
     """The words of a part, however deep they stand."""
     if isinstance(part, str):
         return part
@@ -207,8 +207,8 @@ def _text(part: Any) -> str:
     return next((_text(value) for value in named if value), "")
 
 
-def _complete_calls(message: Json) -> None:
+def _complete_calls(message: Said) -> None:
     if calls := whole_calls(message.pop("tool_calls", None)):
         message["tool_calls"] = calls
-    if isinstance(function := message.get("function_call"), dict):
+    if (function := called(message.get("function_call"))) is not None:
         function["arguments"] = arguments_text(function.get("arguments")) or "{}"

@@ -7,7 +7,7 @@ https://github.com/openai/openai-openapi
 import hashlib
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Literal, cast
 
 from losi.catalogue.providers import Provider
 from losi.upstream.conversation import (
@@ -18,6 +18,7 @@ from losi.upstream.conversation import (
     is_text_file,
     with_instruction,
 )
+from losi.upstream.openai.shapes import Request, RequestCall, RequestMessage
 from losi.upstream.turns import after_results, without_blanks
 from losi.wire import Json
 
@@ -36,25 +37,29 @@ _PART_FIELDS = {
 _TOOL_FIELDS = frozenset({"type", "function", "custom"})
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST_KEY = 64
+_KEYS: tuple[Literal["prompt_cache_key", "safety_identifier"], ...] = (
+    "prompt_cache_key",
+    "safety_identifier",
+)
 #: Models that want no signatures.
 _UNSIGNED = re.compile(r"gemini-[12]\b")
 
 
 def request_body(provider: Provider, body: Json) -> Json:
     """The request as this provider takes it; fields it is not known to refuse pass through."""
-    out = dict(body)
+    out = cast(Request, dict(body))
     limit = out.pop("max_completion_tokens", None) or out.pop("max_tokens", None)
     out.pop("max_tokens", None)
     if limit is not None:
         out[provider.max_tokens_parameter] = limit
-    if out.get("temperature") is not None:
-        out["temperature"] = min(out["temperature"], provider.max_temperature)
-    for name in ("prompt_cache_key", "safety_identifier"):
+    if (temperature := out.get("temperature")) is not None:
+        out["temperature"] = min(temperature, provider.max_temperature)
+    for name in _KEYS:
         if len(str(out.get(name) or "")) > _LONGEST_KEY:
             out[name] = hashlib.sha256(str(out[name]).encode()).hexdigest()
     if provider.own_fields_only and out.get("tools"):
         out["tools"] = [_only(tool, _TOOL_FIELDS) for tool in out["tools"]]
-    messages = [m for _, m in after_results([("", m) for m in out["messages"]])]
+    messages = [m for _, m in after_results([("", m) for m in body["messages"]])]
     if _is_json_unspoken(out, messages):
         messages = with_instruction(messages, JSON_INSTRUCTION)
     if not provider.empty_content:
@@ -64,10 +69,10 @@ def request_body(provider: Provider, body: Json) -> Json:
     if provider.unsigned_calls and not _UNSIGNED.search(out["model"]):
         for message in out["messages"]:
             _sign(message.get("tool_calls") or (), provider.unsigned_calls)
-    return out
+    return cast(Json, out)
 
 
-def _message(provider: Provider, at: int, message: Json) -> Json:
+def _message(provider: Provider, at: int, message: Json) -> RequestMessage:
     role = message["role"]
     if "files" in provider.refuses and isinstance(parts := message.get("content"), list):
         where = f"messages[{at}].content"
@@ -84,29 +89,28 @@ def _message(provider: Provider, at: int, message: Json) -> Json:
         if isinstance(name := message.get("name"), str):
             message["name"] = _NOT_IN_NAMES.sub("_", name)
     message = {n: v for n, v in message.items() if n not in provider.refused_message_fields}
+    sent = cast(RequestMessage, message)
     if role == "developer" and not provider.developer_role:
-        message["role"] = "system"
-    if isinstance(call_id := message.get("tool_call_id"), str):
-        message["tool_call_id"] = _call_id(provider, call_id)
-    if message.get("tool_calls"):
-        message["tool_calls"] = [_call(provider, call) for call in message["tool_calls"]]
-    elif "tool_calls" in message:
-        del message["tool_calls"]  # an empty list is refused, none is what it means
-    return message
+        sent["role"] = "system"
+    if isinstance(call_id := sent.get("tool_call_id"), str):
+        sent["tool_call_id"] = _call_id(provider, call_id)
+    if calls := sent.pop("tool_calls", None):  # an empty list is refused, none is what it means
+        sent["tool_calls"] = [_call(provider, call) for call in calls]
+    return sent
 
 
 def _part(part: Json) -> Json:
     return _only(part, _PART_FIELDS.get(part["type"], frozenset(part)))
 
 
-def _call(provider: Provider, call: Json) -> Json:
+def _call(provider: Provider, call: RequestCall) -> RequestCall:
     call = {**call, "id": _call_id(provider, call["id"])}
-    if isinstance(function := call.get("function"), dict):
+    if function := call.get("function"):
         call["function"] = {**function, "name": fitting_name(function["name"])}
     return call
 
 
-def _sign(calls: Sequence[Json], signature: str) -> None:
+def _sign(calls: Sequence[RequestCall], signature: str) -> None:
     """Calls that the provider did not make, or whose client left its signature out."""
     for call in calls:
         google = (call.get("extra_content") or {}).get("google") or {}
@@ -124,18 +128,18 @@ def _only(fields: Json, known: frozenset[str]) -> Json:
     return {name: value for name, value in fields.items() if name in known}
 
 
-def _says(message: Json) -> bool:
+def _says(message: RequestMessage) -> bool:
     return bool(message.get("content") or message.get("tool_calls"))
 
 
-def _is_json_unspoken(body: Json, messages: list[Json]) -> bool:
+def _is_json_unspoken(body: Request, messages: list[Json]) -> bool:
     """OpenAI wants the word in a message where any JSON object is asked for."""
     if (body.get("response_format") or {}).get("type") != "json_object":
         return False
     return not any("json" in _text(message.get("content")).lower() for message in messages)
 
 
-def _text(content: Any) -> str:
+def _text(content: str | list[Json] | None) -> str:
     if isinstance(content, str):
         return content
     return " ".join(str(part.get("text", "")) for part in content or ())

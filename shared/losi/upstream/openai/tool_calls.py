@@ -8,46 +8,48 @@ https://platform.openai.com/docs/api-reference/chat-streaming
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Literal, cast
 
 from losi.ids import random_id
-from losi.wire import Json
+from losi.upstream.openai.shapes import Call, Called, Kind, ToldCall, called, objects
 
 #: Arguments that say nothing: some providers begin with them, and send the real ones after that.
 _NOTHING = ("", "{}", "null")
-_KINDS = {"function": "arguments", "custom": "input"}
+_KINDS: dict[Kind, Literal["arguments", "input"]] = {"function": "arguments", "custom": "input"}
 _OWN = {"id", "index", "type", *_KINDS}
 
 
-def arguments_text(value: Any) -> str:
+def arguments_text(value: object) -> str:
     """Arguments as OpenAI types them: a JSON text."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def whole_calls(told: Any) -> list[Json]:
+def whole_calls(told: object) -> list[Call]:
     """The calls of a plain answer."""
-    return [_whole_call(call) for call in _objects(told) if _kind(call)]
+    return [_whole_call(call, kind) for call in _objects(told) if (kind := _kind(call))]
 
 
-def _whole_call(call: Json) -> Json:
-    kind = _kind(call) or "function"
-    field, body = _KINDS[kind], call[kind]
-    text = arguments_text(body.get(field))
-    body = {**body, "name": _word(body.get("name")), field: text or ("{}" * (kind == "function"))}
-    more = {name: value for name, value in call.items() if name not in _OWN - {"index"}}
-    return {"id": _word(call.get("id")) or _new_id(), "type": kind, **more, kind: body}
+def _whole_call(call: ToldCall, kind: Kind) -> Call:
+    said, field = called(call[kind]) or {}, _KINDS[kind]
+    body = cast(Called, said)
+    body["name"] = _word(said.get("name"))
+    body[field] = arguments_text(said.get(field)) or "{}" * (kind == "function")
+    whole: Call = {"id": _word(call.get("id")) or _new_id(), "type": kind}
+    whole.update(_more(call, _OWN - {"index"}))
+    whole[kind] = body
+    return whole
 
 
 class _Call:
     def __init__(self) -> None:
         self.id = ""
         self.name = ""
-        self.kind = "function"
+        self.kind: Kind = "function"
         self.arguments = ""
         #: Fields that OpenAI does not have, such as the signature of Gemini's thoughts.
-        self.more: Json = {}
+        self.more: Call = {}
         #: Ours; None until the name is known, which stands in the first piece.
         self.index: int | None = None
 
@@ -65,34 +67,34 @@ class ToolCalls:
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
-        self._at: dict[Any, _Call] = {}  # the provider's index -> the call it means now
+        self._at: dict[int, _Call] = {}  # the provider's index -> the call it means now
 
     @property
     def begun(self) -> bool:
         """Whether any call was passed on."""
         return any(call.index is not None for call in self._calls)
 
-    def feed(self, pieces: Any) -> list[Json]:
+    def feed(self, pieces: object) -> list[Call]:
         """The pieces to pass on for a delta's `tool_calls`."""
         return [said for piece in _objects(pieces) if (said := self._feed(piece))]
 
-    def finish(self) -> list[Json]:
+    def finish(self) -> list[Call]:
         """What is still to be said at the end: arguments of calls that have none are `{}`."""
         return list(self._last_pieces())
 
-    def _last_pieces(self) -> Iterator[Json]:
+    def _last_pieces(self) -> Iterator[Call]:
         for call in self._calls:
             if call.index is not None and call.kind == "function" and not call.arguments:
                 yield {"index": call.index, "function": {"arguments": "{}"}}
 
-    def _feed(self, piece: Json) -> Json | None:
+    def _feed(self, piece: ToldCall) -> Call | None:
         kind = _kind(piece)
-        said = piece[kind] if kind else {}
+        said = (kind and called(piece[kind])) or {}
         name, text = _word(said.get("name")), arguments_text(said.get(_KINDS[kind or "function"]))
         call = self._call(piece, name)
         call.kind = kind or call.kind
         call.id = call.id or _word(piece.get("id"))
-        call.more |= {n: value for n, value in piece.items() if n not in _OWN}
+        call.more.update(_more(piece, _OWN))
         name = "" if call.index is not None and call.arguments else _rest(call.name, name)
         call.name += name
         if (not call.arguments and text.strip() in _NOTHING) or (text and text == call.arguments):
@@ -100,21 +102,33 @@ class ToolCalls:
         call.arguments += text
         if call.index is None:
             return self._opened(call)
-        body = {n: value for n, value in (("name", name), (_KINDS[call.kind], text)) if value}
-        more, call.more = call.more, {}
-        return {"index": call.index, **more, call.kind: body} if body or more else None
+        if not (name or text or call.more):
+            return None
+        body: Called = {}
+        if name:
+            body["name"] = name
+        if text:
+            body[_KINDS[call.kind]] = text
+        return self._said(call, {"index": call.index}, body)
 
-    def _opened(self, call: _Call) -> Json | None:
+    def _said(self, call: _Call, piece: Call, body: Called) -> Call:
+        """With what is to be told of the call beside it."""
+        more, call.more = call.more, {}
+        piece.update(more)
+        piece[call.kind] = body
+        return piece
+
+    def _opened(self, call: _Call) -> Call | None:
         """The first piece of a call, once its name is known."""
         if not call.name:
             return None
         call.index = sum(one.index is not None for one in self._calls)
         call.id = call.id or _new_id()
-        body = {"name": call.name, _KINDS[call.kind]: call.arguments}
-        more, call.more = call.more, {}
-        return {"index": call.index, "id": call.id, "type": call.kind, **more, call.kind: body}
+        body: Called = {"name": call.name}
+        body[_KINDS[call.kind]] = call.arguments
+        return self._said(call, {"index": call.index, "id": call.id, "type": call.kind}, body)
 
-    def _call(self, piece: Json, name: str) -> _Call:
+    def _call(self, piece: ToldCall, name: str) -> _Call:
         """Whose piece it is. The index says it, where there is one; else the id, else the last."""
         index, identity = _number(piece.get("index")), _word(piece.get("id"))
         known: _Call | None
@@ -142,12 +156,15 @@ def _is_another(known: _Call, identity: str, name: str) -> bool:
     return known.is_whole
 
 
-def _objects(told: Any) -> list[Json]:
-    told = [told] if isinstance(told, dict) else told
-    return [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+def _more(call: ToldCall, own: set[str]) -> Call:
+    return cast(Call, {name: value for name, value in call.items() if name not in own})
 
 
-def _kind(call: Json) -> str | None:
+def _objects(told: object) -> list[ToldCall]:
+    return cast(list[ToldCall], objects([told] if isinstance(told, dict) else told))
+
+
+def _kind(call: ToldCall) -> Kind | None:
     return next((kind for kind in _KINDS if isinstance(call.get(kind), dict)), None)
 
 
@@ -160,11 +177,11 @@ def _rest(known: str, name: str) -> str:
     return name[len(known) :] if name.startswith(known) else name
 
 
-def _word(value: Any) -> str:
+def _word(value: object) -> str:
     return "" if value is None or isinstance(value, dict | list | bool) else str(value)
 
 
-def _number(value: Any) -> int | None:
+def _number(value: object) -> int | None:
     if isinstance(value, str) and value.isdecimal():
         return int(value)
     return int(value) if isinstance(value, int | float) and value == value // 1 else None
