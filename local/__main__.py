@@ -21,6 +21,7 @@ from local.demo import account_of, ensure_demo_key, write_demo_env
 from local.demo_usage import seed
 from local.journal import DamagedJournal
 from local.protocol import Protocol
+from local.requests_log import requests_log
 from local.sign_in import add_demo_sign_in
 from local.site.build import ensure_site
 from local.stopping import EndsWithTheServer, Server
@@ -29,6 +30,7 @@ from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.loader import CatalogueError, load
 from losi.config import read_config
 from losi.logs import set_levels
+from losi.observe import lines
 from losi.web.app import create_app
 from losi.web.credentials import parse_key
 from losi.web.dependencies import Services
@@ -86,6 +88,7 @@ def serve(listener: socket.socket, data: DataFolder, catalogue: Catalogue) -> No
     add_demo_sign_in(app, account_of(key))
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s %(name)s: %(message)s")
     set_levels("INFO")
+    lines.write_to(*requests_log(data.requests))
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
     served = EndsWithTheServer(whole(app, Site(ensure_site(), services.config.support)))
     with data.reachable(base_url, endpoint, services.config.table):

@@ -27,6 +27,8 @@ class DataFolder:
         self.demo_env = path / "demo.env"
         self.journal = path / "items.jsonl"
         self.settlements = path / "settlements"
+        #: A line for each request: docs/observability.md
+        self.requests = path / "requests.jsonl"
         #: For `losi`: where the API and its table are.
         self.reach = path / "local.json"
 
@@ -37,6 +39,7 @@ class DataFolder:
     def forget(self) -> None:
         """FRESH=1: all but the demo key, so that what was given it goes on."""
         self.journal.unlink(missing_ok=True)
+        self.requests.unlink(missing_ok=True)
         shutil.rmtree(self.settlements, ignore_errors=True)
 
     @contextmanager

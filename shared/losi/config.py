@@ -16,8 +16,8 @@
 | LOSI_SELF_SIGN_UPS_A_DAY | template.yaml | how many they make on one day |
 | LOSI_SUPPORT | template.yaml, `make run` | where people get help: in messages, console, docs |
 | LOSI_DATA | `make run`, in demo.env | the folder of a local server's data, for it and for `losi` |
-| LOSI_METRICS | template.yaml, `make run` | namespace of the metrics in each request's line |
-| LOSI_METRICS_DETAILS | template.yaml, `make run`: 1 | metrics by model, route and error too |
+| LOSI_METRICS | template.yaml | namespace of the metrics in each request's line |
+| LOSI_METRICS_DETAILS | template.yaml: 1 | metrics by model, route and error too |
 | AWS_ENDPOINT_URL_DYNAMODB | `make run` | a DynamoDB that is not AWS's; boto3 reads it too |
 | AWS_ENDPOINT_URL_SECRETS_MANAGER | | a Secrets Manager that is not AWS's |
 | AWS_REGION, AWS_DEFAULT_REGION | Lambda | the Region of the table; boto3 reads them too |

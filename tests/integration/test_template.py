@@ -346,7 +346,10 @@ class TestFunctions:
         }
         for function in FUNCTIONS:
             variables = set(resource(function)["Environment"]["Variables"])
-            everyone = {"LOSI_TABLE", "LOSI_STAGE", "LOSI_SUPPORT"}
+            everyone = {"LOSI_TABLE", "LOSI_STAGE", "LOSI_SUPPORT"} | {
+                "LOSI_METRICS",
+                "LOSI_METRICS_DETAILS",
+            }
             assert variables - everyone == extra.get(function, set())
 
     def test_a_new_layer_alone_publishes_new_versions(self) -> None:
@@ -360,7 +363,7 @@ class TestFunctions:
         """A version's description cannot change, so CloudFormation makes a new version."""
         for version in of_type("AWS::Lambda::Version").values():
             description = version["Properties"]["Description"]["Fn::Sub"]
-            for parameter in ("Architecture", "SnapStart", "LogLevel", "ExistingTable"):
+            for parameter in ("Architecture", "SnapStart", "LogLevel", "Metrics", "ExistingTable"):
                 assert f"${{{parameter}}}" in description
 
 

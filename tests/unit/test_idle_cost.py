@@ -42,8 +42,8 @@ QUEUE_REQUEST = 0.40 / 1e6
 #: https://aws.amazon.com/cloudwatch/pricing/ (ingestion)
 LOGGED_GB = 0.50
 
-#: https://aws.amazon.com/cloudwatch/pricing/ (alarms on metrics, by metric)
-ALARM = 0.10
+#: https://aws.amazon.com/cloudwatch/pricing/ (alarms on metrics, by metric; dashboards)
+ALARM, DASHBOARD = 0.10, 3.00
 
 #: One scheduled run that finds an empty queue: always a cold start, as none ran for 15 minutes.
 RUN_SECONDS = 2.0
@@ -130,6 +130,19 @@ PRICES: dict[str, tuple[Price, str, set[str]]] = {
     ),
     "AWS::SQS::Queue": (nothing, "https://aws.amazon.com/sqs/pricing/", {"KmsMasterKeyId"}),
     "AWS::Logs::LogGroup": (nothing, "https://aws.amazon.com/cloudwatch/pricing/", {"KmsKeyId"}),
+    # the first ten alarms and three dashboards of an AWS account are free; here none is
+    "AWS::CloudWatch::Dashboard": (
+        lambda *_: DASHBOARD,
+        "https://aws.amazon.com/cloudwatch/pricing/",
+        set(),
+    ),
+    "AWS::Logs::QueryDefinition": (
+        nothing,
+        "https://aws.amazon.com/cloudwatch/pricing/",
+        set(),
+    ),
+    "AWS::SNS::Topic": (nothing, "https://aws.amazon.com/sns/pricing/", {"KmsMasterKeyId"}),
+    "AWS::SNS::Subscription": (nothing, "https://aws.amazon.com/sns/pricing/", set()),
     "AWS::IAM::Role": (nothing, "https://aws.amazon.com/iam/", set()),
     "AWS::ApiGateway::Account": (nothing, "https://aws.amazon.com/api-gateway/pricing/", set()),
     "AWS::ApiGateway::DomainName": (nothing, "https://aws.amazon.com/api-gateway/pricing/", set()),

@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from losi import __version__
-from losi.cli import account, audit, check, doctor, key, reconcile, secret, status, table, usage
+from losi.cli import (
+    account,
+    audit,
+    check,
+    doctor,
+    key,
+    logs,
+    reconcile,
+    secret,
+    status,
+    table,
+    usage,
+)
 
 app = typer.Typer(
     name="losi",
@@ -53,6 +65,7 @@ app.add_typer(secret.app, name="secret")
 app.add_typer(table.app, name="table")
 usage.register(app)
 audit.register(app)
+logs.register(app)
 reconcile.register(app)
 status.register(app)
 check.register(app)

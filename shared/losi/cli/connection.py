@@ -29,7 +29,10 @@ class Connection:
     endpoint: str | None = None
     #: Where the API answers; empty where that is not known.
     base_url: str = ""
-    #: Of a deployed stack: its Region, outputs and parameters.
+    #: Of a local server: the folder of its data.
+    data: Path | None = None
+    #: Of a deployed stack: its name, Region, outputs and parameters.
+    stack: str = ""
     region: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -44,22 +47,24 @@ def connect(stack: str | None, region: str | None) -> Connection:
     if stack is not None:
         return _stack(stack, region)
     config = read_config()
-    endpoint, table, base_url = config.dynamodb_endpoint, config.table, ""
+    endpoint, table = config.dynamodb_endpoint, config.table
     if not (endpoint and table):
-        endpoint, table, base_url = _made_by_make_run(config.local_data)
-    return Connection(_local_client(endpoint), table, endpoint, base_url)
+        return _made_by_make_run(config.local_data)
+    return Connection(_local_client(endpoint), table, endpoint)
 
 
-def _made_by_make_run(data: str) -> tuple[str, str, str]:
+def _made_by_make_run(data: str) -> Connection:
     here = Path.cwd()
     folders = [here / data] if data else [each / LOCAL_DATA for each in (here, *here.parents)]
     for folder in folders:
         if (state := folder / LOCAL_STATE).is_file():
             try:
                 found = json.loads(state.read_text())
-                return found["dynamodb_endpoint"], found["table"], found.get("base_url", "")
+                endpoint, table = found["dynamodb_endpoint"], found["table"]
+                url = found.get("base_url", "")
             except (ValueError, KeyError, TypeError):
                 raise CannotConnect(f"{state} is damaged: start `make run` again.") from None
+            return Connection(_local_client(endpoint), table, endpoint, url, folder)
     raise CannotConnect(
         "Which API? Start a local one with `make run` and call losi in the same directory, or "
         "name a deployed one with --stack and --region."
@@ -80,6 +85,7 @@ def _stack(stack: str, region: str | None) -> Connection:
             _client("dynamodb", region_name=where),
             outputs[TABLE_OUTPUT],
             base_url=outputs.get("BaseUrl", ""),
+            stack=stack,
             region=where,
             outputs=outputs,
             parameters={

@@ -25,10 +25,10 @@ class StandardOutput(logging.Handler):
         sys.stdout.flush()
 
 
-def write_to(handler: logging.Handler) -> None:
+def write_to(*handlers: logging.Handler) -> None:
     """Where lines go from now on; nowhere before."""
     logger.setLevel(logging.INFO)
-    logger.handlers = [handler]
+    logger.handlers = list(handlers)
 
 
 def write(line: RequestLine, metrics: Metrics) -> None:

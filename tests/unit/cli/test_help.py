@@ -21,6 +21,7 @@ COMMANDS = [
     "table import",
     "table check",
     "reconcile",
+    "logs",
     "doctor",
     "account create",
     "account show",

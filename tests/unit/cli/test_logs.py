@@ -1,0 +1,148 @@
+"""`losi logs`: the same question to a local server's file and to CloudWatch Logs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from losi.cli.connection import Connection
+from losi.cli.logs import Wanted, _lines
+from losi.observe.request import Attempt, RequestLine
+from tests.unit.cli.command_line import data, error, losi, output
+
+pytestmark = pytest.mark.usefixtures("elsewhere")
+
+ACCOUNT = "acct_Xy12Ab34Cd"
+AT = datetime(2026, 11, 26, 14, 3, 30, tzinfo=UTC)
+
+
+def line(ended: datetime, request_id: str = "req_1", **fields: Any) -> str:
+    made = RequestLine(request_id, "POST", "curl")
+    values = {"account": ACCOUNT, "endpoint": "create_chat_completion", "status": 200, **fields}
+    for name, value in {**values, "timestamp": ended.isoformat()}.items():
+        setattr(made, name, value)
+    return json.dumps(
+        made.as_json(), default=lambda each: {name: getattr(each, name) for name in each.__slots__}
+    )
+
+
+FAILED = line(
+    AT,
+    "req_failed",
+    status=502,
+    error="upstream_error",
+    error_type="server_error",
+    attempts=[Attempt("openai/gpt-4o", "upstream_error", 12, 1_000, 100)],
+)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Of a local server, in the folder in which `losi` is called."""
+    folder = tmp_path / ".losi"
+    folder.mkdir()
+    reach = {"dynamodb_endpoint": "http://127.0.0.1:1", "table": "losi"}
+    (folder / "local.json").write_text(json.dumps(reach))
+    return folder / "requests.jsonl"
+
+
+class TestOfALocalServer:
+    def test_it_says_what_failed_why_and_who_pays(self, log: Path) -> None:
+        log.write_text(FAILED + "\n" + line(AT, "req_fine", micro_usd=3_000) + "\n")
+
+        told = output("logs", "--account", ACCOUNT, "--at", "2026-11-26T14:03", "--failed")
+
+        assert told.splitlines() == [
+            "2026-11-26 14:03:30  req_failed  502 upstream_error",
+            f"  {ACCOUNT}  create_chat_completion  0 ms",
+            "  openai/gpt-4o: upstream_error after 12 ms",
+            "  lost, yours to pay: 1,100 tokens",
+        ]
+
+    def test_it_says_what_an_account_is_billed(self, log: Path) -> None:
+        log.write_text(line(AT, micro_usd=3_000) + "\n")
+
+        assert "billed to the account: 0.003000 USD" in output("logs", "--at", "2026-11-26T14:03")
+
+    def test_whole_lines_are_json(self, log: Path) -> None:
+        log.write_text(FAILED + "\n")
+
+        (found,) = data("logs", "--at", "2026-11-26T14:03")
+
+        assert found == json.loads(FAILED)
+
+    def test_a_request_is_of_every_minute_in_which_it_ran(self, log: Path) -> None:
+        log.write_text(line(AT, duration_ms=120_000) + "\n")
+
+        for minute, requests in (("14:00", 0), ("14:01", 1), ("14:03", 1), ("14:04", 0)):
+            assert len(data("logs", "--at", f"2026-11-26T{minute}")) == requests
+
+    def test_without_a_minute_it_is_the_last_hour(self, log: Path) -> None:
+        now = datetime.now(UTC)
+        log.write_text(line(now, "req_new") + "\n" + line(now - timedelta(hours=2), "req_old"))
+
+        assert [each["request_id"] for each in data("logs")] == ["req_new"]
+
+    def test_the_file_before_is_read_too(self, log: Path) -> None:
+        log.with_name("requests.jsonl.1").write_text(FAILED + "\n")
+
+        assert len(data("logs", "--at", "2026-11-26T14:03")) == 1
+
+    def test_none_is_said_in_words(self, log: Path) -> None:
+        told = output("logs", "--at", "2026-11-26T14:03")
+
+        assert told == "No such requests from 2026-11-26 14:03 to 14:04 UTC.\n"
+
+    @pytest.mark.parametrize("text", ["25:00", "yesterday", "14:03:12"])
+    def test_a_minute_that_is_none_is_refused(self, log: Path, text: str) -> None:
+        assert "write 14:03 or 2026-11-26T14:03" in error("logs", "--at", text)
+
+    def test_what_could_leave_the_filter_is_no_request_id(self, log: Path) -> None:
+        assert "is no request id" in error("logs", "--request", 'x" || ($.a = "b')
+
+
+def test_a_table_alone_has_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
+    monkeypatch.setenv("LOSI_TABLE", "losi")
+
+    assert losi("logs").exit_code == 1
+
+
+#: CloudWatch Logs refuses events of another day's time.
+NOW = datetime.now(UTC)
+RECENT = line(NOW, "req_recent")
+
+
+class TestOfAStack:
+    @pytest.fixture
+    def connection(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+        with mock_aws():
+            logs = boto3.client("logs", region_name="eu-west-1")
+            for stack, text in (("prod", RECENT), ("prod", "REPORT prose"), ("other", RECENT)):
+                group = f"/losi/{stack}/chat-completions"
+                if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+                    logs.create_log_group(logGroupName=group)
+                    logs.create_log_stream(logGroupName=group, logStreamName="one")
+                logs.put_log_events(
+                    logGroupName=group,
+                    logStreamName="one",
+                    logEvents=[{"timestamp": int(NOW.timestamp() * 1000), "message": text}],
+                )
+            yield Connection(None, "losi", region="eu-west-1", stack="prod")  # type: ignore[arg-type]
+
+    def test_it_reads_the_groups_of_its_functions(self, connection: Connection) -> None:
+        wanted = Wanted(NOW - timedelta(minutes=1), NOW + timedelta(minutes=1), ACCOUNT)
+
+        assert list(_lines(connection, wanted)) == [json.loads(RECENT)]
+
+    def test_it_reads_no_others(self, connection: Connection) -> None:
+        wanted = Wanted(NOW - timedelta(minutes=1), NOW + timedelta(minutes=1), "acct_other")
+
+        assert list(_lines(connection, wanted)) == []
