@@ -21,10 +21,8 @@ MAX_STREAM_BYTES = 128 * 1024 * 1024
 _EVENT_END = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
 #: Of so many bytes, no event is like another one.
 _LONG_EVENT = 65_536
-#: What stands before the text of an event, at OpenAI and at Anthropic.
-_TEXT_FIELD = re.compile(rb'"(?:content|text)"\s*:\s*\Z')
-#: A text that stands in JSON as it is.
-_PLAIN = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]+')
+#: The text of an event, at OpenAI and at Anthropic, as it stands there.
+_TEXT_FIELD = re.compile(rb'"(?:content|text)"\s*:\s*"((?:[^"\\]++|\\.)*+)"')
 
 
 class SseParser:
@@ -211,13 +209,11 @@ class _Pattern:
         delta = choices[0]["delta"]
         if delta.keys() != {"content"} or choices[0].get("finish_reason"):
             return None
-        text = delta["content"]
-        if not isinstance(text, str) or not _PLAIN.fullmatch(text):
+        fields = [*_TEXT_FIELD.finditer(raw)]
+        if len(fields) != 1 or not _says(fields[0][1], delta["content"]):
             return None
-        before, found, after = raw.partition(b'"%b"' % text.encode())
-        if not found or not _TEXT_FIELD.search(before) or found in after:
-            return None
-        return cls(before + b'"', b'"' + after, with_text(chunk, ""))
+        begin, end = fields[0].span(1)
+        return cls(raw[:begin], raw[end:], with_text(chunk, ""))
 
     def match(self, data: bytes, at: int) -> tuple[list[bytes], list[str]] | None:
         """The texts, as they stand there and as read, of the events that follow from `at` on."""
@@ -235,3 +231,11 @@ class _Pattern:
 
     def length(self, raw: list[bytes]) -> int:
         return sum(map(len, raw)) + len(raw) * len(self._between)
+
+
+def _says(raw: bytes, text: object) -> bool:
+    """Whether this inside of a JSON string is that text."""
+    try:
+        return texts([raw]) == [text]
+    except ValueError:
+        return False
