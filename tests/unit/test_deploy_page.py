@@ -51,3 +51,10 @@ def test_every_target_of_make_is_there(page: str) -> None:
     named |= set(re.findall(r"^(?:[A-Z_]+=\S+ )?make ([a-z][\w-]*)", text, re.MULTILINE))
 
     assert named <= targets
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/deploy.md", "CONTRIBUTING.md", "docs/keys.md"])
+def test_no_command_has_a_comment_behind_it(page: str) -> None:
+    """zsh, the shell of macOS, takes a pasted `#` for an argument."""
+    for block in re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(), re.DOTALL):
+        assert not re.search(r"(^|\s)# ", block), block
