@@ -4,6 +4,8 @@ SHELL := /bin/sh
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Whose tests `make openai-suite` runs; tests/clients/requirements-suite.txt names it, too.
+OPENAI_SDK := 3.57.0
 RUN_INSTALLED := $(VENV)/.installed-run
 INSTALLED := $(VENV)/.installed
 SECURITY_INSTALLED := .venv-security/.installed
@@ -102,6 +104,16 @@ clients: $(FOR_TESTS) ## Ask this API by LangChain, instructor, Vercel's AI SDK 
 	done
 	@cp tests/clients/package.json .clients/node/ && npm install --prefix .clients/node --no-audit --no-fund --loglevel=error
 	$(BIN)/python -m tests.clients .clients $(CLIENTS_ARGS)
+
+.PHONY: openai-suite
+openai-suite: $(FOR_TESTS) ## Write docs/conformance/openai-suite.md anew: OpenAI's own tests (outside CI)
+	@mkdir -p .clients/openai-suite
+	@cd .clients/openai-suite && [ -d openai-$(OPENAI_SDK) ] || { \
+	  ../../$(BIN)/python -m pip download -q --no-deps --no-binary openai openai==$(OPENAI_SDK) && \
+	  tar -xzf openai-$(OPENAI_SDK).tar.gz && rm openai-$(OPENAI_SDK).tar.gz; }
+	@[ -d .clients/openai-suite/venv ] || $(BIN)/python -m venv .clients/openai-suite/venv
+	@.clients/openai-suite/venv/bin/python -m pip install -q -r tests/clients/requirements-suite.txt
+	$(BIN)/python -m tests.clients.openai_suite .clients/openai-suite write
 
 .PHONY: coverage
 coverage: $(INSTALLED) ## Run unit and contract tests; fail when they reach too few lines, show which
