@@ -213,16 +213,8 @@ class _Connection(asyncio.Protocol):
         return self._complete and self._keep_alive and not self._closed
 
     def is_usable(self) -> bool:
-        """Whether the host still listens, as far as the kernel knows.
-
-        The loop may have slept since (a frozen Lambda): whatever can be read now is the host's
-        goodbye, or an answer to nothing.
-        """
-        if self._closed or self._transport.is_closing():
-            return False
-        poll = select.poll()
-        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not poll.poll(0)
+        """Whether the host still listens, as far as the kernel knows."""
+        return not self._closed and is_silent(self._transport)
 
     def _reset(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
@@ -322,6 +314,19 @@ def _address(url: str) -> tuple[tuple[str, str, int], str, str]:
     if parts.query:
         target += f"?{parts.query}"
     return _origin(parts), parts.netloc.rpartition("@")[2], target
+
+
+def is_silent(transport: asyncio.BaseTransport) -> bool:
+    """Whether a kept connection can be used again.
+
+    The loop may have slept since its last use (a frozen Lambda): whatever can be read now is the
+    host's goodbye, or an answer to nothing.
+    """
+    if transport.is_closing():
+        return False
+    poll = select.poll()
+    poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return not poll.poll(0)
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int]:

@@ -158,6 +158,8 @@ async def fleet(dynamodb: "DynamoDBClient", losi_table: str) -> AsyncIterator[Fl
             **dynamodb_environment(dynamodb.meta.endpoint_url, losi_table),
             "LOSI_OPENAI_API_KEY": "sk-upstream",
             "LOSI_OPENAI_BASE_URL": f"{upstream.url}/v1",
+            # the first 64 at once are more than a small machine's store answers in its 2.5 seconds
+            "LOSI_STORE_SECONDS": "30",
         }
         with FrontDoor(template_routes(at_once=MANY), environment, concurrency=1) as door:
             callers = []

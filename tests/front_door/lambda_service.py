@@ -115,6 +115,9 @@ class LambdaService:
     async def wait_idle(self) -> None:
         while self._running:
             await asyncio.wait(self._running)
+        for sandbox in self._sandboxes:
+            if sandbox.alive:
+                await sandbox.idle.wait()  # some tidy up after their response
 
     def pids(self) -> list[int]:
         return [sandbox.pid for sandbox in self._sandboxes if sandbox.alive]

@@ -89,8 +89,9 @@ class Sandbox:
         self._logs = logs
         self._at_once = at_once
         self._next: asyncio.Queue[tuple[Invocation, float]] = asyncio.Queue()
-        #: How many times the runtime asks for work right now.
+        #: How many times the runtime asks for work right now, and whether with all its pollers.
         self._asking = 0
+        self.idle = asyncio.Event()
         self._started = asyncio.Event()
         self._running: dict[str, Invocation] = {}
         self._error = ("Runtime.ExitError", "the runtime process ended without an answer")
@@ -123,6 +124,7 @@ class Sandbox:
         await process.wait()
         self.alive = False
         self._started.set()
+        self.idle.set()
         for invocation in self._running.values():
             invocation.left.set()
 
@@ -189,10 +191,13 @@ class Sandbox:
         if self._asking == self._at_once:
             return await connection.respond(400, b'{"errorType": "TooManyRequests"}')
         self._asking += 1
+        if self._asking == self._at_once:
+            self.idle.set()
         try:
             invocation, deadline = await self._next.get()
         finally:
             self._asking -= 1
+            self.idle.clear()
         headers = [
             ("Content-Type", "application/json"),
             ("Lambda-Runtime-Aws-Request-Id", invocation.request_id),

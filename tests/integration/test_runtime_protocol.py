@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from losi.aws.runtime.exchange import serve
-from losi.aws.runtime.response_stream import ResponseStream
+from losi.aws.runtime.response_stream import Connections, ResponseStream
 from losi.aws.runtime.runtime_api import LambdaContext, RuntimeApi, RuntimeApiError
 from losi.config import Config
 from tests.front_door.http_server import port_of
@@ -48,7 +48,7 @@ async def test_a_response_is_one_chunked_request() -> None:
         writer.write(b"HTTP/1.1 202 Accepted\r\n\r\n")
 
     async with listening(peer) as address:
-        stream = ResponseStream(address, a_context())
+        stream = ResponseStream(Connections(address), a_context())
         await stream.start(200, [(b"content-type", b"text/plain")])
         await stream.write(b"one")
         await stream.write(b"")
@@ -91,7 +91,7 @@ async def test_an_app_hears_of_a_broken_connection_and_may_run_to_its_end() -> N
 
     async with listening(peer) as address:
         event = {"httpMethod": "GET", "path": "/"}
-        await serve(app, address, a_context(), json.dumps(event).encode())
+        await serve(app, Connections(address), a_context(), json.dumps(event).encode())
 
     assert drained
 
@@ -113,7 +113,7 @@ async def test_an_app_cannot_write_after_its_response() -> None:
 
     async with listening(peer) as address:
         event = {"httpMethod": "GET", "path": "/"}
-        await serve(app, address, a_context(), json.dumps(event).encode())
+        await serve(app, Connections(address), a_context(), json.dumps(event).encode())
 
     assert refused
 
@@ -181,7 +181,7 @@ async def test_lambda_that_takes_one_response_slowly_holds_up_only_that_one() ->
         headers = {"lambda-runtime-aws-request-id": name, "lambda-runtime-deadline-ms": FAR}
         event = {"httpMethod": "GET", "path": f"/{name}"}
         context = LambdaContext(headers, Config())
-        return serve(app, address, context, json.dumps(event).encode())
+        return serve(app, Connections(address), context, json.dumps(event).encode())
 
     async with listening(peer) as address:
         slow = asyncio.create_task(call("slow", address))
@@ -213,5 +213,66 @@ async def test_an_app_that_never_stops_loses_its_process_no_poller(
     headers = {"lambda-runtime-aws-request-id": "one", "lambda-runtime-deadline-ms": "0"}
     async with listening(peer) as address:
         event = json.dumps({"httpMethod": "GET", "path": "/"}).encode()
-        await serve(app, address, LambdaContext(headers, Config()), event)
+        await serve(app, Connections(address), LambdaContext(headers, Config()), event)
         stop.set()
+
+
+async def test_a_small_response_is_one_write_and_the_next_takes_the_same_connection() -> None:
+    reads: list[bytes] = []
+    connected = 0
+    gone = asyncio.Event()
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connected
+        connected += 1
+        while data := await reader.read(65_536):
+            reads.append(data)
+            writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+        await writer.wait_closed()
+        gone.set()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"all"})
+
+    event = json.dumps({"httpMethod": "GET", "path": "/"}).encode()
+    async with listening(peer) as address:
+        connections = Connections(address)
+        for _ in range(3):
+            await serve(app, connections, a_context(), event)
+        connections.close()
+        await gone.wait()
+
+    assert connected == 1
+    assert len(reads) == 3
+    assert all(each.endswith(b"3\r\nall\r\n0\r\n\r\n") for each in reads)
+
+
+async def test_a_connection_that_lambda_has_closed_is_not_used_again() -> None:
+    connected = 0
+    gone = asyncio.Event()
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Promises to keep the connection, and closes it."""
+        nonlocal connected
+        connected += 1
+        await reader.readuntil(b"\r\n0\r\n\r\n")
+        writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+        gone.set()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"all"})
+
+    event = json.dumps({"httpMethod": "GET", "path": "/"}).encode()
+    async with listening(peer) as address:
+        connections = Connections(address)
+        for number in range(1, 4):
+            await serve(app, connections, a_context(), event)
+            assert connected == number
+            await gone.wait()
+            gone.clear()
+        connections.close()

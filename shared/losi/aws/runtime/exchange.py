@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from losi.aws.runtime.event import parse_event, request_body, to_scope
 from losi.aws.runtime.logs import error_type, logger
-from losi.aws.runtime.response_stream import ResponseStream
+from losi.aws.runtime.response_stream import Connections, ResponseStream
 from losi.aws.runtime.runtime_api import LambdaContext
 from losi.dialects.openai import error_event, error_object
 from losi.errors import InvalidRequestError, LosiError, ServerError
@@ -87,11 +87,13 @@ class Exchange:
             logger.info("the client was gone before its answer: %s", error.code)
 
 
-async def serve(app: "ASGIApp", address: str, context: LambdaContext, payload: bytes) -> None:
+async def serve(
+    app: "ASGIApp", connections: Connections, context: LambdaContext, payload: bytes
+) -> None:
     """Runs the app on one event, to its end. Raises MalformedEventError, nothing else."""
     event = parse_event(payload)
     scope = to_scope(event, context)
-    stream = ResponseStream(address, context, head=scope["method"] == "HEAD")
+    stream = ResponseStream(connections, context, head=scope["method"] == "HEAD")
     try:
         exchange = Exchange(stream, request_body(event))
     except InvalidRequestError as refusal:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from losi.aws.runtime.event import MalformedEventError
 from losi.aws.runtime.exchange import serve
 from losi.aws.runtime.logs import error_type, invocation, logger
+from losi.aws.runtime.response_stream import Connections
 from losi.aws.runtime.runtime_api import LambdaContext, RuntimeApi
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Pollers:
         self._app = app
         self._api = api
         self._count = count
+        self._connections = Connections(api.address)
         self._asking: set[asyncio.Task[tuple[LambdaContext, bytes]]] = set()
         self._stopped = False
 
@@ -64,7 +66,7 @@ class Pollers:
     async def _serve(self, context: LambdaContext, payload: bytes) -> None:
         invocation.set(context)
         try:
-            await serve(self._app, self._api.address, context, payload)
+            await serve(self._app, self._connections, context, payload)
         except MalformedEventError as error:
             logger.error("refused an event: %s", error)
             path = f"/invocation/{context.aws_request_id}/error"

@@ -6,9 +6,11 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-m
 import asyncio
 import base64
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from losi import http1
 from losi.aws.runtime.logs import logger
 from losi.aws.runtime.runtime_api import PREFIX, LambdaContext
 
@@ -18,6 +20,10 @@ CONTENT_TYPE = "application/vnd.awslambda.http-integration-response"
 DELIMITER = b"\0" * 8
 #: API Gateway frames the body itself.
 OMITTED_HEADERS = {"content-length", "transfer-encoding", "connection", "keep-alive"}
+
+#: Beyond these the next write does not wait for the loop's turn.
+MOST_WAITING_BYTES = 65_536
+_CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})\r\n")
 
 
 def prelude(status: int, headers: Headers) -> bytes:
@@ -49,14 +55,46 @@ def error_trailers(error_type: str, message: str) -> bytes:
     ).encode()
 
 
-class ResponseStream:
-    """`start`, `write`s, then `finish` or `abort`. OSError means that nobody listens any more."""
+class Connections:
+    """To the Runtime API, for responses: kept, because making one costs as much as three writes."""
 
-    def __init__(self, address: str, context: LambdaContext, *, head: bool = False) -> None:
-        self._address = address
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def take(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if http1.is_silent(writer.transport):
+                return reader, writer
+            writer.close()
+        host, _, port = self.address.rpartition(":")
+        return await asyncio.open_connection(host, int(port))
+
+    def give_back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._idle.append((reader, writer))
+
+    def close(self) -> None:
+        for _, writer in self._idle:
+            writer.close()
+        self._idle.clear()
+
+
+class ResponseStream:
+    """`start`, `write`s, then `finish` or `abort`. OSError means that nobody listens any more.
+
+    What one turn of the event loop brings is one write: a small answer is one, from head to end.
+    """
+
+    def __init__(
+        self, connections: Connections, context: LambdaContext, *, head: bool = False
+    ) -> None:
+        self._connections = connections
         self._context = context
         self._head = head
         self._writer: asyncio.StreamWriter | None = None
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
         self.is_event_stream = False
         self.finished = False
         self.broken = False
@@ -71,9 +109,8 @@ class ResponseStream:
             name.lower() == b"content-type" and value.startswith(b"text/event-stream")
             for name, value in headers
         )
-        host, _, port = self._address.rpartition(":")
         try:
-            self._reader, self._writer = await asyncio.open_connection(host, int(port))
+            self._reader, self._writer = await self._connections.take()
         except OSError:
             self.broken = True
             raise
@@ -82,12 +119,11 @@ class ResponseStream:
     def _request_head(self) -> bytes:
         lines = [
             f"POST {PREFIX}/invocation/{self._context.aws_request_id}/response HTTP/1.1",
-            f"Host: {self._address}",
+            f"Host: {self._connections.address}",
             f"Content-Type: {CONTENT_TYPE}",
             "Lambda-Runtime-Function-Response-Mode: streaming",
             "Transfer-Encoding: chunked",
             "Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body",
-            "Connection: close",
         ]
         if self._context.invocation_id:
             lines.append(f"Lambda-Runtime-Invocation-Id: {self._context.invocation_id}")
@@ -109,23 +145,52 @@ class ResponseStream:
     async def _end(self, last: bytes) -> None:
         self.finished = True
         assert self._writer is not None
+        kept = False
         try:
             await self._send(last)
             # Lambda answers when it has taken everything; only then may the next poll begin.
-            answer = await self._reader.readline()
-            if b" 202" not in answer:
-                logger.error("Lambda did not take the whole response: %r", answer)
+            kept = await self._taken()
         finally:
-            self._writer.close()
+            if kept:
+                self._connections.give_back(self._reader, self._writer)
+            else:
+                self._writer.close()
+
+    async def _taken(self) -> bool:
+        """Reads Lambda's answer. Whether the connection can serve another response."""
+        try:
+            head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+            length = _CONTENT_LENGTH.search(head)
+            await self._reader.readexactly(int(length[1]) if length else 0)
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+            logger.error("Lambda did not take the whole response: %s", type(error).__name__)
+            return False
+        status = head.split(b"\r\n", 1)[0]
+        if b" 202" not in status:
+            logger.error("Lambda did not take the whole response: %r", status)
+            return False
+        return length is not None and b"connection: close" not in head
 
     async def _send(self, data: bytes) -> None:
         assert self._writer is not None
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._waiting.append(data)
+        self._waiting_bytes += len(data)
+        if self._waiting_bytes > MOST_WAITING_BYTES:
+            self._flush()
         try:
-            self._writer.write(data)
             await self._writer.drain()
         except OSError:
             self.broken = True
             raise
+
+    def _flush(self) -> None:
+        assert self._writer is not None
+        if self._waiting:
+            self._writer.write(b"".join(self._waiting))
+            self._waiting.clear()
+            self._waiting_bytes = 0
 
 
 def chunk(data: bytes) -> bytes:
