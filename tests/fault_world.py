@@ -309,11 +309,13 @@ class World:
         await asyncio.sleep(self.random.uniform(100.0, 500.0))
         self.doorkeeper.deleted.add(KEYS[0])
         for day in days_around(EPOCH + asyncio.get_running_loop().time(), 60.0):
-            self.table.update(expressions.marking(ACCOUNT, day, KEYS[0], 2, test=False))
+            self.table.update(expressions.marking(ACCOUNT, day, KEYS[0], 2, 800, test=False))
             item = self.table.items[f"ACCOUNT#{ACCOUNT}", sort_key(day, test=False)]
             rows = DayItem.from_item(item).key_rows(KEYS[0])
             if rows is not None:
-                self.table.transact(expressions.folding(ACCOUNT, day, KEYS[0], rows, test=False))
+                self.table.transact(
+                    expressions.folding(ACCOUNT, day, KEYS[0], rows, 800, test=False)
+                )
 
     def rows(self) -> Rows:
         """What the books say in the end, when every hold that is left has expired."""

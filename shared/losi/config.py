@@ -14,6 +14,7 @@
 | LOSI_SIGN_IN_PARAMETER | template.yaml | the parameter of Systems Manager that holds them |
 | LOSI_SELF_SIGN_UP_PLAN | template.yaml | the plan of accounts that people make themselves |
 | LOSI_SELF_SIGN_UPS_A_DAY | template.yaml | how many they make on one day |
+| LOSI_USAGE_DAYS, LOSI_AUDIT_DAYS, LOSI_SESSION_DAYS | template.yaml | how long these are kept |
 | LOSI_SUPPORT | template.yaml, `make run` | where people get help: in messages, console, docs |
 | LOSI_DATA | `make run`, in demo.env | the folder of a local server's data, for it and for `losi` |
 | LOSI_METRICS | template.yaml | namespace of the metrics in each request's line |
@@ -38,6 +39,22 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+#: Unless template.yaml's parameters say otherwise.
+USAGE_DAYS, AUDIT_DAYS, SESSION_DAYS = 800, 400, 7
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Days until what is stored goes by itself (docs/data.md)."""
+
+    usage_days: int = USAGE_DAYS
+    audit_days: int = AUDIT_DAYS
+    #: A session ends then, however much it is used.
+    session_days: int = SESSION_DAYS
+
+
+KEPT = Retention()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +84,7 @@ class Config:
     #: CloudWatch's namespace for metrics; empty for none. `details`: by model, route, error too.
     metrics_namespace: str = ""
     metrics_details: bool = False
+    retention: Retention = KEPT
     runtime_api: str = ""
     max_concurrency: int = 1
     handler: str = ""
@@ -109,6 +127,11 @@ def read_config() -> Config:
         sign_in_parameter=get("LOSI_SIGN_IN_PARAMETER", ""),
         self_sign_up_plan=get("LOSI_SELF_SIGN_UP_PLAN", ""),
         self_sign_ups_a_day=int(get("LOSI_SELF_SIGN_UPS_A_DAY") or "0"),
+        retention=Retention(
+            int(get("LOSI_USAGE_DAYS") or USAGE_DAYS),
+            int(get("LOSI_AUDIT_DAYS") or AUDIT_DAYS),
+            int(get("LOSI_SESSION_DAYS") or SESSION_DAYS),
+        ),
         runtime_api=get("AWS_LAMBDA_RUNTIME_API", ""),
         max_concurrency=int(get("AWS_LAMBDA_MAX_CONCURRENCY") or "1"),
         handler=get("_HANDLER", ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -346,9 +347,10 @@ class TestFunctions:
         }
         for function in FUNCTIONS:
             variables = set(resource(function)["Environment"]["Variables"])
-            everyone = {"LOSI_TABLE", "LOSI_STAGE", "LOSI_SUPPORT"} | {
-                "LOSI_METRICS",
-                "LOSI_METRICS_DETAILS",
+            everyone = {
+                *("LOSI_TABLE", "LOSI_STAGE", "LOSI_SUPPORT"),
+                *("LOSI_METRICS", "LOSI_METRICS_DETAILS"),
+                *("LOSI_USAGE_DAYS", "LOSI_AUDIT_DAYS", "LOSI_SESSION_DAYS"),
             }
             assert variables - everyone == extra.get(function, set())
 
@@ -363,7 +365,16 @@ class TestFunctions:
         """A version's description cannot change, so CloudFormation makes a new version."""
         for version in of_type("AWS::Lambda::Version").values():
             description = version["Properties"]["Description"]["Fn::Sub"]
-            for parameter in ("Architecture", "SnapStart", "LogLevel", "Metrics", "ExistingTable"):
+            for parameter in (
+                "Architecture",
+                "SnapStart",
+                "LogLevel",
+                "Metrics",
+                "ExistingTable",
+                "UsageDays",
+                "AuditDays",
+                "SessionDays",
+            ):
                 assert f"${{{parameter}}}" in description
 
 
@@ -430,6 +441,31 @@ class TestManagedInstances:
         assert f"{self.FUNCTION}Aliaslive" in str(streamed["uri"])
         usual = integration("/api/v1/chat/completions")
         assert {**streamed, "uri": ""} == {**usual, "uri": ""}
+
+    def test_a_version_s_description_is_as_short_as_lambda_wants(self) -> None:
+        """https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html"""
+        parameters = load_template()["Parameters"]
+        longest = {
+            "Architecture": 6,
+            "SnapStart": 3,
+            "LogLevel": 5,
+            "Metrics": max(map(len, parameters["Metrics"]["AllowedValues"])),
+            "BedrockAccess": 3,
+            "ChatMemory": 5,
+            "SignIn": 7,
+            "SelfSignUp": 3,
+            "SelfSignUpPlan": parameters["SelfSignUpPlan"]["MaxLength"],
+            "SelfSignUpsADay": 5,
+            "Support": 100,
+            "ExistingTable": 64,
+            "UsageDays": 4,
+            "AuditDays": 4,
+            "SessionDays": 2,
+        }
+        for name, version in of_type("AWS::Lambda::Version").items():
+            described = version["Properties"]["Description"]["Fn::Sub"]
+            filled = re.sub(r"\$\{(\w+)\}", lambda found: "x" * longest[found[1]], described)
+            assert len(filled) <= 256, name
 
 
 class TestData:

@@ -63,7 +63,11 @@ class Consumer:
 
     @cached_property
     def _ledger(self) -> Ledger:
-        return Ledger(self._writes, settlements=self._writes)
+        return Ledger(
+            self._writes,
+            settlements=self._writes,
+            kept_days=self._config.retention.usage_days,
+        )
 
     @cached_property
     def _reconciliation(self) -> Reconciliation:

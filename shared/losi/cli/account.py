@@ -1,6 +1,6 @@
 """`losi account`."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -12,6 +12,9 @@ from losi.identity.values import InvalidValueError, valid_name
 
 if TYPE_CHECKING:
     from losi.metering.day_item import DayUsage
+
+#: What template.yaml sets for the table's copies, and for logs unless its parameter says otherwise.
+RECOVERY_DAYS, BACKUP_DAYS, LOG_DAYS = 35, 365, 30
 
 app = group("Create, show, change and delete accounts.")
 
@@ -194,10 +197,13 @@ def delete(
         )
         typer.confirm("Delete it?", abort=True, err=True)
     session.accounts.delete_account(found.id)
+    ends = _ends(session, datetime.now(UTC).date())
     if session.as_json:
-        print_json({"deleted": removed})
-    else:
-        typer.echo(f"Deleted acct_{found.id}: {found.key_count} keys, {days} days of usage.")
+        print_json({"deleted": removed, "left_until": {what: f"{day}" for what, day in ends}})
+        return
+    typer.echo(f"Deleted acct_{found.id}: {found.key_count} keys, {days} days of usage. Left are")
+    for what, day in ends:
+        typer.echo(f"  until {day}  {what}")
 
 
 @command(app, "export")
@@ -224,6 +230,28 @@ def export(session: Session, account: AccountId) -> None:
             today,
         )
     )
+
+
+def _ends(session: Session, today: date) -> list[tuple[str, date]]:
+    """What is left of an account that is deleted today, and until when. DynamoDB removes what is
+    over within some days: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html
+    """
+    where = session.connection
+    left = [
+        ("a mark of today that holds its id", 2),
+        ("its audit log, with ids and IP addresses, without names", where.retention.audit_days),
+    ]
+    if where.region:
+        left.append(
+            (
+                "what logs say of it, by its id",
+                int(where.parameters.get("LogRetentionDays", LOG_DAYS)),
+            )
+        )
+        left.append(("the table's point-in-time recovery", RECOVERY_DAYS))
+    if where.parameters.get("MonthlyBackups") == "on":
+        left.append(("monthly backups", BACKUP_DAYS))
+    return [(what, today + timedelta(days)) for what, days in left]
 
 
 def _usage(session: Session, account: Account) -> "list[DayUsage]":

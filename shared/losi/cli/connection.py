@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from losi.config import read_config
+from losi.config import KEPT, Retention, read_config
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,6 +36,15 @@ class Connection:
     region: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def retention(self) -> Retention:
+        """The deployed stack's; what `make run` has for a local one."""
+        return Retention(
+            int(self.parameters.get("UsageDays", KEPT.usage_days)),
+            int(self.parameters.get("AuditDays", KEPT.audit_days)),
+            int(self.parameters.get("SessionDays", KEPT.session_days)),
+        )
 
     def aws(self, service: str) -> Any:
         """A client for another service of a deployed stack's Region."""

@@ -66,21 +66,33 @@ class Session:
     def books(self) -> "Books":
         from losi.metering.books import Books
 
-        return Books(self.connection.client, self.connection.table)
+        where = self.connection
+        return Books(where.client, where.table, kept_days=where.retention.usage_days)
 
     @cached_property
     def accounts(self) -> "Accounts":
         from losi.management.accounts import Accounts
 
+        where = self.connection
         return Accounts(
-            self.connection.client, self.connection.table, self.books, self.catalogue.plans
+            where.client,
+            where.table,
+            self.books,
+            self.catalogue.plans,
+            audit_days=where.retention.audit_days,
         )
 
     @cached_property
     def sessions(self) -> "Sessions":
         from losi.identity.session import Sessions
 
-        return Sessions(self.connection.client, self.connection.table, self.catalogue.plans)
+        where = self.connection
+        return Sessions(
+            where.client,
+            where.table,
+            self.catalogue.plans,
+            longest_days=where.retention.session_days,
+        )
 
     @contextmanager
     def errors_in_a_line(self) -> Iterator[None]:

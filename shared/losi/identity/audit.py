@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from losi.config import AUDIT_DAYS
 from losi.identity.principal import Principal
 from losi.identity.values import iso, time_of
 from losi.ids import random_id
 from losi.observe.request import note
 from losi.store.client import Item
 
-KEPT_DAYS = 400
 ID_LENGTH = 10
 
 #: A clock may stand still between two changes.
@@ -71,6 +71,8 @@ class Record:
     ip: str = ""
     request_id: str = ""
     id: str = field(default_factory=lambda: _new_id())
+    #: Days until it goes; told when it is written.
+    kept_days: int = AUDIT_DAYS
 
     @property
     def sort(self) -> str:
@@ -88,7 +90,7 @@ class Record:
             "after": _to_map(self.after),
             "ip": {"S": self.ip},
             "request_id": {"S": self.request_id},
-            "ttl": {"N": str(int((self.at + timedelta(KEPT_DAYS)).timestamp()))},
+            "ttl": {"N": str(int((self.at + timedelta(self.kept_days)).timestamp()))},
         }
 
     @classmethod
@@ -134,6 +136,7 @@ def record(
     *,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
+    kept_days: int = AUDIT_DAYS,
 ) -> Record:
     """What `by` does now; of `before` and `after` only what differs."""
     before, after = before or {}, after or {}
@@ -149,6 +152,7 @@ def record(
         datetime.fromtimestamp(now, UTC),
         here.ip,
         here.request_id,
+        kept_days=kept_days,
     )
 
 

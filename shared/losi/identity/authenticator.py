@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from losi.config import KEPT, Retention
 from losi.errors import AuthenticationError, LosiError, PermissionDeniedError, support
 from losi.identity.account import Account
 from losi.identity.bursts import Bursts
@@ -73,10 +74,11 @@ class Authenticator:
         table: str,
         plans: Mapping[str, "Plan"],
         clock: Callable[[], float] = time.time,
+        retention: Retention = KEPT,
     ) -> None:
         self._table = Table(client, table)
         self._plans = plans
-        self._sessions = Sessions(client, table, plans, clock)
+        self._sessions = Sessions(client, table, plans, clock, retention.session_days)
         self._clock = clock
         #: SHA-256 of the presented key -> when the entry ends, and the principal. What ended stays
         #: as one that was good before.
@@ -84,7 +86,7 @@ class Authenticator:
         self._lock = threading.Lock()
         self._unknown = Remembered(UNKNOWN_SIZE)
         self._unseen = Throttle(UNSEEN_PER_SECOND, UNSEEN_BURST, UNSEEN_MESSAGE, clock)
-        self._bursts = Bursts(self._table, clock)
+        self._bursts = Bursts(self._table, clock, retention.audit_days)
 
     def authenticate(self, key: Credential, *, fresh: bool = False) -> Principal:
         """Raises AuthenticationError (401), PermissionDeniedError (403) without API access, or

@@ -23,8 +23,9 @@ MINUTE_SECONDS = 60
 
 
 class Bursts:
-    def __init__(self, table: Table, clock: Callable[[], float]) -> None:
+    def __init__(self, table: Table, clock: Callable[[], float], kept_days: int) -> None:
         self._table = table
+        self._kept_days = kept_days
         self._clock = clock
         #: Account and key -> the minute of the last refusal, and how many there were in it.
         self._counts: OrderedDict[tuple[str, str], tuple[int, int]] = OrderedDict()
@@ -47,7 +48,13 @@ class Bursts:
     def _write(self, account_id: str, key_id: str, now: float) -> None:
         key = f"key_{key_id}"
         burst = audit.record(
-            account_id, Actor(key), "key.refused", key, now, after={"refusals": BURST}
+            account_id,
+            Actor(key),
+            "key.refused",
+            key,
+            now,
+            after={"refusals": BURST},
+            kept_days=self._kept_days,
         )
         try:
             self._table.put(burst.to_item())

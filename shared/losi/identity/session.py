@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from losi.config import SESSION_DAYS
 from losi.errors import AuthenticationError, PermissionDeniedError, support
 from losi.identity.account import Account
 from losi.identity.key import Key
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from losi.catalogue.plans import Plan
 
 IDLE = timedelta(hours=12)
-ABSOLUTE = timedelta(days=7)
 #: What may not be undone, and what operators do, takes a sign-in no older than this.
 FRESH = timedelta(minutes=15)
 #: The last use is noted no more often than this, so that reading a page costs no write.
@@ -84,9 +84,11 @@ class Session:
     device: str
     #: The API key that signed in, which the session ends with. None: a person did.
     key_id: str | None = None
+    #: A session ends then, however much it is used.
+    longest_days: int = SESSION_DAYS
 
     @classmethod
-    def from_item(cls, item: Item) -> "Session":
+    def from_item(cls, item: Item, longest_days: int = SESSION_DAYS) -> "Session":
         return cls(
             id=item["sk"]["S"].partition("#")[2],
             account_id=item["pk"]["S"].partition("#")[2],
@@ -95,6 +97,7 @@ class Session:
             seen_at=time_of(item["seen_at"]),
             device=item["device"]["S"],
             key_id=item["key"]["S"] if "key" in item else None,
+            longest_days=longest_days,
         )
 
     def to_item(self) -> Item:
@@ -104,12 +107,16 @@ class Session:
             "created_at": {"S": iso(self.created_at)},
             "seen_at": {"S": iso(self.seen_at)},
             "device": {"S": self.device},
-            "ttl": {"N": str(int((self.created_at + ABSOLUTE).timestamp()))},
+            "ttl": {"N": str(int(self.ends_at.timestamp()))},
         }
         return {**item, "key": {"S": self.key_id}} if self.key_id else item
 
+    @property
+    def ends_at(self) -> datetime:
+        return self.created_at + timedelta(self.longest_days)
+
     def is_over(self, now: datetime) -> bool:
-        return now >= self.seen_at + IDLE or now >= self.created_at + ABSOLUTE
+        return now >= self.seen_at + IDLE or now >= self.ends_at
 
     def is_fresh(self, now: datetime) -> bool:
         return now < self.created_at + FRESH
@@ -146,17 +153,26 @@ class Sessions:
         table: str,
         plans: Mapping[str, "Plan"],
         clock: Callable[[], float] = time.time,
+        longest_days: int = SESSION_DAYS,
     ) -> None:
         self._table = Table(client, table)
         self._plans = plans
         self._clock = clock
+        self._longest_days = longest_days
 
     def open(self, account_id: str, device: str, key_id: str | None = None) -> SessionToken:
         """A new session of the account, or of one of its keys: always under a new token."""
         token = SessionToken(account_id, random_id(SESSION_LENGTH), random_id(SECRET_LENGTH))
         now = self.now()
         session = Session(
-            token.session_id, account_id, token.hash, now, now, device[:DEVICE_LENGTH], key_id
+            token.session_id,
+            account_id,
+            token.hash,
+            now,
+            now,
+            device[:DEVICE_LENGTH],
+            key_id,
+            self._longest_days,
         )
         self._table.put(session.to_item())
         return token
@@ -171,7 +187,10 @@ class Sessions:
         found = self._table.get_all(token.account_id, (PROFILE, sort))
         if sort not in found or PROFILE not in found:
             raise expired()
-        session, account = Session.from_item(found[sort]), Account.from_item(found[PROFILE])
+        session, account = (
+            Session.from_item(found[sort], self._longest_days),
+            Account.from_item(found[PROFILE]),
+        )
         if not hmac.compare_digest(session.hash, token.hash) or session.is_over(self.now()):
             raise expired()
         if account.disabled:
@@ -186,7 +205,7 @@ class Sessions:
         """Those that are not over, newest first."""
         items = self._table.query(account_id, session_sort(""))
         now = self.now()
-        found = (Session.from_item(item) for item in items)
+        found = (Session.from_item(item, self._longest_days) for item in items)
         going = (session for session in found if not session.is_over(now))
         return sorted(going, key=lambda session: session.seen_at, reverse=True)
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from losi.catalogue.plans import Plan
+from losi.config import AUDIT_DAYS
 from losi.errors import (
     InvalidRequestError,
     NotFoundError,
@@ -59,11 +60,13 @@ class Accounts:
         books: Books,
         plans: Mapping[str, Plan],
         clock: Callable[[], float] = time.time,
+        audit_days: int = AUDIT_DAYS,
     ) -> None:
         self._table = Table(client, table)
         self._books = books
         self._plans = plans
         self._clock = clock
+        self._audit_days = audit_days
         #: The current minute and the keys touched in it.
         self._touched: tuple[str, set[str]] = ("", set())
 
@@ -373,7 +376,16 @@ class Accounts:
     ) -> Record:
         target = f"acct_{account.id}" if key is None else f"key_{key.id}"
         now = self._clock()
-        return audit.record(account.id, by, action, target, now, before=before, after=after)
+        return audit.record(
+            account.id,
+            by,
+            action,
+            target,
+            now,
+            before=before,
+            after=after,
+            kept_days=self._audit_days,
+        )
 
     def _stored_key(self, account_id: str, key_id: str) -> Key:
         item = self._table.get(account_id, key_sort(key_id))

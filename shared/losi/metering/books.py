@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from losi.config import USAGE_DAYS
 from losi.errors import StoreUnavailableError
 from losi.metering import expressions
 from losi.metering.day_item import (
@@ -35,12 +36,18 @@ class Books:
     """Every method may raise StoreUnavailableError (503)."""
 
     def __init__(
-        self, client: "DynamoDBClient", table: str, clock: Callable[[], float] = time.time
+        self,
+        client: "DynamoDBClient",
+        table: str,
+        clock: Callable[[], float] = time.time,
+        *,
+        kept_days: int = USAGE_DAYS,
     ) -> None:
         self._client = client
         self._name = table
         self._table = Table(client, table)
         self._clock = clock
+        self._kept_days = kept_days
 
     def usage(
         self, account_id: str, start: date, end: date, *, test: bool = False
@@ -78,7 +85,10 @@ class Books:
         """
         for day in days_around(self._clock(), CLOCK_SKEW_SECONDS):
             for kind in (False, True) if test is None else (test,):
-                self._table.change(expressions.marking(account_id, day, what, version, test=kind))
+                marking = expressions.marking(
+                    account_id, day, what, version, self._kept_days, test=kind
+                )
+                self._table.change(marking)
 
     def forget_key(self, account_id: str, key_id: str) -> None:
         """Take a deleted key out of the day items: its last use, which would be carried from day
@@ -97,7 +107,7 @@ class Books:
             if rows is None:
                 self._table.change(expressions.forgetting(*where, key_id, test=day.test))
                 return
-            updates = expressions.folding(*where, key_id, rows, test=day.test)
+            updates = expressions.folding(*where, key_id, rows, self._kept_days, test=day.test)
             if self._table.transact(*(("Update", update) for update in updates)):
                 return
             item = self._table.get(day.account_id, sort_key(day.day, test=day.test))

@@ -19,8 +19,6 @@ from losi.store.client import Item, partition
 
 DAY_SECONDS = 86_400
 MINUTE_SECONDS = 60
-#: Time to live of a day item: a little over two years.
-KEPT_DAYS = 800
 #: Clocks of two processes may differ by less than this. The one figure for it.
 CLOCK_SKEW_SECONDS = 60.0
 #: The counters of a key and model in the order of their list. An eighth place is kept for
@@ -89,9 +87,9 @@ def expired(request_id: str) -> str:
     return f"{_EXPIRED}{request_id}"
 
 
-def expiry_of(day: date) -> int:
+def expiry_of(day: date, kept_days: int) -> int:
     """The item's time to live, in epoch seconds."""
-    return _epoch(day) + KEPT_DAYS * DAY_SECONDS
+    return _epoch(day) + kept_days * DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

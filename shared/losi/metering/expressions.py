@@ -89,13 +89,15 @@ def admission(hold: Hold, principal: Principal, now: float) -> Update:
     }
 
 
-def opening(hold: Hold, principal: Principal, last_uses: Mapping[str, int]) -> Update:
+def opening(
+    hold: Hold, principal: Principal, last_uses: Mapping[str, int], kept_days: int
+) -> Update:
     """Begin the day: no holds yet, and the last use of every key so far."""
     sets: dict[str, Item] = {
         "holds": {"M": {}},
         ROWS: {"M": {hold.key_id: {"M": {}}}},
         "committed": _number(0),
-        "ttl": _number(expiry_of(hold.day)),
+        "ttl": _number(expiry_of(hold.day, kept_days)),
         **{last_use(key_id): _number(minute) for key_id, minute in last_uses.items()},
     }
     # what is outdated opens nothing: a mark may be all that is left of a deleted account
@@ -259,13 +261,15 @@ def correcting(hold: Hold, usage: Usage | None) -> tuple[int, ...]:
     return tuple(true - guess for true, guess in zip(truth, estimate, strict=True))
 
 
-def folded_count(hold: Hold, figures: tuple[int, ...]) -> Update:
+def folded_count(hold: Hold, figures: tuple[int, ...], kept_days: int) -> Update:
     """Count on the side item of deleted keys."""
     adds = [(name, figure) for name, figure in flat_counters(hold, figures) if "." in name]
-    return _folded(hold.account_id, hold.day, adds, test=hold.test)
+    return _folded(hold.account_id, hold.day, adds, kept_days, test=hold.test)
 
 
-def folding(account_id: str, day: date, key_id: str, rows: Item, *, test: bool) -> list[Update]:
+def folding(
+    account_id: str, day: date, key_id: str, rows: Item, kept_days: int, *, test: bool
+) -> list[Update]:
     """Move a deleted key's rows, as they were read, from the day item to its side item."""
     adds = [
         (f"{key_id}.{model_code}.{counter}", int(figure["N"]))
@@ -280,10 +284,12 @@ def folding(account_id: str, day: date, key_id: str, rows: Item, *, test: bool) 
         "ExpressionAttributeNames": {"#key": key_id, "#last_use": last_use(key_id)},
         "ExpressionAttributeValues": {":rows": rows},
     }
-    return [removal, _folded(account_id, day, adds, test=test)] if adds else [removal]
+    return [removal, _folded(account_id, day, adds, kept_days, test=test)] if adds else [removal]
 
 
-def _folded(account_id: str, day: date, adds: Iterable[tuple[str, int]], *, test: bool) -> Update:
+def _folded(
+    account_id: str, day: date, adds: Iterable[tuple[str, int]], kept_days: int, *, test: bool
+) -> Update:
     adds = list(adds)
     added = ", ".join(f"#a{n} :a{n}" for n in range(len(adds)))
     return {
@@ -294,13 +300,13 @@ def _folded(account_id: str, day: date, adds: Iterable[tuple[str, int]], *, test
             **{f"#a{n}": name for n, (name, _) in enumerate(adds)},
         },
         "ExpressionAttributeValues": {
-            ":ttl": _number(expiry_of(day)),
+            ":ttl": _number(expiry_of(day, kept_days)),
             **{f":a{n}": _number(figure) for n, (_, figure) in enumerate(adds)},
         },
     }
 
 
-def burying(hold: Hold) -> Update:
+def burying(hold: Hold, kept_days: int) -> Update:
     """Keep a try that is still on its way from placing a hold where there is none."""
     return {
         "Key": primary_key(hold.account_id, hold.sort),
@@ -313,7 +319,7 @@ def burying(hold: Hold) -> Update:
         },
         "ExpressionAttributeValues": {
             ":until": _number(hold.late_until),
-            ":ttl": _number(expiry_of(hold.day)),
+            ":ttl": _number(expiry_of(hold.day, kept_days)),
         },
     }
 
@@ -323,7 +329,9 @@ def late_until(now: float) -> int:
     return int(now) + LATE_SECONDS
 
 
-def marking(account_id: str, day: date, what: str, version: int, *, test: bool) -> Update:
+def marking(
+    account_id: str, day: date, what: str, version: int, kept_days: int, *, test: bool
+) -> Update:
     """Raise the lowest good version; a late, lower mark changes nothing."""
     return {
         "Key": primary_key(account_id, sort_key(day, test=test)),
@@ -332,7 +340,7 @@ def marking(account_id: str, day: date, what: str, version: int, *, test: bool) 
         "ExpressionAttributeNames": {"#valid": valid_version(what), "#ttl": "ttl"},
         "ExpressionAttributeValues": {
             ":version": _number(version),
-            ":ttl": _number(expiry_of(day)),
+            ":ttl": _number(expiry_of(day, kept_days)),
         },
     }
 

@@ -16,6 +16,7 @@ from datetime import date
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from losi.config import USAGE_DAYS
 from losi.errors import StaleAuthenticationError, StoreUnansweredError, StoreUnavailableError
 from losi.identity.principal import Principal
 from losi.metering import expressions, register
@@ -92,13 +93,16 @@ class Ledger:
         plans: Collection["Plan"] = (),
         *,
         patience: float = ADMISSION_SECONDS,
+        kept_days: int = USAGE_DAYS,
     ) -> None:
         """Settlements come over a client of their own: admissions that fail take none of it.
 
         `plans` are those that a refusal may recommend.
         `patience`: seconds that the store may take to admit a request, before it is refused.
+        `kept_days`: how long days are kept.
         """
         self._patience = patience
+        self.kept_days = kept_days
         self.plans = plans
         self._admissions = admissions
         self._settlements = settlements
@@ -218,7 +222,7 @@ class Ledger:
         """Whether no try of the admission can land any more, given that there is no hold."""
         if hold.late_until <= self._clock() or tombstone(hold.request_id) in day.tombstones():
             return True
-        return (await self._settlements.update(expressions.burying(hold))).landed
+        return (await self._settlements.update(expressions.burying(hold, self.kept_days))).landed
 
     async def _change(
         self,
@@ -235,7 +239,7 @@ class Ledger:
         day = self._day(hold, written)
         if not day.is_open or day.has_row(hold.key_id, hold.model_code):
             return written
-        elsewhere = [update(True), expressions.folded_count(hold, figures)]
+        elsewhere = [update(True), expressions.folded_count(hold, figures, self.kept_days)]
         return await self._settlements.transact(elsewhere)
 
     def _day(self, hold: Hold, written: Written) -> DayItem:
@@ -316,7 +320,10 @@ class _Attempt:
         for day in earlier:
             await self._ledger.settle_expired(day)
         await self._writes.update(register.entry(hold))
-        await self._writes.update(expressions.opening(hold, self._principal, last_uses(earlier)))
+        opening = expressions.opening(
+            hold, self._principal, last_uses(earlier), self._ledger.kept_days
+        )
+        await self._writes.update(opening)
 
     async def _open_key(self) -> None:
         await self._writes.update(expressions.key_opening(self._hold, self._principal))

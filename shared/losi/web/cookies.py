@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from losi.errors import InvalidRequestError, PermissionDeniedError
-from losi.identity.session import ABSOLUTE, SessionToken
+from losi.identity.session import SessionToken
 
 LOGIN_SECONDS = 600
 WRITE_HEADER = "x-losi-console"
@@ -45,7 +45,7 @@ def check_write(request: Request) -> None:
         )
 
 
-def set_cookie(request: Request, response: Response, token: SessionToken) -> None:
+def set_cookie(request: Request, response: Response, token: SessionToken, days: int) -> None:
     """Raises InvalidRequestError (400) where the cookie would travel in the clear."""
     secure = _is_https(request)
     if not secure and not _is_loopback(request):
@@ -56,7 +56,7 @@ def set_cookie(request: Request, response: Response, token: SessionToken) -> Non
     response.set_cookie(
         cookie_name(request),
         token.text,
-        max_age=int(ABSOLUTE.total_seconds()),
+        max_age=days * 86_400,
         path="/",
         secure=secure,
         httponly=True,

@@ -84,23 +84,40 @@ class Services:
             settlements=DynamoDBWrites(self.settling_dynamodb, self.config.table),
             plans=self.catalogue.plans.values(),
             patience=self.config.store_seconds,
+            kept_days=self.config.retention.usage_days,
         )
 
     @cached_property
     def books(self) -> Books:
-        return Books(self.client, self.config.table)
+        return Books(self.client, self.config.table, kept_days=self.config.retention.usage_days)
 
     @cached_property
     def accounts(self) -> Accounts:
-        return Accounts(self.client, self.config.table, self.books, self.catalogue.plans)
+        return Accounts(
+            self.client,
+            self.config.table,
+            self.books,
+            self.catalogue.plans,
+            audit_days=self.config.retention.audit_days,
+        )
 
     @cached_property
     def authenticator(self) -> Authenticator:
-        return Authenticator(self.client, self.config.table, self.catalogue.plans)
+        return Authenticator(
+            self.client,
+            self.config.table,
+            self.catalogue.plans,
+            retention=self.config.retention,
+        )
 
     @cached_property
     def sessions(self) -> Sessions:
-        return Sessions(self.client, self.config.table, self.catalogue.plans)
+        return Sessions(
+            self.client,
+            self.config.table,
+            self.catalogue.plans,
+            longest_days=self.config.retention.session_days,
+        )
 
     @cached_property
     def openid_connect(self) -> "OpenIdConnect":

@@ -81,10 +81,10 @@ async def open_session(http: Request, account_id: str, key_id: str | None = None
     if old is not None:
         await anyio.to_thread.run_sync(_end_own, http, old)
     device = http.headers.get("user-agent", "")
-    sessions = services_of(http).sessions
-    token = await anyio.to_thread.run_sync(sessions.open, account_id, device, key_id)
+    services = services_of(http)
+    token = await anyio.to_thread.run_sync(services.sessions.open, account_id, device, key_id)
     response = JsonResponse({"data": {"id": f"sess_{token.session_id}"}})
-    set_cookie(http, response, token)
+    set_cookie(http, response, token, services.config.retention.session_days)
     return response
 
 

@@ -71,7 +71,7 @@ def _signed_in(http: Request, identity: Identity, path: str) -> RedirectResponse
     account = services.logins.account_for(identity)
     token = services.sessions.open(account.id, http.headers.get("user-agent", ""))
     response = RedirectResponse(path, status_code=302)
-    set_cookie(http, response, token)
+    set_cookie(http, response, token, services.config.retention.session_days)
     return response
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -137,7 +138,16 @@ class TestDeletion:
     def test_it_need_not_ask(self, account: str) -> None:
         deleted = data("account", "delete", account, "--yes")
 
-        assert deleted == {"deleted": {"id": account, "keys": 0, "days_of_usage": 0}}
+        assert deleted["deleted"] == {"id": account, "keys": 0, "days_of_usage": 0}
+
+    def test_it_says_what_is_left_and_until_when(self, account: str) -> None:
+        today = datetime.now(UTC).date()
+
+        left = data("account", "delete", account, "--yes")["left_until"]
+
+        [mark, audit] = left.items()
+        assert mark == ("a mark of today that holds its id", f"{today + timedelta(2)}")
+        assert "audit log" in audit[0] and audit[1] == f"{today + timedelta(400)}"
 
     def test_without_anyone_to_ask_nothing_is_deleted(self, account: str) -> None:
         assert losi("account", "delete", account).exit_code == 1

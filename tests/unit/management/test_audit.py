@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from losi.config import AUDIT_DAYS
 from losi.errors import (
     StoreUnavailableError,
 )
-from losi.identity.audit import KEPT_DAYS, Actor, Record
+from losi.identity.audit import Actor, Record
 from losi.identity.key import NewKey
 from losi.identity.principal import ALL_PERMISSIONS
 from losi.management.accounts import Accounts
@@ -87,7 +88,7 @@ class TestRecords:
     def test_an_expired_record_is_not_shown_though_it_is_still_there(
         self, client: DynamoDBClient, accounts: Accounts, account_id: str, clock: Clock
     ) -> None:
-        clock.advance(KEPT_DAYS * 86_400 + 1)
+        clock.advance(AUDIT_DAYS * 86_400 + 1)
 
         assert accounts.audit_log(account_id, 10) == []
         assert Table(client, TABLE).newest(f"AUDIT#{account_id}", 10, None, 0)
