@@ -361,6 +361,31 @@ class TestFunctions:
         assert len(before) == len(after) == len(FUNCTIONS) + 1  # and the one on instances
         assert not before & after
 
+    def test_a_version_s_description_is_as_short_as_lambda_wants(self) -> None:
+        """https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html"""
+        parameters = load_template()["Parameters"]
+        longest = {
+            "Architecture": 6,
+            "SnapStart": 3,
+            "LogLevel": 5,
+            "Metrics": max(map(len, parameters["Metrics"]["AllowedValues"])),
+            "BedrockAccess": 3,
+            "ChatMemory": 5,
+            "SignIn": 7,
+            "SelfSignUp": 3,
+            "SelfSignUpPlan": parameters["SelfSignUpPlan"]["MaxLength"],
+            "SelfSignUpsADay": 5,
+            "Support": 100,
+            "ExistingTable": 64,
+            "UsageDays": 4,
+            "AuditDays": 4,
+            "SessionDays": 2,
+        }
+        for name, version in of_type("AWS::Lambda::Version").items():
+            described = version["Properties"]["Description"]["Fn::Sub"]
+            filled = re.sub(r"\$\{(\w+)\}", lambda found: "x" * longest[found[1]], described)
+            assert len(filled) <= 256, name
+
     def test_a_changed_parameter_alone_publishes_new_versions(self) -> None:
         """A version's description cannot change, so CloudFormation makes a new version."""
         for version in of_type("AWS::Lambda::Version").values():
@@ -441,31 +466,6 @@ class TestManagedInstances:
         assert f"{self.FUNCTION}Aliaslive" in str(streamed["uri"])
         usual = integration("/api/v1/chat/completions")
         assert {**streamed, "uri": ""} == {**usual, "uri": ""}
-
-    def test_a_version_s_description_is_as_short_as_lambda_wants(self) -> None:
-        """https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html"""
-        parameters = load_template()["Parameters"]
-        longest = {
-            "Architecture": 6,
-            "SnapStart": 3,
-            "LogLevel": 5,
-            "Metrics": max(map(len, parameters["Metrics"]["AllowedValues"])),
-            "BedrockAccess": 3,
-            "ChatMemory": 5,
-            "SignIn": 7,
-            "SelfSignUp": 3,
-            "SelfSignUpPlan": parameters["SelfSignUpPlan"]["MaxLength"],
-            "SelfSignUpsADay": 5,
-            "Support": 100,
-            "ExistingTable": 64,
-            "UsageDays": 4,
-            "AuditDays": 4,
-            "SessionDays": 2,
-        }
-        for name, version in of_type("AWS::Lambda::Version").items():
-            described = version["Properties"]["Description"]["Fn::Sub"]
-            filled = re.sub(r"\$\{(\w+)\}", lambda found: "x" * longest[found[1]], described)
-            assert len(filled) <= 256, name
 
 
 class TestData:
