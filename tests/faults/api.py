@@ -99,10 +99,10 @@ class Api:
         response = await self.http.post("/chat/completions", json=body)
         return seen(response)
 
-    def forget(self) -> None:
-        """What was billed until now is no matter of the test."""
-        today = datetime.now(UTC).date()
-        self.before[today] = self.day(today)
+    def forget(self, *days: date) -> None:
+        """What was billed until now, on these days or today, is no matter of the test."""
+        for day in days or [datetime.now(UTC).date()]:
+            self.before[day] = self.day(day)
 
     async def idle(self) -> None:
         """Until all requests have ended, those of clients that went away too."""
