@@ -82,6 +82,8 @@ class _Answer:
     async def end(self, scope: Scope, receive: Receive) -> None:
         error = StoppingError()
         if not self._started:
+            if request_id := scope.get("state", {}).get("request_id"):  # unless it was the site's
+                error.headers["x-request-id"] = request_id
             await render(error)(scope, receive, self._send)
         elif not self._ended:
             # a JSON answer that has begun is spaces so far (losi/web/relay.py)

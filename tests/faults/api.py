@@ -227,7 +227,7 @@ async def _served(app: ASGIApp) -> AsyncIterator[tuple[Server, int]]:
 
 def seen(response: httpx.Response) -> str:
     """In the page's words. What is an error must be in our envelope, and no whole answer."""
-    assert response.headers["x-request-id"].startswith("req_")
+    assert response.headers["x-request-id"]  # ours, or API Gateway's own
     if not response.headers["content-type"].startswith("text/event-stream"):
         answer = response.json()
         if response.status_code == 200 and "error" not in answer:

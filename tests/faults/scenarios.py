@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
@@ -44,8 +45,8 @@ class Place:
     sdk: AsyncOpenAI
     books: Books
     account_id: str
-    #: Kills all of the server's processes, without a word.
-    kill: Callable[[], None]
+    #: Sends a signal to all of the server's processes.
+    signal: Callable[[int], None]
     #: Waits until all invocations are over.
     idle: Callable[[], None]
     #: From now on an invocation may take so many seconds.
@@ -114,7 +115,7 @@ async def make_run(dynamodb: DynamoDBClient, table: str, folder: Path) -> AsyncI
             # in a thread, because it meets the store, which is ours to serve
             server = await asyncio.to_thread(stack.enter_context, running)
             async with around.sdk(server.base_url) as sdk:
-                yield around.place(sdk, server.process.kill, lambda: None, lambda _: None)
+                yield around.place(sdk, server.process.send_signal, lambda: None, lambda _: None)
             await asyncio.to_thread(stack.close)
 
 
@@ -128,10 +129,10 @@ async def front_door(
         with FrontDoor(routes, around.environment, concurrency=processes) as door:
             async with around.sdk(f"{door.url}/api/v1") as sdk:
 
-                def kill() -> None:
-                    door.kill("chat_completions")
+                def send_signal(number: int) -> None:
+                    door.kill("chat_completions", number)
 
-                yield around.place(sdk, kill, door.wait_idle, door.limit)
+                yield around.place(sdk, send_signal, door.wait_idle, door.limit)
 
 
 @dataclass
@@ -220,7 +221,7 @@ async def killed_after_handing_over(place: Place, streams: int) -> tuple[int, in
     await asyncio.to_thread(place.idle)
     place.limit(60)
     assert await asyncio.to_thread(place.billed) == before < whole, "the store was not gone"
-    place.kill()
+    place.signal(signal.SIGKILL)
     await place.store.well()
     settled = 0
     for _ in range(5):  # new processes have to start, and the first may be refused meanwhile
