@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -42,21 +42,21 @@ MODEL = "gpt-4o"
 #: Estimated at nine tokens.
 PROMPT = [{"role": "user", "content": "Hi"}]
 MAX_TOKENS = 100
-#: What waits for a provider waits so long here.
-PATIENCE = 0.4
+#: What waits for a provider waits so long here: twice that is less than until a heartbeat.
+PATIENCE = 5.0
 
 
-def impatient(*providers: str) -> Catalogue:
-    """The tests' catalogue, whose `MODEL` has one route to each provider, with little patience."""
+def routed(providers: Collection[str], patience: float) -> Catalogue:
+    """The tests' catalogue, whose `MODEL` has one route to each provider."""
     model = CATALOGUE.models[MODEL]
     routes = tuple(
         model.routes[0].model_copy(
             update={
                 "provider": CATALOGUE.providers[provider],
-                "connect_timeout": PATIENCE / 4,
-                "first_chunk_timeout": PATIENCE,
-                "chunk_timeout": PATIENCE,
-                "answer_timeout": PATIENCE,
+                "connect_timeout": patience / 2,
+                "first_chunk_timeout": patience,
+                "chunk_timeout": patience,
+                "answer_timeout": patience,
             }
         )
         for provider in providers
@@ -93,11 +93,19 @@ class Api:
     #: What the caller's other requests of these days have used.
     before: dict[date, tuple[int, Usage]] = field(default_factory=dict)
 
-    async def sees(self, *, stream: bool) -> str:
-        """Ask, read all, and say what was seen: "the answer", or status or event, and code."""
+    async def sees(self, *, stream: bool, begun: Callable[[], None] = lambda: None) -> str:
+        """Ask, read all, and say what was seen: "the answer", or status or event, and code.
+
+        `begun` is called at the first bytes of the answer.
+        """
         body = {"model": MODEL, "messages": PROMPT, "max_tokens": MAX_TOKENS, "stream": stream}
-        response = await self.http.post("/chat/completions", json=body)
-        return seen(response)
+        async with self.http.stream("POST", "/chat/completions", json=body) as response:
+            content = b""
+            async for piece in response.aiter_bytes():
+                if not content:
+                    begun()
+                content += piece
+        return seen(httpx.Response(response.status_code, headers=response.headers, content=content))
 
     def forget(self, *days: date) -> None:
         """What was billed until now, on these days or today, is no matter of the test."""
@@ -164,6 +172,7 @@ async def open_api(
     settling: SendsToDynamoDB | None = None,
     store_seconds: float = 2.5,
     seconds: float = 60.0,
+    patience: float = PATIENCE,
     prepare: Callable[[Services], None] = lambda _: None,
 ) -> AsyncIterator[Api]:
     """`providers`: the URL of each that the model has a route to. A request may take `seconds`."""
@@ -178,15 +187,15 @@ async def open_api(
     services = Services(config)
     services.client = client
     services.dynamodb, services.settling_dynamodb = dynamodb, settling or dynamodb
-    services.catalogue = impatient(*providers)
+    services.catalogue = routed(providers, patience)
     prepare(services)
     app = create_app("chat_completions", services=services)
     async with _served(_within(app, seconds)) as (server, port):
         headers = {"Authorization": f"Bearer {caller.secret}"}
         base_url = f"http://127.0.0.1:{port}/api/v1"
-        # without `verify` it reads all certificate authorities, for nothing
+        # without `verify` it reads all certificate authorities, for nothing; time may jump
         async with httpx.AsyncClient(
-            base_url=base_url, headers=headers, timeout=30, verify=False
+            base_url=base_url, headers=headers, timeout=None, verify=False
         ) as http:
             api = Api(http, port, caller, services, server, client)
             api.forget()

@@ -1,6 +1,6 @@
 """Providers that fail: each is a small server on a real socket, which does its fault every time.
 
-    async with provider("says nothing") as url: ...
+    async with provider("says nothing", silent=jump) as url: ...
 
 What a provider tells and says before its fault is the same everywhere: `TOLD` and `WORDS`.
 """
@@ -202,20 +202,36 @@ BELOW_HTTP = {
 }
 
 
+#: Those that let time pass before anything has come of an answer.
+SILENT = {"says nothing", "sends its headers slowly"}
+#: Those that let it pass in the middle of one.
+STALLS = {"stalls half way"}
+
+
 @asynccontextmanager
-async def provider(fault: str) -> AsyncIterator[str]:
-    """The URL of a provider with this fault."""
+async def provider(fault: str, silent: Callable[[], None]) -> AsyncIterator[str]:
+    """The URL of a provider with this fault. `silent` is called where it lets time pass before
+    anything has come.
+    """
     if fault == "refuses the connection":
         yield f"http://127.0.0.1:{free_port()}"
     elif fault in BELOW_HTTP:
+
+        async def say_nothing(*_: object) -> None:
+            silent()
+            await forever()
+
         tls = certificate_of_nobody() if "certificate" in fault else None
-        meet = _answer_plainly if fault == "speaks no TLS" else _say_nothing
+        meet = _answer_plainly if fault == "speaks no TLS" else say_nothing
         async with _serving(meet, tls) as port:
             yield f"https://127.0.0.1:{port}"
     else:
 
         async def meet_request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await FAULTS[fault](await receive(reader), writer)
+            asked = await receive(reader)
+            if fault in SILENT or (fault in STALLS and not asked.json.get("stream")):
+                silent()
+            await FAULTS[fault](asked, writer)
 
         async with _serving(meet_request) as port:
             yield f"http://127.0.0.1:{port}"
@@ -223,10 +239,6 @@ async def provider(fault: str) -> AsyncIterator[str]:
 
 async def _answer_plainly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(head(0, status="400 Bad Request"))
-
-
-async def _say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await forever()
 
 
 @asynccontextmanager

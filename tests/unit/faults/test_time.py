@@ -27,37 +27,40 @@ from tests.faults import broken
 from tests.faults.api import Api
 from tests.faults.page import Row, rows
 from tests.ledger_world import Clock
+from tests.virtual_time import Jumps
 
 DEADLINES = rows("unit/faults/test_time.py::test_its_time_is_over")
 ENDS = rows("unit/faults/test_time.py::test_a_day_ends")
 CLOCKS = rows("unit/faults/test_time.py::test_clocks_differ")
-#: Less than what waits for a provider has in patience.
-SECONDS = 0.2
-
-
-def silent(asked: Received) -> Reply:
-    async def body() -> AsyncIterator[bytes]:
-        await asyncio.Event().wait()
-        yield b""
-
-    return Reply.sse(body())
-
-
-def silent_after_a_word(asked: Received) -> Reply:
-    async def body() -> AsyncIterator[bytes]:
-        yield broken.word(broken.WORDS)
-        await asyncio.Event().wait()
-
-    return Reply.sse(body())
+#: Less than until a heartbeat.
+SECONDS = 10.0
 
 
 @pytest.mark.parametrize("row", DEADLINES, ids=[row.id for row in DEADLINES])
 async def test_its_time_is_over(row: Row, api: Any) -> None:
-    async with FakeUpstream() as upstream:
-        upstream.answer = silent_after_a_word if "in mid-stream" in row.fault else silent
-        async with api(providers={"openai": upstream.url}, seconds=SECONDS) as here:
-            assert await here.sees(stream=row.streams) == row.sees
-            assert await here.billed() == row.billed
+    time, says = Jumps(), "in mid-stream" in row.fault
+
+    def is_over() -> None:
+        time.by(SECONDS)
+
+    def answer(asked: Received) -> Reply:
+        if not says:
+            is_over()
+        return Reply.sse(body())
+
+    async def body() -> AsyncIterator[bytes]:
+        if says:
+            yield broken.word(broken.WORDS)
+        await asyncio.Event().wait()
+
+    async with (
+        FakeUpstream() as upstream,
+        api(providers={"openai": upstream.url}, seconds=SECONDS, patience=2 * SECONDS) as here,
+    ):
+        upstream.answer = answer
+        saw = await here.sees(stream=row.streams, begun=is_over if says else lambda: None)
+        assert saw == row.sees
+        assert await here.billed() == row.billed
         assert len(upstream.requests) == 1, "at the end of its time it is not asked again"
 
 
