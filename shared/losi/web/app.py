@@ -145,7 +145,7 @@ class RequestContext:
         try:
             await self.app(scope, receive, send_with_headers)
         except asyncio.CancelledError:  # the function's time is over, or the process stops
-            note(error_type="server_error", error="timeout")
+            note(error_type="server_error", error="stopped")
             raise
         finally:
             line.endpoint = getattr(scope.get("endpoint"), "__name__", None)

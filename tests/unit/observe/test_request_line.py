@@ -178,6 +178,17 @@ class TestWhatItSays:
         assert line["error"] == "upstream_incomplete"
         assert line["estimated"] and line["micro_usd"] > 0
 
+    async def test_one_that_is_stopped_says_so(self, world: World) -> None:
+        await timed_out(world)
+
+        line = world.lines[0]
+        assert (line["status"], line["error"], line["error_type"]) == (
+            None,
+            "stopped",
+            "server_error",
+        )
+        assert [each["outcome"] for each in line["attempts"]] == ["cancelled"]
+
     async def test_only_the_first_request_of_a_process_is_a_cold_start(self, world: World) -> None:
         await listed(world)
         await listed(world)
