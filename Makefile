@@ -85,6 +85,8 @@ bench-peers: $(FOR_TESTS) .losi/peers/ready ## The same beside its peers; writes
 	npm install --prefix .losi/peers --no-audit --no-fund
 	python3 -m venv .losi/peers/relay
 	.losi/peers/relay/bin/pip install --quiet aiohttp==3.13.2
+	python3 -m venv .losi/peers/litellm
+	.losi/peers/litellm/bin/pip install --quiet 'litellm[proxy]==1.80.0'
 	touch $@
 
 .PHONY: openapi

@@ -15,9 +15,19 @@ from functools import partial
 from pathlib import Path
 
 from bench import deployed, load, report
-from bench.gateways import TABLE, Gateway, direct, make_run, portkey, provider, relay, store
+from bench.gateways import (
+    TABLE,
+    Gateway,
+    direct,
+    litellm,
+    make_run,
+    portkey,
+    provider,
+    relay,
+    store,
+)
 
-ROUNDS = 5
+ROUNDS = 3
 Start = Callable[[], AbstractContextManager[Gateway]]
 
 
@@ -42,6 +52,8 @@ FIGURES = [
     Figure("stream burst, 1,003 events", "bench-long", "openai", True, 8, 16),
     Figure("events split over reads", "bench-split", "openai", True, 8, 40),
     Figure("events with CRLF", "bench-crlf", "openai", True, 8, 40),
+    Figure("events of 4 kB", "bench-large", "openai", True, 8, 40),
+    Figure("tool deltas", "bench-tools", "openai", True, 8, 40),
     Figure("stream from Anthropic", "Hi", "anthropic", True, 8, 40),
     Figure("paced, 20 ms", "bench-paced", "openai", True, 32, 32),
     Figure("JSON", "Hi", "openai", False, 8, 60),
@@ -58,12 +70,13 @@ async def measured(gateway: Gateway, figure: Figure) -> float:
         figure.prompt,
         figure.stream,
     )
+    requests = max(figure.at_once, round(gateway.share * figure.requests))
     before = gateway.cpu()
-    seen = await load.run(ask, figure.at_once, figure.requests)
+    seen = await load.run(ask, figure.at_once, requests)
     used = gateway.cpu() - before
     if figure is FIRST:
         return statistics.median(seen.first) * 1e3
-    return used / seen.events * 1e6 if figure.stream else used / figure.requests * 1e3
+    return used / seen.events * 1e6 if figure.stream else used / requests * 1e3
 
 
 async def rounds(gateways: list[Gateway]) -> report.Results:
@@ -106,7 +119,9 @@ def main() -> None:
         ours = stack.enter_context(make_run(Path(folder), environment))
         keys = [deployed.new_key(environment, TABLE) for _ in range(2)]
         starts: list[Start] = [partial(deployed.deployed, environment, keys[0])]
-        starts += [partial(relay, address), partial(portkey, address)] if peers else []
+        if peers:
+            starts += [partial(relay, address), partial(portkey, address)]
+            starts += [partial(litellm, Path(folder), address)]
         runtime, *others = [stack.enter_context(start()) for start in starts]
         gateways = [direct(address), ours, runtime, *others]
         found = asyncio.run(rounds(gateways))

@@ -1,5 +1,6 @@
 """The servers that are measured, each a process of its own, and what it has used so far."""
 
+import json
 import os
 import subprocess
 import sys
@@ -27,6 +28,8 @@ class Gateway:
     #: By the format of the upstream behind it.
     headers: dict[str, dict[str, str]]
     models: dict[str, str]
+    #: Of a figure's requests; one that takes long for each is asked fewer.
+    share: float = 1.0
 
     def cpu(self) -> float:
         """Seconds of CPU of the process, all its threads (Linux's clock of another process)."""
@@ -118,3 +121,28 @@ def portkey(upstream: str) -> Iterator[Gateway]:
         }
         url = f"http://127.0.0.1:{port}/v1/chat/completions"
         yield Gateway("Portkey", url, pid, headers, {"openai": "m", "anthropic": "m"})
+
+
+@contextmanager
+def litellm(folder: Path, upstream: str) -> Iterator[Gateway]:
+    """Its proxy, with one worker and without a database or keys."""
+    port, config = free_port(), folder / "litellm.json"
+    models = {"openai": "openai-m", "anthropic": "anthropic-m"}
+    bases = {"openai": f"{upstream}/v1", "anthropic": upstream}
+    rows = [
+        {
+            "model_name": name,
+            "litellm_params": {
+                "model": f"{format_}/m",
+                "api_base": bases[format_],
+                "api_key": "sk-bench",
+            },
+        }
+        for format_, name in models.items()
+    ]
+    config.write_text(json.dumps({"model_list": rows}))  # JSON is YAML
+    command = (str(PEERS / "litellm" / "bin" / "litellm"), "--config", str(config))
+    options = ("--host", "127.0.0.1", "--port", str(port), "--telemetry", "False")
+    with process("LiteLLM", port, *command, *options, LITELLM_LOCAL_MODEL_COST_MAP="True") as pid:
+        url = f"http://127.0.0.1:{port}/v1/chat/completions"
+        yield Gateway("LiteLLM", url, pid, {}, models, share=0.25)

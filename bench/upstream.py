@@ -18,7 +18,22 @@ def event(data: Any, name: str = "") -> bytes:
     return f"{head}data: {data if isinstance(data, str) else json.dumps(data)}\n\n".encode()
 
 
-def openai_events(count: int = EVENTS) -> list[bytes]:
+def openai_events(count: int = EVENTS, text: str = WORDS) -> list[bytes]:
+    deltas = [{"content": text}] * count
+    return _openai([{"role": "assistant", "content": ""}, *deltas], "stop")
+
+
+def tool_events(count: int = EVENTS) -> list[bytes]:
+    """The arguments of one call, a few characters at a time."""
+    call = {"index": 0, "id": "call_1", "type": "function"}
+    begun = {"tool_calls": [{**call, "function": {"name": "look_up", "arguments": "{"}}]}
+    piece = {"tool_calls": [{"index": 0, "function": {"arguments": '"a":1,'}}]}
+    return _openai(
+        [{"role": "assistant", "content": None, **begun}, *[piece] * count], "tool_calls"
+    )
+
+
+def _openai(deltas: list[dict[str, Any]], reason: str) -> list[bytes]:
     def chunk(choices: list[Any], **more: Any) -> bytes:
         told = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
         return event({**told, "choices": choices, **more})
@@ -26,11 +41,10 @@ def openai_events(count: int = EVENTS) -> list[bytes]:
     def choice(delta: Any, reason: str | None = None) -> list[Any]:
         return [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}]
 
-    usage = {"prompt_tokens": 9, "completion_tokens": count, "total_tokens": 9 + count}
+    usage = {"prompt_tokens": 9, "completion_tokens": 100, "total_tokens": 109}
     return [
-        chunk(choice({"role": "assistant", "content": ""})),
-        *(chunk(choice({"content": WORDS})) for _ in range(count)),
-        chunk(choice({}, "stop")),
+        *(chunk(choice(delta)) for delta in deltas),
+        chunk(choice({}, reason)),
         chunk([], usage=usage),
         event("[DONE]"),
     ]
@@ -106,6 +120,8 @@ STREAMS = {
     b"bench-crlf": (CRLF, 0.0),
     b"bench-split": (_split(), 0.0),
     b"bench-paced": (OPENAI, 0.02),
+    b"bench-large": (chunked(openai_events(text=WORDS * 170)), 0.0),
+    b"bench-tools": (chunked(tool_events()), 0.0),
 }
 
 
