@@ -58,9 +58,11 @@ class Exchange:
             if message["type"] == "http.response.start":
                 await self._stream.start(message["status"], list(message.get("headers", ())))
             elif message["type"] == "http.response.body":
-                await self._stream.write(message.get("body", b""))
-                if not message.get("more_body", False):
-                    await self._stream.finish()
+                body = message.get("body", b"")
+                if message.get("more_body", False):
+                    await self._stream.write(body)
+                else:
+                    await self._stream.finish(body)
                     self._over.set()
         except OSError:
             self._over.set()

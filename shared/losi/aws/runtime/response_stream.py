@@ -21,8 +21,6 @@ DELIMITER = b"\0" * 8
 #: API Gateway frames the body itself.
 OMITTED_HEADERS = {"content-length", "transfer-encoding", "connection", "keep-alive"}
 
-#: Beyond these the next write does not wait for the loop's turn.
-MOST_WAITING_BYTES = 65_536
 _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})\r\n")
 
 
@@ -83,7 +81,7 @@ class Connections:
 class ResponseStream:
     """`start`, `write`s, then `finish` or `abort`. OSError means that nobody listens any more.
 
-    What one turn of the event loop brings is one write: a small answer is one, from head to end.
+    A small answer is one write, from head to end; each write of a stream is one.
     """
 
     def __init__(
@@ -93,8 +91,8 @@ class ResponseStream:
         self._context = context
         self._head = head
         self._writer: asyncio.StreamWriter | None = None
-        self._waiting: list[bytes] = []
-        self._waiting_bytes = 0
+        #: The head, until the loop's turn ends or there is something to go with it.
+        self._waiting = b""
         self.is_event_stream = False
         self.finished = False
         self.broken = False
@@ -114,7 +112,8 @@ class ResponseStream:
         except OSError:
             self.broken = True
             raise
-        await self._send(self._request_head() + chunk(prelude(status, headers)))
+        self._waiting = self._request_head() + chunk(prelude(status, headers))
+        asyncio.get_running_loop().call_soon(self._flush)
 
     def _request_head(self) -> bytes:
         lines = [
@@ -130,13 +129,17 @@ class ResponseStream:
         return "\r\n".join([*lines, "", ""]).encode()
 
     async def write(self, body: bytes) -> None:
+        if data := self._framed(body):
+            await self._send(data)
+
+    async def finish(self, body: bytes = b"") -> None:
+        await self._end(self._framed(body) + b"0\r\n\r\n")
+
+    def _framed(self, body: bytes) -> bytes:
         if self.finished:
             raise OSError("the response has ended")
-        if body and not self._head:  # an empty chunk would end the stream
-            await self._send(chunk(body))
-
-    async def finish(self) -> None:
-        await self._end(b"0\r\n\r\n")
+        # an empty chunk would end the stream
+        return chunk(body) if body and not self._head else b""
 
     async def abort(self, error_type: str, message: str) -> None:
         """Ends a response that cannot be completed: API Gateway cuts the client's connection."""
@@ -173,12 +176,8 @@ class ResponseStream:
 
     async def _send(self, data: bytes) -> None:
         assert self._writer is not None
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._waiting.append(data)
-        self._waiting_bytes += len(data)
-        if self._waiting_bytes > MOST_WAITING_BYTES:
-            self._flush()
+        self._writer.write(self._waiting + data)
+        self._waiting = b""
         try:
             await self._writer.drain()
         except OSError:
@@ -186,11 +185,11 @@ class ResponseStream:
             raise
 
     def _flush(self) -> None:
+        """The head, where nothing of the body has come at once."""
         assert self._writer is not None
         if self._waiting:
-            self._writer.write(b"".join(self._waiting))
-            self._waiting.clear()
-            self._waiting_bytes = 0
+            self._writer.write(self._waiting)
+            self._waiting = b""
 
 
 def chunk(data: bytes) -> bytes:
