@@ -151,7 +151,9 @@ def autogen(model: str) -> object:
         family="unknown",
         structured_output=True,
     )
-    client = OpenAIChatCompletionClient(model=model, model_info=info)
+    # without one, it asks Anthropic for whatever is called claude
+    url, key = os.environ["OPENAI_BASE_URL"], os.environ["OPENAI_API_KEY"]
+    client = OpenAIChatCompletionClient(model=model, model_info=info, base_url=url, api_key=key)
     ask = [UserMessage(content=QUESTION, source="user")]
     answer = asyncio.run(client.create(ask, json_output=Weather))
     return Weather.model_validate_json(answer.content)
