@@ -129,6 +129,10 @@ mutants: $(INSTALLED) ## Change the source at random (SEED=7 DRAW=60): do the te
 faults: $(FOR_TESTS) ## Let the store fail under real servers: is every answer billed? (minutes)
 	$(BIN)/python -m tests.faults
 
+.PHONY: soak
+soak: $(FOR_TESTS) ## Hundreds of streams for minutes (SOAK_MINUTES=5 STREAMS=200): is anything lost, does anything grow?
+	$(BIN)/python -m tests.soak
+
 .PHONY: million
 million: $(FOR_TESTS) ## Reconcile a day of a million accounts (ACCOUNTS=1000000): how long, at what price?
 	$(BIN)/python -m tests.million
