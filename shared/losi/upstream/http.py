@@ -75,7 +75,7 @@ class Endpoint:
                 answer = await _read_json(chunks, head)
                 if answer is not None and answer.get("error"):  # a refusal with status 200
                     raise refusal(200, answer, response.headers)
-                raise malformed(self.provider)
+                raise malformed(self.provider, (answer or {}).get("usage"))
             yield _all(head, chunks)
 
     @asynccontextmanager

@@ -66,16 +66,17 @@ async def test_nobody_at_the_address_is_told_as_such() -> None:
     assert caught.value.code == "upstream_unreachable"
 
 
-async def test_an_answer_where_a_stream_was_asked_for_is_not_relayed(
+async def test_an_answer_where_a_stream_was_asked_for_is_not_relayed_and_its_cost_is_known(
     upstream: FakeUpstream,
 ) -> None:
-    upstream.replies = [Reply.json({"choices": []})]
+    told = {"prompt_tokens": 11, "completion_tokens": 7}
+    upstream.replies = [Reply.json({"choices": [], "usage": told})]
 
     with pytest.raises(UpstreamError) as caught:
         async with Endpoint("Provider", upstream.url, {}).post_stream({}, ROUTE, refusal):
             pass
 
-    assert caught.value.code == "upstream_malformed"
+    assert (caught.value.code, caught.value.spent) == ("upstream_malformed", told)
 
 
 CODINGS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
