@@ -19,6 +19,8 @@ MAX_EVENT_BYTES = 16 * 1024 * 1024
 MAX_STREAM_BYTES = 128 * 1024 * 1024
 #: A blank line, after the end of the line before it.
 _EVENT_END = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
+#: A whole event as most providers write it.
+_ONE_LINE = re.compile(rb"data: ([^\r\n]*+)\n\n")
 #: Of so many bytes, no event is like another one.
 _LONG_EVENT = 65_536
 #: The text of an event, at OpenAI and at Anthropic, as it stands there.
@@ -172,12 +174,19 @@ class _Events:
         """One event, or a part of one."""
         self._pattern, is_one = None, self._parser.is_between_events
         chunks: list[Json] = []
-        for _, data in self._parser.feed(raw):
+        for data in self._data(raw, is_one=is_one):
             for chunk in self._reader.feed(data):
                 chunks.append(chunk)
                 yield chunk
         if is_one and len(chunks) == 1 and self._parser.is_between_events:
             self._pattern = _Pattern.of(raw, chunks[0])
+
+    def _data(self, raw: bytes, *, is_one: bool) -> list[bytes]:
+        """What the events in these bytes say; most are one line."""
+        if is_one and (line := _ONE_LINE.fullmatch(raw)) is not None:
+            self._parser.count(len(raw))
+            return [line[1]]
+        return [data for _, data in self._parser.feed(raw)]
 
     def _run(self, data: bytes, at: int, pattern: "_Pattern") -> tuple[TextRun, int] | None:
         """The events from `at` on that are like the last one, and their bytes."""

@@ -39,7 +39,7 @@ ROUTE = Route(provider=PROVIDERS["openai"], model="m")
 BODY: Json = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 
 #: Calls of functions, Python's and C's, for an event.
-MOST_CALLS = {"text": 2.7, "escaped text": 2.7, "tool calls": 310}
+MOST_CALLS = {"text": 2.7, "escaped text": 2.7, "tool calls": 280}
 #: Blocks of memory that are still held when a stream has ended.
 MOST_BLOCKS_HELD = 200
 

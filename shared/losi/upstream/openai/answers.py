@@ -157,7 +157,7 @@ def _hoist_usage(answer: Answer) -> None:
     told = choices(answer)
     inside = [place for one in told for place in (one.get("delta"), one.get("message"))]
     places: list[object] = [answer, answer.get("x_groq"), *told, *inside]
-    found = [place.pop("usage", None) for place in places if isinstance(place, dict)]
+    found = [place.pop("usage") for place in places if isinstance(place, dict) and "usage" in place]
     if usage := next((one for one in found if isinstance(one, dict) and one), None):
         answer["usage"] = _in_openais_names(usage)
 
