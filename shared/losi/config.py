@@ -15,6 +15,7 @@
 | LOSI_SELF_SIGN_UP_PLAN | template.yaml | the plan of accounts that people make themselves |
 | LOSI_SELF_SIGN_UPS_A_DAY | template.yaml | how many they make on one day |
 | LOSI_USAGE_DAYS, LOSI_AUDIT_DAYS, LOSI_SESSION_DAYS | template.yaml | how long these are kept |
+| LOSI_CANARY_URL | template.yaml | the base URL that the canary asks |
 | LOSI_SUPPORT | template.yaml, `make run` | where people get help: in messages, console, docs |
 | LOSI_DATA | `make run`, in demo.env | the folder of a local server's data, for it and for `losi` |
 | LOSI_METRICS | template.yaml | namespace of the metrics in each request's line |
@@ -85,6 +86,8 @@ class Config:
     metrics_namespace: str = ""
     metrics_details: bool = False
     retention: Retention = KEPT
+    #: The API's own base URL, where there is a canary.
+    canary_url: str = ""
     runtime_api: str = ""
     max_concurrency: int = 1
     handler: str = ""
@@ -127,6 +130,7 @@ def read_config() -> Config:
         sign_in_parameter=get("LOSI_SIGN_IN_PARAMETER", ""),
         self_sign_up_plan=get("LOSI_SELF_SIGN_UP_PLAN", ""),
         self_sign_ups_a_day=int(get("LOSI_SELF_SIGN_UPS_A_DAY") or "0"),
+        canary_url=get("LOSI_CANARY_URL", ""),
         retention=Retention(
             int(get("LOSI_USAGE_DAYS") or USAGE_DAYS),
             int(get("LOSI_AUDIT_DAYS") or AUDIT_DAYS),

@@ -90,7 +90,7 @@ PACKAGES = {
 
 
 def test_every_function_is_looked_at() -> None:
-    assert {path.parent.name for path in APPS} == {*FUNCTIONS, "console", "settlements"}
+    assert {path.parent.name for path in APPS} == {*FUNCTIONS, "canary", "console", "settlements"}
 
 
 def test_no_client_and_no_ssl_context_is_made(imported: dict[str, Any]) -> None:

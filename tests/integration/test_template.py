@@ -127,7 +127,7 @@ class TestPermissions:
             },
         ),
     )
-    OPEN = sorted(set(FUNCTIONS) - {function for function, _ in TABLE})
+    OPEN = sorted({*FUNCTIONS} - {function for function, _ in TABLE} - {"CanaryFunction"})
 
     @pytest.mark.parametrize(("function", "actions"), TABLE)
     def test_on_the_table(self, function: str, actions: set[str]) -> None:
@@ -140,6 +140,12 @@ class TestPermissions:
     @pytest.mark.parametrize("function", OPEN)
     def test_the_others_may_do_nothing(self, function: str) -> None:
         assert "Policies" not in resource(f"{function}Role")
+
+    def test_the_canary_reads_its_key(self) -> None:
+        (secret,) = statements("CanaryFunction")
+
+        assert secret["Action"] == "secretsmanager:GetSecretValue"
+        assert secret["Resource"] == {"Ref": "ProviderSecret"}
 
     @pytest.mark.parametrize("function", [name for name, _ in TABLE])
     def test_what_more_it_may_on_the_table_is_bound_to_attributes_or_partitions(
@@ -336,6 +342,7 @@ class TestFunctions:
                 "LOSI_PROVIDER_SECRET",
                 "LOSI_SETTLEMENTS_QUEUE",
             },
+            "CanaryFunction": {"LOSI_PROVIDER_SECRET", "LOSI_CANARY_URL"},
             "SettlementsFunction": {"LOSI_SETTLEMENTS_QUEUE", "LOSI_DEAD_SETTLEMENTS_QUEUE"},
             "ConsoleFunction": {"AWS_LAMBDA_EXEC_WRAPPER"},
             "SessionFunction": {"LOSI_SIGN_IN_PARAMETER"},

@@ -12,7 +12,9 @@ from losi.web.endpoints import CONSOLE, ENDPOINTS, SITE
 from tests.deployment import logical_id
 from tests.obtain import skip_or_fail
 
-FUNCTIONS = [logical_id(function) for function in (*endpoints.FUNCTIONS, "console", "settlements")]
+FUNCTIONS = [
+    logical_id(function) for function in (*endpoints.FUNCTIONS, "console", "settlements", "canary")
+]
 
 ALL = (*ENDPOINTS, *CONSOLE)
 

@@ -45,6 +45,8 @@ LOGGED_GB = 0.50
 #: https://aws.amazon.com/cloudwatch/pricing/ (alarms on metrics, by metric; dashboards)
 ALARM, DASHBOARD = 0.10, 3.00
 
+#: https://aws.amazon.com/api-gateway/pricing/ (REST), a write unit, and a custom metric
+API_REQUEST, WRITE_UNIT, CUSTOM_METRIC = 3.50 / 1e6, 0.625 / 1e6, 0.30
 #: One scheduled run that finds an empty queue: always a cold start, as none ran for 15 minutes.
 RUN_SECONDS = 2.0
 RUN_QUEUE_REQUESTS = 1
@@ -225,6 +227,17 @@ def schedule_cost(template: EvaluatedTemplate) -> float:
         )
         total += runs_a_month(expression) * run
     return total
+
+
+def test_the_canary_says_its_price() -> None:
+    """Its own runs, and two requests in each, of which the completion writes twice."""
+    runs, second = runs_a_month("rate(5 minutes)"), LAMBDA_GB_SECOND["arm64"]
+    requests = 2 * (API_REQUEST + LAMBDA_REQUEST) + 1.5 * second + 4 * WRITE_UNIT
+    with_it = EvaluatedTemplate({"Canary": "on"})
+
+    more = schedule_cost(with_it) - schedule_cost(DEFAULTS) + runs * requests + CUSTOM_METRIC
+
+    assert f"{dollars(more)} a month" in load_template()["Parameters"]["Canary"]["Description"]
 
 
 def dollars(amount: float) -> str:

@@ -95,7 +95,8 @@ class Consumer:
             logger.warning("the store stopped the reconciliation")
             return []
         for day in days:
-            count(Event.BOOKS_DRIFT, day.found.drift)
+            # an item that cannot be read has no figure
+            count(Event.BOOKS_DRIFT, max(day.found.drift, day.found.wrong))
             logger.info("%s is reconciled: %s", day.day, day.found)
         return [day.day.isoformat() for day in days]
 

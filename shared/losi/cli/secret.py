@@ -17,6 +17,9 @@ from losi.identity.values import InvalidValueError
 if TYPE_CHECKING:
     from losi.catalogue.catalogue import Catalogue
 
+#: The test key of the canary (losi/aws/canary.py).
+CANARY_KEY = "LOSI_CANARY_KEY"
+
 app = group("Set, list and remove provider credentials of a deployed API.")
 
 Variable = Annotated[str, typer.Argument(metavar="NAME", help="Such as LOSI_OPENAI_API_KEY.")]
@@ -77,7 +80,7 @@ def remove(session: Session, name: Variable) -> None:
 
 
 def variables(catalogue: "Catalogue") -> list[str]:
-    """What providers read: their keys, base URLs and Regions."""
+    """What providers read (their keys, base URLs and Regions), and the canary."""
     named = (
         variable
         for provider in catalogue.providers.values()
@@ -87,7 +90,7 @@ def variables(catalogue: "Catalogue") -> list[str]:
             provider.region_variable,
         )
     )
-    return sorted({variable for variable in named if variable is not None})
+    return sorted({CANARY_KEY, *(variable for variable in named if variable is not None)})
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class Event(StrEnum):
     ROUTE_SKIPPED = "losi.routes.skipped"
     #: In tokens that are missing or too many in the books of a day that is over.
     BOOKS_DRIFT = "losi.books.drift"
+    CANARY_FAILED = "losi.canary.failures"
 
 
 OK, REFUSED, CANCELLED = "ok", "refused", "cancelled"

@@ -23,7 +23,7 @@ def template_functions() -> dict[str, dict[str, Any]]:
 def test_every_function_has_its_folder_and_its_resource() -> None:
     folders = {path.parent.name for path in ROOT.glob("functions/*/app.py")}
 
-    assert folders == {*FUNCTIONS, "console", "settlements"}
+    assert folders == {*FUNCTIONS, "canary", "console", "settlements"}
     assert template_functions().keys() == folders
 
 

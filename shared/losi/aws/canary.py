@@ -1,0 +1,81 @@
+"""Asks the API by its public URL as a customer would, with a test key: the sandbox answers.
+
+What fails is counted (`losi.canary.failures`), so that an alarm can watch the way in, from DNS and
+API Gateway to the answer, which no metric of a request that never came can do.
+"""
+
+import json
+import logging
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+from losi.config import Config
+from losi.logs import set_levels
+from losi.observe import lines
+from losi.observe.metrics import Metrics
+from losi.observe.request import Event, count, counted
+from losi.upstream.credentials import credential
+
+logger = logging.getLogger("losi.canary")
+
+#: Set with `losi secret set`.
+KEY_VARIABLE = "LOSI_CANARY_KEY"
+#: For each of its two requests.
+SECONDS = 20.0
+
+
+class Failed(Exception):
+    """What went wrong, in words that hold no secret."""
+
+
+class Canary:
+    """The Lambda handler."""
+
+    def __init__(self, config: Config) -> None:
+        set_levels(config.log_level)
+        lines.write_to(lines.StandardOutput())
+        self._config = config
+        self._metrics = Metrics(config.metrics_namespace, config.metrics_details)
+
+    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        began, failure = time.monotonic(), ""
+        with counted() as counts:
+            try:
+                self._ask()
+            except Failed as error:
+                failure = str(error)
+                count(Event.CANARY_FAILED)
+                logger.error("the canary failed: %s", failure)
+        milliseconds = round((time.monotonic() - began) * 1000)
+        lines.write_run("canary", counts, self._metrics, milliseconds=milliseconds)
+        return {"failure": failure or None}
+
+    def _ask(self) -> None:
+        models = self._answer("/models").get("data", [])
+        model = next((each["id"] for each in models if each["kind"] == "chat"), None)
+        if model is None:
+            raise Failed("the key's plan has no chat model")
+        hello = [{"role": "user", "content": "Hello"}]
+        answer = self._answer("/chat/completions", {"model": model, "messages": hello})
+        if not answer.get("choices"):
+            raise Failed("what was answered is no completion")
+
+    def _answer(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        key = credential(self._config, KEY_VARIABLE)
+        if not key or not key.startswith("losi-test-"):
+            raise Failed(f"{KEY_VARIABLE} is not set to a test key")
+        request = urllib.request.Request(  # noqa: S310 (the deployment's own URL)
+            self._config.canary_url + path,
+            None if body is None else json.dumps(body).encode(),
+            {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=SECONDS) as response:  # noqa: S310
+                found: dict[str, Any] = json.load(response)
+        except urllib.error.HTTPError as error:
+            raise Failed(f"{path} answered {error.code}") from None
+        except (OSError, ValueError) as error:
+            raise Failed(f"{path} gave no answer: {type(error).__name__}") from None
+        return found
