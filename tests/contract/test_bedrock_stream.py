@@ -299,8 +299,8 @@ class TestHowItBreaks:
         self, provider: BedrockConverse
     ) -> None:
         with pytest.raises(InvalidRequestError) as caught:
-            await anext(chunks_of(provider.prepare(call(functions=[{"name": "f"}])).stream()))
-        assert caught.value.param == "functions"
+            await anext(chunks_of(provider.prepare(call(tools=[{"type": "custom"}])).stream()))
+        assert caught.value.param == "tools[0].type"
 
 
 class TestHangingUp:
