@@ -62,7 +62,7 @@ def write(tables: list[str], found: Results) -> None:
     page = DOCS / "performance.md"
     text, *old = page.read_text().split(BEGIN)
     for table, rest in zip(tables, old, strict=True):
-        text += BEGIN + "\n" + table + "\n" + END + rest.split(END)[1]
+        text += BEGIN + "\n" + table + "\n" + END + rest.split(END, 1)[1]
     page.write_text(text)
     drawn = {
         "stream": ("stream burst, 103 events", "CPU of a streamed event, µs (8 at once)"),
