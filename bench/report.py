@@ -30,8 +30,12 @@ def table(found: Results, units: dict[str, str], names: list[str], ours: str) ->
 def _cell(values: list[float]) -> str:
     if not values:
         return "-"
-    spread = f" ({min(values):.2g}-{max(values):.2g})" if len(values) > 1 else ""
-    return f"{statistics.median(values):.3g}{spread}"
+    spread = f" ({_figure(min(values), 2)}-{_figure(max(values), 2)})" if len(values) > 1 else ""
+    return f"{_figure(statistics.median(values), 3)}{spread}"
+
+
+def _figure(value: float, digits: int) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.{digits}g}"
 
 
 def _ratio(ours: list[float], theirs: list[float]) -> str:
@@ -45,7 +49,7 @@ def picture(by_name: dict[str, list[float]], title: str) -> str:
     rows = "".join(
         f'<text x="8" y="{at + 14}">{name}</text>'
         f'<rect x="100" y="{at}" width="{value * scale:.0f}" height="{BAR}" fill="#2563eb"/>'
-        f'<text x="{106 + value * scale:.0f}" y="{at + 14}">{value:.3g}</text>'
+        f'<text x="{106 + value * scale:.0f}" y="{at + 14}">{_figure(value, 3)}</text>'
         for at, (name, value) in zip(
             range(32, 32 + len(medians) * (BAR + GAP), BAR + GAP), medians.items(), strict=True
         )
