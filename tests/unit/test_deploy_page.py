@@ -40,6 +40,17 @@ def test_every_parameter_of_the_template_is_explained() -> None:
     assert not missing, f"docs/deploy.md, the table of questions, says nothing of {missing}"
 
 
+def test_the_readme_counts_the_packages_that_a_first_start_installs() -> None:
+    pins = {
+        name
+        for path in ("requirements-run.txt", "shared/requirements.txt")
+        for name in re.findall(r"^([\w.-]+)(?:\[\w+\])?==", (ROOT / path).read_text(), re.MULTILINE)
+    }
+
+    # and losi and pip
+    assert f"({len(pins) + 2} packages, " in (ROOT / "README.md").read_text()
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/deploy.md", "CONTRIBUTING.md"])
 def test_every_target_of_make_is_there(page: str) -> None:
     targets = set(
