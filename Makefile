@@ -25,7 +25,7 @@ help: ## Show this help
 	@echo
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 	@echo
-	@echo "PORT=4000 make run   serves on another port."
+	@echo "PORT=4000 make run   serves on another port; FRESH=1 make run   forgets its data first."
 
 .PHONY: run
 run: $(RUN_INSTALLED) ## Serve the whole API on http://127.0.0.1:3000/api/v1 (only Python is needed)

@@ -22,8 +22,8 @@ deploy: $(RUN_INSTALLED) $(SAM_INSTALLED) ## Build and deploy a stack; asks the 
 deploy-check: $(RUN_INSTALLED) $(SAM_INSTALLED) ## Check what would be deployed: catalogue, template, policy (no AWS account)
 	@$(BIN)/python -m local.deploy_check
 
-.PHONY: deployer-policy
-deployer-policy: $(RUN_INSTALLED) $(SAM_INSTALLED) ## Write docs/deployer-policy.json anew, after a new kind of resource
+.PHONY: deploy-policy
+deploy-policy: $(RUN_INSTALLED) $(SAM_INSTALLED) ## Write docs/deployer-policy.json anew, after a new kind of resource
 	@$(BIN)/python -m local.deployer
 
 .PHONY: sam-venv

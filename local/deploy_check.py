@@ -31,7 +31,7 @@ def deployer_policy() -> str:
     if POLICY.read_text() != as_text(policy()):
         raise Mistake(
             "docs/deployer-policy.json is not what this template needs: run "
-            "`make deployer-policy`, look at what changed, and give it to the role that deploys."
+            "`make deploy-policy`, look at what changed, and give it to the role that deploys."
         )
     return "docs/deployer-policy.json has all that the template needs, and no more"
 

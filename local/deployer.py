@@ -1,4 +1,4 @@
-"""`make deployer-policy`: what a role needs that deploys template.yaml, and nothing it could do
+"""`make deploy-policy`: what a role needs that deploys template.yaml, and nothing it could do
 more harm with; `docs/deployer-policy.json`.
 
 CloudFormation works with the rights of whoever deploys. What it calls for each type of resource

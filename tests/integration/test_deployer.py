@@ -43,7 +43,7 @@ def allowed(policy: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
 
 
 def test_it_is_what_the_template_needs_today() -> None:
-    assert POLICY.read_text() == deployer.as_text(deployer.policy()), "run `make deployer-policy`"
+    assert POLICY.read_text() == deployer.as_text(deployer.policy()), "run `make deploy-policy`"
 
 
 def test_every_resource_of_the_template_can_be_made_changed_and_removed(
