@@ -105,7 +105,6 @@ STAGES: dict[str, Does] = {
     "is told to stop in mid-stream": stop_and_go_on,
     "make run is told to stop while the provider thinks": stop,
     "make run is told to stop in mid-stream": stop,
-    "make run is killed in mid-stream": kill,
 }
 
 
