@@ -26,11 +26,13 @@ def fit_documents(turns: list[list[ContentBlockTypeDef]], *, claude: bool) -> No
     """Rewrites the content of each turn: what is more than one request may hold is said as text.
     Raises InvalidRequestError for what is no text.
     """
+    surplus = sum("document" in block for blocks in turns for block in blocks) - MOST_DOCUMENTS
     for blocks in turns:
         for at, block in enumerate(blocks):
-            if _count(turns) > MOST_DOCUMENTS and (text := _as_text(block)) is not None:
+            if surplus > 0 and (text := _as_text(block)) is not None:
                 blocks[at] = {"text": text}
-    if _count(turns) > MOST_DOCUMENTS:
+                surplus -= 1
+    if surplus > 0:
         invalid(
             "messages",
             f"This model takes at most {MOST_DOCUMENTS} files in one request that are no text. "
@@ -50,10 +52,6 @@ def fit_documents(turns: list[list[ContentBlockTypeDef]], *, claude: bool) -> No
             blocks[:] = [block for block in blocks if "document" not in block]
         elif documents and not any("text" in block for block in blocks):
             blocks.append(_BESIDE)
-
-
-def _count(turns: list[list[ContentBlockTypeDef]]) -> int:
-    return sum("document" in block for blocks in turns for block in blocks)
 
 
 def _as_text(block: ContentBlockTypeDef) -> str | None:
