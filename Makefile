@@ -130,7 +130,7 @@ faults: $(FOR_TESTS) ## Let the store fail under real servers: is every answer b
 	$(BIN)/python -m tests.faults
 
 .PHONY: soak
-soak: $(FOR_TESTS) ## Hundreds of streams for minutes (SOAK_MINUTES=5 STREAMS=200): what is lost or grows?
+soak: $(FOR_TESTS) ## Hundreds of streams for minutes (SOAK_MINUTES=5 STREAMS=200): is anything lost?
 	$(BIN)/python -m tests.soak
 
 .PHONY: million
