@@ -240,6 +240,16 @@ def test_the_canary_says_its_price() -> None:
     assert f"{dollars(more)} a month" in load_template()["Parameters"]["Canary"]["Description"]
 
 
+def test_alarms_say_their_price_with_the_canary() -> None:
+    with_both = EvaluatedTemplate({"Alarms": "on", "Canary": "on"})
+
+    more = idle_cost(with_both) - idle_cost(DEFAULTS)
+
+    said = load_template()["Parameters"]["Alarms"]["Description"]
+    assert f"with Canary on, {dollars(more)} a month" in said
+    assert f"{dollars(more)} a month" in (ROOT / "docs/deploy.md").read_text()
+
+
 def dollars(amount: float) -> str:
     return f"{amount:.2f} USD"
 

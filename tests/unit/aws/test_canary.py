@@ -88,6 +88,7 @@ def test_it_asks_for_the_models_and_a_completion(api: Any, written: list[dict[st
     [
         ("/v1/models", (503, {}), "/models answered 503"),
         ("/v1/models", (200, {"data": []}), "no chat model"),
+        ("/v1/models", (200, []), "AttributeError"),
         ("/v1/chat/completions", (401, {}), "/chat/completions answered 401"),
         ("/v1/chat/completions", (200, b"<html>"), "gave no answer"),
         ("/v1/chat/completions", (200, {"choices": []}), "is no completion"),

@@ -19,6 +19,7 @@ import httpx
 import orjson
 import pytest
 
+from losi.aws.canary import KEY_VARIABLE, Canary
 from losi.aws.settlements import Consumer
 from losi.config import Config
 from losi.http1 import ConnectError
@@ -30,8 +31,9 @@ from losi.store.client import primary_key
 from losi.store.dynamodb import DynamoDBError
 from losi.web.dependencies import MARGIN_SECONDS
 from tests.cloudwatch import CloudWatch
+from tests.dynamodb_local import free_port
 from tests.evaluated_template import EvaluatedTemplate
-from tests.fake_upstream import Reply
+from tests.fake_upstream import FakeUpstream, Reply
 from tests.ledger_world import ACCOUNT, BlockingLedger, Clock, admit, caller
 from tests.over_boto3 import OverBoto3
 from tests.unit.conftest import TABLE
@@ -45,9 +47,9 @@ if TYPE_CHECKING:
 
 RUNBOOK = Path(__file__).parents[3] / "docs" / "runbook.md"
 #: As an operator may set them; the first two are small so that a test reaches them.
-PARAMETERS = {"DailySpend": 1, "ConcurrentRequests": 5, "Alarms": "on", "Metrics": "totals"}
+PARAMETERS = {"DailySpend": 1, "ConcurrentRequests": 5, "Alarms": "on", "Canary": "on"}
 TEMPLATE = EvaluatedTemplate(PARAMETERS)
-QUIET_PARAMETERS = EvaluatedTemplate({"Alarms": "on"})
+QUIET_PARAMETERS = EvaluatedTemplate({"Alarms": "on", "Canary": "on"})
 PERIOD = 300
 
 
@@ -103,6 +105,13 @@ class Stage:
     async def run(self, consumer: Consumer) -> None:
         await asyncio.to_thread(consumer, {}, Context())
         consumer.close()
+
+    async def run_canary(self, url: str) -> None:
+        handlers = lines.logger.handlers
+        key = {KEY_VARIABLE: "losi-test-of-the-canary"}
+        made = Canary(Config(canary_url=url, variables=key, metrics_namespace=NAMESPACE))
+        lines.logger.handlers = handlers
+        await asyncio.to_thread(made, {}, None)
 
 
 class Context:
@@ -300,6 +309,11 @@ async def many_at_once(stage: Stage) -> None:
     stage.cloudwatch.put("AWS/Lambda", "ClaimedAccountConcurrency", peak, stage.at)
 
 
+async def nobody_at_the_public_url(stage: Stage) -> None:
+    """No request comes, so no other metric says anything."""
+    await stage.run_canary(f"http://127.0.0.1:{free_port()}")
+
+
 FAULTS: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "ErrorRateAlarm": providers_fail,
     "ProviderDownAlarm": providers_fail,
@@ -312,6 +326,7 @@ FAULTS: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "BooksDriftAlarm": books_are_wrong,
     "SpendAlarm": accounts_spend,
     "ConcurrencyAlarm": many_at_once,
+    "CanaryAlarm": nobody_at_the_public_url,
 }
 
 
@@ -323,6 +338,11 @@ def test_every_alarm_has_a_fault_and_an_entry_in_the_runbook() -> None:
 
 def test_without_the_parameter_there_is_none() -> None:
     assert alarms(EvaluatedTemplate()) == {}
+
+
+def test_the_canary_is_watched_where_there_is_one() -> None:
+    assert "CanaryAlarm" not in alarms(EvaluatedTemplate({"Alarms": "on"}))
+    assert alarms(EvaluatedTemplate({"Canary": "on"})) == {}
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -345,9 +365,16 @@ async def hiccup(world: World) -> None:
     await world.chat()
 
 
+async def canary_is_answered(stage: Stage) -> None:
+    models = {"data": [{"id": "talker", "kind": "chat"}]}
+    async with FakeUpstream() as public:
+        public.replies = [Reply.json(models), Reply.json(ANSWER)]
+        await stage.run_canary(public.url)
+
+
 async def test_a_quiet_day_raises_none(stage: Stage) -> None:
     """Refusals, broken streams and hiccups are everyday: one of each every five minutes, beside
-    twenty good answers.
+    twenty good answers. Of the canary's runs one an hour fails.
     """
     world = stage.world
     for _ in range(10):
@@ -360,6 +387,7 @@ async def test_a_quiet_day_raises_none(stage: Stage) -> None:
     await world.http.get("/api/v1/models", headers={"Authorization": "Bearer losi-none"})
     await world.chat(model="unknown")
     await stage.run(stage.consumer())
+    await canary_is_answered(stage)
     day = list(world.lines)
     await throttled(world)
     day += world.lines
@@ -371,9 +399,16 @@ async def test_a_quiet_day_raises_none(stage: Stage) -> None:
         stage.cloudwatch.put(
             "AWS/SQS", "ApproximateNumberOfMessagesVisible", 0, at, QueueName="DEAD"
         )
+    world.lines.clear()
+    await nobody_at_the_public_url(stage)
+    for at in range(0, 86_400, 3_600):
+        stage.cloudwatch.take(world.lines, at)
 
     found = alarms(QUIET_PARAMETERS)
     assert [name for name, alarm in found.items() if stage.cloudwatch.raises(alarm)] == []
-    assert {"losi.faults", "losi.cost", "gen_ai.server.time_to_first_token"} <= (
-        stage.cloudwatch.names()
-    )
+    assert {
+        "losi.faults",
+        "losi.cost",
+        "losi.canary.failures",
+        "gen_ai.server.time_to_first_token",
+    } <= stage.cloudwatch.names()
