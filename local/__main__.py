@@ -72,6 +72,7 @@ def serve(listener: socket.socket, data: DataFolder, catalogue: Catalogue) -> No
     """Until the process is told to stop. Raises DamagedJournal, StoreUnusable."""
     port = listener.getsockname()[1]
     os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
+    os.environ.setdefault("LOSI_DATA", str(data.path))
     os.environ.setdefault("LOSI_SETTLEMENTS_FOLDER", str(data.settlements))
     os.environ.setdefault("LOSI_SUPPORT", "support@losi.local")
     endpoint = open_store(data)

@@ -1,4 +1,4 @@
-"""/api/v1/operator: accounts, for operators who signed in to the console."""
+"""/api/v1/operator: accounts and routes, for operators who signed in to the console."""
 
 from losi.aws.handler import Handler
 from losi.web.app import create_app

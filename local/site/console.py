@@ -38,7 +38,11 @@ PAGES = (
     Page("models/", "Models", "models", "models/"),
     Page("operator/accounts/", "Accounts", "accounts", "operator/accounts/"),
     Page("operator/account/", "Account", "account", "operator/accounts/"),
+    Page("operator/routes/", "Routes", "routes", "operator/routes/"),
 )
+
+#: For operators alone.
+OPERATOR_NAV = (("operator/accounts/", "Accounts"), ("operator/routes/", "Routes"))
 
 DESCRIPTION = "API keys, usage, models and a playground of the Losi API."
 
@@ -111,13 +115,13 @@ def head(title: str, assets: str, script: str | None = None, description: str = 
 
 def _nav(page: Page, root: str) -> str:
     items = [
-        f'<li><a href="{root + path or "./"}"{_current(page, path)}>{name}</a></li>'
-        for path, name in NAV
+        f'<li{hidden}><a href="{root + path or "./"}"{_current(page, path)}>{name}</a></li>'
+        for entries, hidden in ((NAV, ""), (OPERATOR_NAV, " data-operator hidden"))
+        for path, name in entries
     ]
-    accounts = f'<a href="{root}operator/accounts/"{_current(page, "operator/accounts/")}>'
     return f"""<nav class="menu" id="menu" popover aria-label="Console">
 <a class="brand" href="{root or "./"}">Losi API</a>
-<ul>{"".join(items)}<li data-operator hidden>{accounts}Accounts</a></li></ul>
+<ul>{"".join(items)}</ul>
 <ul><li><a href="{root}../docs/">Docs</a></li>
 <li><button type="button" data-sign-out>Sign out</button></li></ul></nav>"""
 

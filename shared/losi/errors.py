@@ -14,6 +14,7 @@
       QuotaExceededError       429  insufficient_quota        quota_exceeded
       ServerError              500  server_error              internal_error
         StoreUnavailableError  503  server_error              store_unavailable
+        MetricsUnavailableError  503  server_error            metrics_unavailable
         UpstreamError          502  server_error              upstream_*
           UpstreamUnavailableError  503, UpstreamTimeoutError  504
 
@@ -159,6 +160,13 @@ class StoreUnavailableError(ServerError):
 
 class StoreUnansweredError(StoreUnavailableError):
     """No answer came to a write: it may have been done, or may be done yet."""
+
+
+class MetricsUnavailableError(ServerError):
+    """CloudWatch did not answer, or refused: operators see no figures, and requests go on."""
+
+    status = 503
+    code = "metrics_unavailable"
 
 
 class Remedy(Enum):

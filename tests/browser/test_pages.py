@@ -40,6 +40,10 @@ PAGES = {
 }
 SIZES = [Size(1280, 800), Size(390, 844)]
 ROOT = Path(__file__).parents[2]
+FAILS = {
+    "model": "gpt-4o",
+    "messages": [{"role": "user", "content": "[[sandbox:error=500]]"}],
+}
 LONG = "W" * 60 + " " + "wide " * 7
 
 
@@ -362,6 +366,11 @@ def test_an_operator_s_pages(
         )
         if switch == "off":
             break
+        console.api("POST", "chat/completions", FAILS)
+        page = console.open("console/operator/routes/", "Routes")
+        page.get_by_role("row").filter(has_text="sandbox/losi-sandbox").wait_for()
+        assert console.violations() == [] and console.sideways() == 0
+        page.screenshot(path=screenshots / f"operator-routes-{size.width}.png", full_page=True)
         page = console.open("console/operator/accounts/", "Accounts")
         assert console.violations() == [] and console.sideways() == 0
         page.screenshot(path=screenshots / f"operator-accounts-{size.width}.png", full_page=True)

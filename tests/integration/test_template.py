@@ -147,6 +147,18 @@ class TestPermissions:
         assert secret["Action"] == "secretsmanager:GetSecretValue"
         assert secret["Resource"] == {"Ref": "ProviderSecret"}
 
+    def test_only_operators_read_metrics_and_only_where_there_are_details(self) -> None:
+        reads = {
+            "Effect": "Allow",
+            "Action": "cloudwatch:GetMetricData",
+            "Resource": "*",  # IAM knows no narrower one
+        }
+        having = [name for name, _ in self.TABLE if "cloudwatch" in str(statements(name))]
+
+        assert having == ["OperatorFunction"]
+        *_, metrics = statements("OperatorFunction")
+        assert metrics == {"Fn::If": ["MakesDetails", reads, {"Ref": "AWS::NoValue"}]}
+
     @pytest.mark.parametrize("function", [name for name, _ in TABLE])
     def test_what_more_it_may_on_the_table_is_bound_to_attributes_or_partitions(
         self, function: str

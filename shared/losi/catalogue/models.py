@@ -83,6 +83,11 @@ class Route(Row):
     chunk_timeout: Seconds = 300.0
     answer_timeout: Seconds = 600.0
 
+    @property
+    def path(self) -> str:
+        """As lines and metrics name it: `openai/gpt-4o`."""
+        return f"{self.provider.id}/{self.model}"
+
 
 class Model(Row):
     """A public model id: an alias that outlives the upstream models it leads to."""

@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +13,7 @@ from losi.cli.connection import CannotConnect, Connection
 from losi.cli.output import print_json
 from losi.cli.session import Session, account_id, command
 from losi.identity.values import InvalidValueError
+from losi.observe.lines import of_folder
 
 Line = dict[str, Any]
 
@@ -103,7 +103,7 @@ def _lines(connection: Connection, wanted: Wanted) -> Iterator[Line]:
     if connection.stack:
         read = _of_stack(connection, wanted)
     elif connection.data is not None:
-        read = _of_folder(connection.data)
+        read = of_folder(connection.data)
     else:
         raise CannotConnect("A DynamoDB alone has no log. Name a stack, or LOSI_DATA.")
     for text in read:
@@ -113,12 +113,6 @@ def _lines(connection: Connection, wanted: Wanted) -> Iterator[Line]:
             continue
         if isinstance(line, dict) and wanted.takes(line):
             yield line
-
-
-def _of_folder(data: Path) -> Iterator[str]:
-    for name in ("requests.jsonl.1", "requests.jsonl"):
-        if (path := data / name).is_file():
-            yield from path.read_text().splitlines()
 
 
 def _of_stack(connection: Connection, wanted: Wanted) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""Writes the lines, as they are, past the formats that servers and Lambda give to other logs.
+"""Writes the lines, as they are, past the formats that servers and Lambda give to other logs, and
+reads those of `make run`.
 
 CloudWatch finds metrics only in lines that are JSON objects from end to end.
 """
@@ -6,7 +7,9 @@ CloudWatch finds metrics only in lines that are JSON objects from end to end.
 import logging
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -29,6 +32,13 @@ def write_to(*handlers: logging.Handler) -> None:
     """Where lines go from now on; nowhere before."""
     logger.setLevel(logging.INFO)
     logger.handlers = list(handlers)
+
+
+def of_folder(data: Path) -> Iterator[str]:
+    """What `make run` has written into this folder, oldest first."""
+    for name in ("requests.jsonl.1", "requests.jsonl"):
+        if (path := data / name).is_file():
+            yield from path.read_text().splitlines()
 
 
 def write(line: RequestLine, metrics: Metrics) -> None:

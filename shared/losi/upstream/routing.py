@@ -180,7 +180,7 @@ class Router(Generic[P]):
             for attempt in range(ATTEMPTS):
                 attempts += 1
                 try:
-                    with attempt_on(_path(route)) as noted:
+                    with attempt_on(route.path) as noted:
                         upstream = await self._upstream(route, failure)
                         answer, told = await call(upstream, upstream_call)
                 except InvalidRequestError as error:  # another provider may take the request
@@ -228,7 +228,7 @@ class Router(Generic[P]):
         if (cost := _cost(error, job)) is not None:
             noted.input_tokens, noted.output_tokens = cost.input_tokens, cost.output_tokens
         if isinstance(cause := error.__cause__, ShapeError):
-            logger.warning("%s %s answered another shape: %s", job.request_id, _path(route), cause)
+            logger.warning("%s %s answered another shape: %s", job.request_id, route.path, cause)
         if error.remedy is Remedy.FRESH_CREDENTIALS:
             logger.error(
                 "%s refuses our credentials: check %s",
@@ -362,10 +362,6 @@ def _cost(error: UpstreamError, job: Job) -> Usage | None:
     if told is None and isinstance(error, OutlastedError):
         return Usage(job.input_tokens, 0, estimated=True)
     return told
-
-
-def _path(route: Route) -> str:
-    return f"{route.provider.id}/{route.model}"
 
 
 def _provider_name(route: Route) -> str:

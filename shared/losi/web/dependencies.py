@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.requests import Request
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from losi.management.logins import Logins
+    from losi.observe.routes import RouteFigures
     from losi.web.openid_connect import OpenIdConnect
 
 R = TypeVar("R")
@@ -152,6 +154,17 @@ class Services:
     @cached_property
     def store_health(self) -> StoreHealth:
         return StoreHealth(self.dynamodb, self.config.table)
+
+    @cached_property
+    def route_figures(self) -> "RouteFigures | None":
+        """None: a stack whose `Metrics` are not `details`."""
+        from losi.observe.routes import FromCloudWatch, FromLog, cloudwatch
+
+        if self.config.local_data:
+            return FromLog(Path(self.config.local_data))
+        if self.config.metrics_namespace and self.config.metrics_details:
+            return FromCloudWatch(cloudwatch(), self.config.metrics_namespace)
+        return None
 
     @cached_property
     def management_throttle(self) -> Throttle:

@@ -102,6 +102,7 @@ CONSOLE = (
     Endpoint("change_other_account", "PATCH", "/operator/account", "operator", None, "Change it"),
     Endpoint("get_other_usage", "GET", "/operator/usage", "operator", None, "Get its usage"),
     Endpoint("list_other_keys", "GET", "/operator/keys", "operator", None, "List its API keys"),
+    Endpoint("list_routes", "GET", "/operator/routes", "operator", None, "How routes do"),
     Endpoint("export_profile", "GET", "/profile/export", "profile", None, "Export all data"),
 )
 #: The console and the docs, and every path that nothing else answers: functions/console.

@@ -1,9 +1,10 @@
-"""/api/v1/operator: accounts, for people whose own account is marked as an operator's.
+"""/api/v1/operator: accounts and routes, for people whose own account is marked as an operator's.
 
 The mark is set by `losi account operator` alone. It is no permission: no API key, and no session
 that a key opened, ever has it.
 """
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from losi.identity.audit import Actor
 from losi.identity.session import SignedIn
 from losi.metering.cost import cost
 from losi.metering.usage import Usage
+from losi.observe.routes import FAILING
 from losi.validation import validated
 from losi.web.api_usage import UsageQuery, usage_response
 from losi.web.dependencies import Services
@@ -28,6 +30,10 @@ from losi.web.responses import JsonResponse
 from losi.web.session import Owner, fresh_person
 
 PAGE = 50
+NO_FIGURES = (
+    "Calls are not counted by route. Deploy with the parameter Metrics=details: it costs 0.60 USD "
+    "a month for each route that is called."
+)
 
 
 def operator(caller: Owner) -> SignedIn:
@@ -141,6 +147,34 @@ def get_other_usage(
 
 def list_other_keys(caller: Operator, account: Other, services: AppServices) -> JsonResponse:
     return JsonResponse({"data": [key.as_json() for key in services.accounts.keys(account.id)]})
+
+
+def list_routes(caller: Operator, services: AppServices) -> JsonResponse:
+    """Those of the catalogue, failing ones first."""
+    if services.route_figures is None:
+        return JsonResponse({"data": {"source": None, "message": NO_FIGURES, "routes": []}})
+    models = _models_by_route(services)
+    found = services.route_figures.read(list(models), datetime.now(UTC))
+    rows = [
+        {"route": route, "models": models[route], "state": lately.state, **asdict(lately)}
+        for route, lately in found.items()
+    ]
+    rows.sort(key=lambda row: row["state"] != FAILING)
+    source = services.route_figures.source
+    return JsonResponse({"data": {"source": source, "message": None, "routes": rows}})
+
+
+def _models_by_route(services: Services) -> dict[str, list[str]]:
+    """Without retired models, of which no plan has any."""
+    found: dict[str, list[str]] = {}
+    for model in services.catalogue.models.values():
+        for route in model.routes if model.plans else ():
+            found.setdefault(route.path, []).append(model.id)
+    if services.config.sandbox_fallback:  # it answers for those whose providers have no key
+        from losi.upstream.routing import SANDBOX_ROUTE
+
+        found.setdefault(SANDBOX_ROUTE.path, [])
+    return found
 
 
 def _searched(account: Account) -> str:

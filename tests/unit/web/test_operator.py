@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
+import boto3
 import httpx
 import pytest
 
@@ -129,3 +134,89 @@ async def test_a_change_takes_a_recent_sign_in(
     )
 
     assert response.json()["error"]["code"] == "fresh_sign_in_required"
+
+
+class TestRoutes:
+    @pytest.fixture
+    def log(self, services: Services, tmp_path: Path) -> Path:
+        """Of a local server."""
+        services.config = replace(services.config, local_data=str(tmp_path))
+        return tmp_path / "requests.jsonl"
+
+    async def test_what_fails_comes_first_with_its_models(
+        self, browser: httpx.AsyncClient, operator: None, services: Services, log: Path
+    ) -> None:
+        *_, model = (each for each in services.catalogue.models.values() if each.plans)
+        route = model.routes[-1].path
+        attempts = [{"route": route, "outcome": "upstream_error"}] * 3
+        write_line(log, timestamp=datetime.now(UTC).isoformat(), attempts=attempts)
+
+        data = (await browser.get("/api/v1/operator/routes")).json()["data"]
+
+        first, *others = data["routes"]
+        assert data["source"] == "log" and data["message"] is None
+        assert first["route"] == route and model.id in first["models"]
+        figures = {"calls": 3, "failures": 3}
+        assert (first["state"], first["hour"], first["day"]) == ("failing", figures, figures)
+        assert {each["state"] for each in others} == {"quiet"}
+
+    async def test_all_routes_that_a_plan_leads_to_are_there_and_each_once(
+        self, browser: httpx.AsyncClient, operator: None, services: Services, log: Path
+    ) -> None:
+        data = (await browser.get("/api/v1/operator/routes")).json()["data"]
+
+        names = [each["route"] for each in data["routes"]]
+        models = [model for model in services.catalogue.models.values() if model.plans]
+        expected = {route.path for model in models for route in model.routes}
+        assert set(names) == expected | {"sandbox/losi-sandbox"} and len(set(names)) == len(names)
+
+    async def test_without_details_it_says_which_parameter_counts_by_route(
+        self, browser: httpx.AsyncClient, operator: None, services: Services
+    ) -> None:
+        services.config = replace(services.config, metrics_namespace="losi/prod")
+
+        data = (await browser.get("/api/v1/operator/routes")).json()["data"]
+
+        assert data["source"] is None and data["routes"] == []
+        assert "Metrics=details" in data["message"]
+
+    async def test_a_cloudwatch_that_refuses_is_said(
+        self,
+        browser: httpx.AsyncClient,
+        operator: None,
+        services: Services,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("losi.observe.routes.cloudwatch", refusing_cloudwatch)
+        services.config = replace(
+            services.config, metrics_namespace="losi/prod", metrics_details=True
+        )
+
+        response = await browser.get("/api/v1/operator/routes")
+
+        assert response.status_code == 503
+        assert response.json()["error"]["code"] == "metrics_unavailable"
+        assert "AccessDenied" in response.json()["error"]["message"]
+
+
+def write_line(log: Path, **line: object) -> None:
+    log.write_text(json.dumps(line) + "\n")
+
+
+def refusing_cloudwatch() -> Any:
+    """boto3's own client, answered as IAM answers who may not.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CommonErrors.html
+    """
+    made: Any = boto3.client(
+        "cloudwatch", "eu-west-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    refusal = {"Error": {"Code": "AccessDenied", "Message": "User is not authorized."}}
+    made.meta.events.register(
+        "before-call.cloudwatch.GetMetricData", lambda **_: (Forbidden(), refusal)
+    )
+    return made
+
+
+class Forbidden:
+    status_code = 403
