@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page
@@ -366,11 +367,7 @@ def test_an_operator_s_pages(
         )
         if switch == "off":
             break
-        console.api("POST", "chat/completions", FAILS)
-        page = console.open("console/operator/routes/", "Routes")
-        page.get_by_role("row").filter(has_text="sandbox/losi-sandbox").wait_for()
-        assert console.violations() == [] and console.sideways() == 0
-        page.screenshot(path=screenshots / f"operator-routes-{size.width}.png", full_page=True)
+        _see_routes(console, screenshots, size.width)
         page = console.open("console/operator/accounts/", "Accounts")
         assert console.violations() == [] and console.sideways() == 0
         page.screenshot(path=screenshots / f"operator-accounts-{size.width}.png", full_page=True)
@@ -385,6 +382,35 @@ def test_an_operator_s_pages(
         page.screenshot(path=screenshots / f"operator-account-{size.width}.png")
         page.keyboard.press("Escape")
         assert page.get_by_role("dialog").count() == 0
+
+
+def _see_routes(console: Console, screenshots: Path, width: int) -> None:
+    """One that fails, as the server counted it, and a stack that counts nothing by route."""
+    console.expected.append("status of 50")
+    for _ in range(3):
+        console.api("POST", "chat/completions", FAILS)
+    page = console.open("console/", "Overview")
+    if not page.get_by_role("link", name="Routes").is_visible():
+        page.get_by_role("button", name="Menu").click()
+    page.get_by_role("link", name="Routes").click()
+    row = page.get_by_role("row").filter(has_text="sandbox/losi-sandbox")
+    row.get_by_text("Failing", exact=True).wait_for()
+    page.get_by_role("heading", name="What to do about a failing route").wait_for()
+    _looks_right(console, screenshots / f"operator-routes-{width}.png")
+
+    message = "Deploy with the parameter Metrics=details."
+    off: dict[str, Any] = {"source": None, "message": message, "routes": []}
+    _answering("operator/routes", 200, {"data": off})(page)
+    page = console.open("console/operator/routes/", "Routes")
+    page.get_by_text("Metrics=details").wait_for()
+    _looks_right(console, screenshots / f"operator-routes-off-{width}.png")
+    page.unroute("**/api/v1/operator/routes")
+
+
+def _looks_right(console: Console, screenshot: Path) -> None:
+    console.settle()
+    assert console.violations() == [] and console.sideways() == 0
+    console.page.screenshot(path=screenshot, full_page=True)
 
 
 def test_where_help_is_needed_it_says_who_helps(open_console: type[Console]) -> None:
