@@ -1,9 +1,9 @@
 import { html } from "../vendor/preact.js";
-import { clock, get, number, useData } from "../lib.js";
+import { clock, get, number, plural, useData } from "../lib.js";
 import { Badge, Button, Loaded, start } from "../lib.js";
 
 const STATES = { ok: ["ok", "OK"], failing: ["bad", "Failing"], quiet: ["", "Quiet"] };
-const counted = ({ calls, failures }) => `${number(calls)} / ${number(failures)}`;
+const counted = ({ calls, failures }) => calls ? `${plural(calls, "call")}, ${number(failures)} failed` : "No calls";
 
 function Routes({ notice }) {
   const routes = useData(async () => ({ ...await get("operator/routes"), at: Date.now() }));
@@ -14,7 +14,7 @@ function Routes({ notice }) {
       if (!list.length) return html`<div class="empty"><h2>No routes yet</h2><p>No plan has a model. Give a plan one in <code>config/models.toml</code>, and deploy.</p></div>`;
       const failing = list.some(({ state }) => state === "failing");
       return html`${failing && html`<${WhatToDo} />`}
-        <table class="data cards" role="table"><caption>Calls / failures until ${clock(at)}. Failing: at least half of three or more calls of the last hour. Quiet: no call in it.</caption>
+        <table class="data cards" role="table"><caption>Until ${clock(at)}. Failing: at least half of three or more calls of the last hour. Quiet: no call in it.</caption>
         <thead><tr><th scope="col">Route</th><th scope="col">Models</th><th scope="col" class="n">Last hour</th><th scope="col" class="n">Last 24 hours</th><th scope="col">State</th></tr></thead>
         <tbody>${list.map((route) => html`<tr role="row" key=${route.route}><th scope="row" role="rowheader"><code>${route.route}</code></th>
           <td role="cell" data-label="Models">${route.models.join(", ") || "Those without a provider's key"}</td>
