@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -385,18 +386,25 @@ def test_an_operator_s_pages(
 
 
 def _see_routes(console: Console, screenshots: Path, width: int) -> None:
-    """One that fails, as the server counted it, and a stack that counts nothing by route."""
+    """As the server counted them, one that fails, and a stack that counts nothing by route."""
     console.expected.append("status of 50")
-    for _ in range(3):
-        console.api("POST", "chat/completions", FAILS)
+    console.api("POST", "chat/completions", FAILS)
     page = console.open("console/", "Overview")
     if not page.get_by_role("link", name="Routes").is_visible():
         page.get_by_role("button", name="Menu").click()
     page.get_by_role("link", name="Routes").click()
     row = page.get_by_role("row").filter(has_text="sandbox/losi-sandbox")
-    row.get_by_text("Failing", exact=True).wait_for()
+    row.get_by_text(re.compile(r"[1-9]\d* failed")).first.wait_for()
+
+    counted = {"calls": 4, "failures": 3}
+    route = {"route": "openai/gpt-4o", "models": ["gpt-4o"], "hour": counted, "day": counted}
+    failing = {"source": "log", "routes": [{**route, "state": "failing"}]}
+    _answering("operator/routes", 200, {"data": failing})(page)
+    page = console.open("console/operator/routes/", "Routes")
+    page.get_by_text("Failing", exact=True).wait_for()
     page.get_by_role("heading", name="What to do about a failing route").wait_for()
     _looks_right(console, screenshots / f"operator-routes-{width}.png")
+    page.unroute("**/api/v1/operator/routes")
 
     message = "Deploy with the parameter Metrics=details."
     off: dict[str, Any] = {"source": None, "message": message, "routes": []}

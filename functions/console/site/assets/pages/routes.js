@@ -30,7 +30,7 @@ function State({ of: state }) {
 
 /** The entry ProviderDownAlarm of docs/runbook.md, in short: the runbook is no page of the site. */
 const WhatToDo = () => html`<section class="section" aria-labelledby="what"><h2 id="what">What to do about a failing route</h2>
-  <ol><li>See what came of the requests: <code>losi logs --failed --minutes 60</code></li>
+  <ol class="numbered"><li>See what came of the requests: <code>losi logs --failed --minutes 60</code></li>
     <li>Read the provider's status page, or ask it: <code>losi doctor --model MODEL</code></li>
     <li><code>upstream_credentials</code>: set its key again, with <code>losi secret set</code>. <code>upstream_account</code>: pay the provider, or raise its limits.</li>
     <li>Does it last, and has the model no other route? Give it one in <code>config/models.toml</code>, and deploy.</li></ol>
