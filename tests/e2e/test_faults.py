@@ -32,7 +32,7 @@ async def test_resets_and_throttling_under_many_streams_lose_nothing(
         assert answered == billed >= 15
 
         throttled, billed = await scenarios.half_the_writes_throttled(place, 20, 10)
-        assert billed == answered + throttled
+        assert billed == throttled >= 15
 
 
 async def test_a_store_that_hangs_refuses_with_503(
