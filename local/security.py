@@ -1,8 +1,8 @@
 """`make security`: secrets in what git tracks, and known holes in what is shipped.
 
 Both scanners live in .venv-security, apart from what the project runs on. The rules of bandit are
-ruff's `S`, part of `make lint`; the template's are tests/integration/test_template.py and SAM's own
-linter (docs/security.md says why not checkov).
+ruff's `S`, part of `make lint`; the template's are tests/integration/test_template*.py and
+SAM's own linter (docs/security.md says why not checkov).
 """
 
 from __future__ import annotations

@@ -281,14 +281,8 @@ class Accounts:
         self._books.forget_key(account_id, key_id)
         account = self.account(account_id)
         record = self._record(by, account, "key.deleted", key, before=key.audited())
-        gone = {"Key": primary_key(account_id, key_sort(key_id)), "ConditionExpression": EXISTS}
-        count = {
-            "Key": primary_key(account_id, PROFILE),
-            "UpdateExpression": "SET key_count = key_count - :one",
-            "ConditionExpression": EXISTS,
-            "ExpressionAttributeValues": {":one": {"N": "1"}},
-        }
-        if not self._table.transact(("Delete", gone), ("Update", count), writes.audited(record)):
+        gone = writes.key_deleted(account_id, key_id)
+        if not self._table.transact(*gone, writes.audited(record)):
             raise no_such_key()  # someone else was deleting it too
 
     def touch(self, principal: Principal) -> None:

@@ -79,6 +79,18 @@ def key_changed(account_id: str, read: Key, changed: Key) -> Write:
     }
 
 
+def key_deleted(account_id: str, key_id: str) -> list[Write]:
+    """The key goes, and the profile counts one less."""
+    gone = {"Key": primary_key(account_id, key_sort(key_id)), "ConditionExpression": EXISTS}
+    count = {
+        "Key": primary_key(account_id, PROFILE),
+        "UpdateExpression": "SET key_count = key_count - :one",
+        "ConditionExpression": EXISTS,
+        "ExpressionAttributeValues": {":one": {"N": "1"}},
+    }
+    return [("Delete", gone), ("Update", count)]
+
+
 def profile_as_read(caller: Principal) -> Write:
     return "ConditionCheck", {
         "Key": primary_key(caller.account_id, PROFILE),
