@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import httptools
 
-#: A response's status line and headers together; llhttp itself knows no limit.
+#: Read without an end of the headers; llhttp itself knows no limit.
 MAX_HEADER_BYTES = 65_536
 #: Bytes that wait for a slow reader; beyond, the socket is not read.
 MAX_WAITING_BYTES = 262_144
@@ -52,8 +52,7 @@ def tls_context() -> ssl.SSLContext:
 class Client:
     """A pool of connections for one event loop."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self._tls = tls
+    def __init__(self) -> None:
         self._idle: defaultdict[tuple[str, str, int], list[_Connection]] = defaultdict(list)
 
     async def post(
@@ -108,7 +107,7 @@ class Client:
 
     async def _connect(self, origin: tuple[str, str, int], seconds: float) -> "_Connection":
         scheme, host, port = origin
-        tls = (self._tls or tls_context()) if scheme == "https" else None
+        tls = tls_context() if scheme == "https" else None
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(seconds):
@@ -171,15 +170,18 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._closed = False
         self._waiter: asyncio.Future[None] | None = None
-        self.status = 0
-        self.headers: dict[str, str] = {}
         self._pieces: list[bytes] = []
-        self._waiting = 0
         #: Called for each piece; a body may have thousands in one read.
         self.on_body = self._pieces.append
-        self._complete = self._headers_complete = self._keep_alive = self._paused = False
-        self._failure: HttpError | None = None
         self._reset()
+
+    def _reset(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self.status: int
+        self.headers: dict[str, str] = {}
+        self._header_bytes = self._waiting = 0
+        self._headers_complete = self._complete = self._keep_alive = False
+        self._failure: HttpError | None = None
 
     # the exchange
 
@@ -200,9 +202,7 @@ class _Connection(asyncio.Protocol):
         data = b"".join(self._pieces)
         self._pieces.clear()
         self._waiting = 0
-        if self._paused and not self._closed:
-            self._paused = False
-            self._transport.resume_reading()
+        self._transport.resume_reading()
         return data
 
     def close(self) -> None:
@@ -210,18 +210,12 @@ class _Connection(asyncio.Protocol):
         self._transport.abort()
 
     def can_be_kept(self) -> bool:
-        return self._complete and self._keep_alive and not self._closed
+        whole = self._complete and not self._pieces
+        return whole and self._keep_alive and not self._closed
 
     def is_usable(self) -> bool:
         """Whether the host still listens, as far as the kernel knows."""
         return not self._closed and is_silent(self._transport)
-
-    def _reset(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
-        self.status, self.headers, self._waiting, self._header_bytes = 0, {}, 0, 0
-        self._pieces.clear()
-        self._complete = self._headers_complete = self._keep_alive = self._paused = False
-        self._failure = None
 
     async def _progress(self) -> None:
         if self._failure is not None:
@@ -239,7 +233,7 @@ class _Connection(asyncio.Protocol):
             self._waiter.set_result(None)
 
     def _fail(self, reason: str) -> None:
-        self._failure = self._failure or ConnectionLostError(reason)
+        self._failure = ConnectionLostError(reason)
         self.close()
         self._wake()
 
@@ -260,26 +254,22 @@ class _Connection(asyncio.Protocol):
             return
         if not self._headers_complete:
             self._header_bytes += len(data)
-        if self._header_bytes > MAX_HEADER_BYTES:
-            self._fail("the headers are too long")
-            return
+            if self._header_bytes > MAX_HEADER_BYTES:
+                self._fail("the headers are too long")
+                return
         self._waiting += len(data)
-        if self._waiting > MAX_WAITING_BYTES and not self._paused:
-            self._paused = True
+        if self._waiting > MAX_WAITING_BYTES:
             self._transport.pause_reading()
         self._wake()
 
-    def eof_received(self) -> bool:
+    def eof_received(self) -> None:
         """The end of the connection ends a body that named no length; any other is cut."""
         measured = "content-length" in self.headers or "transfer-encoding" in self.headers
         if self._headers_complete and not measured:
             self._complete = True
-        return False
 
     def connection_lost(self, error: Exception | None) -> None:
         self._closed = True
-        if not self._complete:
-            self._failure = self._failure or ConnectionLostError("the connection was closed")
         self._wake()
 
     # called by the parser
@@ -290,7 +280,6 @@ class _Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._headers_complete:  # later ones are trailers
-            self._header_bytes += len(name) + len(value)
             self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
