@@ -21,7 +21,6 @@ IMAGE_TOKENS = 765
 LOW_DETAIL_IMAGE_TOKENS = 85
 #: What thinking costs, by `reasoning_effort`.
 REASONING_TOKENS = {"minimal": 16, "low": 64, "medium": 256, "high": 1024, "xhigh": 2048}
-_MAX_CHOICES = 128
 
 _OPENINGS = (
     "Hello from the Losi sandbox.",
@@ -58,7 +57,7 @@ def answer(body: Json, directives: Directives) -> Answer:
     said = json.dumps(body.get("messages"), sort_keys=True)
     seed = hashlib.sha256(said.encode()).hexdigest()
     wanted = body.get("n")
-    number = min(wanted, _MAX_CHOICES) if isinstance(wanted, int) and wanted > 0 else 1
+    number = wanted if isinstance(wanted, int) and wanted > 0 else 1
     _check_size(body, (directives.tokens or 0) * number)
     limit = _token_limit(body)
     thinking = REASONING_TOKENS.get(str(body.get("reasoning_effort")), 0)

@@ -8,7 +8,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice, zip_longest
+from itertools import chain, zip_longest
 from typing import Any
 
 from losi.sandbox.answers import Answer, Choice, answer, last_user_text
@@ -156,7 +156,7 @@ def _tool_deltas(choice: Choice) -> Iterator[Json]:
 
 
 def _legacy_deltas(choice: Choice) -> Iterator[Json]:
-    for call in islice(choice.calls, 1):
+    for call in choice.calls:
         yield {"function_call": {"name": call.name, "arguments": ""}}
         for fragment in _fragments(call.text):
             yield {"function_call": {"arguments": fragment}}

@@ -5,7 +5,8 @@ from typing import Any
 
 from losi.wire import Json
 
-_ALTERNATIVES = ("the", "a", "of", "and", "to", "in", "is", "it", "you", "that")
+_WORDS = ("the", "a", "of", "and", "to", "in", "is", "it", "you", "that")
+_ALTERNATIVES = (*_WORDS, *(f"{word}1" for word in _WORDS))
 
 
 def logprobs(body: Json, pieces: list[str]) -> Json | None:
@@ -13,16 +14,16 @@ def logprobs(body: Json, pieces: list[str]) -> Json | None:
     if body.get("logprobs") is not True:
         return None
     wanted = body.get("top_logprobs")
-    number = min(wanted, 20) if isinstance(wanted, int) else 0
+    number = wanted if isinstance(wanted, int) else 0
     return {"content": [_token(piece, number) for piece in pieces], "refusal": None}
 
 
 def _token(piece: str, number: int) -> Json:
     # a hash of the piece: `hash()` differs from one process to the next
     chance = -hashlib.sha256(piece.encode()).digest()[0] / 512
-    others = [f"{word}{place // 10 or ''}" for place, word in enumerate(_ALTERNATIVES * 2)]
-    top = [_odds(piece, chance)] if number else []
-    top += [_odds(word, -1.0 - place) for place, word in enumerate(others[: max(0, number - 1)])]
+    others = enumerate(_ALTERNATIVES[: number - 1])
+    unlikely = (_odds(word, -1.0 - place) for place, word in others)
+    top = [_odds(piece, chance), *unlikely] if number else []
     return {**_odds(piece, chance), "top_logprobs": top}
 
 

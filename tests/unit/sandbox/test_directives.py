@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from losi.errors import InvalidRequestError, LosiError, Remedy, UpstreamError
-from losi.sandbox.directives import DIRECTIVES, read
+from losi.sandbox.directives import DIRECTIVES, Directives, read
 from losi.sandbox.errors import ERRORS
 from losi.sandbox.format import Sandbox
 from losi.wire import Json
@@ -42,6 +42,17 @@ async def test_long_answers_have_exactly_the_tokens_asked_for() -> None:
     assert len(answer["choices"][0]["message"]["content"]) == 20_000
     assert answer["usage"]["completion_tokens"] == 5000
     assert answer["choices"][0]["finish_reason"] == "stop"
+
+
+async def test_a_long_answer_counts_its_sentences() -> None:
+    text = (await completed(request("[[sandbox:tokens=60]]")))["choices"][0]["message"]["content"]
+
+    assert text.startswith(
+        "This is the Losi sandbox, no real model was asked. "
+        "This is sentence 1 of a long answer from the sandbox. "
+        "This is sentence 2 of a long answer from the sandbox. "
+    )
+    assert len(text) == 240
 
 
 async def test_an_empty_answer() -> None:
@@ -172,6 +183,23 @@ async def test_errors_that_pass_say_when_and_a_used_up_quota_says_do_not_retry()
     assert quota.headers == {"x-should-retry": "false"}
 
 
+#: docs/sandbox.md, "Errors": with `Retry-After`.
+PASSING = ["429", "rate_limit", "502", "503", "409", "529", "overloaded", "504", "408", "timeout"]
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENTED))
+async def test_errors_that_pass_say_that_they_do(name: str) -> None:
+    by_itself = await failure(f"[[sandbox:error={name}]]")
+    asked = await failure(f"[[sandbox:error={name}]][[sandbox:retry_after=7s]]")
+
+    if name in PASSING:
+        assert by_itself.headers["retry-after"] == "1"
+        assert asked.headers["retry-after"] == "7"
+    else:
+        assert by_itself.headers == asked.headers
+        assert ("retry-after" in by_itself.headers) is (name == "store_unavailable")
+
+
 async def chunks_until_failure(directives: str) -> tuple[list[Json], LosiError]:
     received = []
     with pytest.raises(LosiError) as raised:
@@ -213,8 +241,54 @@ async def test_an_answer_that_is_not_streamed_fails_as_a_whole(directive: str) -
 
 
 @pytest.mark.parametrize(
+    ("written", "understood"),
+    [
+        ("", Directives()),
+        ("delay=0ms", Directives(delay=0.0)),
+        ("delay=60s", Directives(delay=60.0)),
+        ("delay=1.5s", Directives(delay=1.5)),
+        ("first_chunk_delay=60000ms", Directives(first_chunk_delay=60.0)),
+        ("retry_after=250ms", Directives(retry_after=0.25)),
+        ("tokens=1", Directives(tokens=1)),
+        ("tokens=100000", Directives(tokens=100_000)),
+        ("say=", Directives(say="")),
+        ("say=a=b", Directives(say="a=b")),
+        ("empty", Directives(empty=True)),
+        ("refusal", Directives(refusal=True)),
+        ("finish=length", Directives(finish="length")),
+        ("call=f", Directives(call="f")),
+        ("arguments={}", Directives(arguments="{}")),
+        ("parallel=1", Directives(parallel=1)),
+        ("parallel=16", Directives(parallel=16)),
+        ("error=quota", Directives(error="quota")),
+        ("error_after=0", Directives(error_after=0)),
+        ("error_after=1000000", Directives(error_after=1_000_000)),
+        ("break_after=0", Directives(break_after=0)),
+        ("break_after=1000000", Directives(break_after=1_000_000)),
+        ("no_usage", Directives(no_usage=True)),
+        ("usage=0:-999999999999999", Directives(usage=(0, -999_999_999_999_999))),
+    ],
+)
+def test_a_directive_is_read_up_to_its_bounds(written: str, understood: Directives) -> None:
+    assert read(f"Some text [[sandbox:{written}]]" if written else "Some text") == understood
+
+
+@pytest.mark.parametrize(
     "directive",
     [
+        "[[sandbox:delay=60.001s]]",
+        "[[sandbox:delay=60001ms]]",
+        "[[sandbox:delay=1.0001s]]",
+        "[[sandbox:parallel=0]]",
+        "[[sandbox:error_after=-1]]",
+        "[[sandbox:error_after=1000001]]",
+        "[[sandbox:break_after=-1]]",
+        "[[sandbox:break_after=1000001]]",
+        "[[sandbox:usage=1:1000000000000000]]",
+        "[[sandbox:usage=1:2:3]]",
+        "[[sandbox:empty=]]",
+        "[[sandbox:say]]",
+        "[[sandbox:say=fine]] [[sandbox:say=open",
         "[[sandbox:nonsense]]",
         "[[sandbox:]]",
         "[[sandbox:tokens]]",

@@ -42,25 +42,64 @@ def test_texts_that_share_words_are_near_each_other() -> None:
     assert likeness(cat, cat.upper()) == pytest.approx(1)
 
 
+def test_a_vector_stays_the_same_from_one_release_to_the_next() -> None:
+    word, letters = 0.6030226891555273, 0.30151134457776363
+
+    vector = unit_vector("Ab c", 16)
+
+    assert {place: x for place, x in enumerate(vector) if x} == pytest.approx(
+        {0: -letters, 8: letters, 13: word, 14: letters, 15: -word}
+    )
+    assert unit_vector([1, 2], 4) == pytest.approx([0.5**0.5, 0, -(0.5**0.5), 0])
+
+
+def test_features_that_cancel_each_other_out_still_make_a_vector() -> None:
+    assert unit_vector([2, 0], 1) == [1.0]
+
+
 async def test_the_answer_is_openais() -> None:
-    answer = await embed(["one", "two"], dimensions=8)
+    answer = await embed(["one", "twenty"], dimensions=8)
 
-    assert [one["index"] for one in answer["data"]] == [0, 1]
-    assert {len(one["embedding"]) for one in answer["data"]} == {8}
-    assert answer["usage"] == {"prompt_tokens": 2, "total_tokens": 2}
+    assert answer == {
+        "object": "list",
+        "data": [
+            {"object": "embedding", "index": 0, "embedding": unit_vector("one", 8)},
+            {"object": "embedding", "index": 1, "embedding": unit_vector("twenty", 8)},
+        ],
+        "model": "losi-sandbox",
+        "usage": {"prompt_tokens": 3, "total_tokens": 3},
+    }
 
 
-async def test_tokens_are_one_input() -> None:
-    assert len((await embed([1, 2, 3]))["data"]) == 1
+@pytest.mark.parametrize("dimensions", [None, 1, 3072])
+async def test_a_vector_has_the_dimensions_asked_for(dimensions: int | None) -> None:
+    answer = await embed("one", dimensions=dimensions)
+
+    assert len(answer["data"][0]["embedding"]) == (dimensions or 1536)
+
+
+@pytest.mark.parametrize(
+    ("given", "vectors", "tokens"),
+    [("four", 1, 1), ("", 1, 0), ([1, 2, 3], 1, 3), ([[1, 2], [3]], 2, 3), (["a", "b"], 2, 2),
+     ("x" * 4 * MAX_TOKENS, 1, 8192)],
+    ids=["text", "empty", "tokens", "lists of tokens", "texts", "longest"],
+)  # fmt: skip
+async def test_each_input_gets_a_vector(given: Any, vectors: int, tokens: int) -> None:
+    answer = await embed(given)
+
+    assert len(answer["data"]) == vectors
+    assert answer["usage"]["total_tokens"] == tokens
 
 
 async def test_a_text_longer_than_a_model_takes_is_refused() -> None:
     with pytest.raises(InvalidRequestError, match=r"at most 8192 in each\. Split it") as caught:
-        await embed(["short", "x" * 4 * (MAX_TOKENS + 1)])
+        await embed(["short", "x" * (4 * MAX_TOKENS + 1)])
 
     assert (caught.value.param, caught.value.code) == ("input", "context_length_exceeded")
 
 
 async def test_more_dimensions_than_a_model_has_are_refused() -> None:
-    with pytest.raises(InvalidRequestError, match="'dimensions' is too large"):
-        await embed("x", dimensions=5_000)
+    with pytest.raises(InvalidRequestError, match="'dimensions' is too large") as caught:
+        await embed("x", dimensions=3_073)
+
+    assert (caught.value.param, caught.value.code) == ("dimensions", "invalid_value")

@@ -11,6 +11,8 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from losi.errors import InvalidRequestError
 from losi.metering.usage import from_openai
+from losi.sandbox.answers import answer
+from losi.sandbox.directives import read
 from losi.sandbox.format import Sandbox
 from losi.wire import Json
 from tests.unit.sandbox.sandbox_calls import call, completed, instantly, request, streamed
@@ -35,6 +37,99 @@ async def test_the_same_request_gets_the_same_answer() -> None:
     assert await text_of(request("Hi")) != await text_of(request("Hello"))
 
 
+async def test_the_answer_stays_the_same_from_one_release_to_the_next() -> None:
+    assert await completed(request("Hello, world!")) == {
+        "id": "chatcmpl-904372205b2b0869791ef267",
+        "object": "chat.completion",
+        "created": 1_767_225_600,
+        "model": "sandbox-1",
+        "system_fingerprint": "fp_sandbox",
+        "choices": [
+            {
+                "index": 0,
+                "message": {
+                    "role": "assistant",
+                    "content": 'Hello from the Losi sandbox. You said: "Hello, world!".',
+                    "refusal": None,
+                },
+                "logprobs": None,
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {
+            "prompt_tokens": 4,
+            "completion_tokens": 14,
+            "total_tokens": 18,
+            "prompt_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 0},
+        },
+    }
+
+
+async def test_the_order_of_a_messages_fields_changes_nothing() -> None:
+    fields = {"role": "user", "content": "Hi"}
+    backwards = dict(reversed(fields.items()))
+
+    assert await completed({"messages": [fields]}) == await completed({"messages": [backwards]})
+
+
+async def test_choices_begin_differently_and_say_which_they_are() -> None:
+    choices = (await completed(request("Hello, world!", n=3)))["choices"]
+
+    assert [choice["message"]["content"] for choice in choices] == [
+        'Hello from the Losi sandbox. You said: "Hello, world!".',
+        "This is the Losi sandbox, no real model was asked. "
+        'You said: "Hello, world!". This is choice 2.',
+        'The Losi sandbox received your message. You said: "Hello, world!". This is choice 3.',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "quoted"),
+    [
+        ("", None),
+        ("  one\n two  ", "one two"),
+        ("x" * 200, "x" * 200),
+        ("x" * 201, "x" * 200 + "..."),
+        ("y " * 100, ("y " * 100).strip()),
+        ("y " * 101, "y " * 100 + "..."),
+        ("a " + "z " * 500, "a " + "z " * 99 + "..."),
+        ([{"type": "text", "text": "one"}, {"type": "text", "text": "two"}, {}], "one two"),
+        ([{"type": "refusal", "refusal": "no"}], "no"),
+    ],
+)
+async def test_a_message_is_quoted_up_to_200_characters(said: Any, quoted: str | None) -> None:
+    text = await text_of(request(said))
+
+    assert text.partition(" You said: ")[2] == (f'"{quoted}".' if quoted else "")
+
+
+TOOL = {"type": "function", "function": {"name": "é"}}
+
+
+@pytest.mark.parametrize(
+    ("message", "fields", "tokens"),
+    [
+        ({}, {}, 1),
+        ({"content": ""}, {}, 1),
+        ({"content": "x" * 5}, {}, 2),
+        ({"name": "xx"}, {}, 1),
+        ({"name": "xxx"}, {}, 2),
+        ({"content": None, "tool_calls": [TOOL]}, {}, 13),
+        ({"content": None, "function_call": {"name": "é"}}, {}, 4),
+        ({}, {"tools": [TOOL]}, 12),
+        ({}, {"functions": [{"name": "é"}]}, 4),
+    ],
+)
+async def test_texts_names_calls_and_tools_count_as_prompt(
+    message: Json, fields: Json, tokens: int
+) -> None:
+    body = {**request("Hi"), **fields}
+    body["messages"][0] |= message
+
+    assert (await completed(body))["usage"]["prompt_tokens"] == tokens
+
+
 async def test_each_of_n_choices_has_a_text_of_its_own() -> None:
     choices = (await completed(request(n=5)))["choices"]
 
@@ -45,13 +140,13 @@ async def test_each_of_n_choices_has_a_text_of_its_own() -> None:
 async def test_usage_counts_four_characters_a_token() -> None:
     body = request("x" * 40, n=2)
 
-    answer = await completed(body)
+    answered = await completed(body)
 
-    texts = [choice["message"]["content"] for choice in answer["choices"]]
+    texts = [choice["message"]["content"] for choice in answered["choices"]]
     spoken = sum(-(-len(text) // 4) for text in texts)
-    assert answer["usage"]["prompt_tokens"] == 10
-    assert answer["usage"]["completion_tokens"] == spoken
-    assert answer["usage"]["total_tokens"] == 10 + spoken
+    assert answered["usage"]["prompt_tokens"] == 10
+    assert answered["usage"]["completion_tokens"] == spoken
+    assert answered["usage"]["total_tokens"] == 10 + spoken
 
 
 async def test_tools_and_earlier_calls_count_as_prompt() -> None:
@@ -104,6 +199,25 @@ async def test_reasoning_is_part_of_the_output_tokens_and_of_their_limit() -> No
     assert limited["completion_tokens"] == 70
 
 
+@pytest.mark.parametrize(
+    ("effort", "tokens"),
+    [(None, 0), ("none", 0), ("minimal", 16), ("low", 64), ("medium", 256), ("high", 1024),
+     ("xhigh", 2048)],
+)  # fmt: skip
+async def test_thinking_costs_what_the_effort_says_in_every_choice(
+    effort: str | None, tokens: int
+) -> None:
+    usage = (await completed(request("Hi", reasoning_effort=effort, n=2)))["usage"]
+
+    assert usage["completion_tokens_details"]["reasoning_tokens"] == 2 * tokens
+
+
+async def test_an_image_alone_is_mentioned_in_the_singular() -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://a.example/b"}}
+
+    assert (await text_of(request([image]))).endswith(" You sent 1 image.")
+
+
 async def test_json_mode_gives_a_json_object() -> None:
     text = await text_of(request('Say "hi"', response_format={"type": "json_object"}))
 
@@ -127,6 +241,12 @@ async def test_structured_output_fits_the_schema() -> None:
     assert json.loads(text) == {"steps": ["sandbox"], "answer": 1}
 
 
+async def test_words_that_are_dictated_come_before_a_schema() -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "integer"}}}
+
+    assert await text_of(request("[[sandbox:say=no]]", response_format=form)) == "no"
+
+
 async def test_a_schema_that_cannot_be_met_is_the_callers_mistake() -> None:
     form = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"$ref": "#/nope"}}}
 
@@ -145,11 +265,57 @@ async def test_log_probabilities_are_given_when_asked_for() -> None:
     assert (await completed(request()))["choices"][0]["logprobs"] is None
 
 
-async def test_an_answer_that_would_be_enormous_is_refused() -> None:
-    with pytest.raises(InvalidRequestError, match="at most 100000 tokens"):
-        await completed(request("[[sandbox:tokens=50000]]", n=3))
-    with pytest.raises(InvalidRequestError, match="at most 100000 tokens"):
-        await completed(request("[[sandbox:tokens=50000]]", logprobs=True, top_logprobs=20))
+async def test_log_probabilities_are_the_same_every_time() -> None:
+    body = request("[[sandbox:say=Hi]]", logprobs=True, top_logprobs=3)
+    hi = {"token": "Hi", "logprob": -0.10546875, "bytes": [72, 105]}
+
+    assert (await completed(body))["choices"][0]["logprobs"] == {
+        "content": [
+            {
+                **hi,
+                "top_logprobs": [
+                    hi,
+                    {"token": "the", "logprob": -1.0, "bytes": [116, 104, 101]},
+                    {"token": "a", "logprob": -2.0, "bytes": [97]},
+                ],
+            }
+        ],
+        "refusal": None,
+    }
+
+
+@pytest.mark.parametrize(("asked", "given"), [(None, 0), (0, 0), (1, 1), (2, 2), (20, 20)])
+async def test_as_many_alternatives_are_given_as_asked_for(asked: int | None, given: int) -> None:
+    body = request("[[sandbox:say=Hi]]", logprobs=True, top_logprobs=asked)
+
+    (token,) = (await completed(body))["choices"][0]["logprobs"]["content"]
+    assert len({other["token"] for other in token["top_logprobs"]}) == given
+
+
+@pytest.mark.parametrize(
+    ("directive", "fields", "refused"),
+    [
+        ("tokens=50000", {"n": 2}, False),
+        ("tokens=50000", {"n": 3}, True),
+        ("tokens=50000", {"top_logprobs": 1}, False),
+        ("tokens=50000", {"top_logprobs": 2}, True),
+        ("tokens=100000", {}, False),
+        ("say=" + "x" * 4000, {"n": 100}, False),
+        ("say=" + "x" * 4000, {"n": 101}, True),
+    ],
+)
+def test_an_answer_that_would_be_enormous_is_refused(
+    directive: str, fields: Json, refused: bool
+) -> None:
+    text = f"[[sandbox:{directive}]]"
+    body = request(text, **fields)
+    if not refused:
+        answer(body, read(text))
+        return
+    with pytest.raises(InvalidRequestError, match="at most 100000 tokens") as caught:
+        answer(body, read(text))
+
+    assert (caught.value.param, caught.value.code) == ("messages", "invalid_value")
 
 
 async def test_a_stream_has_the_shape_of_openais() -> None:

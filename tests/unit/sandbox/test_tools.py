@@ -97,35 +97,114 @@ async def test_a_demanded_call_is_made_even_after_a_result(tool_choice: Any) -> 
     assert await called(body) == ["get_weather"]
 
 
+MISSING = "missing_required_parameter"
+
+
 @pytest.mark.parametrize(
-    ("parameters", "param"),
+    ("parameters", "param", "code"),
     [
         ({"tools": TOOLS, "tool_choice": {"type": "function", "function": {"name": "x"}}},
-         "tool_choice"),
-        ({"tools": TOOLS, "tool_choice": {"type": "function"}}, "tool_choice.name"),
-        ({"tools": TOOLS, "tool_choice": {"type": "allowed_tools"}}, "tool_choice"),
-        ({"tools": TOOLS, "tool_choice": []}, None),
-        ({"tool_choice": "required"}, "tool_choice"),
-        ({"tools": "get_weather"}, "tools"),
-        ({"tools": ["get_weather"]}, "tools[0]"),
-        ({"tools": [TIME, {"type": "function"}]}, "tools[1].function"),
-        ({"tools": [{"type": "function", "function": {}}]}, "tools[0].function.name"),
-        ({"tools": [function("f", {"type": "string"})]}, "tools[0].function.parameters"),
-        ({"tools": [function("f", [])]}, None),
-        ({"tools": [function("f", "text")]}, "tools[0].function.parameters"),
-        ({"functions": [{"name": "f", "parameters": {"type": "x"}}]}, "functions[0].parameters"),
+         "tool_choice", "invalid_value"),
+        ({"tools": TOOLS, "tool_choice": {"type": "function"}}, "tool_choice.name", MISSING),
+        ({"tools": TOOLS, "tool_choice": 5}, "tool_choice", "invalid_type"),
+        ({"tools": TOOLS, "tool_choice": {"type": "allowed_tools"}}, "tool_choice", "invalid_type"),
+        ({"tools": TOOLS, "tool_choice": {"type": "allowed_tools", "allowed_tools": {"tools": 5}}},
+         "tool_choice", "invalid_type"),
+        ({"tools": TOOLS,
+          "tool_choice": {"type": "allowed_tools", "allowed_tools": {"tools": ["get_time"]}}},
+         "tool_choice", "invalid_type"),
+        ({"functions": [TIME["function"]], "function_call": {"name": "x"}}, "function_call",
+         "invalid_value"),
+        ({"tool_choice": "required"}, "tool_choice", None),
+        ({"tools": "get_weather"}, "tools", "invalid_type"),
+        ({"tools": ["get_weather"]}, "tools[0]", "invalid_type"),
+        ({"tools": [TIME, {"type": "function"}]}, "tools[1].function", "invalid_type"),
+        ({"tools": [{"type": "custom"}]}, "tools[0].custom", "invalid_type"),
+        ({"tools": [{"type": "function", "function": {}}]}, "tools[0].function.name", MISSING),
+        ({"tools": [{"type": "function", "function": {"name": ""}}]}, "tools[0].function.name",
+         MISSING),
+        ({"tools": [function("f", {"type": "string"})]}, "tools[0].function.parameters",
+         "invalid_schema"),
+        ({"tools": [function("f", "text")]}, "tools[0].function.parameters", "invalid_schema"),
+        ({"functions": "f"}, "functions", "invalid_type"),
+        ({"functions": [TIME["function"], 5]}, "functions[1]", "invalid_type"),
+        ({"functions": [{"parameters": {}}]}, "functions[0].name", MISSING),
+        ({"functions": [{"name": "f", "parameters": {"type": "x"}}]}, "functions[0].parameters",
+         "invalid_schema"),
     ],
 )  # fmt: skip
 async def test_tools_that_make_no_sense_are_refused_by_name(
-    parameters: Json, param: str | None
+    parameters: Json, param: str, code: str | None
 ) -> None:
-    if param is None:  # as good as not given
-        await completed(request(**parameters))
-        return
     with pytest.raises(InvalidRequestError) as refused:
         await completed(request(**parameters))
 
-    assert refused.value.param == param
+    assert (refused.value.param, refused.value.code) == (param, code)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"tools": TOOLS, "tool_choice": []},
+        {"tools": [function("f", [])]},
+        {"tools": []},
+        {"functions": []},
+        {"tool_choice": "none"},
+        {"tool_choice": "auto"},
+    ],
+)
+async def test_what_is_empty_is_as_good_as_not_given(parameters: Json) -> None:
+    await completed(request(**parameters))
+
+
+async def test_tools_come_before_functions_of_the_older_api() -> None:
+    body = request(tools=[TIME], functions=[WEATHER["function"]])
+
+    assert await called(body) == ["get_time"]
+
+
+async def test_a_tool_without_parameters_is_called_with_an_empty_object() -> None:
+    tool = {"type": "function", "function": {"name": "now"}}
+
+    (call,) = (await choice_for(request(tools=[tool])))["message"]["tool_calls"]
+
+    assert call["function"]["arguments"] == "{}"
+
+
+async def test_several_results_are_quoted_in_their_order() -> None:
+    results = [
+        {"role": "tool", "tool_call_id": "call_1", "content": "one"},
+        {"role": "tool", "tool_call_id": "call_2", "content": [{"type": "text", "text": "two"}]},
+    ]
+    earlier = {"role": "tool", "tool_call_id": "call_0", "content": "zero"}
+    body = request(tools=TOOLS)
+    body["messages"] = [earlier, *body["messages"], *results]
+
+    text = (await choice_for(body))["message"]["content"]
+
+    assert text.endswith('The tool answered: "one; two".')
+
+
+@pytest.mark.parametrize(
+    ("limit", "texts"),
+    [
+        (1, []),
+        (2, ['{"']),
+        (5, ['{"c":"sandbox"']),
+        (6, ['{"c":"sandbox"}', ""]),
+        (7, ['{"c":"sandbox"}', '{"c"']),
+        (100, ['{"c":"sandbox"}'] * 2),
+    ],
+)
+async def test_a_token_limit_cuts_calls_as_it_cuts_text(limit: int, texts: list[str]) -> None:
+    parameters = {"type": "object", "properties": {"c": {"type": "string"}}, "required": ["c"]}
+    tools = [function("weathr", parameters), function("fnc", parameters)]
+
+    choice = await choice_for(request("[[sandbox:parallel=2]]", tools=tools, max_tokens=limit))
+
+    calls = choice["message"].get("tool_calls", [])
+    assert [call["function"]["arguments"] for call in calls] == texts
+    assert choice["finish_reason"] == ("tool_calls" if limit == 100 else "length")
 
 
 async def test_several_calls_can_be_asked_for() -> None:
@@ -163,7 +242,11 @@ async def test_a_dictated_text_comes_before_a_call_that_is_not_demanded(directiv
 async def test_calls_of_different_choices_have_different_ids() -> None:
     choices = (await completed(request(tools=TOOLS, n=3)))["choices"]
 
-    assert len({choice["message"]["tool_calls"][0]["id"] for choice in choices}) == 3
+    assert [choice["message"]["tool_calls"][0]["id"] for choice in choices] == [
+        "call_5bc95756b5591009bc599f06",
+        "call_5bc95756b5591009bc590001",
+        "call_5bc95756b5591009bc590002",
+    ]
 
 
 async def test_functions_of_the_older_api_are_called() -> None:
@@ -182,11 +265,21 @@ async def test_functions_of_the_older_api_are_called() -> None:
     assert "rain" in (await choice_for(body))["message"]["content"]
 
 
-GRAMMAR = {"type": "grammar", "grammar": {"syntax": "regex", "definition": "[0-9]{3}-x"}}
+SENTENCE = "Input from the Losi sandbox."
+
+
+def grammar(definition: Any) -> Json:
+    return {"type": "grammar", "grammar": {"syntax": "regex", "definition": definition}}
 
 
 @pytest.mark.parametrize(
-    ("form", "expected"), [(None, "Input from the Losi sandbox."), (GRAMMAR, "111-x")]
+    ("form", "expected"),
+    [
+        (None, SENTENCE),
+        ({"type": "text"}, SENTENCE),
+        (grammar("[0-9]{3}-x"), "111-x"),
+        (grammar("aa|b"), "b"),
+    ],
 )
 async def test_custom_tools_are_called_with_text(form: Any, expected: str) -> None:
     tool = {"type": "custom", "custom": {"name": "run", **({"format": form} if form else {})}}
@@ -244,8 +337,12 @@ async def test_arguments_fit_any_schema_of_an_object(inner: Any) -> None:
             {"tools": [{"type": "custom", "custom": {"name": "f", "format": {"type": "grammar"}}}]},
             "tools[0].custom.format",
         ),
+        (
+            {"tools": [{"type": "custom", "custom": {"name": "f", "format": grammar(5)}}]},
+            "tools[0].custom.format",
+        ),
     ],
-    ids=["nothing fits", "an unknown grammar"],
+    ids=["nothing fits", "an unknown grammar", "a grammar that is no text"],
 )
 async def test_a_schema_that_it_cannot_follow_is_refused_by_parameter(
     fields: Json, param: str
