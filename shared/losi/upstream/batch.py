@@ -1,7 +1,8 @@
 """What one read of an upstream brought, which goes on as one: chunks, and runs of text.
 
-Most of what a model says are chunks that differ in their text alone. Such a run is passed on as one
-object: whoever has nothing to do with each text pays for the run once. `each` undoes it.
+Most of what a model says are chunks that differ in one text alone: of the answer, of a thought, or
+of a call's arguments. Such a run is passed on as one object: whoever has nothing to do with each
+text pays for the run once. `each` undoes it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from losi.wire import Json
 
 @dataclass(frozen=True, slots=True)
 class TextRun:
-    """Chunks that are `like` one that came before, but for the text in the delta of its choice."""
+    """Chunks that are `like` one that came before, but for the text that it says."""
 
     like: Json
     #: The texts as they stand in JSON strings, without the quotes.
@@ -27,6 +28,8 @@ class TextRun:
 
 
 Batch: TypeAlias = Sequence[Json | TextRun]
+#: Fields of a delta that are pieces of a text.
+_TEXTS = ("content", "reasoning_content", "reasoning")
 
 
 def texts(raw: list[bytes]) -> list[str]:
@@ -37,9 +40,31 @@ def texts(raw: list[bytes]) -> list[str]:
     return found
 
 
+def only_text(chunk: Json) -> str | None:
+    """The text that is all that a chunk says; None where it says more, or something else."""
+    choices = chunk["choices"]
+    if len(choices) != 1 or choices[0].get("finish_reason") or chunk.get("usage"):
+        return None
+    said = [(name, value) for name, value in choices[0]["delta"].items() if value is not None]
+    if len(said) != 1:
+        return None
+    ((name, value),) = said
+    if name == "tool_calls" and len(value) == 1 and value[0].keys() == {"index", "function"}:
+        function = value[0]["function"]
+        return function["arguments"] if function.keys() == {"arguments"} else None
+    return value if name in _TEXTS else None
+
+
 def with_text(chunk: Json, text: str) -> Json:
+    """A chunk that says one text alone, with another one in its place."""
     (choice,) = chunk["choices"]
-    return {**chunk, "choices": [{**choice, "delta": {**choice["delta"], "content": text}}]}
+    delta = choice["delta"]
+    if delta.get("tool_calls"):
+        (call,) = delta["tool_calls"]
+        said: Json = {"tool_calls": [{**call, "function": {"arguments": text}}]}
+    else:
+        said = {next(name for name in _TEXTS if delta.get(name) is not None): text}
+    return {**chunk, "choices": [{**choice, "delta": {**delta, **said}}]}
 
 
 def each(batch: Batch) -> Iterator[Json]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from losi.catalogue.providers import Provider
 from losi.errors import InvalidRequestError
-from losi.upstream.batch import Batch, TextRun
+from losi.upstream.batch import Batch, each
 from losi.upstream.conversation import invalid
 from losi.upstream.fanout import Sleep
 from losi.upstream.fanout import prepare as prepare_all
@@ -121,7 +121,7 @@ class AsFunctions(Around):
         with _in_the_callers_words():
             async with aclosing(self._exchange.stream()) as batches:
                 async for batch in batches:
-                    yield [item if isinstance(item, TextRun) else _chunk(item) for item in batch]
+                    yield [_chunk(chunk) for chunk in each(batch)]
 
 
 def _renamed(names: frozenset[str]) -> frozenset[str]:

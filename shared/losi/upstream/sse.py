@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from losi.errors import LosiError, UpstreamError
-from losi.upstream.batch import Batch, TextRun, texts, with_text
+from losi.upstream.batch import Batch, TextRun, only_text, texts, with_text
 from losi.upstream.reading import is_whole
 from losi.wire import Json
 
@@ -23,8 +23,11 @@ _EVENT_END = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
 _ONE_LINE = re.compile(rb"data: ([^\r\n]*+)\n\n")
 #: Of so many bytes, no event is like another one.
 _LONG_EVENT = 65_536
-#: The text of an event, at OpenAI and at Anthropic, as it stands there.
-_TEXT_FIELD = re.compile(rb'"(?:content|text)"\s*:\s*"((?:[^"\\]++|\\.)*+)"')
+#: The texts of an event, at OpenAI and at Anthropic, as they stand there.
+_TEXT_FIELD = re.compile(
+    rb'"(?:content|reasoning_content|reasoning|arguments|text|thinking|partial_json)"'
+    rb'\s*:\s*"((?:[^"\\]++|\\.)*+)"'
+)
 
 
 class SseParser:
@@ -104,8 +107,10 @@ class Reader(Protocol):
     def feed(self, data: bytes) -> Iterable[Json]:
         """The chunks of an event. Raises a LosiError, after the chunks that come before it."""
 
-    def more_text(self, texts: list[str]) -> None:
-        """More events came like the last one, whose one chunk had nothing but text."""
+    def more_text(self, texts: list[str]) -> int:
+        """More events came like the last one, whose one chunk had nothing but text. How many of
+        them it has taken: the one after those is to be fed by itself.
+        """
 
 
 async def batches(
@@ -194,9 +199,11 @@ class _Events:
         if found is None or "" in found[1]:  # no text means nothing to some formats
             return None
         raw, said = found
+        if not (taken := self._reader.more_text(said)):
+            return None
+        raw, said = raw[:taken], said[:taken]
         length = pattern.length(raw)
         self._parser.count(length)
-        self._reader.more_text(said)
         return TextRun(pattern.like, raw, sum(map(len, said))), length
 
 
@@ -211,15 +218,11 @@ class _Pattern:
 
     @classmethod
     def of(cls, raw: bytes, chunk: Json) -> "_Pattern | None":
-        """None unless the event says a plain text once, and nothing beside it."""
-        choices = chunk["choices"]
-        if len(choices) != 1 or chunk.get("usage"):
-            return None
-        delta = choices[0]["delta"]
-        if delta.keys() != {"content"} or choices[0].get("finish_reason"):
+        """None unless the event says one text, and nothing beside it."""
+        if not (text := only_text(chunk)):
             return None
         fields = [*_TEXT_FIELD.finditer(raw)]
-        if len(fields) != 1 or not _says(fields[0][1], delta["content"]):
+        if len(fields) != 1 or not _says(fields[0][1], text):
             return None
         begin, end = fields[0].span(1)
         return cls(raw[:begin], raw[end:], with_text(chunk, ""))

@@ -67,7 +67,8 @@ class Events:
     def feed(self, data: bytes) -> list[Json]:
         return [{"data": data, "choices": []}]
 
-    def more_text(self, texts: list[str]) -> None: ...
+    def more_text(self, texts: list[str]) -> int:
+        return len(texts)
 
 
 async def read(*chunks: bytes) -> list[bytes]:
@@ -122,8 +123,9 @@ class Chunks(Events):
     def feed(self, data: bytes) -> list[Json]:
         return [json.loads(data)]
 
-    def more_text(self, texts: list[str]) -> None:
+    def more_text(self, texts: list[str]) -> int:
         self.runs += texts
+        return len(texts)
 
 
 words = st.one_of(

@@ -39,7 +39,7 @@ ROUTE = Route(provider=PROVIDERS["openai"], model="m")
 BODY: Json = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 
 #: Calls of functions, Python's and C's, for an event.
-MOST_CALLS = {"text": 2.7, "escaped text": 2.7, "tool calls": 280}
+MOST_CALLS = {"text": 2.7, "escaped text": 2.7, "tool calls": 4.5}
 #: Blocks of memory that are still held when a stream has ended.
 MOST_BLOCKS_HELD = 200
 
@@ -59,8 +59,8 @@ DELTAS: dict[str, list[Json]] = {
     "text": [{"content": "one two three "}] * EVENTS,
     "escaped text": [{"content": '"one"\n\tü '}] * EVENTS,
     "tool calls": [
-        arguments("{", id="call_1", function={"name": "f"}),
-        *[arguments(" ")] * (EVENTS - 1),
+        arguments('{"a":', id="call_1", function={"name": "f"}),
+        *[arguments("1, ")] * (EVENTS - 1),
     ],
 }
 
@@ -175,8 +175,7 @@ async def test_what_is_relayed_is_whole(provider: Any, kind: str) -> None:
     assert len(chunks) == EVENTS + 2
     assert {one["id"] for one in chunks} == {"ours"}
     said = [one["choices"][0]["delta"] for one in chunks[1:-1]]
-    if kind != "tool calls":
-        assert said == DELTAS[kind]
+    assert said[1:] == DELTAS[kind][1:]
 
 
 @pytest.mark.parametrize("kind", DELTAS)

@@ -112,5 +112,5 @@ class _Reading:
         except (ValueError, ShapeError) as error:
             raise malformed(self._provider) from error
 
-    def more_text(self, texts: list[str]) -> None:
-        self._state.more_text(texts)
+    def more_text(self, texts: list[str]) -> int:
+        return self._state.more_text(texts)

@@ -42,7 +42,7 @@ class StreamState:
         self._identity: Json | None = None
         self._started = False
         self._blocks: dict[int, _Block] = {}
-        #: The texts of the block that spoke last.
+        #: The pieces of the block that spoke last.
         self._speaking: list[str] = []
         self._parts = Parts()
         self._stop_reason: str | None = None
@@ -65,9 +65,10 @@ class StreamState:
             return self._message_delta(event)
         return self._message_stop()
 
-    def more_text(self, texts: list[str]) -> None:
+    def more_text(self, texts: list[str]) -> int:
         """More of what the last event brought."""
         self._speaking.extend(texts)
+        return len(texts)
 
     def usage_chunks(self) -> list[Json]:
         """The figures that Anthropic has reported so far. Its first ones leave out the output."""
@@ -107,10 +108,9 @@ class StreamState:
         return []
 
     def _block_delta(self, block: _Block, delta: Delta) -> list[Json]:
-        of = block.start["type"]
+        of, self._speaking = block.start["type"], block.pieces
         if delta["type"] == "text_delta" and of == "text" and delta["text"]:
             block.pieces.append(delta["text"])
-            self._speaking = block.pieces
             return [self._chunk({"content": delta["text"]})]
         if delta["type"] == "thinking_delta" and of == "thinking" and delta["thinking"]:
             block.pieces.append(delta["thinking"])

@@ -67,6 +67,7 @@ class Chunks:
     def __init__(self, *, named: bool) -> None:
         self._named = named
         self._choices: dict[int, _Choice] = {}
+        self._latest = _Choice()
 
     @property
     def is_finished(self) -> bool:
@@ -82,14 +83,20 @@ class Chunks:
             index = choice.get("index")
             if not isinstance(index, int) or isinstance(index, bool):
                 index = choice["index"] = position
-            self._choices.setdefault(index, _Choice()).read(choice, named=self._named)
+            self._latest = self._choices.setdefault(index, _Choice())
+            self._latest.read(choice, named=self._named)
         return chunk
+
+    def more_text(self, texts: list[str]) -> int:
+        """How many texts it has taken that came after the one text of the last chunk."""
+        return self._latest.more_text(texts)
 
 
 class _Choice:
     def __init__(self) -> None:
         self.finished = False
         self._calls = ToolCalls()
+        self._calling = False  # in its last piece
         self._called_function = False
         self._halves: dict[TextField, str] = {}  # of a character, by the field of its text
 
@@ -101,6 +108,7 @@ class _Choice:
             if field in delta or field in self._halves:
                 self._join(delta, field, last=word is not None)
         calls = self._calls.feed(delta.pop("tool_calls", None))
+        self._calling = bool(calls)
         if (function := called(delta.get("function_call"))) is not None:
             self._called_function = True
             function["arguments"] = arguments_text(function.get("arguments"))
@@ -112,6 +120,9 @@ class _Choice:
         if calls:
             delta["tool_calls"] = calls
         choice["finish_reason"] = word
+
+    def more_text(self, texts: list[str]) -> int:
+        return self._calls.more_arguments(texts) if self._calling else len(texts)
 
     def _join(self, delta: Said, field: TextField, *, last: bool) -> None:
         """Hold back the first half of a character until its second comes in the next piece."""

@@ -111,8 +111,8 @@ class _Reading:
                 raise fault
             yield self._chunks.read(chunk)
 
-    def more_text(self, texts: list[str]) -> None:
-        """Nothing is to be kept of them."""
+    def more_text(self, texts: list[str]) -> int:
+        return self._chunks.more_text(texts)
 
     def _chunk(self, data: bytes) -> Json | None:
         """What an event says; None where it says nothing."""

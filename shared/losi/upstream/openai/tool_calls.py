@@ -8,6 +8,7 @@ https://platform.openai.com/docs/api-reference/chat-streaming
 
 import json
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Literal, cast
 
 from losi.ids import random_id
@@ -68,6 +69,7 @@ class ToolCalls:
     def __init__(self) -> None:
         self._calls: list[_Call] = []
         self._at: dict[int, _Call] = {}  # the provider's index -> the call it means now
+        self._latest: _Call | None = None  # whose arguments were all of the last pieces
 
     @property
     def begun(self) -> bool:
@@ -76,7 +78,23 @@ class ToolCalls:
 
     def feed(self, pieces: object) -> list[Call]:
         """The pieces to pass on for a delta's `tool_calls`."""
-        return [said for piece in _objects(pieces) if (said := self._feed(piece))]
+        told = _objects(pieces)
+        said = [one for piece in told if (one := self._feed(piece))]
+        if len(told) != 1:
+            self._latest = None
+        return said
+
+    def more_arguments(self, texts: list[str]) -> int:
+        """More pieces came like the last one, but for their arguments: how many are taken."""
+        call = self._latest
+        if call is None:
+            return 0
+        # one that is not shorter than all before it may be all of it again
+        lengths = accumulate(map(len, texts), initial=len(call.arguments))
+        pairs = enumerate(zip(texts, lengths, strict=False))
+        taken = next((at for at, (text, whole) in pairs if len(text) >= whole), len(texts))
+        call.arguments += "".join(texts[:taken])
+        return taken
 
     def finish(self) -> list[Call]:
         """What is still to be said at the end: arguments of calls that have none are `{}`."""
@@ -92,6 +110,7 @@ class ToolCalls:
         said = (kind and called(piece[kind])) or {}
         name, text = _word(said.get("name")), arguments_text(said.get(_KINDS[kind or "function"]))
         call = self._call(piece, name)
+        self._latest = None if name else call  # a name may begin another call
         call.kind = kind or call.kind
         call.id = call.id or _word(piece.get("id"))
         call.more.update(_more(piece, _OWN))

@@ -86,8 +86,9 @@ class _Reading:
             yield from self._state.usage_chunks(event)  # what was told is paid, whatever the end
             raise
 
-    def more_text(self, texts: list[str]) -> None:
-        """Nothing is to be kept of them."""
+    def more_text(self, texts: list[str]) -> int:
+        """None: each event has a number of its own."""
+        return 0
 
     def _event(self, data: bytes) -> Json:
         try:
