@@ -35,7 +35,7 @@ app = typer.Typer(
       losi account create --name "Ada Lovelace" --plan pro
       losi key create acct_Xy12Ab34Cd --name laptop
       losi account list --stack losi-prod --region eu-west-1
-      losi usage acct_Xy12Ab34Cd --json
+      losi usage --from 2026-11-01 --by account
     """,
     no_args_is_help=True,
     add_completion=False,

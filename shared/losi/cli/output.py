@@ -1,6 +1,8 @@
 """Tables and JSON on the terminal."""
 
+import csv
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +12,13 @@ import typer
 
 def print_json(data: Any) -> None:
     typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
+    """RFC 4180, the names of the columns first."""
+    writer = csv.DictWriter(sys.stdout, columns)
+    writer.writeheader()
+    writer.writerows(rows)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], right: int = 0) -> None:

@@ -1,9 +1,8 @@
 """`losi reconcile`."""
 
-import time
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 
 from losi.cli.output import print_json, print_table
 from losi.cli.session import Session, command
+from losi.cli.usage import Scan, used_by_all
 from losi.identity.values import InvalidValueError
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ def reconcile(
     session: Session,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What the provider exported.")],
     provider: Annotated[str, typer.Option(help="openai or anthropic.")],
-    scan: Annotated[
-        bool, typer.Option("--scan", help="Read the whole table: for days of over 100 days ago.")
-    ] = False,
+    scan: Scan = False,
 ) -> None:
     """Compare a provider's usage export with the books.
 
@@ -58,18 +56,15 @@ def reconcile(
 
 
 def _booked(session: Session, told: "Told", scan: bool) -> "Booked":
-    from losi.metering import everyone, register
-    from losi.store.table import Table
+    from losi.metering.told import Figures
 
-    table = Table(session.connection.client, session.connection.table)
-    days = sorted({day for day, _ in told})
-    oldest = datetime.now(UTC).date() - timedelta(register.KEPT_DAYS - 1)
-    if days[0] < oldest and not scan:
-        raise InvalidValueError(
-            f"Days before {oldest} are not in the register. Add --scan to read the whole table."
-        )
-    used = everyone.used_on_by_scan if scan else everyone.used_on
-    return {day: used(table, day, time.time()) for day in days}
+    days = {day for day, _ in told}
+    booked: dict[date, dict[str, Figures]] = {day: {} for day in days}
+    for row in used_by_all(session, days, scan=scan):
+        figures = Figures(row.requests, row.usage.input_tokens, row.usage.output_tokens)
+        sums = booked[row.day]
+        sums[row.model_code] = sums.get(row.model_code, Figures()) + figures
+    return booked
 
 
 def _json(line: "Line") -> dict[str, Any]:

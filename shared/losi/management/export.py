@@ -1,15 +1,15 @@
 """All that is stored of an account, as JSON."""
 
-from dataclasses import asdict
 from datetime import date
 from typing import Any
 
 from losi.catalogue.catalogue import Catalogue
-from losi.identity.session import Session, Sessions, usage_name
+from losi.identity.session import Session, Sessions
 from losi.management.accounts import Accounts
 from losi.metering.books import Books
 from losi.metering.day_item import DayUsage
-from losi.metering.usage import Usage
+from losi.metering.everyone import of_account
+from losi.metering.spending import By, Spent, spent
 
 MOST_RECORDS = 100_000
 
@@ -43,26 +43,12 @@ def export_account(
 
 
 def usage_json(day: DayUsage, catalogue: Catalogue) -> dict[str, Any]:
+    pairs = spent(of_account("", [day]), (By.KEY, By.MODEL), catalogue)
     return {
         "day": day.day.isoformat(),
-        "requests": day.requests,
-        **_tokens_json(day.total),
+        **sum(pairs.values(), Spent()).as_json(),
         "by_key_and_model": [
-            {
-                "key": usage_name(key_id),
-                "model": _model_id(code, catalogue),
-                "requests": n,
-                **_tokens_json(usage),
-            }
-            for (key_id, code), (n, usage) in sorted(day.by_key_model.items())
+            {"key": key, "model": model, **each.as_json()}
+            for (key, model), each in sorted(pairs.items())
         ],
     }
-
-
-def _tokens_json(usage: Usage) -> dict[str, int]:
-    return {name: count for name, count in asdict(usage).items() if name != "estimated"}
-
-
-def _model_id(code: str, catalogue: Catalogue) -> str:
-    model = catalogue.by_code(code)
-    return model.id if model else code

@@ -129,6 +129,21 @@ class Table:
         )
         return _items(pages)
 
+    def scan_between(self, spans: Iterable[tuple[str, str]]) -> Iterator[Item]:
+        """The items of all accounts whose sort key is in one of the spans, ends included. Reads
+        the whole table, once.
+        """
+        values, between = dict[str, Any](), list[str]()
+        for n, (first, last) in enumerate(spans):
+            between.append(f"sk BETWEEN :first{n} AND :last{n}")
+            values |= {f":first{n}": {"S": first}, f":last{n}": {"S": last}}
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._name,
+            FilterExpression=" OR ".join(between),
+            ExpressionAttributeValues=values,
+        )
+        return _items(pages)
+
     def everything(self, page: int = 0) -> Iterator[Item]:
         """All items, each as it is when it is read; `page`: so many at a time."""
         limits: Any = {"Limit": page} if page else {}
