@@ -18,9 +18,9 @@ class TimeLimit:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         #: Of the wait that goes on now.
-        self._until = 0.0
         self._task: asyncio.Task[Any] | None = None
-        self._expired = False
+        self._until: float
+        self._expired: bool
 
     async def wait(self, answer: Awaitable[T], until: float) -> T:
         """Raises TimeoutError when the answer is not there `until` then (the loop's time)."""

@@ -30,8 +30,8 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 #: Texts that programs read: `code="invalid_value"` is changed, a message is not.
 _READ_BY_PROGRAMS = ("code", "param", "type")
 #: Of dataclasses: slots take less memory, and behave the same; whoever assigns to a frozen one is
-#: refused by mypy, before any test. Of parameters: what people read.
-_NOT_BEHAVIOUR = ("slots", "frozen", "description", "help", "title")
+#: refused by mypy, before any test. Of type variables: types. Of parameters: what people read.
+_NOT_BEHAVIOUR = ("slots", "frozen", "bound", "description", "help", "title")
 _LOGGERS = ("_log", "log", "logger", "logging")
 
 

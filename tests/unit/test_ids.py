@@ -34,3 +34,4 @@ def test_an_id_takes_one_system_call_mostly(monkeypatch: pytest.MonkeyPatch) -> 
         random_id(24)
 
     assert len(calls) < 110
+    assert max(calls) <= 32  # bytes for 24 letters
