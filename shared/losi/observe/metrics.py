@@ -101,7 +101,7 @@ def _totals(line: RequestLine) -> Iterator[tuple[str, float]]:
     yield FAULTS, int(line.is_fault)
     if line.attempts:
         yield OPERATION, line.duration_ms / 1000
-        yield OVERHEAD, (line.overhead_ms or 0) / 1000
+        yield OVERHEAD, line.overhead_ms / 1000
     if line.input_tokens is not None:
         yield INPUT_TOKENS, line.input_tokens
         yield OUTPUT_TOKENS, line.output_tokens or 0
@@ -110,7 +110,7 @@ def _totals(line: RequestLine) -> Iterator[tuple[str, float]]:
     if line.first_chunk_ms is not None:
         yield TIME_TO_FIRST, line.first_chunk_ms / 1000
         if line.output_tokens and line.output_tokens > 1:
-            writing = max(0, line.duration_ms - line.first_chunk_ms) / 1000
+            writing = (line.duration_ms - line.first_chunk_ms) / 1000
             yield TIME_PER_OUTPUT, writing / (line.output_tokens - 1)
     if len({attempt.route for attempt in line.attempts}) > 1 and _answered(line.attempts):
         yield FALLBACKS, 1

@@ -101,7 +101,7 @@ class RequestLine:
     #: From the first attempt's start to the last one's end, pauses between them included.
     upstream_ms: int | None = None
     #: The rest of the duration.
-    overhead_ms: int | None = None
+    overhead_ms: int = 0
     duration_ms: int = 0
     #: How often each Event came about.
     counts: Counter[str] = field(default_factory=Counter)
@@ -141,7 +141,7 @@ class Watch:
         line.duration_ms = self.elapsed_ms()
         if self._asked is not None and self._answered is not None:
             line.upstream_ms = _ms(self._answered - self._asked)
-        line.overhead_ms = max(0, line.duration_ms - (line.upstream_ms or 0))
+        line.overhead_ms = line.duration_ms - (line.upstream_ms or 0)
 
 
 def _ms(seconds: float) -> int:

@@ -69,6 +69,107 @@ def test_they_are_in_seconds_tokens_and_dollars() -> None:
     assert found[metrics.COST] == 0.003
 
 
+OK_LINE = {metrics.REQUESTS: 1, metrics.FAULTS: 0}
+ASKED = {metrics.OPERATION: 0, metrics.OVERHEAD: 0}
+SERVED = Attempt("a/x")
+FAILED = Attempt("a/x", "upstream_error")
+
+
+@pytest.mark.parametrize(
+    ("made", "figures"),
+    [
+        (line(), OK_LINE),
+        (line(error_type="server_error"), {metrics.REQUESTS: 1, metrics.FAULTS: 1}),
+        (line(duration_ms=9, overhead_ms=9), OK_LINE),  # nobody was asked
+        (
+            line(attempts=[SERVED], duration_ms=9_000, overhead_ms=1_000),
+            {**OK_LINE, metrics.OPERATION: 9, metrics.OVERHEAD: 1},
+        ),
+        (line(attempts=[SERVED]), {**OK_LINE, **ASKED}),
+        (line(attempts=[FAILED, SERVED]), {**OK_LINE, **ASKED}),  # of one route
+        (
+            line(attempts=[FAILED, Attempt("b/x")]),
+            {**OK_LINE, **ASKED, metrics.FALLBACKS: 1},
+        ),
+        (line(attempts=[FAILED, Attempt("b/x", "upstream_error")]), {**OK_LINE, **ASKED}),
+        (
+            line(input_tokens=0),
+            {**OK_LINE, metrics.INPUT_TOKENS: 0, metrics.OUTPUT_TOKENS: 0},
+        ),
+        (
+            line(input_tokens=7, output_tokens=3),
+            {**OK_LINE, metrics.INPUT_TOKENS: 7, metrics.OUTPUT_TOKENS: 3},
+        ),
+        (line(micro_usd=0), {**OK_LINE, metrics.COST: 0}),
+        (line(micro_usd=2_500_000), {**OK_LINE, metrics.COST: 2.5}),
+        (line(first_chunk_ms=0), {**OK_LINE, metrics.TIME_TO_FIRST: 0}),
+        (
+            line(first_chunk_ms=500, output_tokens=1, duration_ms=900),
+            {**OK_LINE, metrics.TIME_TO_FIRST: 0.5},  # one token takes no time per token
+        ),
+        (
+            line(first_chunk_ms=500, output_tokens=2, duration_ms=900),
+            {**OK_LINE, metrics.TIME_TO_FIRST: 0.5, metrics.TIME_PER_OUTPUT: 0.4},
+        ),
+        (line(counts=Counter({"losi.holds.expired": 2})), {**OK_LINE, "losi.holds.expired": 2}),
+    ],
+)
+def test_a_line_has_the_figures_of_what_happened(
+    made: RequestLine, figures: dict[str, float]
+) -> None:
+    found = of(made)
+    directive = found.pop("_aws")["CloudWatchMetrics"][0]
+
+    assert found == figures
+    assert directive == {
+        "Namespace": NAMESPACE,
+        "Dimensions": [[]],
+        "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in figures],
+    }
+
+
+def test_they_are_of_now_and_of_the_line_s_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics.time, "time", lambda: 1_800_000_000.25)
+    made = line(timestamp="2027-01-15T08:00:00.250+00:00", attempts=[SERVED, Attempt("b/x")])
+    first, second = Metrics(NAMESPACE, details=True).of_request(made)
+
+    assert first["timestamp"] == second["timestamp"] == made.timestamp
+    assert first["_aws"]["Timestamp"] == second["_aws"]["Timestamp"] == 1_800_000_000_250
+
+
+def test_by_model_are_the_figures_that_there_are() -> None:
+    def by_model(made: RequestLine) -> list[str]:
+        directives = of(made, details=True)["_aws"]["CloudWatchMetrics"]
+        (found,) = (each for each in directives if each["Dimensions"] == [[metrics.MODEL]])
+        return [each["Name"] for each in found["Metrics"]]
+
+    assert by_model(STREAMED) == [metrics.OPERATION, metrics.TIME_TO_FIRST, metrics.COST]
+    assert by_model(line(model="gpt-4o", attempts=[SERVED])) == [metrics.OPERATION]
+
+
+def test_by_route_are_its_calls_and_failures() -> None:
+    made = line(attempts=[FAILED, Attempt("b/x", "refused"), SERVED, Attempt("b/x", "cancelled")])
+    first, second = Metrics(NAMESPACE, details=True).of_request(made)
+
+    assert (first[metrics.ROUTE], first[metrics.ATTEMPTS], first[metrics.PROVIDER_FAILURES]) == (
+        "a/x",
+        2,
+        1,
+    )
+    assert {name: second[name] for name in second if name != "_aws"} == {
+        metrics.ROUTE: "b/x",
+        metrics.ATTEMPTS: 2,
+        metrics.PROVIDER_FAILURES: 0,
+    }
+
+
+def test_without_details_there_is_one_line_without_dimensions() -> None:
+    made = line(model="m", error="upstream_error", attempts=[FAILED, Attempt("b/x")])
+
+    (only,) = Metrics(NAMESPACE, details=False).of_request(made)
+    assert [each["Dimensions"] for each in only["_aws"]["CloudWatchMetrics"]] == [[[]]]
+
+
 def test_without_a_namespace_there_are_none() -> None:
     assert Metrics("", details=True).of_request(STREAMED) == [{}]
 
@@ -132,6 +233,10 @@ def test_a_run_by_schedule_has_its_counts() -> None:
 
     assert found[Event.HOLD_EXPIRED.value] == 2
     assert Metrics(NAMESPACE, details=False).of_run(Counter()) == {}
+
+
+def test_a_run_without_a_namespace_has_none() -> None:
+    assert Metrics("", details=False).of_run(Counter({Event.HOLD_EXPIRED.value: 2})) == {}
 
 
 def test_the_page_names_every_metric() -> None:
