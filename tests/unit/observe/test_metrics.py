@@ -129,7 +129,7 @@ def test_a_line_has_the_figures_of_what_happened(
 
 
 def test_they_are_of_now_and_of_the_line_s_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics.time, "time", lambda: 1_800_000_000.25)
+    monkeypatch.setattr("losi.observe.metrics.time.time", lambda: 1_800_000_000.25)
     made = line(timestamp="2027-01-15T08:00:00.250+00:00", attempts=[SERVED, Attempt("b/x")])
     first, second = Metrics(NAMESPACE, details=True).of_request(made)
 

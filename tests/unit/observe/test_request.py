@@ -11,7 +11,6 @@ import pytest
 
 from losi import __version__
 from losi.errors import InvalidRequestError, RateLimitError, ServerError, UpstreamError
-from losi.observe import request
 from losi.observe.request import (
     Attempt,
     Event,
@@ -31,7 +30,7 @@ from tests.ledger_world import Clock
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(request.time, "monotonic", made)
+    monkeypatch.setattr("losi.observe.request.time.monotonic", made)
     return made
 
 

@@ -97,7 +97,7 @@ async def test_behind_a_stage_all_paths_have_it(services: Services, issuer: Issu
         event = {"requestContext": {"path": f"/prod{scope['path']}"}}
         await app({**scope, "aws.event": event}, receive, send)  # type: ignore[arg-type]
 
-    transport = httpx.ASGITransport(app=staged)  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(app=staged)
     async with httpx.AsyncClient(transport=transport, base_url="https://api.test") as browser:
         begun = await browser.get(START, params={"return_to": "/prod/console/keys/"})
         query = dict(parse_qsl(urlsplit(begun.headers["location"]).query))

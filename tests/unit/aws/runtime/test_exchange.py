@@ -1,10 +1,12 @@
 """The runtime against a Runtime API that breaks off: what Lambda's own does only when it fails."""
 
 import asyncio
+import base64
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -67,6 +69,198 @@ async def test_a_response_is_one_chunked_request() -> None:
     prelude = b'{"statusCode": 200, "headers": {"content-type": "text/plain"}}' + b"\0" * 8
     chunks = b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"
     assert body == b"%x\r\n%b\r\n%b" % (len(prelude), prelude, chunks)
+
+
+class Sent:
+    """What the runtime sent for one response: its metadata, body and trailers."""
+
+    def __init__(self, request: bytes) -> None:
+        _, _, rest = request.partition(b"\r\n\r\n")
+        whole = b""
+        while True:
+            size, _, rest = rest.partition(b"\r\n")
+            if not int(size, 16):
+                break
+            whole, rest = whole + rest[: int(size, 16)], rest[int(size, 16) + 2 :]
+        prelude, _, self.body = whole.partition(b"\0" * 8)
+        self.metadata = json.loads(prelude)
+        self.trailers = dict(line.split(": ", 1) for line in rest.decode().split("\r\n") if line)
+
+
+async def response_to(
+    app: Any, event: dict[str, Any], context: LambdaContext | None = None
+) -> Sent:
+    received = b""
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal received
+        while b"\r\n0\r\n" not in received or not received.endswith(b"\r\n\r\n"):
+            received += await reader.readuntil(b"\n")
+        writer.write(b"HTTP/1.1 202 Accepted\r\n\r\n")
+
+    async with listening(peer) as address:
+        payload = json.dumps({"httpMethod": "POST", "path": "/", **event}).encode()
+        await serve(app, Connections(address), context or a_context(), payload)
+    return Sent(received)
+
+
+def starting(content_type: bytes, status: int = 200) -> dict[str, Any]:
+    headers = [(b"content-type", content_type)]
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+class TestAnApp:
+    async def test_gets_the_whole_body_then_nothing_until_its_answer_has_ended(self) -> None:
+        heard: list[Any] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            heard.append(await receive())
+            waiting = asyncio.ensure_future(receive())
+            await send(starting(b"text/plain", 201))
+            await send({"type": "http.response.body", "body": b"a", "more_body": True})
+            assert not waiting.done()
+            await send({"type": "http.response.body", "body": b"b"})
+            heard.append(await waiting)
+
+        sent = await response_to(app, {"body": "Gr\u00fc\u00dfe"})
+
+        assert heard == [
+            {"type": "http.request", "body": "Gr\u00fc\u00dfe".encode(), "more_body": False},
+            {"type": "http.disconnect"},
+        ]
+        assert sent.metadata == {"statusCode": 201, "headers": {"content-type": "text/plain"}}
+        assert (sent.body, sent.trailers) == (b"ab", {})
+
+    async def test_may_answer_without_headers_or_a_body(self) -> None:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 204})
+            await send({"type": "http.response.body"})
+
+        sent = await response_to(app, {})
+
+        assert (sent.metadata, sent.body) == ({"statusCode": 204, "headers": {}}, b"")
+
+    async def test_that_answers_head_sends_no_body(self) -> None:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await send(starting(b"text/plain"))
+            await send({"type": "http.response.body", "body": b"all", "more_body": True})
+            await send({"type": "http.response.body", "body": b"of it"})
+
+        assert (await response_to(app, {"httpMethod": "head"})).body == b""
+
+    async def test_is_not_asked_about_a_body_that_is_not_what_it_claims(self) -> None:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            raise AssertionError("asked")
+
+        sent = await response_to(app, {"body": "%", "isBase64Encoded": True})
+
+        assert sent.metadata["statusCode"] == 400
+        assert json.loads(sent.body)["error"]["code"] == "invalid_json"
+
+
+AN_EVENT = b"data: {}\n\n"
+
+
+def failing(start: bytes | None, how: str, hanging: asyncio.Event) -> Any:
+    """An app that has sent `start` as its content type, or nothing, and then does not go on."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if start is not None:
+            await send(starting(start))
+            await send({"type": "http.response.body", "body": AN_EVENT, "more_body": True})
+        if how == "hangs":
+            hanging.set()
+            await asyncio.Event().wait()
+        if how == "raises":
+            raise ValueError("a prompt")
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "code", "error_type"),
+    [
+        ("raises", 500, "internal_error", "ValueError"),
+        ("returns", 500, "internal_error", "IncompleteResponse"),
+        ("hangs", 504, "timeout", "DeadlineExceededError"),
+    ],
+)
+class TestAnAppThatFails:
+    """The client is told in the best way that is still possible."""
+
+    @pytest.fixture(autouse=True)
+    def time_is_over_when_it_hangs(self, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+        self.hanging = asyncio.Event()
+        wait = asyncio.wait
+
+        async def until_it_hangs(tasks: Any, **limit: Any) -> Any:
+            if how == "hangs":
+                await self.hanging.wait()
+                limit = {"timeout": 0}
+            return await wait(tasks, **limit)
+
+        monkeypatch.setattr("losi.aws.runtime.exchange.asyncio.wait", until_it_hangs)
+
+    async def sent(self, start: bytes | None, how: str) -> Sent:
+        return await response_to(failing(start, how, self.hanging), {})
+
+    async def test_before_its_answer(
+        self, how: str, status: int, code: str, error_type: str
+    ) -> None:
+        sent = await self.sent(None, how)
+
+        retry = {"x-should-retry": "false"} if how == "hangs" else {}
+        assert sent.metadata == {
+            "statusCode": status,
+            "headers": {
+                "content-type": "application/json",
+                "access-control-allow-origin": "*",
+                **retry,
+            },
+        }
+        error = json.loads(sent.body)["error"]
+        assert (error["type"], error["code"]) == ("server_error", code)
+        assert "a prompt" not in sent.body.decode()
+        assert sent.trailers == {}
+
+    async def test_amid_events(self, how: str, status: int, code: str, error_type: str) -> None:
+        sent = await self.sent(b"text/event-stream; charset=utf-8", how)
+
+        first, event = sent.body.split(b"\n\n")[:2]
+        assert first + b"\n\n" == AN_EVENT
+        assert json.loads(event.removeprefix(b"data: "))["error"]["code"] == code
+        assert "a prompt" not in sent.body.decode()
+        assert sent.trailers == {}
+
+    async def test_amid_anything_else(
+        self, how: str, status: int, code: str, error_type: str
+    ) -> None:
+        sent = await self.sent(b"application/json", how)
+
+        assert sent.body == AN_EVENT
+        assert sent.trailers["Lambda-Runtime-Function-Error-Type"] == error_type
+        told = base64.b64decode(sent.trailers["Lambda-Runtime-Function-Error-Body"]).decode()
+        assert json.loads(told)["errorType"] == error_type and "a prompt" not in told
+
+
+async def test_an_app_is_stopped_half_a_second_before_lambda_would(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waited: list[float] = []
+    wait = asyncio.wait
+
+    async def noted(tasks: Any, **limit: Any) -> Any:
+        waited.append(limit["timeout"])
+        return await wait(tasks, **limit)
+
+    monkeypatch.setattr("losi.aws.runtime.exchange.asyncio.wait", noted)
+    for seconds in (7.0, 0.25):
+        context = a_context()
+        monkeypatch.setattr(context, "seconds_left", partial(float, seconds))
+        await response_to(failing(None, "returns", asyncio.Event()), {}, context)
+
+    assert waited[0] == 6.5
+    assert waited[1] == 0.0, "and never for less than nothing"
 
 
 async def test_an_app_hears_of_a_broken_connection_and_may_run_to_its_end() -> None:
