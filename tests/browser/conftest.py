@@ -54,8 +54,8 @@ def open_console(chromium: Browser, server: Server) -> Iterator[type[Console]]:
     made: list[Console] = []
 
     class Opened(Console):
-        def __init__(self, size: Size = Size(1280, 800), theme: str = "light") -> None:  # noqa: B008
-            super().__init__(chromium, server, size, theme)
+        def __init__(self, size: Size = Size(1280, 800)) -> None:  # noqa: B008
+            super().__init__(chromium, server, size)
             made.append(self)
 
     yield Opened

@@ -9,12 +9,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.console import Console, Size
+from tests.browser.console import COLOUR_RULES, EVERY_RULE, Console, Size
 from tests.e2e.server import Server
 
 pytestmark = pytest.mark.timeout(300)
@@ -41,6 +41,10 @@ PAGES = {
     "docs/contents/": "All headings",
 }
 SIZES = [Size(1280, 800), Size(390, 844)]
+THEMES: list[tuple[Literal["light", "dark"], dict[str, Any]]] = [
+    ("light", EVERY_RULE),
+    ("dark", COLOUR_RULES),
+]
 ROOT = Path(__file__).parents[2]
 FAILS = {
     "model": "gpt-4o",
@@ -49,24 +53,35 @@ FAILS = {
 LONG = "W" * 60 + " " + "wide " * 7
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+def _faults(console: Console, screenshot: str, full_page: bool) -> list[str]:
+    """What axe finds, and what is too wide, in both themes. A theme changes little but colours
+    (tests/unit/test_contrast.py), so that both are seen on one visit.
+    """
+    faults = []
+    for theme, rules in THEMES:
+        console.page.emulate_media(color_scheme=theme)
+        faults += [f"{theme}: {each}" for each in console.violations(rules)]
+        if console.sideways() > 0:
+            faults.append(f"{theme}: {console.sideways()} px too wide")
+        console.page.screenshot(path=f"{screenshot}-{theme}.png", full_page=full_page)
+    console.page.emulate_media(color_scheme="light")
+    return faults
+
+
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: str(size.width))
-def test_pages(open_console: type[Console], size: Size, theme: str, screenshots: Path) -> None:
-    console = open_console(size, theme)  # type: ignore[call-arg, arg-type]
-    found: dict[str, list[str]] = {"console/signin/": []}
+def test_pages(open_console: type[Console], size: Size, screenshots: Path) -> None:
+    console = open_console(size)  # type: ignore[call-arg, arg-type]
+    found: dict[str, list[str]] = {}
     console.open("console/signin/", "Sign in")
-    found["console/signin/"] = console.violations()
+    found["console/signin/"] = _faults(console, f"{screenshots}/signin-{size.width}", True)
     console.sign_in()
     console.delete_keys()
     console.make_key(LONG)
     console.make_key("<img src=x onerror=alert(1)>", test=True)
     for path, heading in PAGES.items():
-        page = console.open(path, heading)
-        found[path] = console.violations()
-        if console.sideways() > 0:
-            found[path].append(f"{console.sideways()} px too wide")
-        name = path.strip("/").replace("/", "-") or "start"
-        page.screenshot(path=screenshots / f"{name}-{size.width}-{theme}.png", full_page=True)
+        console.open(path, heading)
+        name = path.strip("/").replace("/", "-")
+        found[path] = _faults(console, f"{screenshots}/{name}-{size.width}", True)
 
     assert {path: faults for path, faults in found.items() if faults} == {}
 
@@ -255,10 +270,9 @@ STATES = {
 }
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: str(size.width))
-def test_states(open_console: type[Console], size: Size, theme: str, screenshots: Path) -> None:
-    console = open_console(size, theme)  # type: ignore[call-arg, arg-type]
+def test_states(open_console: type[Console], size: Size, screenshots: Path) -> None:
+    console = open_console(size)  # type: ignore[call-arg, arg-type]
     console.sign_in()
     console.delete_keys()
     console.make_key("CI")
@@ -266,10 +280,7 @@ def test_states(open_console: type[Console], size: Size, theme: str, screenshots
     found = {}
     for name, bring_about in STATES.items():
         bring_about(console)
-        found[name] = console.violations()
-        if console.sideways() > 0:
-            found[name].append(f"{console.sideways()} px too wide")
-        console.page.screenshot(path=screenshots / f"state-{name}-{size.width}-{theme}.png")
+        found[name] = _faults(console, f"{screenshots}/state-{name}-{size.width}", False)
 
     assert {name: faults for name, faults in found.items() if faults} == {}
 

@@ -76,3 +76,23 @@ def test_no_colour_stands_outside_of_the_tokens() -> None:
     rules = STYLE.partition("@layer base")[2]
     own = set(re.findall(r"#[0-9a-f]{3,8}\b", rules)) - {c for pair in CODE for c in pair.values()}
     assert own == set()
+
+
+def test_a_theme_changes_nothing_but_colours_and_a_line_around_dialogs() -> None:
+    """`light-dark()` makes colours alone (https://drafts.csswg.org/css-color-5/#light-dark):
+    tests/browser/test_pages.py sees both themes on one visit.
+    """
+    sources = "".join(
+        path.read_text("utf-8") for path in SOURCE.rglob("*") if path.suffix in (".css", ".js")
+    )
+    assert "light-dark(" in sources
+    line = "dialog { border: 1px solid var(--control) }"
+    assert re.findall(r"prefers-color-scheme.*", sources) == [
+        f"prefers-color-scheme: dark) {{ {line} }}"
+    ]
+    chosen = re.findall(r"html\[data-theme=(\w+)\] (.*)", sources)
+    assert chosen == [
+        ("light", "{ color-scheme: light }"),
+        ("dark", "{ color-scheme: dark }"),
+        ("dark", line),
+    ]
