@@ -1,6 +1,6 @@
-"""What the day items say, and what management writes into them. Calls block.
+"""Reads usage from the day items, and writes into them what management changes. Calls block.
 
-The hot path, admission and settlement, is losi.metering.ledger's.
+Admission and settlement, the hot path, are in losi.metering.ledger.
 """
 
 import time
@@ -28,12 +28,12 @@ from losi.store.table import Table
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-#: Requests that run meanwhile change the rows that are to be moved: so often it is tried.
+#: How often `forget_key` tries: a request that runs meanwhile changes the rows to be moved.
 FOLDING_TRIES = 20
 
 
 class Books:
-    """Every method may raise StoreUnavailableError (503)."""
+    """Usage and last uses of an account. Every method may raise StoreUnavailableError (503)."""
 
     def __init__(
         self,
@@ -52,9 +52,9 @@ class Books:
     def usage(
         self, account_id: str, start: date, end: date, *, test: bool = False
     ) -> list[DayUsage]:
-        """What was used on each day from `start` to `end`; days without usage are left out.
+        """The usage of each day from `start` to `end` (both included), without days that have none.
 
-        `test`: by test keys, which nobody is billed, in place of live ones.
+        `test`: usage by test keys, which is billed to nobody, instead of live keys.
         """
         now = self._clock()
         days = self._days(account_id, sort_key(start, test=test), sort_key(end, test=test))
@@ -68,7 +68,7 @@ class Books:
         return [usage for usage in used if usage.requests]
 
     def last_used(self, account_id: str) -> dict[str, datetime]:
-        """Key id -> its last admitted request, to the minute, for live and test keys."""
+        """Key id -> time of its last admitted request, to the minute, for live and test keys."""
         days = [day for test in (False, True) for day in self._latest(account_id, test=test)]
         return {
             key_id: datetime.fromtimestamp(minute * MINUTE_SECONDS, UTC)
@@ -91,8 +91,8 @@ class Books:
                 self._table.change(marking)
 
     def forget_key(self, account_id: str, key_id: str) -> None:
-        """Take a deleted key out of the day items: its last use, which would be carried from day
-        to day for ever, is dropped, and its counters move to a side item.
+        """Remove a deleted key from the day items: drop its last use, which would otherwise be
+        copied from day to day for ever, and move its counters to a side item.
 
         Call it after `mark_changed`, so that no later request brings them back.
         """
@@ -119,7 +119,7 @@ class Books:
     def _latest(self, account_id: str, *, test: bool) -> list[DayItem]:
         """The last two days that were opened, newest first.
 
-        Two, because just after midnight a slower clock still writes to the older one.
+        Two, because shortly after midnight a slower clock still writes to the older one.
         """
         latest: list[DayItem] = []
         first, last = sort_key(date.min, test=test), sort_key(date.max, test=test)
@@ -131,7 +131,9 @@ class Books:
         return latest
 
     def _days(self, account_id: str, first: str, last: str, **options: Any) -> Iterator[DayItem]:
-        """Consistent, so that a request is seen as soon as it is settled."""
+        """The account's day items. Reads are consistent: a request is seen as soon as it is
+        settled.
+        """
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="pk = :account AND sk BETWEEN :first AND :last",

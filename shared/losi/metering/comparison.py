@@ -1,4 +1,4 @@
-"""Compares what a provider says was used with what these books say, by day and model."""
+"""Compares the usage that a provider reports with the usage booked here, by day and model."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,27 +8,28 @@ from datetime import date
 from losi.catalogue.catalogue import Catalogue
 from losi.metering.told import Figures, Told
 
-#: What the books say of a day: model code -> requests and tokens.
+#: What is booked here, by day: model code -> requests and tokens.
 Booked = Mapping[date, Mapping[str, Figures]]
 
-#: A model's name with the day of its snapshot: gpt-4o-2024-11-20, claude-sonnet-4-20250514.
+#: A model's name that ends in the date of its snapshot: gpt-4o-2024-11-20,
+#: claude-sonnet-4-20250514.
 _SNAPSHOT = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8})$")
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Models that can only be compared together, as they share models of the provider."""
+    """Models of the catalogue that share a model of the provider, so that only their sum compares."""
 
     upstream: frozenset[str]
     models: tuple[str, ...]
     codes: frozenset[str]
-    #: Other providers that may have answered them.
+    #: Names of other providers that may have answered requests for these models.
     others: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A day of a group, and where a difference comes from."""
+    """One day of one group: both sides' figures, and the reasons why they differ ("" if equal)."""
 
     day: date
     upstream: str
@@ -47,7 +48,7 @@ class Line:
 
 
 def compare(provider: str, told: Told, booked: Booked, catalogue: Catalogue) -> list[Line]:
-    """A line for each day and group of models that either side knows."""
+    """One line for each day and group of models that either side knows, sorted by day."""
     groups = groups_of(provider, catalogue)
     names = {name: group for group in groups for name in group.upstream}
     sums: dict[tuple[date, Group], tuple[Figures, Figures]] = {}
@@ -100,7 +101,7 @@ def _line(day: date, group: Group, told: Figures, booked: Figures) -> Line:
 
 
 def _reasons(group: Group, told: Figures, booked: Figures) -> Iterator[str]:
-    """Where the difference lies, as far as the figures show it."""
+    """Likely reasons of a difference, as far as the figures show them; none if there is none."""
     if not group.models:
         yield "no route of the catalogue leads to it: its key is used elsewhere"
         return

@@ -1,15 +1,15 @@
-"""What usage costs at a model's prices."""
+"""The cost of usage at a model's prices."""
 
 from typing import TYPE_CHECKING
 
 from losi.metering.usage import Usage
 
-if TYPE_CHECKING:  # the command line counts costs without loading pydantic for its help
+if TYPE_CHECKING:  # so that the command line's help does not load pydantic
     from losi.catalogue.models import Prices
 
 
 def cost(prices: "Prices", usage: Usage) -> float:
-    """Dollars for the usage; cached and cache-write tokens are part of its input tokens."""
+    """The cost in US dollars. `input_tokens` includes cached and cache-write tokens."""
     cached = prices.input if prices.cached_input is None else prices.cached_input
     written = prices.input if prices.cache_write is None else prices.cache_write
     for_an_hour = 2 * prices.input if prices.cache_write_1h is None else prices.cache_write_1h

@@ -1,11 +1,11 @@
 """The day item: what one account used in one UTC day, as one DynamoDB item (docs/ledger.md).
 
-Pure: how attributes are named and read. Names are short because every byte of the item is paid
-for with every write; losi.metering.ledger and losi.metering.books alone write them.
+Pure: only names and reads attributes. Names are short because every write pays for every byte of
+the item. Only losi.metering.ledger and losi.metering.books write day items.
 
-A day has one of two layouts, by whoever opened it: `k`, a map of keys and models with the
-counters of each in a list, or the flat counters of version 0.1. Readers add up both, because a
-process of the other version may write to either.
+A day has the layout of the version that opened it: `k`, a map of key -> model -> list of counters,
+or the flat counters of version 0.1. Readers add up both, because a process of the other version may
+write to either.
 """
 
 import re
@@ -19,30 +19,30 @@ from losi.store.client import Item, partition
 
 DAY_SECONDS = 86_400
 MINUTE_SECONDS = 60
-#: Clocks of two processes may differ by less than this. The one figure for it.
+#: The clocks of two processes differ by less than this. Every margin for clocks uses this figure.
 CLOCK_SKEW_SECONDS = 60.0
-#: The counters of a key and model in the order of their list. An eighth place is kept for
+#: The counters of a key and model, in the order of their list. An eighth place is reserved for
 #: micro-dollars.
 COUNTERS = ("n", "i", "o", "c", "w", "g", "h")
-#: So long are lists of before there was the last counter.
+#: Length of lists that were written before the last counter existed.
 ONCE_COUNTED = 6
-#: Counters in the order of Usage's fields: input, output, cached, cache write, reasoning, and
-#: cache writes for an hour.
+#: The counters of Usage's fields, in their order: input, output, cached, cache write, reasoning,
+#: and cache writes kept for an hour.
 USAGE_COUNTERS = COUNTERS[1:]
 REQUESTS = COUNTERS[0]
-#: The map of the counters, of days that were opened since version 0.2.
+#: The map of counters, on days opened by version 0.2 or later.
 ROWS = "k"
-#: DynamoDB takes a signed request for five minutes; a tombstone stays a minute longer.
+#: DynamoDB accepts a signed request for five minutes; a tombstone stays a minute longer.
 LATE_SECONDS = 360
-#: While an item has so many tombstones, its account is refused.
+#: An item with this many tombstones refuses new requests of its account.
 MAX_TOMBSTONES = 64
-#: How long after its hold expired a settlement still replaces the estimate.
+#: How long after a hold's expiry a settlement still replaces the estimate.
 CORRECTABLE_SECONDS = 14 * DAY_SECONDS
 
 _WINDOW = re.compile(r"[rt](\d+)")
 _TOMBSTONE, _EXPIRED = "z_", "x_"
 
-#: Key and model -> requests and what they used.
+#: (Key id, model code) -> number of requests, and their usage.
 Rows = dict[tuple[str, str], tuple[int, Usage]]
 _NOTHING = (0, Usage(0, 0))
 
@@ -52,7 +52,7 @@ def sort_key(day: date, *, test: bool) -> str:
 
 
 def folded_sort_key(day: date, *, test: bool) -> str:
-    """The side item with the rows of the day's deleted keys."""
+    """Sort key of the side item with the counters of keys deleted on that day."""
     return f"FOLDED-{sort_key(day, test=test)}"
 
 
@@ -73,17 +73,19 @@ def last_use(key_id: str) -> str:
 
 
 def valid_version(what: str) -> str:
-    """The lowest version of the key, or of the profile ("p"), that is still good."""
+    """Attribute with the lowest version of the key, or of the profile ("p"), that is still
+    accepted.
+    """
     return f"v_{what}"
 
 
 def tombstone(request_id: str) -> str:
-    """Keeps a try of an admission that is still on its way from placing a hold (epoch s)."""
+    """Attribute (epoch seconds) that stops a late try of an admission from placing a hold."""
     return f"{_TOMBSTONE}{request_id}"
 
 
 def expired(request_id: str) -> str:
-    """The estimate (input tokens) that was billed for a hold that expired."""
+    """Attribute with the estimate (input tokens) that was billed when the hold expired."""
     return f"{_EXPIRED}{request_id}"
 
 
@@ -94,29 +96,31 @@ def expiry_of(day: date, kept_days: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Tokens set aside for a request that is running; what settles or releases it."""
+    """Tokens reserved for a running request, and what is needed to settle or release it."""
 
     account_id: str
     day: date
     test: bool
     request_id: str
-    #: Input estimate and capped output: what the request counts as until it is settled.
+    #: Estimated input plus the cap on output: what the request counts as until it is settled.
     tokens: int
     input_tokens: int
-    #: Epoch second after which its process must be dead, and anyone may settle it.
+    #: Epoch second after which its process must be dead, so that anyone may settle it.
     expires: int
     key_id: str
     model_code: str
-    #: Whether its day has the nested layout.
+    #: Whether its day has the layout of version 0.2.
     nested: bool = True
-    #: Until when (epoch s) another try of its admission may still land; 0: there was one try,
-    #: and it was answered.
+    #: Epoch second until which another try of its admission may still land; 0 if its only try was
+    #: answered.
     late_until: int = 0
-    #: Minute of the day whose windows counted it. Not stored: None for a hold that was read back.
+    #: Minute of the day in whose windows it was counted. Not stored: None for a hold read from the
+    #: table.
     minute: int | None = None
-    #: Minutes of the day with window counters when the hold was made: settling sweeps old ones.
+    #: Minutes with window counters when the hold was made; settling removes the old ones.
     windows: frozenset[int] = frozenset()
-    #: Tombstones on the item when the hold was made, and until when: settling sweeps old ones.
+    #: Tombstones on the item when the hold was made, and their ends (epoch seconds); settling
+    #: removes the old ones.
     tombstones: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -125,12 +129,12 @@ class Hold:
 
     @property
     def pair(self) -> str:
-        """What the flat counters of its key and model begin with."""
+        """Prefix of the flat counters of its key and model."""
         return f"{self.key_id}.{self.model_code}"
 
     @property
     def estimate(self) -> Usage:
-        """What it is billed when it expires."""
+        """The usage that is billed when it expires."""
         return Usage(self.input_tokens, 0, estimated=True)
 
     def to_attribute(self) -> Item:
@@ -146,7 +150,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class DayUsage:
-    """What was used on one UTC day."""
+    """The usage of one UTC day. `by_key_model` holds only rows with requests."""
 
     day: date
     total: Usage
@@ -155,7 +159,7 @@ class DayUsage:
 
 
 class DayItem:
-    """A day item as DynamoDB returned it; one that is not there yet is empty."""
+    """A day item as DynamoDB returned it, or an empty one where there is none yet."""
 
     def __init__(self, account_id: str, day: date, *, test: bool, item: Item | None = None) -> None:
         self.account_id, self.day, self.test = account_id, day, test
@@ -169,7 +173,7 @@ class DayItem:
 
     @property
     def is_open(self) -> bool:
-        """Whether requests were admitted: a change of a key alone makes an item without holds."""
+        """Whether a request was admitted. A change of a key can create an item too, without holds."""
         return "holds" in self._item
 
     @property
@@ -177,14 +181,14 @@ class DayItem:
         return ROWS in self._item
 
     def is_past(self, now: float) -> bool:
-        """Whether its time to live is over: DynamoDB deletes late."""
+        """Whether its time to live is over. DynamoDB deletes items late."""
         return "ttl" in self._item and self.number("ttl") <= now
 
     def number(self, name: str) -> int:
         return int(self._item[name]["N"]) if name in self._item else 0
 
     def flat(self, counter: str) -> list[int]:
-        """The counter of each key and model, in the layout of version 0.1."""
+        """The counter's values for each key and model, in the layout of version 0.1."""
         return [self.number(name) for name in self._item if name.endswith(f".{counter}")]
 
     @property
@@ -217,22 +221,22 @@ class DayItem:
         )
 
     def expired_holds(self, now: float) -> list[Hold]:
-        """Holds of processes that must be dead."""
+        """Holds whose processes must be dead."""
         return [hold for hold in self.holds().values() if hold.expires < now]
 
     def was_expired(self, request_id: str) -> bool:
-        """Whether the request was billed its estimate because its hold expired."""
+        """Whether the request's hold expired, so that its estimate was billed."""
         return expired(request_id) in self._item
 
     def has_key(self, key_id: str) -> bool:
-        """Whether counters of the key may be added to: its map was made."""
+        """Whether the key has a map of counters, so that its counters can be added to."""
         return self.is_nested and key_id in self._item[ROWS]["M"]
 
     def has_row(self, key_id: str, model_code: str) -> bool:
         return self.has_key(key_id) and model_code in self._item[ROWS]["M"][key_id]["M"]
 
     def key_rows(self, key_id: str) -> Item | None:
-        """The key's counters as stored."""
+        """The key's counters as stored; None if it has none in the layout of version 0.2."""
         rows: Item | None = self._item[ROWS]["M"].get(key_id) if self.is_nested else None
         return rows
 
@@ -242,7 +246,7 @@ class DayItem:
         return frozenset(int(match[1]) for match in minutes if match)
 
     def tombstones(self) -> dict[str, int]:
-        """Tombstones by attribute name, and until when each must stay (epoch s)."""
+        """Attribute name of each tombstone -> when it may be removed (epoch seconds)."""
         return {name: self.number(name) for name in self._item if name.startswith(_TOMBSTONE)}
 
     def last_uses(self) -> dict[str, int]:
@@ -255,7 +259,7 @@ class DayItem:
         }
 
     def rows(self) -> Rows:
-        """What was counted, by key and model, in both layouts."""
+        """Counted usage by key and model, the sum of both layouts."""
         rows: Rows = {}
         for pair in {name.rpartition(".")[0] for name in self._item if "." in name}:
             key_id, _, model_code = pair.partition(".")
@@ -269,8 +273,8 @@ class DayItem:
 
 
 def day_usage(day: DayItem, folded: DayItem | None, now: float) -> DayUsage:
-    """All that was used: what was counted, also of keys deleted since, and what expired holds
-    are billed, whether or not somebody has come by and settled them.
+    """All usage of the day: the counters, those of keys deleted since (`folded`), and the estimates
+    of expired holds, even if nobody has settled them yet.
     """
     rows = day.rows()
     for pair, (requests, usage) in (folded.rows() if folded else {}).items():
@@ -303,12 +307,12 @@ def _add(rows: Rows, pair: tuple[str, str], requests: int, usage: Usage) -> None
 
 
 def minute_of_day(day: date, now: float) -> int:
-    """Minutes since the day began; 1440 and more once it is over."""
+    """Minutes since the day began; 1440 or more after its end."""
     return (int(now) - _epoch(day)) // MINUTE_SECONDS
 
 
 def counted(usage: Usage | None) -> tuple[int, ...]:
-    """What a request adds to the counters of its key and model; one that is free adds nothing."""
+    """What a request adds to each of COUNTERS for its key and model; zeros if it is free (None)."""
     if usage is None:
         return (0,) * len(COUNTERS)
     return (
@@ -323,15 +327,15 @@ def counted(usage: Usage | None) -> tuple[int, ...]:
 
 
 def flat_counters(hold: Hold, figures: tuple[int, ...]) -> Iterator[tuple[str, int]]:
-    """Version 0.1's counters: once in the day's totals, once under the key and model."""
+    """Version 0.1's counters: each once in the day's totals, and once under its key and model."""
     for prefix in ("", f"{hold.pair}."):
         for counter, figure in zip(COUNTERS, figures, strict=True):
-            if figure:  # an absent counter is zero, and takes no room
+            if figure:  # an absent counter is zero, and takes no space
                 yield prefix + counter, figure
 
 
 def days_around(now: float, seconds: float) -> list[date]:
-    """The UTC days that some clock shows, when clocks differ by at most `seconds`."""
+    """The UTC days (one or two) that a clock may show if clocks differ by at most `seconds`."""
     first, last = utc_day(now - seconds), utc_day(now + seconds)
     return [first] if first == last else [first, last]
 

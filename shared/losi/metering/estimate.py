@@ -1,8 +1,9 @@
-"""Token estimates: for holds, and for what a provider tells no usage of. Pure.
+"""Token estimates: for holds, and for answers whose provider reports no usage. Pure.
 
 A text is never estimated at less than a quarter of its tokens, whatever a caller writes: vendors
-split bytes (https://github.com/openai/tiktoken), so there are no more tokens than bytes of UTF-8,
-and every four bytes count as one, which is the specification's rule for plain English.
+split bytes (https://github.com/openai/tiktoken), so a text has at most as many tokens as bytes of
+UTF-8, and the estimate is at least one token for every four bytes, which is the specification's
+rule for plain English.
 """
 
 from collections.abc import Callable
@@ -12,26 +13,27 @@ import orjson
 
 from losi.metering.usage import Usage, estimate_tokens
 
-#: The framing of a message beside its role, and of the answer that begins after the last one.
+#: The framing of a message, in addition to its role, and of the answer that follows the last one.
 #: https://developers.openai.com/cookbook/examples/how_to_count_tokens_with_tiktoken
 MESSAGE_TOKENS = 3
 ANSWER_TOKENS = 4
-#: What most images are, and a quarter of the most that one can be: OpenAI's have up to 1,445 in
-#: high detail, Claude's up to 4,784. https://platform.claude.com/docs/en/build-with-claude/vision
+#: What most images cost, and a quarter of the most that one can cost: OpenAI's up to 1,445 in high
+#: detail, Claude's up to 4,784. https://platform.claude.com/docs/en/build-with-claude/vision
 IMAGE_TOKENS = 1_200
-#: The text of one page and its picture, which is the least that a document is.
+#: The text and the picture of one page: no document costs less.
 #: https://platform.claude.com/docs/en/build-with-claude/pdf-support
 PAGE_TOKENS = 2_500
-#: OpenAI counts ten tokens a second of sound: the least, and an earlier answer that is named only.
+#: OpenAI counts ten tokens for a second of sound: the minimum. An earlier spoken answer that the
+#: request only names counts SPOKEN_TOKENS.
 SECOND_TOKENS = 10
 SPOKEN_TOKENS = 1_000
-#: Characters of base64 for each token: a PDF is compressed, a second of sound is 1,000 bytes of MP3
-#: or 1,600 of WAV at the least.
+#: Characters of base64 per token. A PDF is compressed; a second of sound is at least 1,000 bytes of
+#: MP3 or 1,600 of WAV.
 PDF_CHARACTERS = 85
 SOUND_CHARACTERS = {"wav": 850, "mp3": 170}
 
 # fmt: off
-#: Names that structure a message: its framing counts them.
+#: Names that structure a message: counted as its framing.
 _STRUCTURE = frozenset({
     "arguments", "cache_control", "content", "custom", "data", "detail", "file_data", "file_id",
     "filename", "format", "function", "function_call", "id", "index", "input", "name",
@@ -51,7 +53,7 @@ _NOT_ASCII = bytes(range(128, 256))
 
 
 def input_tokens(body: dict[str, Any]) -> int:
-    """Estimated prompt tokens of a chat completion: all that is sent of it to be read."""
+    """Estimated prompt tokens of a chat completion request: everything in it that a model reads."""
     texts: list[str] = []
     media = _collect(body["messages"], texts)
     read = (value for name, value in body.items() if name not in _UNREAD)
@@ -61,7 +63,9 @@ def input_tokens(body: dict[str, Any]) -> int:
 
 
 def text_tokens(text: str) -> int:
-    """At least a quarter of the text's bytes; more where signs and digits are many."""
+    """Estimated tokens of a text: at least a quarter of its bytes, more if it has many symbols and
+    digits.
+    """
     data = text.encode(errors="surrogatepass")
     signs = data.translate(None, _WORDS)
     ascii_signs = len(signs.translate(None, _NOT_ASCII))
@@ -70,14 +74,16 @@ def text_tokens(text: str) -> int:
 
 
 def estimated(input_tokens: int, characters: int, most_output: int) -> Usage:
-    """Usage where the provider tells none; never more output than it was allowed, whatever it
-    sent: a provider that does not stop is not the caller's to pay.
+    """Usage of an answer whose provider reports none.
+
+    Output is capped at what the request allowed: the caller does not pay for a provider that fails
+    to stop.
     """
     return Usage(input_tokens, min(estimate_tokens(characters), most_output), estimated=True)
 
 
 def produced_characters(part: dict[str, Any]) -> int:
-    """Characters a model produced in a message or in a chunk's delta, tool calls included."""
+    """Characters that a model produced in a message or a chunk's delta, tool calls included."""
     total = 0
     for name in ("content", "reasoning_content", "reasoning", "refusal"):
         value = part.get(name)
@@ -94,7 +100,7 @@ def produced_characters(part: dict[str, Any]) -> int:
 
 
 def _collect(messages: Any, texts: list[str]) -> int:
-    """Put all that is said into `texts`; the tokens of what is shown, heard and attached."""
+    """Append every text in the messages to `texts`; return the tokens of images, sounds and files."""
     media, pending = 0, [messages]
     while pending:
         value = pending.pop()
@@ -132,7 +138,9 @@ def _spoken(_: dict[str, Any]) -> int:
 
 
 def _file(file: dict[str, Any]) -> int:
-    """A text is read as it is; a PDF is packed, and how tightly nobody can see from outside."""
+    """A text file costs its length. A PDF is compressed, and by how much cannot be seen from
+    outside.
+    """
     length = _length(file, "file_data")
     is_pdf = length and file["file_data"][:20].lower() == "data:application/pdf"
     return max(PAGE_TOKENS, length // PDF_CHARACTERS if is_pdf else estimate_tokens(length))

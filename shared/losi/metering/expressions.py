@@ -1,4 +1,4 @@
-"""The ledger's writes as DynamoDB expressions: pure, so that each can be read in one place."""
+"""The ledger's writes as DynamoDB expressions: pure, and all in one place."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -45,15 +45,17 @@ _ROOM = (
     " AND (attribute_not_exists(#tokens) OR #tokens <= :room_in_minute)"
     f" AND {_GOOD}"
 )
-#: No transaction, and no reading before: the list that settling adds to is made by the admission.
+#: The admission makes the list of counters that settling adds to, so that settling needs no
+#: transaction and no read.
 _ROW = f", {ROWS}.#key.#model = if_not_exists({ROWS}.#key.#model, :row)"
 
 
 def admission(hold: Hold, principal: Principal, now: float) -> Update:
-    """Place the hold if every limit has room for it and the authentication is up to date."""
+    """Place the hold, on the condition that every limit has room for it and the login is current."""
     plan, minute = principal.plan, minute_of_day(hold.day, now)
     room_in_minute = plan.tokens_per_minute - hold.tokens
-    # a minute's first request meets no counter, so one larger than the minute is refused here
+    # A minute without requests has no counter to compare, so a hold larger than the limit is
+    # refused here.
     room = plan.tokens_per_day - hold.tokens if room_in_minute >= 0 else -1
     names = {
         "#request": hold.request_id,
@@ -92,7 +94,7 @@ def admission(hold: Hold, principal: Principal, now: float) -> Update:
 def opening(
     hold: Hold, principal: Principal, last_uses: Mapping[str, int], kept_days: int
 ) -> Update:
-    """Begin the day: no holds yet, and the last use of every key so far."""
+    """Open the day: no holds, and the last use of every key so far."""
     sets: dict[str, Item] = {
         "holds": {"M": {}},
         ROWS: {"M": {hold.key_id: {"M": {}}}},
@@ -100,7 +102,7 @@ def opening(
         "ttl": _number(expiry_of(hold.day, kept_days)),
         **{last_use(key_id): _number(minute) for key_id, minute in last_uses.items()},
     }
-    # what is outdated opens nothing: a mark may be all that is left of a deleted account
+    # a stale login must not open a day: the item may be the remains of a deleted account
     return {
         "Key": primary_key(hold.account_id, hold.sort),
         "UpdateExpression": "SET " + ", ".join(f"#s{n} = :s{n}" for n in range(len(sets))),
@@ -117,7 +119,7 @@ def opening(
 
 
 def key_opening(hold: Hold, principal: Principal) -> Update:
-    """A key's first request of the day makes the map of its counters."""
+    """Make the map of counters for a key's first request of the day."""
     return {
         "Key": primary_key(hold.account_id, hold.sort),
         "UpdateExpression": f"SET {ROWS}.#key = :empty",
@@ -130,7 +132,7 @@ def key_opening(hold: Hold, principal: Principal) -> Update:
 
 
 class _Change:
-    """An UpdateItem of the day item that is put together piece by piece."""
+    """An update of the day item, put together from several pieces."""
 
     def __init__(self, hold: Hold) -> None:
         self._key = primary_key(hold.account_id, hold.sort)
@@ -161,13 +163,13 @@ class _Change:
         self._removes.append(self._name(attribute))
 
     def take_hold(self, hold: Hold) -> None:
-        """Remove it; the whole change is on the condition that it is there."""
+        """Remove the hold, on the condition that it is there."""
         self.names["#request"] = hold.request_id
         self._removes.append("holds.#request")
         self._conditions.append("attribute_exists(holds.#request)")
 
     def take_record(self, hold: Hold) -> None:
-        """Remove the record of its expiry, on the condition that it is there."""
+        """Remove the record of the hold's expiry, on the condition that it is there."""
         self.names["#expired"] = expired(hold.request_id)
         self._removes.append("#expired")
         self._conditions.append("attribute_exists(#expired)")
@@ -184,14 +186,14 @@ class _Change:
                 if figure:
                     path = f"{ROWS}.#key.#model[{place}]"
                     known = path
-                    if place >= ONCE_COUNTED:  # the row may be from before it was counted
+                    if place >= ONCE_COUNTED:  # an older row lacks this counter
                         known = f"if_not_exists({path}, {self._value(0)})"
                     self._sets.append(f"{path} = {known} + {self._value(figure)}")
 
     def sweep(self, hold: Hold, now: float) -> None:
-        """Remove what nobody needs any more of what the admission saw."""
+        """Remove old window counters and tombstones that the admission saw."""
         minute = minute_of_day(hold.day, now)
-        # the minute before stays: the clock of another process may still be in it
+        # the previous minute stays: another process's clock may still be in it
         for old in sorted(seen for seen in hold.windows if seen < minute - 1):
             self.remove(requests_window(old))
             self.remove(tokens_window(old))
@@ -211,16 +213,16 @@ class _Change:
 
 
 def closing(hold: Hold, usage: Usage | None, now: float, *, elsewhere: bool) -> Update:
-    """Take the hold away, if it is still there, and count its usage in the same write.
+    """Remove the hold, on the condition that it is there, and count its usage in the same write.
 
-    `elsewhere`: the key's counters have left the item; `folded_count` counts it there.
+    `elsewhere`: the key was deleted and its counters moved; `folded_count` counts the usage there.
     """
     change = _Change(hold)
     change.take_hold(hold)
     surplus = (usage.total_tokens if usage else 0) - hold.tokens
     change.add("committed", surplus)
     if hold.minute == minute_of_day(hold.day, now):
-        change.add(tokens_window(hold.minute), surplus)  # what it took too much is free again
+        change.add(tokens_window(hold.minute), surplus)  # frees what the hold reserved too much
     if not elsewhere:
         change.count(hold, counted(usage))
     if hold.late_until > now:
@@ -230,8 +232,8 @@ def closing(hold: Hold, usage: Usage | None, now: float, *, elsewhere: bool) -> 
 
 
 def expiring(hold: Hold, *, elsewhere: bool) -> Update:
-    """Bill a hold whose process is dead its estimate, and leave a record of it, so that a
-    settlement that comes late replaces the estimate.
+    """Bill the estimate of a hold whose process is dead, and keep a record of it, so that a late
+    settlement can replace the estimate.
     """
     change = _Change(hold)
     change.take_hold(hold)
@@ -243,7 +245,7 @@ def expiring(hold: Hold, *, elsewhere: bool) -> Update:
 
 
 def correction(hold: Hold, usage: Usage | None, now: float, *, elsewhere: bool) -> Update:
-    """Replace the estimate of a hold that expired by the truth."""
+    """Replace the billed estimate of an expired hold by its actual usage."""
     change = _Change(hold)
     change.take_record(hold)
     truth = usage.total_tokens if usage else 0
@@ -256,13 +258,13 @@ def correction(hold: Hold, usage: Usage | None, now: float, *, elsewhere: bool) 
 
 
 def correcting(hold: Hold, usage: Usage | None) -> tuple[int, ...]:
-    """What is to be added where the estimate was counted."""
+    """The difference to add to the counters that hold the estimate."""
     truth, estimate = counted(usage), counted(hold.estimate)
     return tuple(true - guess for true, guess in zip(truth, estimate, strict=True))
 
 
 def folded_count(hold: Hold, figures: tuple[int, ...], kept_days: int) -> Update:
-    """Count on the side item of deleted keys."""
+    """Count on the side item of the day's deleted keys."""
     adds = [(name, figure) for name, figure in flat_counters(hold, figures) if "." in name]
     return _folded(hold.account_id, hold.day, adds, kept_days, test=hold.test)
 
@@ -270,7 +272,9 @@ def folded_count(hold: Hold, figures: tuple[int, ...], kept_days: int) -> Update
 def folding(
     account_id: str, day: date, key_id: str, rows: Item, kept_days: int, *, test: bool
 ) -> list[Update]:
-    """Move a deleted key's rows, as they were read, from the day item to its side item."""
+    """Move a deleted key's rows from the day item to its side item, on the condition that they are
+    still as they were read.
+    """
     adds = [
         (f"{key_id}.{model_code}.{counter}", int(figure["N"]))
         for model_code, counters in rows["M"].items()
@@ -307,7 +311,7 @@ def _folded(
 
 
 def burying(hold: Hold, kept_days: int) -> Update:
-    """Keep a try that is still on its way from placing a hold where there is none."""
+    """Prevent a late try of the admission from placing a hold, on the condition that there is none."""
     return {
         "Key": primary_key(hold.account_id, hold.sort),
         "UpdateExpression": "SET #tombstone = :until, #ttl = if_not_exists(#ttl, :ttl)",
@@ -325,14 +329,16 @@ def burying(hold: Hold, kept_days: int) -> Update:
 
 
 def late_until(now: float) -> int:
-    """Until when a try that was sent now may still land."""
+    """Epoch second until which a try sent now may still land."""
     return int(now) + LATE_SECONDS
 
 
 def marking(
     account_id: str, day: date, what: str, version: int, kept_days: int, *, test: bool
 ) -> Update:
-    """Raise the lowest good version; a late, lower mark changes nothing."""
+    """Raise the lowest accepted version; a mark that arrives late, with a lower version, changes
+    nothing.
+    """
     return {
         "Key": primary_key(account_id, sort_key(day, test=test)),
         "UpdateExpression": "SET #valid = :version, #ttl = :ttl",
@@ -346,7 +352,7 @@ def marking(
 
 
 def forgetting(account_id: str, day: date, key_id: str, *, test: bool) -> Update:
-    """Drop a key's last use."""
+    """Remove a key's last use."""
     return {
         "Key": primary_key(account_id, sort_key(day, test=test)),
         "UpdateExpression": "REMOVE #last_use",

@@ -1,7 +1,7 @@
 """The gate of every metered request: authenticate, admit, and settle or release exactly once.
 
-An endpoint says what a request would hold (`Demand`); the gate asks the ledger, once more with
-fresh records where the cached ones were out of date, and hands back what must be settled.
+An endpoint says what a request would hold (`Demand`). The gate asks the ledger, a second time with
+fresh records if the cached ones were out of date, and returns a `Metered` that must be settled.
 """
 
 import asyncio
@@ -31,12 +31,12 @@ from losi.metering.settler import Settler
 from losi.metering.usage import Usage
 from losi.observe.request import Event, count, note
 
-#: An answer waits so long for its settlement. The store is sick when it takes longer, and the
+#: How long an answer waits for its settlement. It takes longer only if the store is sick; then the
 #: settlement goes on after the answer.
 SETTLED_WITHIN_SECONDS = 1.0
-#: A settlement may be tried so long after its request's deadline, before it is handed over.
+#: How long after its request's deadline a settlement is tried, before it is handed over.
 SETTLING_SECONDS = 3.0
-#: A request that was refused because the store is sick does not hold its process longer.
+#: How long a process tries to release the hold of a request refused because the store is sick.
 GIVING_BACK_SECONDS = 30.0
 
 W = TypeVar("W")
@@ -44,13 +44,13 @@ W = TypeVar("W")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One request at the gate: who says to call, and for how long it may run (seconds)."""
+    """One request at the gate: its credential, and how long it may run (seconds)."""
 
     credential: Credential
     permission: str
     request_id: str
     seconds: float
-    #: What the ledger still does when the answer is given. Await it before the process may stop.
+    #: Settlements that outlast the answer. Await them before the process may stop.
     unfinished: list[asyncio.Task[None]] = field(default_factory=list)
 
 
@@ -59,11 +59,11 @@ class Demand(Generic[W]):
     """What a request would hold: tokens of input, and of input and output together."""
 
     model: Model
-    #: In the day's counters; the model's, or the sandbox's.
+    #: The name in the day's counters: the model's code, or the sandbox's.
     model_code: str
     input_tokens: int
     hold_tokens: int
-    #: What the endpoint goes on with once the request is admitted.
+    #: What the endpoint continues with after the admission.
     work: W
 
 
@@ -87,14 +87,14 @@ class Metered(Generic[W]):
         self.limits = admission.limits
         self.work = demand.work
         self._prices = None if free else demand.model.prices
-        #: In the loop's time.
+        #: By the event loop's clock.
         self.deadline = deadline
 
     async def settle(self, usage: Usage | None) -> None:
-        """Count the usage, or give the hold back; only the first call does anything.
+        """Count the usage, or release the hold; only the first call has an effect.
 
-        Returns when it is in the books, after a second at the latest: then it is `unfinished`.
-        Shielded: a cancelled request is metered too.
+        Returns when the settlement is in the books, or after a second; then its task is in the
+        caller's `unfinished`. Shielded: a cancelled request is metered too.
         """
         hold, self._hold = self._hold, None
         if hold is None:
@@ -109,7 +109,7 @@ class Metered(Generic[W]):
 
 
 def _note_usage(usage: Usage | None, prices: Prices | None) -> None:
-    """What the account is billed; without prices it costs nothing."""
+    """Note what the account is billed; a request without prices costs nothing."""
     if usage is not None:
         note(
             input_tokens=usage.input_tokens,
@@ -138,10 +138,10 @@ class Gate:
     async def authenticate(
         self, credential: Credential, permission: str, *, fresh: bool = False
     ) -> Principal:
-        """Who calls. Raises AuthenticationError or PermissionDeniedError."""
+        """Return the caller. Raises AuthenticationError or PermissionDeniedError."""
         principal = await self._callers.authenticate(credential, fresh=fresh)
         if not fresh and permission not in principal.permissions:
-            # what is cached may be out of date: the permission may have been given since
+            # the cached record may be out of date: the permission may have been granted since
             principal = await self._callers.authenticate(credential, fresh=True)
         note_caller(principal)
         await self._callers.permit(principal, permission)
@@ -150,17 +150,17 @@ class Gate:
     async def admit(
         self, caller: Caller, principal: Principal, demand: Callable[[Principal], Demand[W]]
     ) -> Metered[W]:
-        """Hold what `demand` names for this principal. Raises a LosiError when refused."""
+        """Hold what `demand` asks for this principal. Raises a LosiError if it is refused."""
         deadline = asyncio.get_running_loop().time() + caller.seconds
         try:
             return await self._hold(caller, principal, demand(principal), deadline)
         except (StaleAuthenticationError, InvalidRequestError, ModelNotInPlanError):
-            # the key or plan changed, or may have, since it was cached: what it is now decides,
-            # and no refusal speaks of a plan before the key is known to be good
+            # The cached key or plan has changed, or may have: fresh records decide. No refusal may
+            # name the plan before the key is known to be good.
             principal = await self.authenticate(caller.credential, caller.permission, fresh=True)
         try:
             return await self._hold(caller, principal, demand(principal), deadline)
-        except StaleAuthenticationError as error:  # it changed again, within this very request
+        except StaleAuthenticationError as error:  # it changed again, during this very request
             raise StoreUnavailableError from error
 
     async def _hold(

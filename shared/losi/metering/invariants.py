@@ -1,4 +1,4 @@
-"""What must be true of every day item, whatever happened before (docs/ledger.md)."""
+"""What must always hold for every day item, whatever happened before (docs/ledger.md)."""
 
 from collections.abc import Iterator
 
@@ -7,12 +7,14 @@ from losi.metering.usage import Usage
 
 
 def drift(day: DayItem, folded: DayItem | None = None) -> int:
-    """By how many tokens `committed` is not what was settled and is held; 0 is right."""
+    """The difference (tokens) between `committed` and the sum of settled and held tokens; 0 is
+    right.
+    """
     return day.committed - _settled(day, folded).total_tokens - _held(day)
 
 
 def mistakes(day: DayItem, folded: DayItem | None = None) -> list[str]:
-    """What is wrong with the item, in words; empty when all is well.
+    """What is wrong with the item, one sentence each; empty if nothing is.
 
     `folded` is the side item with the rows of the day's deleted keys.
     """
@@ -38,7 +40,7 @@ def _mistakes(day: DayItem, folded: DayItem | None) -> Iterator[str]:
 
 
 def _totals(day: DayItem) -> Iterator[str]:
-    """The totals that version 0.1 kept beside the counters of its days."""
+    """Check the totals that version 0.1 kept in addition to the counters of its days."""
     for counter in (REQUESTS, *USAGE_COUNTERS):
         total, parts = day.number(counter), sum(day.flat(counter))
         if total != parts:

@@ -1,7 +1,7 @@
-"""The ledger: admits a request within its plan's limits, and settles what it used, once.
+"""The ledger: admits a request within its plan's limits, and settles its usage once.
 
-One conditional UpdateItem each, on the account's day item. The item's layout is in
-losi.metering.day_item, the proofs in docs/ledger.md.
+Each takes one conditional UpdateItem on the account's day item. Its layout is in
+losi.metering.day_item, the proofs are in docs/ledger.md.
 """
 
 import asyncio
@@ -45,36 +45,36 @@ __all__ = ["Admission", "Closed", "DayUsage", "Hold", "Ledger", "RateLimits"]
 
 logger = logging.getLogger("losi.ledger")
 
-#: So that a store that hangs refuses within three seconds.
+#: If the store hangs, a request is refused within three seconds.
 ADMISSION_SECONDS = 2.5
-#: An admission may find the day not open, then its key's map missing, then expired holds in its
-#: way, then none of these.
+#: An admission may find its day not open, then its key's map missing, then expired holds in its
+#: way.
 ADMISSION_STEPS = 5
-#: Pauses between two tries of an admission, and their growth.
+#: Pause (seconds) before an admission is tried again: the first one, and the longest.
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Leave to call a provider. Its hold must be settled or released."""
+    """Permission to call a provider. Its hold must be settled or released."""
 
     hold: Hold
     limits: RateLimits
 
 
 class Closed(Enum):
-    """What an attempt to settle or release found."""
+    """The result of an attempt to settle or release."""
 
-    #: The hold was there, and what was said is in the books.
+    #: The hold was there; the usage is in the books.
     NOW = "now"
-    #: It had expired: its estimate was replaced by what was said.
+    #: The hold had expired; the usage replaced its estimate.
     CORRECTED = "corrected"
-    #: There is no hold and no estimate: it was closed before.
+    #: There was no hold and no estimate: it was closed before.
     BEFORE = "before"
 
 
 class AbandonedError(Exception):
-    """An admission without an answer: it may hold tokens, now or soon, and must be released."""
+    """An admission whose answer was lost: it may hold tokens, now or soon, and must be released."""
 
     def __init__(self, hold: Hold, reason: Exception) -> None:
         super().__init__(str(reason))
@@ -83,7 +83,7 @@ class AbandonedError(Exception):
 
 
 class Ledger:
-    """Admits and closes. Every method may raise StoreUnavailableError (503)."""
+    """Admits and closes requests. Every method may raise StoreUnavailableError (503)."""
 
     def __init__(
         self,
@@ -95,11 +95,10 @@ class Ledger:
         patience: float = ADMISSION_SECONDS,
         kept_days: int = USAGE_DAYS,
     ) -> None:
-        """Settlements come over a client of their own: admissions that fail take none of it.
+        """Settlements have a client of their own, so that failing admissions cannot block them.
 
-        `plans` are those that a refusal may recommend.
-        `patience`: seconds that the store may take to admit a request, before it is refused.
-        `kept_days`: how long days are kept.
+        `plans`: the plans that a refusal may recommend. `patience`: how long (seconds) the store
+        may take to admit a request before it is refused. `kept_days`: how long day items are kept.
         """
         self._patience = patience
         self.kept_days = kept_days
@@ -107,9 +106,9 @@ class Ledger:
         self._admissions = admissions
         self._settlements = settlements
         self._clock = clock
-        #: Days that version 0.1 opened: account and sort key.
+        #: Days that version 0.1 opened: account id and sort key.
         self.flat_days: set[tuple[str, str]] = set()
-        #: What is being made at this moment, by its name: a day, or a key's map in one.
+        #: What is being made at this moment, by name: a day, or a key's map in it.
         self._making: dict[tuple[str, ...], asyncio.Task[None]] = {}
 
     async def admit(
@@ -121,12 +120,12 @@ class Ledger:
         hold_tokens: int,
         expires_at: float,
     ) -> Admission:
-        """Hold `hold_tokens` (input estimate and capped output) for a request about to run.
+        """Hold `hold_tokens` (estimated input plus the cap on output) for a request about to run.
 
-        `request_id` is unique; a repetition of the very same admission is the same admission.
-        `expires_at` lies beyond the moment until which the request's process can settle.
-        Raises RateLimitError, QuotaExceededError or StaleAuthenticationError; AbandonedError
-        around any of them or around StoreUnavailableError, when a try may land yet.
+        `request_id` must be unique; a repeated call with equal arguments is the same admission.
+        `expires_at` (epoch seconds) must be later than the process can still settle. Raises
+        RateLimitError, QuotaExceededError or StaleAuthenticationError. If a try may still land,
+        raises an AbandonedError with one of these or StoreUnavailableError as its reason.
         """
         now = self._clock()
         day = utc_day(now)
@@ -154,9 +153,9 @@ class Ledger:
             raise attempt.given_up(error) from error
 
     async def close(self, hold: Hold, usage: Usage | None) -> Closed:
-        """Count what the request used in place of its hold, or give the hold back.
+        """Replace the request's hold by its usage, or release the hold if `usage` is None.
 
-        One attempt. Repeat it after StoreUnavailableError: only one will ever count.
+        Makes one attempt. Repeat it after StoreUnavailableError: it counts only once.
         """
         usage = None if usage is None else clamped(usage)
         while True:
@@ -186,24 +185,26 @@ class Ledger:
     async def make_once(
         self, name: tuple[str, ...], make: Callable[[], Coroutine[None, None, None]]
     ) -> None:
-        """Make what many requests may lack at the same moment, for all of them.
+        """Run `make` once for all requests that need it at the same moment.
 
-        Where somebody else's try fails, the next who waits makes one of their own.
+        If that run fails, each of those that wait tries in turn.
         """
         while (making := self._making.get(name)) is not None:
             with contextlib.suppress(StoreUnavailableError):
                 return await asyncio.shield(making)
         making = self._making[name] = asyncio.create_task(make())
         making.add_done_callback(lambda task: self._made(name, task))
-        await asyncio.shield(making)  # whoever waits with us gets it, if we are cancelled or not
+        await asyncio.shield(
+            making
+        )  # if this caller is cancelled, the others that wait still get the result
 
     def _made(self, name: tuple[str, ...], task: asyncio.Task[None]) -> None:
         del self._making[name]
         if not task.cancelled():
-            task.exception()  # seen, should nobody wait any more
+            task.exception()  # marks the exception as retrieved, in case nobody waits any more
 
     async def settle_expired(self, day: DayItem) -> int:
-        """Bill the holds of dead processes their estimate; how many there were."""
+        """Bill the estimates of holds whose processes are dead. Returns how many there were."""
         gone = day.expired_holds(self._clock())
         await asyncio.gather(*map(self._expire, gone))
         return len(gone)
@@ -219,7 +220,7 @@ class Ledger:
             logger.warning("%s expired: billed by estimate: %s", hold.request_id, hold.estimate)
 
     async def _is_buried(self, hold: Hold, day: DayItem) -> bool:
-        """Whether no try of the admission can land any more, given that there is no hold."""
+        """For a request without a hold: whether no try of its admission can land any more."""
         if hold.late_until <= self._clock() or tombstone(hold.request_id) in day.tombstones():
             return True
         return (await self._settlements.update(expressions.burying(hold, self.kept_days))).landed
@@ -230,8 +231,8 @@ class Ledger:
         update: Callable[[bool], Update],
         figures: tuple[int, ...],
     ) -> Written:
-        """Make a change that counts; where the key's counters have left the day item, with it on
-        the side item, in one transaction.
+        """Make a change that counts usage. If the key's counters have left the day item, count on
+        the side item, in one transaction with the change.
         """
         written = await self._settlements.update(update(False))
         if written.landed or not hold.nested or not any(figures):
@@ -247,7 +248,7 @@ class Ledger:
 
 
 class _Attempt:
-    """One request's way into the books: as many writes as it takes."""
+    """The admission of one request, in as many writes as it takes."""
 
     def __init__(
         self,
@@ -263,7 +264,7 @@ class _Attempt:
         self._principal = principal
         self._clock = clock
         self._now = self._sent = clock()
-        #: A try was sent whose answer never came.
+        #: Whether a try was sent that was never answered.
         self.unanswered = False
 
     async def run(self) -> Admission:
@@ -293,12 +294,12 @@ class _Attempt:
             tombstones=day.tombstones(),
         )
         if sum(until > self._now for until in hold.tombstones.values()) >= MAX_TOMBSTONES:
-            self.unanswered = True  # so many answers were lost: what is taken must be given back
+            self.unanswered = True  # too many lost answers: release what this one took
             raise StoreUnavailableError
         return Admission(hold, rate_limits(day, self._principal.plan, self._now))
 
     async def _prepare(self, day: DayItem) -> bool:
-        """Make what the day item lacks for the hold; whether it lacked anything."""
+        """Make what the day item lacks for the hold. Returns whether it lacked anything."""
         hold = self._hold
         where = (hold.account_id, hold.sort)
         if not day.is_open:
@@ -334,7 +335,7 @@ class _Attempt:
         while True:
             self._sent = self._clock()
             try:
-                # until the answer is there it counts as lost: this may be cancelled
+                # until it is answered it counts as unanswered: this task may be cancelled
                 before, self.unanswered = self.unanswered, True
                 written = await self._writes.update(
                     expressions.admission(self._hold, self._principal, self._now)

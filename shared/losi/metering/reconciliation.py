@@ -1,8 +1,8 @@
-"""Checks the books of every day that is over, account by account, and ends its stale holds.
+"""Checks the books of every past day, account by account, and settles its stale holds.
 
-The register says which accounts used the API on a day. The work is done in steps, and a cursor in
-the table says how far it has come: a run that is stopped is continued by the next one, and a
-million accounts take several (docs/ledger.md).
+The register lists the accounts that used the API on a day. The work is done in steps, and a cursor
+in the table records the progress: the next run continues one that was stopped, and a million
+accounts take several runs (docs/ledger.md).
 """
 
 import asyncio
@@ -22,23 +22,23 @@ from losi.store.writes import Update, Writes
 
 logger = logging.getLogger("losi.reconciliation")
 
-#: After midnight, when the longest request of the day before must have ended, whatever the clocks.
+#: Seconds after midnight when the day's longest request has ended, whatever the clocks show.
 ENDED_SECONDS = 1200
-#: A step: what one BatchGetItem takes, so many times at once.
+#: A step checks AT_ONCE batches at the same time; a BatchGetItem takes up to 100 keys.
 BATCH, AT_ONCE = 100, 4
-#: An item that seems wrong is looked at so often: its side item may change between two reads.
+#: How often an item that seems wrong is read again: its side item may change between two reads.
 LOOKS, PAUSE = 3, 0.2
 STATE = {"pk": {"S": "RECONCILIATION"}, "sk": {"S": "STATE"}}
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found among a day's items."""
+    """Findings among a day's items."""
 
     items: int = 0
-    #: Holds of dead processes that were billed their estimate.
+    #: Holds of dead processes whose estimates were billed.
     expired: int = 0
-    #: Items with a mistake, and how many tokens are missing or too many in them.
+    #: Items with a mistake, and the tokens missing from or surplus in them.
     wrong: int = 0
     drift: int = 0
 
@@ -48,15 +48,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Of a day: in which partition of the register, and after which account, the next step begins.
-    A day is done when there is no partition left.
+    """Progress of a day: the next step begins in this partition of its register, after this
+    account. The day is done when no partition is left.
     """
 
     day: date
     place: int = 0
     after: str = ""
     found: Found = Found()
-    #: Steps that were ever made: of two runs at once only one makes a step.
+    #: Number of steps ever made: if two runs overlap, only one of them makes each step.
     step: int = 0
 
     @property
@@ -103,8 +103,8 @@ class Reconciliation:
         self._clock = clock
 
     async def run(self, has_time: Callable[[], bool]) -> list[Progress]:
-        """Go on while there is time and yesterday is not done. Returns the days that were
-        finished. Raises StoreUnavailableError: the steps that were made stay made.
+        """Check days until there is no time left or yesterday is done. Returns the days that were
+        finished. Raises StoreUnavailableError; the steps made before it are kept.
         """
         finished: list[Progress] = []
         last = utc_day(self._clock() - ENDED_SECONDS) - timedelta(1)
@@ -163,7 +163,7 @@ class Reconciliation:
         return Found(1, expired, int(off is not None), abs(off or 0))
 
     async def _drift(self, day: DayItem) -> int | None:
-        """By how many tokens the books are off; None when all is well after all."""
+        """By how many tokens the books are off; None if a later read finds no mistake."""
         sort, side = (make(day.day, test=day.test) for make in (sort_key, folded_sort_key))
         for look in range(LOOKS):
             if look:
@@ -181,5 +181,5 @@ class Reconciliation:
 
 
 def _places(day: date) -> list[tuple[str, bool]]:
-    """The partitions of a day's register, and whether they are of test keys."""
+    """The partitions of a day's register, each with whether it is of test keys."""
     return [(each, test) for test in (False, True) for each in register.partitions(day, test=test)]

@@ -1,4 +1,4 @@
-"""What a plan's limits say to the caller: rate limit headers, and the refusals of the ledger."""
+"""A plan's limits as a caller sees them: rate limit headers, and the ledger's refusals."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -25,16 +25,17 @@ from losi.metering.day_item import (
     valid_version,
 )
 
-#: A sentence that recommends a plan with more of a limit (at least so much, if it is given).
+#: Returns a sentence that recommends a plan with a higher limit (of at least the number given), or
+#: "".
 Recommend = Callable[..., str]
 
-#: When to come back where a running request has to end first.
+#: `Retry-After` (seconds) of a refusal that ends as soon as another request does.
 BUSY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """What the account used of the current minute; both windows end together."""
+    """Limits and remaining room of the current minute; both windows end at the same time."""
 
     limit_requests: int
     remaining_requests: int
@@ -71,8 +72,10 @@ def rate_limits(item: DayItem, plan: Plan, now: float) -> RateLimits:
 def refusal(
     item: DayItem, hold: Hold, principal: Principal, now: float, plans: Collection[Plan]
 ) -> Exception:
-    """Why the day item, as it stood when it refused, had no room for the hold."""
-    if not item.is_open:  # removed while it was being opened, as when its account is deleted
+    """The error to raise: why the day item, as it was when it refused, had no room for the hold."""
+    if (
+        not item.is_open
+    ):  # removed while it was opened, for instance because its account was deleted
         return StoreUnavailableError()
     if hold.request_id in item.holds() or tombstone(hold.request_id) in item.tombstones():
         return ServerError("Another request with this request id is running. Send it again.")
@@ -93,10 +96,10 @@ def is_stale(item: DayItem, principal: Principal) -> bool:
 
 
 def _oversized(hold: Hold, plan: Plan, recommend: Recommend) -> LosiError | None:
-    """For a request that no waiting lets through.
+    """The error for a request that exceeds a limit by itself, so that waiting does not help.
 
-    `insufficient_quota` although it may be a rate that it breaks: SDKs retry `rate_limit_error`,
-    and only another plan or a smaller request helps here.
+    It is `insufficient_quota` even if the limit is a rate: SDKs retry `rate_limit_error`, and only
+    another plan or a smaller request helps here.
     """
     for limit, unit in (("tokens_per_minute", "minute"), ("tokens_per_day", "day")):
         allowed = getattr(plan, limit)
@@ -175,5 +178,7 @@ def _duration(seconds: float) -> str:
 
 
 def _seconds_left(now: float, period: int) -> float:
-    """UTC days and minutes begin at multiples of their length in epoch time."""
+    """Seconds until the current UTC minute or day ends: each begins at a multiple of its length in
+    epoch time.
+    """
     return period - now % period

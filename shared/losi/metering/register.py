@@ -1,6 +1,6 @@
-"""The register of opened days: which accounts used the API on a day, without a scan of the table.
+"""The register of opened days: lists the accounts that used the API on a day without a table scan.
 
-Whoever opens an account's day first writes an entry here, so that no open day is missing. A day's
+Each opening of an account's day first writes an entry here, so that no open day is missing. A day's
 entries are spread over partitions, each of which takes a thousand openings a second:
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-sharding.html
 """
@@ -21,7 +21,7 @@ def partition(account_id: str, day: date, *, test: bool) -> str:
 
 
 def partitions(day: date, *, test: bool) -> list[str]:
-    """All that hold entries of the day; their sort keys are account ids."""
+    """All partitions with entries of the day; the sort keys in them are account ids."""
     return [_partition(day, shard, test=test) for shard in range(SHARDS)]
 
 
@@ -30,7 +30,7 @@ def key(account_id: str, day: date, *, test: bool) -> dict[str, dict[str, str]]:
 
 
 def entry(hold: Hold) -> Update:
-    """Note that the account of the hold opens its day. Repeated, it changes nothing."""
+    """Record that the hold's account opens its day. A repetition changes nothing."""
     midnight = datetime(hold.day.year, hold.day.month, hold.day.day, tzinfo=UTC)
     return {
         "Key": key(hold.account_id, hold.day, test=hold.test),

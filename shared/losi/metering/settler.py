@@ -1,8 +1,8 @@
-"""Brings every admitted request to its end in the books, however long the store is away.
+"""Settles or releases every admitted request, however long the store is away.
 
 A settlement is tried until it lands or its invocation ends; then it is handed over to a queue,
-which `drain` empties. Whatever comes twice, late or out of order counts once: the ledger's
-conditions see to that.
+which `drain` empties. A settlement that arrives twice, late or out of order counts once: the
+ledger's conditions ensure it.
 """
 
 import asyncio
@@ -23,18 +23,18 @@ from losi.store.queue import Queue, QueueUnavailableError
 
 logger = logging.getLogger("losi.settler")
 
-#: One attempt may take so long.
+#: The time limit of one attempt.
 TRY_SECONDS = 4.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
-#: What handing over may take; it is kept before the end of the invocation.
+#: Time for handing over, reserved before the end of the invocation.
 HANDOVER_SECONDS = 2.0
-#: What is needed to close a hold later; the rest of it serves the hot path alone.
+#: Fields that only the hot path uses: closing the hold later does not need them.
 _NOT_SENT = {"windows", "tombstones", "minute"}
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How a request ended: its hold, and what it used; None: it is free."""
+    """How a request ended: its hold, and its usage; None if it is free."""
 
     hold: Hold
     usage: Usage | None
@@ -46,7 +46,7 @@ class Settlement:
 
     @classmethod
     def from_text(cls, text: str) -> "Settlement":
-        """Raises ValueError for what is none."""
+        """Parse what `to_text` wrote. Raises ValueError if the text is no settlement."""
         try:
             told = json.loads(text)
             hold = _typed(Hold, {**told["hold"], "day": date.fromisoformat(told["hold"]["day"])})
@@ -56,7 +56,7 @@ class Settlement:
 
 
 def _typed(made: Any, values: dict[str, Any]) -> Any:
-    """Fields that another version added are left out."""
+    """Build the dataclass `made`; ignore fields that a later version added."""
     known = {field.name for field in fields(made)}
     return made(**{name: value for name, value in values.items() if name in known})
 
@@ -66,12 +66,13 @@ class Settler:
         self._ledger = ledger
         self._queue = queue
         self._running: set[asyncio.Task[None]] = set()
-        #: Letters may wait that only this process will settle: its own, or an earlier one's.
+        #: Whether letters may wait that only this process will settle: its own, or of an earlier
+        #: one.
         self._must_drain = not queue.has_consumer
 
     def start(self, hold: Hold, usage: Usage | None, until: float) -> asyncio.Task[None]:
-        """Settle, or release where `usage` is None; never raises. From `until` on (the loop's
-        time) it is handed over; also when the task is cancelled.
+        """Settle the hold, or release it if `usage` is None; never raises. At `until` (the event
+        loop's time), or when the task is cancelled, the settlement is handed over.
         """
         task = asyncio.ensure_future(self._close(Settlement(hold, usage), until))
         self._running.add(task)
@@ -89,13 +90,13 @@ class Settler:
             if await self._try_until(settlement, until):
                 await self._drain()
                 return
-        except asyncio.CancelledError:  # the process stops
+        except asyncio.CancelledError:  # the process is being stopped
             await self._hand_over(settlement)
             raise
         await self._hand_over(settlement)
 
     async def _try_until(self, settlement: Settlement, until: float) -> bool:
-        """Whether it is in the books."""
+        """Try to settle until `until`. Returns whether it is in the books."""
         loop, pause, unanswered = asyncio.get_running_loop(), FIRST_PAUSE, False
         while True:
             try:
@@ -115,7 +116,7 @@ class Settler:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _drain(self) -> None:
-        """The store is well: settle what was handed over, where no one else does."""
+        """Called while the store works: settle what this process handed over, if nothing else will."""
         if self._must_drain:
             self._must_drain = False
             with suppress(QueueUnavailableError):
@@ -140,10 +141,10 @@ class Settler:
 
 
 async def drain(queue: Queue, ledger: Ledger, until: float = float("inf")) -> int:
-    """Settle what waits in the queue, until it is empty or `until` (the loop's time) has come.
+    """Settle what is in the queue, until it is empty or `until` (the event loop's time) has come.
 
-    What the store refuses stays for the next time; what is no settlement goes to the dead
-    letters. Returns how many were settled. Raises QueueUnavailableError.
+    Letters that the store refuses stay in the queue; letters that are no settlement move to the
+    dead letters. Returns how many were settled. Raises QueueUnavailableError.
     """
     settled, loop = 0, asyncio.get_running_loop()
     while loop.time() < until and (letters := await queue.take()):
@@ -157,12 +158,12 @@ async def drain(queue: Queue, ledger: Ledger, until: float = float("inf")) -> in
                 await queue.done(letter)
                 settled += 1
         if settled == before:
-            break  # the store is away: it would be asked the same again
+            break  # the store is away: stop asking
     return settled
 
 
 async def settle_letter(text: str, ledger: Ledger) -> bool | None:
-    """Whether it is in the books now; None for what is no settlement."""
+    """Whether the letter's settlement is in the books now; None if it is no settlement."""
     try:
         settlement = Settlement.from_text(text)
     except ValueError:
@@ -177,7 +178,9 @@ async def settle_letter(text: str, ledger: Ledger) -> bool | None:
 
 
 def _tell(settlement: Settlement, closed: Closed, *, repeated: bool) -> None:
-    """`repeated`: an earlier try may have landed, so that finding nothing to close is a success."""
+    """Log the outcome. `repeated`: an earlier try may have landed, so finding nothing to close is
+    fine.
+    """
     request_id, usage = settlement.hold.request_id, settlement.usage
     if closed is Closed.CORRECTED:
         logger.info("%s came after its hold had expired: its estimate became %s", request_id, usage)

@@ -1,4 +1,4 @@
-"""What is left of an account's limits at this moment, as a completion's headers would say it."""
+"""What remains of an account's limits now, by the same figures as a completion's headers."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class Window:
     used: int
     limit: int
     reset_seconds: int
-    #: Set aside for requests that are running.
+    #: Tokens reserved for running requests.
     held: int = 0
 
 
@@ -26,7 +26,7 @@ class Standing:
 
 
 def standing(day: DayItem, plan: Plan, now: float) -> Standing:
-    """Holds of processes that must be dead no longer count as running."""
+    """The account's current windows. Holds whose processes must be dead do not count as running."""
     limits = rate_limits(day, plan, now)
     running = [hold for hold in day.holds().values() if hold.expires >= now]
     minute = MINUTE_SECONDS - int(now) % MINUTE_SECONDS

@@ -1,8 +1,9 @@
-"""What a provider says was used: the files it exports, by UTC day and model of its own.
+"""Reads the usage files that providers export, by UTC day and the provider's own model name.
 
 OpenAI: the JSON of its usage endpoints, or the CSV of its dashboard, which has the same names.
 https://platform.openai.com/docs/api-reference/usage/completions_object
 https://platform.openai.com/docs/api-reference/usage/embeddings_object
+
 Anthropic: the JSON of its usage report.
 https://platform.claude.com/docs/en/api/admin/usage_report/retrieve_messages
 """
@@ -20,7 +21,9 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """`requests` is None where they are not told. Input holds what was read from caches."""
+    """`requests` is None if the provider does not report them. Input includes tokens read from
+    caches.
+    """
 
     requests: int | None = 0
     input_tokens: int = 0
@@ -35,16 +38,16 @@ class Figures:
         )
 
 
-#: Day and the provider's own name of a model -> what it says was used.
+#: Day and the provider's own model name -> the usage it reports.
 Told = dict[tuple[date, str], Figures]
 
 
 class NotAnExport(ValueError):
-    """What is wrong with the file, and what to ask the provider for."""
+    """Says what is wrong with the file, and what to ask the provider for."""
 
 
 def read(provider: str, text: str) -> Told:
-    """Of several pages one after the other in a list, too. Raises NotAnExport."""
+    """Parse one export, or a JSON list of its pages. Raises NotAnExport."""
     if provider not in READERS:
         raise NotAnExport(f"No export of '{provider}' is known here: {', '.join(READERS)} are.")
     told: Told = {}
@@ -67,7 +70,7 @@ def _openai(text: str) -> Iterator[tuple[date, str, Figures]]:
         figures = Figures(
             int(row["num_model_requests"] or 0),
             int(row["input_tokens"] or 0),
-            int(row.get("output_tokens") or 0),  # embeddings have none
+            int(row.get("output_tokens") or 0),  # embeddings have no output
         )
         yield datetime.fromtimestamp(int(start), UTC).date(), str(row["model"] or ""), figures
 

@@ -1,27 +1,27 @@
-"""Token usage of one request, in the shape every provider's figures are brought to."""
+"""Token usage of one request: every provider's figures are converted to this shape."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-#: The specification's rule where a provider gives no figure: about four characters a token.
+#: The specification's rule if a provider gives no figures: about four characters a token.
 CHARACTERS_PER_TOKEN = 4
 
-#: Beyond any real context window; larger figures from a provider are a fault and are clamped.
+#: Larger than any real context window; larger figures are a provider's fault, and are clamped.
 MAX_TOKENS = 10_000_000
 
 
-#: Of `cache_write_tokens` those that were written for an hour, which costs more: a detail of ours.
+#: The part of `cache_write_tokens` kept for an hour, which costs more. Not in OpenAI's usage.
 HOUR_WRITES = "cache_write_1h_tokens"
-#: Where `usage` has details, and those that OpenAI's own has.
+#: The objects with details in OpenAI's `usage`, and the details that it has itself.
 DETAILS_OF = ("prompt_tokens_details", "completion_tokens_details")
 DETAILS = ("cached_tokens", "cache_write_tokens", "reasoning_tokens")
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """`input_tokens` holds cached and cache-write tokens, `output_tokens` reasoning tokens, and
-    `cache_write_tokens` those of an hour's lifetime.
+    """`input_tokens` includes cached and cache-write tokens, `output_tokens` includes reasoning
+    tokens, and `cache_write_tokens` includes those kept for an hour.
     """
 
     input_tokens: int
@@ -48,8 +48,8 @@ class Usage:
         )
 
     def to_openai(self, told: Collection[str] = DETAILS) -> dict[str, Any]:
-        """OpenAI's `usage` object. Details of nothing are there only where they were `told`: a
-        zero says that somebody counted.
+        """OpenAI's `usage` object. A detail that is zero is left out unless it is in `told`: a zero
+        there means that the provider counted.
         """
         details = {
             "prompt_tokens_details": {
@@ -72,11 +72,11 @@ class Usage:
 
 
 def from_openai(usage: Any) -> Usage | None:
-    """Read OpenAI's `usage` object, or None when it is missing or makes no sense.
+    """Parse OpenAI's `usage` object; None if it is missing or no usage.
 
-    Negative, absurd or non-integer figures are clamped to 0..MAX_TOKENS; a provider whose
-    `total_tokens` exceeds its two parts (Gemini's compatible endpoint leaves reasoning out of
-    `completion_tokens`) has the difference counted as output, so that it is never given away.
+    Negative, absurd or non-integer figures are clamped to 0..MAX_TOKENS. If `total_tokens` exceeds
+    the sum of its two parts, the difference counts as output, so that it is billed: Gemini's
+    compatible endpoint leaves reasoning out of `completion_tokens`.
     """
     if not isinstance(usage, dict) or "prompt_tokens" not in usage:
         return None
@@ -97,8 +97,8 @@ def from_openai(usage: Any) -> Usage | None:
 
 
 def clamped(usage: Usage, most_input: int = MAX_TOKENS, most_output: int = MAX_TOKENS) -> Usage:
-    """The usage as it is counted: no figure negative, larger than it can be, or than what it is
-    part of.
+    """The usage as it is counted: no figure is negative, above its maximum, or above the figure
+    that includes it.
     """
     read = _between(usage.input_tokens, most_input)
     written = _between(usage.output_tokens, most_output)
@@ -120,7 +120,7 @@ def _between(figure: int, most: int) -> int:
 
 
 def estimate_tokens(characters: int) -> int:
-    """Tokens of a text of that many characters by the specification's rule, rounded up."""
+    """Tokens of a text of `characters` characters by the specification's rule, rounded up."""
     return -(-characters // CHARACTERS_PER_TOKEN)
 
 
