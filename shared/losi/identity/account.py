@@ -27,17 +27,19 @@ class Account:
     created_at: datetime
     api_access: bool = True
     disabled: bool = False
-    #: Sees and changes all accounts in the console. No key has that, only a person signed in.
+    #: Whether its owner sees and changes all accounts in the console. Only a person who signed in
+    #: can: no key carries this right.
     operator: bool = False
-    #: Goes up with every change that authentication must see. Starts at the time of creation, so
-    #: that no mark of a record that once had the same id (the demo's) outdates a new one.
+    #: Rises with every change that authentication must see. Starts at the time of creation, so that
+    #: marks of an earlier record with the same id (the demo's) do not outdate a new one.
     version: int = 1
     key_count: int = 0
-    #: Changes of keys on the last day on which there was any, by full keys and by others.
+    #: The last day with changes of keys, and the numbers of changes then: by full keys, and by
+    #: others.
     changed_on: str = ""
     changes_full: int = 0
     changes_other: int = 0
-    #: The account's end-user id at providers. It says nothing of the account to anyone else.
+    #: The account's end-user id at providers. It reveals nothing about the account.
     tag: str = field(default_factory=lambda: random_id(TAG_LENGTH))
 
     @classmethod
@@ -82,7 +84,7 @@ class Account:
         }
 
     def plan(self, plans: Mapping[str, "Plan"]) -> "Plan":
-        """Its plan, of those there are. Raises ServerError when it is no longer there."""
+        """Its plan. Raises ServerError if the plan no longer exists."""
         try:
             return plans[self.plan_name]
         except KeyError:
@@ -92,7 +94,7 @@ class Account:
             ) from None
 
     def audited(self) -> dict[str, Any]:
-        """What the audit log says of it: neither name nor e-mail address."""
+        """What the audit log stores of it: neither the name nor the e-mail address."""
         return {
             "plan": self.plan_name,
             "api_access": self.api_access,
@@ -114,10 +116,12 @@ class Account:
 
 
 def _tag_of_old(account_id: str) -> str:
-    """The tag of an account that version 0.1 made: always the same, without a write."""
+    """The tag of an account that version 0.1 made: derived from its id, so that it needs no
+    write.
+    """
     return hashlib.sha256(f"losi tag {account_id}".encode()).hexdigest()[:TAG_LENGTH]
 
 
 def account_id_from(text: str) -> str | None:
-    """`acct_<id>` without its prefix, or None when no account can have that id."""
+    """`acct_<id>` without its prefix, or None if no account can have that id."""
     return public_id(text, "acct_", ACCOUNT_LENGTH)

@@ -1,6 +1,7 @@
-"""The audit log: who changed what, when and from where, as items of a partition of their own.
+"""The audit log: who changed what, when and from where. One item a change.
 
-That partition is not the account's, so that the log outlives it; it holds ids and no names.
+The items are in a partition of their own, not in the account's, so that the log outlives the
+account. It contains ids and no names.
 """
 
 from collections.abc import Mapping
@@ -19,26 +20,28 @@ from losi.store.client import Item
 
 ID_LENGTH = 10
 
-#: A clock may stand still between two changes.
+#: Numbers the records of a process: two changes may happen at the same clock reading.
 _numbers = count()
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where the request that is being answered comes from."""
+    """Where the current request comes from."""
 
     ip: str = ""
     request_id: str = ""
 
 
 _NOWHERE = Origin()
-#: Of the request in this context; empty on the command line.
+#: The origin of the request in this context; empty on the command line.
 origin: ContextVar[Origin] = ContextVar("origin", default=_NOWHERE)
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who makes a change: a key or sign-in (its `caller`), or the operator, whom no limit binds."""
+    """Who makes a change: a key or sign-in (its `caller`), or the operator, to whom no limit
+    applies.
+    """
 
     name: str
     caller: Principal | None = None
@@ -53,7 +56,7 @@ OPERATOR = Actor("operator")
 
 
 def note_caller(caller: Principal) -> None:
-    """Says in the request's line whose it is."""
+    """Note the caller's account in the request's log line."""
     note(account=f"acct_{caller.account_id}", by=Actor.of(caller).name, test=caller.test)
 
 
@@ -61,7 +64,7 @@ def note_caller(caller: Principal) -> None:
 class Record:
     account_id: str
     actor: str
-    #: Such as `key.created`.
+    #: For instance `key.created`.
     action: str
     #: Public id of the key or account.
     target: str
@@ -71,12 +74,12 @@ class Record:
     ip: str = ""
     request_id: str = ""
     id: str = field(default_factory=lambda: _new_id())
-    #: Days until it goes; told when it is written.
+    #: Days until it is deleted. Only known when it is written: not read back.
     kept_days: int = AUDIT_DAYS
 
     @property
     def sort(self) -> str:
-        """Records sort by their time, and those of one process by their order."""
+        """Sort key: by time, and in order of creation within a process."""
         return f"{self.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}#{self.id}"
 
     def to_item(self) -> Item:
@@ -138,7 +141,9 @@ def record(
     after: Mapping[str, Any] | None = None,
     kept_days: int = AUDIT_DAYS,
 ) -> Record:
-    """What `by` does now; of `before` and `after` only what differs."""
+    """A record of what `by` does now. It keeps only those values of `before` and `after` that
+    differ.
+    """
     before, after = before or {}, after or {}
     differs = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     here = origin.get()

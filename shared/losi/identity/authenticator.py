@@ -1,4 +1,4 @@
-"""From an API key to a Principal: one read when the key is new here, none after."""
+"""Turns an API key into a Principal: one read for a key that is new to this process, else none."""
 
 import hashlib
 import threading
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 CACHE_SECONDS = 300
 CACHE_SIZE = 1024
 DAY_SECONDS = 86_400
-#: How long an unknown key is refused without a read, and how many are remembered: apart from the
-#: good ones, which a flood of unknown ones must not push out.
+#: How long an unknown key is refused without a read, and how many are remembered. They have a cache
+#: of their own, so that a flood of unknown keys cannot push good ones out.
 UNKNOWN_SECONDS = 60
 UNKNOWN_SIZE = 4096
 UNKNOWN = "invalid_api_key"
-#: Reads of the store for keys that were never good in this process.
+#: Limit on reads of the store for keys that were never good in this process.
 UNSEEN_PER_SECOND = 20
 UNSEEN_BURST = 100
 UNSEEN_MESSAGE = (
@@ -43,7 +43,7 @@ UNSEEN_MESSAGE = (
 
 
 class Remembered:
-    """Keys and until when each is remembered; the oldest go first."""
+    """Keys, each remembered until a time of its own; when full, the oldest are dropped first."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -64,8 +64,9 @@ class Remembered:
 class Authenticator:
     """Safe to share between threads.
 
-    A cached principal may be out of date; the ledger refuses it then (`StaleAuthenticationError`),
-    by the versions it carries. The day's item holds those marks, so no entry outlives the day.
+    A cached principal may be out of date. It carries versions, by which the ledger refuses it
+    (`StaleAuthenticationError`). The ledger keeps them on the day's item, so no entry outlives the
+    day.
     """
 
     def __init__(
@@ -80,8 +81,8 @@ class Authenticator:
         self._plans = plans
         self._sessions = Sessions(client, table, plans, clock, retention.session_days)
         self._clock = clock
-        #: SHA-256 of the presented key -> when the entry ends, and the principal. What ended stays
-        #: as one that was good before.
+        #: SHA-256 of the presented key -> end of the entry, and its principal. An ended entry
+        #: stays, to show that the key was good before.
         self._cache: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
         self._lock = threading.Lock()
         self._unknown = Remembered(UNKNOWN_SIZE)
@@ -89,10 +90,11 @@ class Authenticator:
         self._bursts = Bursts(self._table, clock, retention.audit_days)
 
     def authenticate(self, key: Credential, *, fresh: bool = False) -> Principal:
-        """Raises AuthenticationError (401), PermissionDeniedError (403) without API access, or
-        RateLimitError (429) where too many keys are new to this process.
+        """The principal of a key or session.
 
-        With `fresh` the records are read whatever the cache holds; those of a session always are.
+        Raises AuthenticationError (401); PermissionDeniedError (403) if the account is disabled or
+        has no API access; RateLimitError (429) if too many keys are new to this process. `fresh`
+        reads a key's records even if they are cached; those of a session are always read.
         """
         if isinstance(key, SessionToken):
             signed_in = self._sessions.read(key)
@@ -104,7 +106,7 @@ class Authenticator:
         return self.judge(key, self._table.get_all(key.account_id, (PROFILE, key_sort(key.key_id))))
 
     def known(self, key: Secret) -> Principal | None:
-        """The principal that is cached for the key; it reads nothing."""
+        """The cached principal of the key, or None. Does not read the store."""
         with self._lock:
             ends, principal = self._cache.get(_digest(key), (0.0, None))
             if principal is None or self._clock() >= ends:
@@ -113,9 +115,9 @@ class Authenticator:
             return principal
 
     def judge(self, key: Secret, found: Mapping[str, Item]) -> Principal:
-        """What the account's records (by sort key, as read just now) make of the key.
+        """The principal of the key, judged by the account's records, just read (sort key -> item).
 
-        Raises as `authenticate` does; blocks when many refusals of the key are written down.
+        Raises as `authenticate` does. Blocks when it writes a burst of refusals to the audit log.
         """
         profile, item = found.get(PROFILE), found.get(key_sort(key.key_id))
         account = None if profile is None else Account.from_item(profile)
@@ -136,7 +138,7 @@ class Authenticator:
         return principal
 
     def permit(self, principal: Principal, permission: str) -> None:
-        """Raises PermissionDeniedError (403) naming the permission the key lacks."""
+        """Raises PermissionDeniedError (403) that names the permission the key lacks."""
         try:
             principal.require(permission)
         except PermissionDeniedError:
@@ -146,11 +148,11 @@ class Authenticator:
             raise
 
     def may_read(self, key: Secret) -> None:
-        """Refuses without a read: a key that was unknown a moment ago, and the many new ones of a
-        flood.
+        """Raise instead of reading the store: for a key that was unknown a moment ago (401), and
+        for new keys beyond the limit (429).
 
-        The checksum of a key is public, so every forged one can be new. Keys that were good here
-        before do not take part: a flood must not shut them out.
+        The checksum of a key is public, so every forged key can be a new one. Keys that were good
+        here before are exempt: a flood must not shut them out.
         """
         digest = _digest(key)
         if self._unknown.holds(digest, self._clock()):
@@ -168,7 +170,9 @@ class Authenticator:
                 self._cache.popitem(last=False)
 
     def _forget(self, digest: bytes) -> None:
-        """What was good before is so no more, but its owner may still ask why."""
+        """Drop the cached principal, but keep the entry: its owner may still ask why the key is
+        refused.
+        """
         with self._lock:
             if digest in self._cache:
                 self._cache[digest] = (0.0, self._cache[digest][1])
@@ -185,7 +189,8 @@ def verify(
     plans: Mapping[str, "Plan"],
     now: float,
 ) -> Principal:
-    """The principal of a genuine key that may be used now.
+    """The principal of a genuine key that may be used now. Raises as `Authenticator.authenticate`
+    does.
 
     Only a caller with the right secret learns why a key is refused.
     """
@@ -210,7 +215,9 @@ def verify(
 
 
 def _end_of_old_secret(record: Key, key: Secret, now: float) -> datetime:
-    """Until when this secret, which a rotation replaced, is good."""
+    """When this secret, which a rotation replaced, ends. Raises AuthenticationError if it has
+    ended.
+    """
     for old_hash, until in record.old_hashes.items():
         if same_hash(old_hash, key):
             if now < until.timestamp():
@@ -251,5 +258,5 @@ def _unknown_key() -> AuthenticationError:
 
 
 def refused(message: str, code: str | None = None) -> AuthenticationError:
-    """A 401, with the challenge that HTTP wants on it."""
+    """An AuthenticationError (401) with the challenge header that HTTP requires."""
     return AuthenticationError(message, code=code, headers={"www-authenticate": "Bearer"})

@@ -1,7 +1,8 @@
-"""Many refusals of one known key within a minute: a leaked or forgotten key, reported to its owner.
+"""Reports many refusals of one existing key within a minute (a leaked or forgotten key) to its
+owner.
 
-Counted in the process, written to the audit log once a minute; a burst over several processes may
-stay below the mark in each.
+Refusals are counted in the process; a burst is written to the audit log once a minute. If it is
+spread over several processes, each of them may stay below the threshold.
 """
 
 import logging
@@ -16,7 +17,7 @@ from losi.store.table import Table
 
 logger = logging.getLogger("losi.identity")
 
-#: Refusals of a key within a minute that are a burst.
+#: This many refusals of a key within a minute are a burst.
 BURST = 10
 REMEMBERED = 1024
 MINUTE_SECONDS = 60
@@ -27,12 +28,14 @@ class Bursts:
         self._table = table
         self._kept_days = kept_days
         self._clock = clock
-        #: Account and key -> the minute of the last refusal, and how many there were in it.
+        #: (Account, key) -> minute of the last refusal, and the number of refusals in it.
         self._counts: OrderedDict[tuple[str, str], tuple[int, int]] = OrderedDict()
         self._lock = threading.Lock()
 
     def refused(self, account_id: str, key_id: str) -> None:
-        """Count a refusal of a key that exists; the tenth within a minute is written down."""
+        """Count a refusal of an existing key; the tenth within a minute is written to the audit
+        log.
+        """
         now = self._clock()
         minute = int(now) // MINUTE_SECONDS
         with self._lock:
@@ -58,5 +61,5 @@ class Bursts:
         )
         try:
             self._table.put(burst.to_item())
-        except StoreUnavailableError:  # the refusal itself is more important
+        except StoreUnavailableError:  # the refusal itself matters more than its record
             logger.warning("the refusals of %s could not be written down", key)

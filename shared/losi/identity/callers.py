@@ -1,4 +1,6 @@
-"""Who sends a metered request: what the authenticator knows, else one read on the event loop."""
+"""The caller of a metered request: from the authenticator's cache, or by one read on the event
+loop.
+"""
 
 import asyncio
 
@@ -13,19 +15,20 @@ from losi.store.reads import Reads
 
 
 class Callers:
-    """For one event loop."""
+    """Serves one event loop."""
 
     def __init__(self, authenticator: Authenticator, reads: Reads) -> None:
         self._authenticator = authenticator
         self._reads = reads
-        #: Reads on their way, by the text of the key: many requests at once with one key need one.
+        #: Reads in progress, by the text of the key: simultaneous requests with one key share a
+        #: read.
         self._reading: dict[str, asyncio.Task[Principal]] = {}
 
     async def authenticate(self, credential: Credential, *, fresh: bool = False) -> Principal:
-        """Raises what `Authenticator.authenticate` raises."""
-        if isinstance(credential, SessionToken):  # of the console, and read every time
+        """The principal. Raises what `Authenticator.authenticate` raises."""
+        if isinstance(credential, SessionToken):  # a session of the console: read every time
             return await anyio.to_thread.run_sync(self._authenticator.authenticate, credential)
-        if fresh:  # a read that began earlier would not do
+        if fresh:  # a read that began earlier may be outdated
             return await self._read(credential)
         if (known := self._authenticator.known(credential)) is not None:
             return known
@@ -36,7 +39,7 @@ class Callers:
         return await asyncio.shield(task)
 
     async def permit(self, principal: Principal, permission: str) -> None:
-        """Raises PermissionDeniedError (403) naming the permission the key lacks."""
+        """Raises PermissionDeniedError (403) that names the permission the key lacks."""
         if permission not in principal.permissions:  # a refusal may be written down: that blocks
             await anyio.to_thread.run_sync(self._authenticator.permit, principal, permission)
 

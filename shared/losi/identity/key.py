@@ -10,21 +10,23 @@ from losi.identity.secret import KEY_LENGTH
 from losi.identity.values import iso, optional_time, public_id, time_of
 from losi.store.client import Item, key_sort, primary_key
 
-#: Shown wherever a key is shown after its creation: the secret is not stored.
+#: Shown instead of the key after its creation: the secret is not stored.
 MASKED_KEY = "••••••••"
 
-#: All that version 0.1 knew. A full key of 0.1 holds these, and 0.1 narrows a full key by them.
+#: All permissions of version 0.1. Its full keys have all of them, and it narrows a full key to
+#: some.
 FIRST_PERMISSIONS = frozenset(
     ("chat.completions", "models.list", "api_keys.read", "api_keys.write", "usage.read")
 )
 
-#: Replaced secrets that may be good at the same time; beyond, the one that ends first goes.
+#: Number of replaced secrets that may be good at the same time; the next one drops the one that
+#: ends first.
 OLD_SECRETS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """What is decided about a key before it exists."""
+    """What is decided about a key before it is created."""
 
     name: str
     permissions: frozenset[str]
@@ -34,7 +36,7 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An API key as stored: of its secret only the hash."""
+    """An API key as stored, with the hash of its secret."""
 
     id: str
     name: str
@@ -45,11 +47,11 @@ class Key:
     is_enabled: bool = True
     test: bool = False
     version: int = 1
-    #: Last use of a management endpoint, to the minute; day items hold chat's last use.
+    #: Last use at a management endpoint, to the minute; the day items hold the last metered use.
     last_used_at: datetime | None = None
-    #: Who made it: a key, or the operator. Unknown of keys that version 0.1 made.
+    #: Who created it: a key, or the operator. Unknown for keys of version 0.1.
     created_by: str = ""
-    #: Hashes of the secrets that rotations replaced, and until when each is still good.
+    #: Hash of each secret that a rotation replaced -> when it ends.
     old_hashes: Mapping[str, datetime] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -102,28 +104,32 @@ class Key:
 
     @property
     def is_full(self) -> bool:
-        """A full key gets each new permission when there is one."""
+        """Whether the key automatically gets every permission that is added later."""
         return self.permissions >= ALL_PERMISSIONS
 
     def is_opened_by(self, hash: str, now: datetime) -> bool:
-        """Whether a secret with this hash is good: the key's own, or one that goes on a while."""
+        """Whether a secret with this hash may be good: the key's own, or one that was replaced and
+        has not ended.
+        """
         old = self.old_hashes.get(hash)
         return hash == self.hash or (old is not None and old > now)
 
     def rotated(self, hash: str, now: datetime, until: datetime) -> "Key":
-        """The key with a new secret; the replaced one stays good until `until`, no older longer."""
+        """The key with a new secret. The replaced one stays good until `until`, and no older one
+        longer.
+        """
         old = {known: min(end, until) for known, end in self.old_hashes.items() if end > now}
         old[self.hash] = until
         kept = sorted(old, key=lambda known: old[known])[-OLD_SECRETS:]
         return replace(self, hash=hash, old_hashes={known: old[known] for known in kept})
 
     def used_at(self, time: datetime | None) -> "Key":
-        """The key with its last use not before `time`."""
+        """The key with a last use of at least `time`."""
         times = [known for known in (self.last_used_at, time) if known is not None]
         return replace(self, last_used_at=max(times, default=None))
 
     def audited(self) -> dict[str, Any]:
-        """What the audit log says of it: no name, as the log outlives the account."""
+        """What the audit log stores of it: no name, because the log outlives the account."""
         return {
             "permissions": sorted(self.permissions),
             "expires_at": iso(self.expires_at) if self.expires_at else None,
@@ -132,8 +138,10 @@ class Key:
         }
 
     def as_json(self, key: str = MASKED_KEY) -> dict[str, Any]:
-        """The specification's key object, and of our own who made it; `test` on test keys alone."""
-        # uses are noted by the minute, which may have begun before the key was made
+        """The specification's key object, and in addition who created it; `test` only for test
+        keys.
+        """
+        # uses are noted to the minute, which may have begun before the key was made
         used = max(self.last_used_at, self.created_at) if self.last_used_at else None
         shown = {
             "id": f"key_{self.id}",
@@ -150,10 +158,10 @@ class Key:
 
 
 def _permissions(item: Item) -> frozenset[str]:
-    """Those stored; of a full key all there are by now.
+    """The stored permissions; for a full key all that exist now.
 
-    Version 0.1 knows no `full`: a key without it that holds all of 0.1's permissions is full, and
-    one with it that 0.1 narrowed since is not.
+    Version 0.1 does not know `full`: a key without it that has all of 0.1's permissions is full,
+    and a key with it that 0.1 has since narrowed is not.
     """
     stored = frozenset(item["permissions"]["SS"])
     full = item.get("full", {"BOOL": True})["BOOL"] and stored >= FIRST_PERMISSIONS
@@ -161,5 +169,5 @@ def _permissions(item: Item) -> frozenset[str]:
 
 
 def key_id_from(text: str) -> str | None:
-    """`key_<id>` without its prefix, or None when no key can have that id."""
+    """`key_<id>` without its prefix, or None if no key can have that id."""
     return public_id(text, "key_", KEY_LENGTH)

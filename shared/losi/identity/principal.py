@@ -1,4 +1,4 @@
-"""Who a request speaks for: the outcome of authentication, and what it may do."""
+"""The result of authentication: whose request it is, and what it may do."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -8,8 +8,8 @@ from losi.errors import PermissionDeniedError
 if TYPE_CHECKING:
     from losi.catalogue.plans import Plan
 
-#: Everything a key can be allowed (the specification's "permissions that determine which API
-#: endpoints it can access"), and what each one opens.
+#: Every permission a key can have (the specification's "permissions that determine which API
+#: endpoints it can access") -> what it allows.
 PERMISSIONS = {
     "chat.completions": "create chat completions",
     "embeddings": "create embeddings",
@@ -24,30 +24,32 @@ ALL_PERMISSIONS = frozenset(PERMISSIONS)
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """An authenticated key with its account's plan, as of the versions it was read at."""
+    """An authenticated key and its account's plan, with the versions of the records they were read
+    from.
+    """
 
     account_id: str
     key_id: str
     permissions: frozenset[str]
     plan: "Plan"
-    #: A `losi-test-` key: reaches only the sandbox provider, is metered apart and never billed.
+    #: A `losi-test-` key reaches only the sandbox, is metered separately and never billed.
     test: bool
     key_version: int
     profile_version: int
-    #: Epoch seconds, or None for a key that does not expire.
+    #: Epoch seconds; None if the key does not expire.
     key_expires_at: float | None = None
-    #: Epoch seconds until which this very secret is good, as the records stood.
+    #: Epoch seconds until which the presented secret is good, according to the records.
     good_until: float = float("inf")
-    #: What providers know the account by: random, and the same for ever.
+    #: The account's random, permanent id at providers.
     tag: str = ""
-    #: Signed in to the console, rather than calling with an API key.
+    #: Whether it signed in to the console, rather than calling with an API key.
     by_session: bool = False
-    #: That session, and the key that opened it where it was not a person.
+    #: The session's id, and the id of the key that opened it; empty if a person did.
     session_id: str = ""
     session_key: str = ""
 
     def require(self, permission: str) -> None:
-        """Raises PermissionDeniedError (403) naming the permission the key lacks."""
+        """Raises PermissionDeniedError (403) that names the permission the key lacks."""
         if permission not in self.permissions:
             if self.by_session:
                 raise PermissionDeniedError(

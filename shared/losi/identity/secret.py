@@ -21,13 +21,14 @@ TEST_PREFIX = "losi-test-"
 ACCOUNT_LENGTH, KEY_LENGTH, SECRET_LENGTH, CHECKSUM_LENGTH = 10, 8, 28, 6
 _BODY_LENGTH = ACCOUNT_LENGTH + KEY_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH
 _CHARACTERS = frozenset(ALPHABET)
-#: What scanners look for (docs/recovery.md). The checksum tells a key from what looks like one.
+#: The pattern for secret scanners (docs/recovery.md). Only the checksum tells a key from similar
+#: text.
 PATTERN = r"\blosi-(?:test-)?[0-9A-Za-z]{52}\b"
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A well-formed key. Only the stored hash shows whether it is genuine."""
+    """A well-formed key. Only the stored hash can show whether it is genuine."""
 
     account_id: str
     key_id: str
@@ -45,12 +46,14 @@ class Secret:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the secret, hex. Enough for 166 random bits: no dictionary to slow down."""
+        """SHA-256 of the secret, in hex. A slow hash is not needed: 166 random bits cannot be
+        guessed.
+        """
         return hashlib.sha256(self.secret.encode()).hexdigest()
 
 
 def mint(account_id: str, key_id: str | None = None, *, test: bool = False) -> Secret:
-    """A new key of the account; with `key_id`, a new secret for that key (rotation)."""
+    """A new key of the account; with `key_id`, a new secret of that key (rotation)."""
     return Secret(account_id, key_id or new_key_id(), random_id(SECRET_LENGTH), test)
 
 
@@ -63,7 +66,7 @@ def new_key_id() -> str:
 
 
 def parse(text: str) -> Secret | None:
-    """The key that `text` spells, or None when its form or checksum is wrong."""
+    """The key in `text`, or None if its form or checksum is wrong."""
     test = text.startswith(TEST_PREFIX)
     head = TEST_PREFIX if test else PREFIX
     body = text.removeprefix(head)
@@ -77,7 +80,7 @@ def parse(text: str) -> Secret | None:
 
 
 def found_in(text: str) -> Iterator[Secret]:
-    """Every key that stands in a text, once."""
+    """Every key that occurs in a text, each once."""
     for spelt in dict.fromkeys(re.findall(PATTERN, text)):
         if (key := parse(spelt)) is not None:
             yield key

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from losi.catalogue.plans import Plan
 
 IDLE = timedelta(hours=12)
-#: What may not be undone, and what operators do, takes a sign-in no older than this.
+#: The longest age of a sign-in that may do what cannot be undone, or what operators do.
 FRESH = timedelta(minutes=15)
-#: The last use is noted no more often than this, so that reading a page costs no write.
+#: The last use is written at most this often, so that most pages cost no write.
 NOTED_EVERY = timedelta(minutes=5)
 
 SESSION_LENGTH, SECRET_LENGTH = 8, 43
 DEVICE_LENGTH = 200
-#: The name of the playground's rows in usage. It is longer than any key's id.
+#: The name of the playground in usage. It is longer than any key id.
 PLAYGROUND = "playground"
 
 _CHARACTERS = frozenset(ALPHABET)
@@ -47,7 +47,7 @@ _CHARACTERS = frozenset(ALPHABET)
 
 @dataclass(frozen=True, slots=True)
 class SessionToken:
-    """A well-formed token. Only the stored hash shows whether it is genuine."""
+    """A well-formed token. Only the stored hash can show whether it is genuine."""
 
     account_id: str
     session_id: str
@@ -69,7 +69,7 @@ class SessionToken:
         return cls(text[:ACCOUNT_LENGTH], text[ACCOUNT_LENGTH:cut], text[cut:])
 
 
-#: What a request may speak with.
+#: What a request authenticates with.
 Credential = Secret | SessionToken
 
 
@@ -80,11 +80,11 @@ class Session:
     hash: str = field(repr=False)
     created_at: datetime
     seen_at: datetime
-    #: The user agent as it was sent, shortened; the console makes words of it.
+    #: The user agent as sent, shortened; the console turns it into words.
     device: str
-    #: The API key that signed in, which the session ends with. None: a person did.
+    #: The API key that signed in; the session ends with it. None: a person signed in.
     key_id: str | None = None
-    #: A session ends then, however much it is used.
+    #: A session ends after this many days, even if it is used.
     longest_days: int = SESSION_DAYS
 
     @classmethod
@@ -134,7 +134,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Who is signed in, as of this moment."""
+    """Who is signed in, according to records just read."""
 
     session: Session
     account: Account
@@ -142,7 +142,7 @@ class SignedIn:
 
     @property
     def is_person(self) -> bool:
-        """Whether the account's owner signed in, rather than somebody who has a key of it."""
+        """Whether the account's owner signed in, rather than the holder of one of its keys."""
         return self.session.key_id is None
 
 
@@ -161,7 +161,7 @@ class Sessions:
         self._longest_days = longest_days
 
     def open(self, account_id: str, device: str, key_id: str | None = None) -> SessionToken:
-        """A new session of the account, or of one of its keys: always under a new token."""
+        """Start a session of the account, or of one of its keys. Each gets a new token."""
         token = SessionToken(account_id, random_id(SESSION_LENGTH), random_id(SECRET_LENGTH))
         now = self.now()
         session = Session(
@@ -178,10 +178,11 @@ class Sessions:
         return token
 
     def read(self, token: SessionToken) -> SignedIn:
-        """Raises AuthenticationError (401, `session_expired`) when the session is over.
+        """The session and its account. Raises AuthenticationError (401, `session_expired`) if it is
+        over, or its account is disabled.
 
-        An account without API access, and a disabled one, can be signed in to: what they may not
-        do is refused where it is done.
+        Accounts without API access can be signed in to: what they may not do is refused where it is
+        done.
         """
         sort = session_sort(token.session_id)
         found = self._table.get_all(token.account_id, (PROFILE, sort))
@@ -202,7 +203,7 @@ class Sessions:
         )
 
     def of_account(self, account_id: str) -> list[Session]:
-        """Those that are not over, newest first."""
+        """The account's sessions that are not over, last used first."""
         items = self._table.query(account_id, session_sort(""))
         now = self.now()
         found = (Session.from_item(item, self._longest_days) for item in items)
@@ -210,7 +211,7 @@ class Sessions:
         return sorted(going, key=lambda session: session.seen_at, reverse=True)
 
     def end(self, account_id: str, session_id: str) -> None:
-        """Once it returns, the session's token is good for nothing; ending it again is fine."""
+        """End a session: its token is refused once this returns. Ending it again is no error."""
         self._delete(account_id, [session_sort(session_id)])
 
     def end_all(self, account_id: str) -> None:
@@ -221,7 +222,7 @@ class Sessions:
         return datetime.fromtimestamp(int(self._clock()), UTC)
 
     def _key(self, session: Session) -> Key:
-        """The key that signed in, as it is now. Raises AuthenticationError when it has ended."""
+        """The key that signed in, as it is now. Raises AuthenticationError if it has ended."""
         sort = key_sort(session.key_id or "")
         found = self._table.get_all(session.account_id, [sort])
         key = Key.from_item(found[sort]) if sort in found else None
@@ -238,7 +239,7 @@ class Sessions:
             session.account_id,
             session_sort(session.id),
             {"seen_at": {"S": iso(now)}},
-            condition=EXISTS,  # a session that is being ended must not come back
+            condition=EXISTS,  # a session that is being ended must not be written again
         )
 
     def _delete(self, account_id: str, sorts: list[str]) -> None:
@@ -247,14 +248,14 @@ class Sessions:
 
 
 def _principal(session: Session, account: Account, plan: "Plan", key: Key | None) -> Principal:
-    """A person may do all that a key can be allowed; a key's session what the key may do."""
+    """A person has every permission that a key can have; a key's session has the key's."""
     return Principal(
         account_id=account.id,
         key_id=PLAYGROUND,
         permissions=frozenset(PERMISSIONS) if key is None else key.permissions,
         plan=plan,
         test=key is not None and key.test,
-        # the playground is no key: it was read just now, and no change is marked under its name
+        # the playground is no key: its records were read just now, and no change marks its name
         key_version=key.version if key else 0,
         profile_version=account.version,
         key_expires_at=key.expires_at.timestamp() if key and key.expires_at else None,
@@ -266,7 +267,9 @@ def _principal(session: Session, account: Account, plan: "Plan", key: Key | None
 
 
 def require_api_access(signed_in: SignedIn) -> None:
-    """Raises PermissionDeniedError (403): what API keys cannot do, the playground cannot."""
+    """Raises PermissionDeniedError (403) without API access: the playground then cannot do what
+    keys cannot.
+    """
     if not signed_in.account.api_access:
         raise PermissionDeniedError(
             "API access is switched off for this account. Switch it on in the profile settings.",
@@ -279,7 +282,7 @@ def expired(why: str = "You are not signed in, or your session has ended.") -> A
 
 
 def usage_name(key_id: str) -> str:
-    """How usage names a key. The playground is none, and is called by its name."""
+    """A key's name in usage; the playground is no key, and keeps its own name."""
     return key_id if key_id == PLAYGROUND else f"key_{key_id}"
 
 
@@ -288,5 +291,5 @@ def session_sort(session_id: str) -> str:
 
 
 def session_id_from(text: str) -> str | None:
-    """`sess_<id>` without its prefix, or None when no session can have that id."""
+    """`sess_<id>` without its prefix, or None if no session can have that id."""
     return public_id(text, "sess_", SESSION_LENGTH)

@@ -1,6 +1,6 @@
-"""Limits that a process keeps in memory, without a write: N processes allow N times as much.
+"""Rate limits that a process keeps in memory, without writes: N processes allow N times as much.
 
-They keep one caller from wearing out a process; what must be exact is counted in the table.
+They stop one caller from overloading a process. Limits that must be exact are counted in the table.
 """
 
 import threading
@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 from losi.errors import RateLimitError
 
-#: Callers whose level a process remembers; who is forgotten begins with a full bucket.
+#: How many callers a process remembers; a forgotten one starts with a full bucket.
 REMEMBERED = 4096
 
 
 class Throttle:
-    """A bucket for each name: `burst` at once, and `per_second` from then on. Thread-safe."""
+    """A token bucket for each name: `burst` at once, then `per_second`. Thread-safe."""
 
     def __init__(
         self,
@@ -28,24 +28,24 @@ class Throttle:
         self._burst = burst
         self._message = message
         self._clock = clock
-        #: Name -> what was left, and when.
+        #: Name -> tokens left, and when that was.
         self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._lock = threading.Lock()
 
     def check(self, name: str = "") -> None:
-        """Raises RateLimitError (429) when nothing is left; takes nothing."""
+        """Raises RateLimitError (429) if no token is left; takes none."""
         with self._lock:
             self._refuse_below_one(self._level(name))
 
     def take(self, name: str = "") -> None:
-        """Takes one, or raises RateLimitError (429)."""
+        """Take a token. Raises RateLimitError (429) if none is left."""
         with self._lock:
             level = self._level(name)
             self._refuse_below_one(level)
             self._keep(name, level - 1)
 
     def count(self, name: str = "") -> None:
-        """Takes one where there is one, for what has happened already."""
+        """Take a token if one is left, for something that has already happened."""
         with self._lock:
             self._keep(name, max(0.0, self._level(name) - 1))
 

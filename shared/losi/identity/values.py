@@ -1,4 +1,4 @@
-"""The rules that values of accounts and keys obey, and how times and ids are written."""
+"""The rules for values of accounts and keys, and the formats of times and ids."""
 
 import unicodedata
 from datetime import UTC, datetime, timedelta
@@ -7,14 +7,14 @@ from losi.identity.principal import PERMISSIONS
 from losi.ids import ALPHABET
 
 NAME_LENGTH = 100
-# Besides control characters: line separators, and the marks that turn the direction of a text and
-# so make one name look like another.
+# Refused in addition to control characters: line separators, and marks that change a text's
+# direction and so can make one name look like another.
 _REFUSED_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
 _DIRECTION_MARKS = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class InvalidValueError(ValueError):
-    """A value breaks a rule; the message says which, in words meant for the caller."""
+    """A value breaks a rule; the message names the rule, in words for the caller."""
 
 
 def valid_name(name: str) -> str:
@@ -49,7 +49,9 @@ def valid_permission(name: str) -> str:
 
 
 def valid_expiry(text: str, now: float) -> datetime:
-    """An ISO 8601 time with its time zone, in the future; as UTC, in whole seconds."""
+    """The expiry in UTC, in whole seconds, of an ISO 8601 time with a time zone. Raises
+    InvalidValueError unless it is in the future.
+    """
     example = iso(datetime.fromtimestamp(now, UTC) + timedelta(days=90))
     try:
         time = datetime.fromisoformat(text)
@@ -61,7 +63,7 @@ def valid_expiry(text: str, now: float) -> datetime:
         time = time.astimezone(UTC).replace(microsecond=0)
     except InvalidValueError:
         raise
-    except (ValueError, OverflowError):  # OverflowError: the year 9999 moved into the next
+    except (ValueError, OverflowError):  # OverflowError: UTC conversion passed the year 9999
         raise InvalidValueError(
             f"Invalid value for 'expires_at': it is not an ISO 8601 time such as {example}."
         ) from None
@@ -74,7 +76,7 @@ def valid_expiry(text: str, now: float) -> datetime:
 
 
 def iso(time: datetime) -> str:
-    """As the specification writes times: `2023-06-01T12:00:00Z`."""
+    """A time in the specification's format: `2023-06-01T12:00:00Z`."""
     return time.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 

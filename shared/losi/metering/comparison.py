@@ -18,7 +18,9 @@ _SNAPSHOT = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8})$")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Models of the catalogue that share a model of the provider, so that only their sum compares."""
+    """Models of the catalogue that share models of the provider: only their sums can be
+    compared.
+    """
 
     upstream: frozenset[str]
     models: tuple[str, ...]

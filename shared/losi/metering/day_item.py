@@ -173,7 +173,7 @@ class DayItem:
 
     @property
     def is_open(self) -> bool:
-        """Whether a request was admitted. A change of a key can create an item too, without holds."""
+        """Whether a request was admitted: a change of a key alone makes an item without holds."""
         return "holds" in self._item
 
     @property

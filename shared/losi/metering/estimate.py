@@ -100,7 +100,7 @@ def produced_characters(part: dict[str, Any]) -> int:
 
 
 def _collect(messages: Any, texts: list[str]) -> int:
-    """Append every text in the messages to `texts`; return the tokens of images, sounds and files."""
+    """Append all text in the messages to `texts`; return the tokens of images, sounds and files."""
     media, pending = 0, [messages]
     while pending:
         value = pending.pop()

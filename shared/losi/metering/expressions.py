@@ -51,7 +51,7 @@ _ROW = f", {ROWS}.#key.#model = if_not_exists({ROWS}.#key.#model, :row)"
 
 
 def admission(hold: Hold, principal: Principal, now: float) -> Update:
-    """Place the hold, on the condition that every limit has room for it and the login is current."""
+    """Place the hold if every limit has room for it and the principal's records are up to date."""
     plan, minute = principal.plan, minute_of_day(hold.day, now)
     room_in_minute = plan.tokens_per_minute - hold.tokens
     # A minute without requests has no counter to compare, so a hold larger than the limit is
@@ -102,7 +102,7 @@ def opening(
         "ttl": _number(expiry_of(hold.day, kept_days)),
         **{last_use(key_id): _number(minute) for key_id, minute in last_uses.items()},
     }
-    # a stale login must not open a day: the item may be the remains of a deleted account
+    # an outdated principal must not open a day: a mark may be all that is left of its account
     return {
         "Key": primary_key(hold.account_id, hold.sort),
         "UpdateExpression": "SET " + ", ".join(f"#s{n} = :s{n}" for n in range(len(sets))),
@@ -311,7 +311,7 @@ def _folded(
 
 
 def burying(hold: Hold, kept_days: int) -> Update:
-    """Prevent a late try of the admission from placing a hold, on the condition that there is none."""
+    """Stop a late try of the admission from placing a hold, on the condition that there is none."""
     return {
         "Key": primary_key(hold.account_id, hold.sort),
         "UpdateExpression": "SET #tombstone = :until, #ttl = if_not_exists(#ttl, :ttl)",

@@ -194,9 +194,7 @@ class Ledger:
                 return await asyncio.shield(making)
         making = self._making[name] = asyncio.create_task(make())
         making.add_done_callback(lambda task: self._made(name, task))
-        await asyncio.shield(
-            making
-        )  # if this caller is cancelled, the others that wait still get the result
+        await asyncio.shield(making)  # if this caller is cancelled, the others still get it
 
     def _made(self, name: tuple[str, ...], task: asyncio.Task[None]) -> None:
         del self._making[name]

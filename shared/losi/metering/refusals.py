@@ -73,9 +73,7 @@ def refusal(
     item: DayItem, hold: Hold, principal: Principal, now: float, plans: Collection[Plan]
 ) -> Exception:
     """The error to raise: why the day item, as it was when it refused, had no room for the hold."""
-    if (
-        not item.is_open
-    ):  # removed while it was opened, for instance because its account was deleted
+    if not item.is_open:  # removed while it was opened, as when its account is deleted
         return StoreUnavailableError()
     if hold.request_id in item.holds() or tombstone(hold.request_id) in item.tombstones():
         return ServerError("Another request with this request id is running. Send it again.")

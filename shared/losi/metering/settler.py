@@ -116,7 +116,7 @@ class Settler:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _drain(self) -> None:
-        """Called while the store works: settle what this process handed over, if nothing else will."""
+        """Settle what this process handed over, if nothing else will. The store works just now."""
         if self._must_drain:
             self._must_drain = False
             with suppress(QueueUnavailableError):
