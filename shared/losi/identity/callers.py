@@ -40,7 +40,7 @@ class Callers:
 
     async def permit(self, principal: Principal, permission: str) -> None:
         """Raises PermissionDeniedError (403) that names the permission the key lacks."""
-        if permission not in principal.permissions:  # a refusal may be written down: that blocks
+        if permission not in principal.permissions:  # it may write a refusal down, which blocks
             await anyio.to_thread.run_sync(self._authenticator.permit, principal, permission)
 
     async def _read(self, key: Secret) -> Principal:
