@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -19,7 +18,7 @@ def requests_log(path: Path) -> tuple[logging.Handler, logging.Handler]:
 
 class OnTheTerminal(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        line = json.loads(record.getMessage())
+        line: dict[str, object] = getattr(record, "line", {})
         if "request_id" in line:  # some are metrics alone
             logger.info("%s", in_short(line))
 

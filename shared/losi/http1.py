@@ -10,7 +10,7 @@ import asyncio
 import select
 import ssl
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from types import TracebackType
 from urllib.parse import SplitResult, urlsplit
@@ -136,14 +136,16 @@ class Response:
         self.status = connection.status
         self.headers = connection.headers
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """What each read of the socket brought. Raises ConnectionLostError for a cut body."""
-        while self._connection is not None:
-            data = await self._connection.read()
-            if data is None:
-                self._release()
-                return
-            yield data
+    def __aiter__(self) -> "Response":
+        return self
+
+    async def __anext__(self) -> bytes:
+        """What the next read of the socket brought. Raises ConnectionLostError for a cut body."""
+        data = None if self._connection is None else await self._connection.read()
+        if data is None:
+            self._release()
+            raise StopAsyncIteration
+        return data
 
     async def __aenter__(self) -> "Response":
         return self

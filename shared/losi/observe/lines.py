@@ -64,4 +64,4 @@ def write_run(name: str, counts: Counter[str], metrics: Metrics, **figures: int)
 
 
 def _write(line: dict[str, Any]) -> None:
-    logger.info("%s", orjson.dumps(line).decode())
+    logger.info("%s", orjson.dumps(line).decode(), extra={"line": line})

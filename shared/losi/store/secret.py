@@ -34,14 +34,22 @@ class SecretStore:
     _known: dict[str, tuple[float, str]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
+    def fresh(self, secret_id: str) -> str | None:
+        """What is known and good for a while; None when it has to be fetched."""
+        known = self._known.get(secret_id)
+        return known[1] if known and time.monotonic() - known[0] <= self.max_age else None
+
     def text(self, secret_id: str, *, refresh: bool = False) -> str:
-        """The secret's value, at most `max_age` seconds old. Blocks while it is fetched.
+        """The secret's value, at most `max_age` seconds old. Blocks while it is fetched, unless
+        another thread fetches it and the one before is still `fresh`.
 
         Raises StoreUnavailableError: that is the operator's trouble, and may pass.
         """
+        if not refresh and (known := self.fresh(secret_id)) is not None:
+            return known
         with self._lock:
-            read_at, value = self._known.get(secret_id, (0.0, ""))
-            if refresh or not read_at or time.monotonic() - read_at > self.max_age:
+            value = None if refresh else self.fresh(secret_id)
+            if value is None:
                 value = self._fetched(secret_id)
                 self._known[secret_id] = time.monotonic(), value
             return value

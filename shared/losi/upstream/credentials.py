@@ -6,7 +6,7 @@ kept for five minutes, and fetched again at once when a provider refuses our key
 
 import json
 import logging
-from functools import cache
+from functools import cache, lru_cache
 
 from losi.config import Config
 from losi.store.secret import SecretStore
@@ -29,10 +29,19 @@ def credential(config: Config, name: str, *, refresh: bool = False) -> str | Non
     return stored if isinstance(stored, str) and stored else None
 
 
+def are_here(config: Config) -> bool:
+    """Whether `credential` answers at once, as nothing has to be fetched."""
+    if not config.provider_secret:
+        return True
+    store = _store(config.region, config.secrets_endpoint)
+    return store.fresh(config.provider_secret) is not None
+
+
 #: One for the process: all registries share what was read.
 _store = cache(SecretStore)
 
 
+@lru_cache(maxsize=2)
 def _object(text: str) -> dict[str, object]:
     try:
         value = json.loads(text)

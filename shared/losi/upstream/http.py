@@ -128,13 +128,15 @@ async def finish(chunks: AsyncIterator[bytes]) -> None:
                 pass
 
 
-async def _plain(response: http1.Response) -> AsyncIterator[bytes]:
+def _plain(response: http1.Response) -> AsyncIterator[bytes]:
     """The body without its coding. Raises zlib.error for what is not in it."""
     coding = response.headers.get("content-encoding", "").strip().lower()
-    if coding not in ("gzip", "x-gzip", "deflate"):
-        async for chunk in response:
-            yield chunk
-        return
+    if coding in ("gzip", "x-gzip", "deflate"):
+        return _inflated(response)
+    return aiter(response)
+
+
+async def _inflated(response: http1.Response) -> AsyncIterator[bytes]:
     inflating = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # gzip's head or zlib's
     async for chunk in response:
         if plain := inflating.decompress(chunk):

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from losi.catalogue.providers import Provider
 from losi.config import Config
 from losi.errors import Remedy, UpstreamUnavailableError
-from losi.upstream.credentials import credential
+from losi.upstream.credentials import are_here, credential
 
 logger = logging.getLogger("losi.providers")
 
@@ -37,11 +37,11 @@ class Registry(Generic[P]):
 
     @property
     def blocks(self) -> bool:
-        """Whether credentials may have to be fetched."""
-        return bool(self._config.provider_secret)
+        """Whether credentials have to be fetched."""
+        return not are_here(self._config)
 
     def upstream(self, provider: Provider, *, refresh: bool = False) -> P:
-        """Where it `blocks`, it is to be called in a worker thread.
+        """Where it `blocks`, or is to `refresh`, it is to be called in a worker thread.
 
         Raises UpstreamUnavailableError (503, `upstream_not_configured`) when a setting is missing:
         the log names its variable, the caller learns nothing secret.

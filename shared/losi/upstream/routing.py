@@ -205,8 +205,8 @@ class Router(Generic[P]):
     async def _upstream(self, route: Route, failure: UpstreamError | None) -> P:
         """The route's provider; its credentials are read again when it just refused ours."""
         refresh = failure is not None and failure.remedy is Remedy.FRESH_CREDENTIALS
-        if not self._registry.blocks:
-            return self._registry.upstream(route.provider, refresh=refresh)
+        if not refresh and not self._registry.blocks:
+            return self._registry.upstream(route.provider)
         return await anyio.to_thread.run_sync(
             lambda: self._registry.upstream(route.provider, refresh=refresh)
         )

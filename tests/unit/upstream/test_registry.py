@@ -142,6 +142,20 @@ def test_nothing_listening_is_a_passing_trouble_too(
     assert "provider secret cannot be read: URLError" in caplog.text
 
 
+def test_only_what_has_to_be_fetched_blocks(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails when `blocks` asks the configuration alone: each request would take a thread."""
+    registry = Registry(FORMATS, read_config())
+    store({"LOSI_OPENAI_API_KEY": "sk"})
+    assert registry.blocks
+
+    registry.upstream(PROVIDERS["openai"])
+
+    assert not registry.blocks
+    now = time.monotonic()
+    monkeypatch.setattr("losi.store.secret.time.monotonic", lambda: now + 301)
+    assert registry.blocks
+
+
 def test_a_secret_is_read_again_after_five_minutes(
     secret: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
