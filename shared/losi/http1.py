@@ -94,7 +94,6 @@ class Client:
         for connections in self._idle.values():
             for connection in connections:
                 connection.close()
-        self._idle.clear()
 
     def _kept(self, origin: tuple[str, str, int]) -> "_Connection | None":
         idle = self._idle[origin]

@@ -184,7 +184,8 @@ class _Finder(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Return(self, node: ast.Return) -> None:
-        if node.value is not None and not _is_none(node.value):
+        # to whoever asks, None is False; False becomes True elsewhere
+        if node.value is not None and not _is_none_or_false(node.value):
             self._add(node, "return None")
         self.generic_visit(node)
 
@@ -215,8 +216,8 @@ def _is_text(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _is_none_or_false(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and (node.value is None or node.value is False)
 
 
 def _is_log(node: ast.expr) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -132,10 +133,210 @@ async def test_every_answer_has_its_request_id(folder: Path) -> None:
         ("/prod/api/v1/mod%25els", "/api/v1/mod%els", "/prod"),
         ("/api/v1/mod%25els", "/api/v1/mod%els", ""),
         ("/prod/", "/", "/prod"),
+        ("/prod", "/", "/prod"),
+        ("", "/docs/", ""),
+        (None, "/docs/", ""),
     ],
 )
-def test_the_stage_is_what_stands_before_the_path(whole: str, path: str, prefix: str) -> None:
+def test_the_stage_is_what_stands_before_the_path(
+    whole: str | None, path: str, prefix: str
+) -> None:
     """API Gateway leaves the path in its event as it was sent; ASGI's is decoded."""
     scope = {"path": path, "aws.event": {"requestContext": {"path": whole}}}
 
     assert stage_prefix(scope) == prefix
+
+
+@pytest.mark.parametrize("event", [{}, {"aws.event": None}, {"aws.event": {}}])
+def test_elsewhere_there_is_no_stage(event: dict[str, Any]) -> None:
+    assert stage_prefix({"path": "/docs/", **event}) == ""
+
+
+async def ask(site: Site, method: str, url: str, **headers: str) -> httpx.Response:
+    transport = httpx.ASGITransport(app=site)
+    async with httpx.AsyncClient(transport=transport) as http:
+        plain = {"accept-encoding": "identity"}
+        return await http.request(method, url, headers={**plain, **headers})
+
+
+def without_id(response: httpx.Response) -> dict[str, str]:
+    return {name: value for name, value in response.headers.items() if name != "x-request-id"}
+
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+SECURITY = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+}
+BY_SCHEME = {
+    "http": {"content-security-policy": POLICY},
+    "https": {
+        "content-security-policy": f"{POLICY}; upgrade-insecure-requests",
+        "strict-transport-security": "max-age=31536000",
+    },
+}
+
+
+class TestHeaders:
+    @pytest.mark.parametrize("scheme", BY_SCHEME)
+    async def test_of_a_page(self, folder: Path, scheme: str) -> None:
+        page = await ask(Site(folder), "GET", f"{scheme}://losi/docs/")
+        head = await ask(Site(folder), "HEAD", f"{scheme}://losi/docs/")
+
+        assert without_id(page) == {
+            "content-type": "text/html; charset=utf-8",
+            "content-length": "13",
+            "cache-control": "no-cache",
+            "etag": '"tag0"',
+            "vary": "accept-encoding",
+            **SECURITY,
+            **BY_SCHEME[scheme],
+        }
+        assert (head.status_code, head.content, without_id(head)) == (200, b"", without_id(page))
+
+    @pytest.mark.parametrize("scheme", BY_SCHEME)
+    async def test_of_a_page_that_says_not_found(self, folder: Path, scheme: str) -> None:
+        page = await ask(Site(folder), "GET", f"{scheme}://losi/nowhere", accept="text/html")
+
+        assert without_id(page) == {
+            "content-type": "text/html; charset=utf-8",
+            "content-length": str(len(page.content)),
+            "cache-control": "no-store",
+            **SECURITY,
+            **BY_SCHEME[scheme],
+        }
+
+    @pytest.mark.parametrize("scheme", BY_SCHEME)
+    async def test_of_a_redirect(self, folder: Path, scheme: str) -> None:
+        moved = await ask(Site(folder), "GET", f"{scheme}://losi/docs")
+
+        found = without_id(moved)
+        assert found.pop("strict-transport-security", "") == (
+            "max-age=31536000" if scheme == "https" else ""
+        )
+        assert found == {"location": "/docs/", "cache-control": "no-store", "content-length": "0"}
+
+    async def test_of_an_unchanged_page(self, folder: Path) -> None:
+        known = {"if-none-match": '"other", "tag0"'}
+        answer = await ask(Site(folder), "GET", "http://losi/docs/", **known)
+
+        assert answer.status_code == 304
+        assert "content-type" not in answer.headers and answer.headers["etag"] == '"tag0"'
+
+    @pytest.mark.parametrize(
+        ("suffix", "type"),
+        [
+            ("html", "text/html; charset=utf-8"),
+            ("css", "text/css; charset=utf-8"),
+            ("js", "text/javascript; charset=utf-8"),
+            ("svg", "image/svg+xml"),
+            ("json", "application/json"),
+            ("md", "text/markdown; charset=utf-8"),
+            ("txt", "text/plain; charset=utf-8"),
+        ],
+    )
+    async def test_name_the_type_of_a_file(self, tmp_path: Path, suffix: str, type: str) -> None:
+        manifest = {"files": {f"a.{suffix}": "tag"}, "support": []}
+        (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+        (tmp_path / f"a.{suffix}").write_text("a")
+
+        assert (await get(Site(tmp_path), f"/a.{suffix}")).headers["content-type"] == type
+
+
+async def test_a_lost_program_gets_the_whole_envelope(folder: Path) -> None:
+    answer = await ask(Site(folder), "POST", "http://losi/docs/")
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["access-control-allow-origin"] == "*"
+    error = answer.json()["error"]
+    message = error.pop("message")
+    assert message.startswith("Unknown request URL: POST /docs/.")
+    assert error == {"type": "invalid_request_error", "param": None, "code": "unknown_url"}
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_a_lost_person_sees_the_path_and_no_markup_of_it(folder: Path, encoding: str) -> None:
+    headers = {"accept": "text/html", "accept-encoding": encoding}
+    page = await ask(Site(folder), "GET", "http://losi/<b>&models", **headers)
+
+    assert page.text == "<title></title><code>/&lt;b&gt;&amp;models</code>"
+    assert page.headers.get("content-encoding", "identity") == encoding
+
+
+async def test_a_lost_person_is_shown_the_url_that_was_meant(folder: Path) -> None:
+    page = await ask(Site(folder), "GET", "http://losi/v1/models/<b>", accept="text/html")
+
+    assert "<p class='lead'>The API is at <code>/api/v1/models/&lt;b&gt;</code>.</p>" in page.text
+
+
+async def test_under_a_stage_links_have_it(folder: Path) -> None:
+    site = Site(folder)
+
+    async def staged(scope: Any, receive: Any, send: Any) -> None:
+        event = {"requestContext": {"path": f"/prod{scope['path']}"}}
+        await site({**scope, "aws.event": event}, receive, send)
+
+    transport = httpx.ASGITransport(app=staged)
+    async with httpx.AsyncClient(transport=transport, base_url="http://losi") as http:
+        root = await http.get("/")
+        moved = await http.get("/docs")
+        lost = await http.get("/v1/models", headers={"accept": "text/html"})
+        program = await http.get("/v1/models")
+
+    assert root.headers["location"] == "/prod/docs/"
+    assert moved.headers["location"] == "/prod/docs/"
+    assert lost.text == (
+        "<title>/prod</title><code>/prod/v1/models</code>"
+        "<p class='lead'>The API is at <code>/prod/api/v1/models</code>.</p>"
+    )
+    assert "Did you mean /prod/api/v1/models?" in program.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("cookie", "start"),
+    [("", "/docs/"), ("other=1", "/docs/"), ("__Host-losi-prod=x", "/console/")],
+)
+async def test_who_was_signed_in_begins_in_the_console(
+    folder: Path, cookie: str, start: str
+) -> None:
+    for path in ("", "/"):
+        begun = await ask(Site(folder), "GET", f"http://losi{path}", cookie=cookie)
+        assert (begun.status_code, begun.headers["location"]) == (302, start)
+
+
+async def test_a_file_is_no_folder(folder: Path) -> None:
+    assert (await get(Site(folder), "/docs/support.md/")).status_code == 404
+
+
+async def test_where_nothing_was_compressed_the_file_itself_is_sent(folder: Path) -> None:
+    (folder / f"{ASSET}.gz").unlink()
+
+    plain = await get(Site(folder), f"/{ASSET}", **{"accept-encoding": "gzip"})
+    assert "content-encoding" not in plain.headers
+    assert plain.text == FILES[ASSET]
+
+
+async def test_sam_local_gets_text(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SAM_LOCAL", "true")
+    gzipped = {"accept-encoding": "gzip"}
+
+    for path in (f"/{ASSET}", "/docs/support/"):
+        assert "content-encoding" not in (await get(Site(folder), path, **gzipped)).headers
+    lost = await get(Site(folder), "/nowhere", accept="text/html", **gzipped)
+    assert "content-encoding" not in lost.headers and lost.text.startswith("<title>")
+
+
+async def test_only_requests_are_answered(folder: Path) -> None:
+    async def unused(*_: Any) -> Any:
+        raise AssertionError("a message")
+
+    await Site(folder)({"type": "lifespan"}, unused, unused)

@@ -75,7 +75,6 @@ class Connections:
     def close(self) -> None:
         for _, writer in self._idle:
             writer.close()
-        self._idle.clear()
 
 
 class ResponseStream:
@@ -168,7 +167,7 @@ class ResponseStream:
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             logger.error("Lambda did not take the whole response: %s", type(error).__name__)
             return False
-        status = head.split(b"\r\n", 1)[0]
+        status = head.partition(b"\r\n")[0]
         if b" 202" not in status:
             logger.error("Lambda did not take the whole response: %r", status)
             return False

@@ -47,6 +47,38 @@ class TestScope:
     def test_a_path_decoded_by_sam_local_is_encoded_in_raw(self) -> None:
         assert to_scope(an_event(path="/ä b"), a_context())["raw_path"] == b"/%C3%A4%20b"
 
+    def test_has_everything_that_asgi_asks_for(self) -> None:
+        event = an_event(
+            httpMethod="post",
+            path="/v1/a",
+            headers={"X-Forwarded-Proto": "http"},
+            queryStringParameters={"a": "1"},
+            requestContext={"identity": {"sourceIp": "192.0.2.1"}},
+        )
+        context = a_context()
+
+        assert to_scope(event, context) == {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": "http",
+            "path": "/v1/a",
+            "raw_path": b"/v1/a",
+            "root_path": "",
+            "query_string": b"a=1",
+            "headers": [(b"x-forwarded-proto", b"http")],
+            "client": ("192.0.2.1", 0),
+            "server": None,
+            "aws.event": event,
+            "aws.context": context,
+        }
+
+    def test_of_an_event_that_says_little(self) -> None:
+        scope = to_scope(an_event(), a_context())
+
+        assert (scope["scheme"], scope["client"], scope["headers"]) == ("https", ("", 0), [])
+
     def test_repeated_headers_stay_apart(self) -> None:
         event = an_event(
             headers={"Accept": "b", "X-Only-Here": "c"}, multiValueHeaders={"accept": ["a", "b"]}
