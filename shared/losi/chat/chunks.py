@@ -1,7 +1,8 @@
-"""Answers under our id and the public model name, and what they used; all else passes through.
+"""Gives answers our id and the public model name, and computes their usage; the rest passes
+through.
 
-A role is said once, as SDKs concatenate it ("assistantassistant"), and usage comes last, as a chunk
-after it would lose it.
+A role is sent once, because SDKs concatenate it ("assistantassistant"). Usage is sent last, because
+a chunk after it would lose it.
 """
 
 from collections.abc import Collection
@@ -13,14 +14,14 @@ from losi.metering.usage import MAX_TOKENS, Usage, clamped, from_openai
 from losi.upstream.batch import Batch, TextRun, with_text
 from losi.wire import Json
 
-#: Fields of chunks that say something of the whole answer.
+#: Fields of chunks that concern the whole answer.
 _OF_ALL = ("system_fingerprint", "service_tier")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One call to a provider, in tokens: the estimated prompt, and the most that it can have read
-    and written, whatever it tells.
+    """One call to a provider, in tokens: the estimated prompt, and upper bounds for what the
+    provider may report as input and output.
     """
 
     input_tokens: int
@@ -31,16 +32,16 @@ class Asked:
         return estimated(self.input_tokens, characters, self.most_output)
 
     def told(self, theirs: Any, calls: int = 1) -> Usage | None:
-        """The provider's figures of so many calls, as far as they can be."""
+        """The provider's usage of `calls` calls, clamped to the bounds; None if it reports none."""
         usage = _told(theirs)
         return usage and clamped(usage, calls * self.most_input, calls * self.most_output)
 
 
 class ChunkStream:
-    """One streamed completion: rewrites each chunk, and knows what it used in the end.
+    """One streamed completion: rewrites each chunk, and computes the usage at the end.
 
-    `public(chunk)` gives what to send, or None for a chunk without choices; the usage chunk
-    is made last, by `usage_chunk`, when the caller asked for it.
+    `public(chunk)` returns what to send, or None for a chunk without choices. `usage_chunk` makes
+    the last chunk, for callers who asked for it.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class ChunkStream:
         asked: Asked,
         prompts: int = 1,
     ) -> None:
-        """`asked` in each of so many calls as `prompts`."""
+        """`prompts`: the number of calls to the provider; `asked` describes each of them."""
         self._identity = {
             "id": completion_id,
             "object": "chat.completion.chunk",
@@ -63,29 +64,29 @@ class ChunkStream:
         self._include_usage = include_usage
         self._asked = asked
         self._prompts = prompts
-        #: By the number of the call; a provider that takes `n` itself is called once, as 0.
+        #: By number of the call; a provider that takes `n` itself is called once, as number 0.
         self._characters: dict[int, int] = {}
-        #: The same; under None are the figures of the whole answer.
+        #: Reported usage by number of the call; under None that of the whole answer.
         self._told: dict[int | None, Any] = {}
-        self._begun: set[int] = set()  # choices that have said whose they are
-        #: What the latest run of text was like, and what that is in public.
+        self._begun: set[int] = set()  # choices whose role was sent
+        #: The template of the latest run of text, and its public form.
         self._like: tuple[Json, Json] = ({}, {})
-        #: What the provider's chunks say of the whole answer, for the usage chunk.
+        #: What the provider's chunks say about the whole answer, for the usage chunk.
         self._of_all: Json = {}
 
     @property
     def produced(self) -> bool:
-        """Whether the provider made anything that must be paid for."""
+        """Whether the provider produced anything that must be paid for."""
         return any(self._characters.values()) or bool(self._told)
 
     @property
     def usage(self) -> Usage:
-        """The provider's own figures as far as it gave them; the rest is estimated, and marked."""
+        """The provider's figures where it gave them; the rest is estimated, and marked as such."""
         return self._usage_of(range(self._prompts))
 
     @property
     def broken_off_usage(self) -> Usage:
-        """The same, of those calls alone that said something."""
+        """The same, of only those calls that produced or reported something."""
         return self._usage_of({*self._told, *self._characters} - {None})
 
     def _usage_of(self, calls: Collection[int | None]) -> Usage:
@@ -102,12 +103,12 @@ class ChunkStream:
         told = self._asked.told(theirs, calls)
         if told is None:
             return estimate
-        if not told.output_tokens and characters:  # it broke off before it said how much it wrote
+        if not told.output_tokens and characters:  # it broke off before it reported its output
             return replace(told, output_tokens=estimate.output_tokens, estimated=True)
         return told
 
     def batch(self, batch: Batch) -> Batch:
-        """What to send of what came together."""
+        """The public form of a batch of chunks."""
         return [public for item in batch if (public := self._item(item)) is not None]
 
     def _item(self, item: Json | TextRun) -> Json | TextRun | None:
@@ -123,14 +124,14 @@ class ChunkStream:
         return TextRun(self._like[1], item.raw, item.characters)
 
     def public(self, chunk: Json) -> Json | None:
-        # figures are cumulative wherever a provider repeats them: the highest count
+        # a provider that repeats its figures counts cumulatively: keep the highest
         theirs, call = chunk.pop("usage", None), chunk.pop("choice", None)
         if _told(theirs) is not None:
             self._told[call] = _risen(self._told.get(call), theirs)
         choices = [choice for choice in chunk["choices"] if isinstance(choice, dict)]
-        of_all = _OF_ALL if choices else (*_OF_ALL, "obfuscation")  # which each chunk has its own
+        of_all = _OF_ALL if choices else (*_OF_ALL, "obfuscation")  # each chunk has its own
         self._of_all |= {name: chunk[name] for name in of_all if name in chunk}
-        if not choices:  # such as Azure's filter results; clients index `choices[0]`
+        if not choices:  # Azure's filter results, for instance; clients index `choices[0]`
             return None
         chunk.update(self._identity)
         if self._include_usage:
@@ -163,7 +164,9 @@ def _index(numbered: Json, otherwise: Any) -> Any:
 
 
 def public_completion(answer: Json, completion_id: str, created: int, model: str) -> Json:
-    """A plain answer under our id and the public model name, with what the SDKs' types require."""
+    """A plain answer with our id and the public model name, completed as the SDKs' types
+    require.
+    """
     answer.update(id=completion_id, object="chat.completion", created=created, model=model)
     for position, choice in enumerate(answer["choices"]):
         choice["index"] = _index(choice, position)
@@ -179,7 +182,7 @@ def public_completion(answer: Json, completion_id: str, created: int, model: str
 
 
 def completion_usage(answer: Json, asked: Asked, calls: int = 1) -> Usage:
-    """The provider's own figures, or the estimate where it gave none.
+    """The provider's figures, or the estimate if it gave none.
 
     An answer put together from several calls has their sum, or the `usages` of its choices.
     """
@@ -196,13 +199,15 @@ def _answer_usage(choices: list[Json], theirs: Any, asked: Asked, calls: int = 1
 
 
 def _told(theirs: Any) -> Usage | None:
-    """The provider's figures; all-zero usage counts as missing, because no request uses nothing."""
+    """The provider's figures; None if they are missing or all zero, because no request uses
+    nothing.
+    """
     reported = from_openai(theirs)
     return reported if reported and reported.total_tokens else None
 
 
 def _risen(before: Json | None, theirs: Json) -> Json:
-    """Later figures over earlier ones; none of the three falls."""
+    """Merge later figures into earlier ones; the three totals never fall."""
     if before is None:
         return theirs
     names = ("prompt_tokens", "completion_tokens", "total_tokens")
@@ -216,9 +221,10 @@ def _risen(before: Json | None, theirs: Json) -> Json:
 
 
 def openai_usage(theirs: Any, usage: Usage) -> Json:
-    """Our figures over the provider's own object, which may hold details that we do not count.
+    """The provider's own usage object, which may have details that we do not count, with our
+    figures in it.
 
-    Details that it did not tell are not there: a zero would say that it counted none.
+    A detail that the provider did not report is left out: a zero would say that it counted none.
     """
     ours, told = usage.to_openai(), theirs if isinstance(theirs, dict) else {}
     for name in ("prompt_tokens_details", "completion_tokens_details"):

@@ -1,4 +1,4 @@
-"""The use case: admit a chat completion, route it, relay the answer, settle what it used."""
+"""The use case: admit a chat completion, route it, relay the answer, settle its usage."""
 
 import logging
 import time
@@ -38,20 +38,20 @@ logger = logging.getLogger("losi.chat")
 
 
 PERMISSION = "chat.completions"
-#: What usage calls the answers of the sandbox in place of a model. No model has such a code.
+#: The model code of the sandbox's answers in usage. No model has this code.
 SANDBOX = "sandbox"
 SUNSET_NOTICE = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as the web layer hands it over; `seconds` is the time it may take."""
+    """One request from the web layer; `seconds` is the time it may take."""
 
     credential: Credential
     request: ChatRequest
     request_id: str
     seconds: float
-    #: What goes on when the answer is given; await it before the process may stop.
+    #: Settlements that outlast the answer; await them before the process may stop.
     unfinished: list[Task[None]] = field(default_factory=list)
 
     @property
@@ -67,7 +67,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a stream ended: the chunk with its usage, and what failed, if anything did."""
+    """How a stream ended: the chunk with its usage, and the failure, if any."""
 
     usage_chunk: Json
     failure: LosiError | None = None
@@ -75,9 +75,9 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class ChunkEvents:
-    """`events` are batches of OpenAI chunks and one End, the last.
+    """`events` are batches of OpenAI chunks; the last event is an End.
 
-    They must be read to the end even when nobody listens: reading meters and settles.
+    They must be read to the end even if nobody listens: reading them meters and settles.
     """
 
     events: AsyncGenerator[Batch | End]
@@ -86,18 +86,18 @@ class ChunkEvents:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What is asked, of which model, by which routes."""
+    """The request, its model, and the routes that can answer it."""
 
     model: Model
     request: ChatRequest
     routes: list[Route]
     input_tokens: int
-    #: Of one choice.
+    #: Output tokens held for one choice.
     held_output: int
 
     def asked(self, route: Route) -> Asked:
-        """What a call to the provider is, and the most that it can have used."""
-        if route == SANDBOX_ROUTE:  # it tells what the caller says, to try out figures
+        """A call to the route's provider, with the most that it can have used."""
+        if route == SANDBOX_ROUTE:  # no bounds: directives may report any figures, to try them out
             return Asked(self.input_tokens)
         choices = self.request.n // prompts(route, self.request.n)
         # a route may read more than the model declares, but no text has four times its estimate
@@ -110,7 +110,9 @@ class _Work:
         return completion_usage(spent.answer, self.asked(spent.route), calls)
 
     def billed(self, job: Job, failure: LosiError | None) -> Usage | None:
-        """What is paid of a request that failed: answers that came, and what we gave up on."""
+        """The usage billed for a failed request: of answers that arrived, and of calls we gave up
+        on.
+        """
         billed = [self.usage(spent) for spent in job.spent]
         if isinstance(failure, UpstreamError) and failure.given_up:
             choices = self.request.n - len(failure.finished)
@@ -148,11 +150,11 @@ class ChatCompletions:
         self._clock = clock
 
     async def authenticate(self, credential: Credential, *, fresh: bool = False) -> Principal:
-        """Who calls. Raises AuthenticationError or PermissionDeniedError."""
+        """Return the caller. Raises AuthenticationError or PermissionDeniedError."""
         return await self._gate.authenticate(credential, PERMISSION, fresh=fresh)
 
     async def complete(self, call: Call, principal: Principal) -> Completion:
-        """A plain answer. Raises a LosiError. Who pays for what fails: docs/ledger.md."""
+        """A plain answer. Raises a LosiError. Who pays for failures: docs/ledger.md."""
         admitted = await self._admit(call, principal)
         work = admitted.work
         job = work.job(call.request_id, admitted.account_id, admitted.deadline)
@@ -166,7 +168,7 @@ class ChatCompletions:
             )
             body = public_completion(answer, _completion_id(), self._now(), work.model.id)
             body["usage"] = openai_usage(answer.get("usage"), counted)
-            usage = counted  # only now: what cannot be given is not charged
+            usage = counted  # set last: what cannot be delivered is not charged
         except LosiError as error:
             failure = error
             _with_limits(error, admitted)
@@ -178,9 +180,9 @@ class ChatCompletions:
         return Completion(body, _headers(admitted, answered, self._today()))
 
     async def stream(self, call: Call, principal: Principal) -> ChunkEvents:
-        """An answer in chunks, once its first one has arrived.
+        """An answer in chunks; returns when its first chunk has arrived.
 
-        Raises a LosiError for all that fails before; what fails later is in the End.
+        Raises a LosiError for any failure before that; a later failure is in the End.
         """
         admitted = await self._admit(call, principal)
         work = admitted.work
@@ -226,7 +228,7 @@ class ChatCompletions:
             failure = ServerError("The answer could not be relayed to its end. Try again.")
         finally:
             upstream_ended()
-            # an answer that has nothing to say is an answer too: its prompt was read
+            # an empty answer is an answer too: its prompt was read
             told = relay.usage if whole else relay.broken_off_usage
             usage = told if whole or relay.produced else None
             await admitted.settle(usage)
@@ -248,15 +250,16 @@ class ChatCompletions:
         routes = self._router.reachable(able)
         room = max(thinking_room(request, route) for route in routes)
         limit = output_limit(request, model) + room
-        # the first choice holds up to the plan's cap, or large limits would starve agents; each
-        # further one holds all it can have, so that `n` does not multiply what passes the quota
+        # The first choice holds at most the plan's cap: with large limits, agents would find no
+        # room. Each further choice holds all it can use, so that `n` does not multiply what passes
+        # the quota.
         held_output = min(limit, principal.plan.hold_output_tokens)
         output = held_output + (request.n - 1) * limit
         read = max(
             _read(request, route, input_tokens) * prompts(route, request.n) for route in routes
         )
         work = _Work(model, request, routes, input_tokens, held_output)
-        # usage names the sandbox where it answers, so that no price is put on what costs nothing
+        # usage names the sandbox where it answers, so that free answers get no price
         stands_in = routes == [SANDBOX_ROUTE] and not principal.test
         code = SANDBOX if stands_in else model.code
         return Demand(model, code, input_tokens, read + output, work)
@@ -269,7 +272,7 @@ class ChatCompletions:
 
 
 def _read(request: ChatRequest, route: Route, input_tokens: int) -> int:
-    """Input tokens of one call, with what the provider says of its own about tools."""
+    """Input tokens of one call, including the provider's own prompt about tools."""
     has_tools = request.params.tools or request.body.get("functions")
     own = route.provider.tools_tokens if has_tools else 0
     return input_tokens + own
@@ -280,7 +283,7 @@ def _completion_id() -> str:
 
 
 def _with_limits(error: LosiError, admitted: _Admitted) -> None:
-    """Refusals carry rate limit headers too."""
+    """Add the rate limit headers to a refusal."""
     error.headers = {**admitted.limits.headers(), **error.headers}
 
 

@@ -1,4 +1,4 @@
-"""What a request needs of a model, and which of the model's routes can give it."""
+"""What a request needs of a model, and which of the model's routes can provide it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """In the catalogue's words, each with the parameter that asks for it."""
+    """The catalogue's word for each need -> the parameter that asks for it."""
 
-    #: What the model and the route must have among their `features`.
+    #: Must be among the `features` of the model and the route.
     features: dict[str, str]
-    #: What must not be among the route's `refuses`.
+    #: Must not be among the `refuses` of the route.
     combinations: dict[str, str]
 
     @classmethod
@@ -60,8 +60,8 @@ def routes_for(
 ) -> list[Route]:
     """The routes of the model that can answer the request, in the catalogue's order.
 
-    Raises InvalidRequestError (400) naming the parameter that none of them takes, and those of the
-    `others` that do.
+    Raises InvalidRequestError (400) that names the parameter no route takes, and which of the
+    `others` take it.
     """
     needs = Needs.of(request)
     routes = _able(model, needs, input_tokens, test_key=test_key)
@@ -83,7 +83,9 @@ def routes_for(
 
 
 def _with_room_for(n: int, model: Model, routes: list[Route]) -> list[Route]:
-    """Those whose providers give so many choices at once."""
+    """The routes whose providers give `n` choices at once. Raises InvalidRequestError if none
+    does.
+    """
     most = max(route.provider.most_choices for route in routes)
     if n > most:
         raise InvalidRequestError(

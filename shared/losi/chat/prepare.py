@@ -1,4 +1,4 @@
-"""From the caller's request to the body one route is sent."""
+"""Turns the caller's request into the body that is sent to one route."""
 
 from collections.abc import Collection, Sequence
 from typing import get_args
@@ -11,31 +11,33 @@ from losi.upstream.routing import Prepared
 from losi.wire import Json
 
 EFFORTS: tuple[str, ...] = get_args(Effort)
-#: Below these output limits, in tokens, a default effort is no more than this.
+#: For an output limit (tokens) below the key, a default effort is lowered to at most the value.
 _SMALL = 1_024
 _ROOM = {_SMALL: "none", 4_096: "low"}
-#: What a model that cannot be kept from thinking may think beside a smaller limit than `_SMALL`.
+#: Extra tokens for the thinking of a model that cannot be stopped from thinking, if the output
+#: limit is less than `_SMALL`.
 _THINKING_ROOM = 1_024
-#: Lists, and the parameters that mean something only beside one of them.
+#: A list, and the parameters that mean nothing without it.
 _COMPANIONS = {"tools": ("parallel_tool_calls", "tool_choice"), "functions": ("function_call",)}
-#: Decided at each provider, whatever the caller said.
+#: Each provider's client sets these, whatever the caller sent.
 _TRANSPORT = ("stream", "stream_options")
-#: Formats that have a limit of their own where none is sent.
+#: Formats with a default limit of their own.
 _LIMIT_IS_OPTIONAL = ("openai", "openai-responses")
-#: So many tokens may be answered with, however full an estimate says that the window is.
+#: A default output limit (tokens) is never cut below this, however full the estimate says the
+#: window is.
 _LEAST_OUTPUT = 1_024
 
 
 def prepare(request: ChatRequest, model: Model, route: Route, input_tokens: int = 0) -> Prepared:
-    """Apply the catalogue: name, defaults, system prompt, parameters the upstream refuses.
+    """Apply the catalogue: model name, defaults, system prompt, parameters the upstream refuses.
 
-    `input_tokens` is the estimate of the prompt: it and the output share the context window.
+    `input_tokens` is the estimate of the prompt: it shares the context window with the output.
     """
     provider = route.provider
     sent = _said(request.body)
     defaults = {**model.default_parameters, **route.default_parameters}
     unsupported = route.unsupported_parameters | provider.unsupported({*defaults, *sent})
-    # where these are refused, the answer is cut, or tools are asked for (losi.upstream)
+    # routes that refuse these still honour them: losi.upstream cuts the answer or uses tools
     unsupported -= {"stop", "functions", "function_call"}
     dropped = _telling(unsupported & sent.keys())
     if "top_p" in sent:  # OpenAI: change temperature or top_p, not both
@@ -65,13 +67,13 @@ def prepare(request: ChatRequest, model: Model, route: Route, input_tokens: int 
     if model.system_prompt:
         body["messages"] = with_system_prompt(body["messages"], model.system_prompt.strip())
     is_other = body.get("reasoning_effort") != sent.get("reasoning_effort")
-    mapped = {"reasoning_effort"} if is_other else ()  # named where the caller sent it
+    mapped = {"reasoning_effort"} if is_other else ()  # reported only if the caller sent it
     return Prepared(body, dropped, frozenset(mapped), most_text=limit if room else None)
 
 
 def thinking_room(request: ChatRequest, route: Route) -> int:
-    """Tokens that a route is given beside the caller's output limit: where that is small, and the
-    model thinks though nobody asked it to, thinking must not eat the answer.
+    """Extra tokens above the caller's output limit. If that limit is small, and the model thinks
+    though nobody asked it to, its thinking must not use up the answer.
     """
     params = request.params
     wants_thought = params.reasoning_effort not in (None, "none") or request.body.get("thinking")
@@ -81,9 +83,11 @@ def thinking_room(request: ChatRequest, route: Route) -> int:
 
 
 def _must_name_limit(request: ChatRequest, model: Model, route: Route) -> bool:
-    """Whether an upstream that is told no limit might answer more than the ledger's bound reckons
-    with. Otherwise none is sent that nobody asked for: OpenAI refuses prompts for which there is
-    room, but none for the limit beside them.
+    """Whether a limit must be sent, because the upstream might otherwise answer more than the
+    ledger's bound assumes.
+
+    Without need none is sent: OpenAI refuses a prompt that fits the window if the prompt and the
+    limit together do not.
     """
     return (
         request.max_output_tokens is not None
@@ -93,7 +97,7 @@ def _must_name_limit(request: ChatRequest, model: Model, route: Route) -> bool:
 
 
 def _stream_options(request: ChatRequest, route: Route) -> Json:
-    """What the caller said beside `include_usage`, which we ask for in any case."""
+    """The caller's stream options except `include_usage`, which we always ask for."""
     given = request.body.get("stream_options") or {}
     if route.provider.format != "openai" or not route.provider.stream_options:
         return {}
@@ -101,8 +105,8 @@ def _stream_options(request: ChatRequest, route: Route) -> Json:
 
 
 def _said(body: Json) -> Json:
-    """The caller's parameters that say something: an empty list of tools is no tools, and a choice
-    among none no choice.
+    """The caller's parameters that have a meaning: without null values, empty lists of tools, and
+    choices among none.
     """
     said = {name: value for name, value in body.items() if value is not None}
     for name, companions in _COMPANIONS.items():
@@ -112,13 +116,13 @@ def _said(body: Json) -> Json:
 
 
 def _telling(dropped: Collection[str]) -> tuple[str, ...]:
-    """Names that fit in a header, and no more of them than it has room for."""
+    """The dropped names that are safe in a header, sorted; at most as many as fit in it."""
     named = (name for name in dropped if name.isascii() and name.isidentifier())
     return tuple(sorted(name for name in named if len(name) <= 64)[:32])
 
 
 def _with_room_to_answer(effort: str, limit: int) -> str:
-    """Our own default, or less where thinking would leave no tokens to answer with."""
+    """Our default effort, lowered where thinking would leave no tokens for the answer."""
     for room, most in _ROOM.items():
         if limit < room:
             return min(effort, most, key=EFFORTS.index)
@@ -126,9 +130,9 @@ def _with_room_to_answer(effort: str, limit: int) -> str:
 
 
 def nearest_effort(effort: str, efforts: Sequence[str]) -> str:
-    """The one of `efforts` that is next to what was asked for; the lesser of two equally near.
+    """The one of `efforts` nearest to what was asked for; the lesser of two equally near.
 
-    Raises InvalidRequestError for a word that is no effort.
+    Raises InvalidRequestError for an unknown effort.
     """
     if effort not in EFFORTS:
         raise InvalidRequestError(
@@ -141,7 +145,9 @@ def nearest_effort(effort: str, efforts: Sequence[str]) -> str:
 
 
 def output_limit(request: ChatRequest, model: Model) -> int:
-    """Tokens that one choice may have. Raises InvalidRequestError when the caller wants more."""
+    """The most tokens of one choice. Raises InvalidRequestError if the caller asks for more than
+    the model gives.
+    """
     asked = request.max_output_tokens
     if asked is not None and asked > model.max_output_tokens:
         param = "max_completion_tokens" if request.params.max_completion_tokens else "max_tokens"
@@ -155,9 +161,10 @@ def output_limit(request: ChatRequest, model: Model) -> int:
 
 
 def with_system_prompt(messages: list[Json], prompt: str) -> list[Json]:
-    """The model's own prompt after the caller's: "appended to it rather than replacing it".
+    """The messages with the model's own prompt after the caller's: "appended to it rather than
+    replacing it".
 
-    The last of the leading system or developer messages is extended; without one, a system
+    The last of the leading system or developer messages is extended; if there is none, a system
     message is put first.
     """
     leading = 0

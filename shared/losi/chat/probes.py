@@ -1,5 +1,5 @@
-"""What a route's upstream really takes: one small request for each capability, and what the
-catalogue says of it. Nothing of the catalogue's own mending is in these requests. Pure.
+"""Small requests that show what a route's upstream really takes, one for each capability that the
+catalogue describes. They are sent without the catalogue's adjustments. Pure.
 """
 
 import base64
@@ -12,7 +12,7 @@ from losi.chat.prepare import EFFORTS
 from losi.metering import estimate
 from losi.wire import Json
 
-#: Of each answer: enough for a model that reasons a little.
+#: The output limit of each probe: enough for a model that reasons a little.
 OUTPUT_TOKENS = 1_024
 _PIXEL = (
     "data:image/png;base64,"
@@ -46,21 +46,21 @@ _PARAMETERS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One request, the field of the catalogue that speaks of it, and the field's word for it."""
+    """One request, and the field and word of the catalogue that describe its capability."""
 
     field: str
     name: str
     body: Json
-    #: Whether the route takes it, by the catalogue.
+    #: Whether the route takes it, according to the catalogue.
     expected: bool
 
 
-#: By probe: None where the upstream took it, else the words with which it refused.
+#: (Field, name) of a probe -> None if the upstream took it, else the words of its refusal.
 Answers = Mapping[tuple[str, str], str | None]
 
 
 def probes(model: Model, route: Route) -> Iterator[Probe]:
-    """The first is a plain question: what fails then says nothing of a capability."""
+    """The first is a plain question: if that fails, the other probes prove nothing."""
     yield _probe(route, "", "answers", {}, expected=True)
     features = model.features if route.features is None else route.features
     combined = route.refuses | route.provider.refuses
@@ -113,8 +113,8 @@ def _showing(part: Json) -> Json:
 
 
 def most_cost(model: Model, route: Route) -> float:
-    """Dollars for all probes of the route at the model's prices, were every answer as long as it
-    may be.
+    """The cost of all probes in US dollars at the model's prices, if every answer were as long as
+    allowed.
     """
     asked = [estimate.input_tokens(probe.body) for probe in probes(model, route)]
     dollars = sum(asked) * model.prices.input + len(asked) * OUTPUT_TOKENS * model.prices.output
@@ -122,8 +122,10 @@ def most_cost(model: Model, route: Route) -> float:
 
 
 def is_wrong(probe: Probe, answers: Answers) -> bool:
-    """Whether the catalogue says otherwise than the upstream. What is left out or not promised
-    though it would be taken is a choice, but for combinations, which cost a mapping or a route.
+    """Whether the upstream contradicts the catalogue.
+
+    If it takes what the catalogue omits, that is a choice and not wrong, except for refused
+    combinations, which cost a mapping or a route.
     """
     key = (probe.field, probe.name)
     if key not in answers:
@@ -134,7 +136,7 @@ def is_wrong(probe: Probe, answers: Answers) -> bool:
 
 
 def corrections(model: Model, route: Route, answers: Answers) -> dict[str, list[str]]:
-    """Fields of the route, and what they should hold."""
+    """Field of the route -> its corrected values; only fields that are wrong."""
     wrong = [probe for probe in probes(model, route) if is_wrong(probe, answers)]
     found: dict[str, list[str]] = {}
     for field in dict.fromkeys(probe.field for probe in wrong if probe.field):

@@ -1,8 +1,8 @@
 """OpenAI's chat completion request, as far as we must understand it.
 
 Known parameters are checked for type and range; unknown ones pass through to providers that may
-know them. What is sent upstream is the caller's own JSON (`ChatRequest.body`), not a re-rendering
-of these models. https://platform.openai.com/docs/api-reference/chat/create
+know them. The caller's own JSON (`ChatRequest.body`) is sent upstream, not a re-rendering of these
+models. https://platform.openai.com/docs/api-reference/chat/create
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from losi.errors import InvalidRequestError
 from losi.json_count import holds_more_values
 from losi.validation import UntilMistake, at_most, validated
 
-#: Together, of all tool calls: each is JSON of its own, inside of a string.
+#: For all tool calls together: the arguments of each are JSON inside a string.
 MAX_ARGUMENT_VALUES = 50_000
 
 
@@ -32,7 +32,7 @@ class _Wire(BaseModel):
 
 
 class ContentPart(_Wire):
-    """A part of a message; what else it holds depends on its type and is the provider's matter."""
+    """A part of a message. Its other fields depend on its type; the provider checks them."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -102,7 +102,7 @@ class Message(_Wire):
     name: str | None = None
     tool_calls: Annotated[list[ToolCall], UntilMistake()] | None = None
     tool_call_id: str | None = None
-    #: Ours: what Claude thought, signed, sent back with the results of its tool calls.
+    #: Ours: Claude's signed thinking, sent back with the results of its tool calls.
     thinking_blocks: Annotated[list[dict[str, Any]], UntilMistake()] | None = None
 
     @model_validator(mode="after")
@@ -161,7 +161,7 @@ Bias = Annotated[float, Field(ge=-100, le=100)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 
 
-#: What validators of ours take instead of types, so that the words of a refusal are ours too.
+#: Checked by our own validators rather than by types, so that refusals have our own words.
 Stop = Annotated[
     Any,
     WithJsonSchema(
@@ -198,7 +198,7 @@ ToolChoice = Annotated[
 
 
 class ChatCompletionRequest(_Wire):
-    """OpenAI's parameters. Those that are not listed here are sent on to the provider."""
+    """OpenAI's parameters. Parameters not listed here are sent on to the provider."""
 
     model: str = Field(min_length=1, max_length=256, description="ID of the model to use.")
     messages: Annotated[list[Message], UntilMistake()] = Field(
@@ -306,7 +306,7 @@ def _arguments_hold_too_much(messages: list[Message]) -> bool:
 
 
 def cross_check(request: ChatCompletionRequest) -> tuple[str, str] | None:
-    """The first parameter that does not fit the others, and why; None when all fit."""
+    """The first parameter that contradicts the others, and why; None if there is none."""
     names = {tool.function.name for tool in request.tools or () if tool.function}
     choice = request.tool_choice
     if choice not in (None, "none", "auto") and not request.tools:
@@ -330,7 +330,7 @@ def cross_check(request: ChatCompletionRequest) -> tuple[str, str] | None:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A validated request: `params` to read, `body` (the caller's JSON) to send on."""
+    """A validated request: read `params`, send `body` (the caller's JSON)."""
 
     params: ChatCompletionRequest
     body: dict[str, Any]
@@ -350,7 +350,7 @@ class ChatRequest:
 
 
 def parse_chat_request(body: dict[str, Any]) -> ChatRequest:
-    """Raises InvalidRequestError (400) naming the parameter that is wrong."""
+    """Validate the body. Raises InvalidRequestError (400) that names the wrong parameter."""
     params = validated(ChatCompletionRequest, body)
     if (mistake := cross_check(params)) is not None:
         param, reason = mistake

@@ -1,8 +1,8 @@
 """Accounts and their API keys in the table.
 
-Cached logins carry the versions of the profile and the key that they were read from. A change here
-first writes a higher version, then marks that version in the ledger, which refuses older ones from
-the next request on. A change whose mark failed is reported as failed; made again, it marks again.
+Cached principals carry the versions of the profile and key they were read from. Every change here
+first writes a higher version, then marks it in the ledger, which from the next request on refuses
+older ones. If the mark fails, the change is reported as failed; repeating the change marks again.
 """
 
 import time
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 ATTEMPTS = 12
-#: What is left of a deleted account (the mark that ends cached authentications) goes by itself.
+#: How long the mark of a deleted account stays, which ends cached principals. Then its TTL removes
+#: it.
 TOMBSTONE_SECONDS = 2 * 86_400
 
 
@@ -51,7 +52,9 @@ class Rotation:
 
 
 class Accounts:
-    """Raises NotFoundError for what is not there, StoreUnavailableError when nothing was done."""
+    """Methods raise NotFoundError for what does not exist, StoreUnavailableError if nothing was
+    done.
+    """
 
     def __init__(
         self,
@@ -67,7 +70,7 @@ class Accounts:
         self._plans = plans
         self._clock = clock
         self._audit_days = audit_days
-        #: The current minute and the keys touched in it.
+        #: The current minute, and the keys whose use was noted in it.
         self._touched: tuple[str, set[str]] = ("", set())
 
     # Accounts
@@ -112,12 +115,12 @@ class Accounts:
         return Account.from_item(item)
 
     def list_accounts(self) -> list[Account]:
-        """All accounts, oldest first. Scans the table: for the operator, not for a request."""
+        """All accounts, oldest first. Scans the table: only for operators' commands."""
         found = [Account.from_item(item) for item in self._table.scan(PROFILE)]
         return sorted(found, key=lambda account: (account.created_at, account.id))
 
     def set_plan(self, account_id: str, plan: str, by: Actor = OPERATOR) -> Account:
-        """Keys beyond the new plan's number stay; no more can be created."""
+        """Change the plan. Keys above the new plan's number stay, but no more can be created."""
         self._check_plan(plan)
         return self._change_profile(account_id, "account.plan_set", by, plan_name=plan)
 
@@ -131,16 +134,16 @@ class Accounts:
         return self._change_profile(account_id, "account.disabled_set", by, disabled=disabled)
 
     def set_operator(self, account_id: str, operator: bool, by: Actor = OPERATOR) -> Account:
-        """Whether its owner, signed in to the console, sees and changes all accounts."""
+        """Set whether its owner, signed in to the console, sees and changes all accounts."""
         return self._change_profile(account_id, "account.operator_set", by, operator=operator)
 
     def delete_account(self, account_id: str, by: Actor = OPERATOR) -> None:
-        """Shut the account, then remove everything of it but the audit log, the profile last.
+        """Disable the account, then remove all of it except the audit log, the profile last.
 
-        What leads to it goes with it: its address, its owner's links from issuers, its entries in
-        the register. Interrupted, it can be started again. Only a mark without content stays for
-        two days, in place of a day's item: an authentication that another process cached ends with
-        it.
+        Items elsewhere that lead to it are removed too: the lookup of its e-mail address, its
+        owner's links from issuers, its entries in the register. After a failure, call it again.
+        Only a mark without content stays for two days in place of a day item: it ends principals
+        that other processes have cached.
         """
         version = self.set_disabled(account_id, True, by).version
         mark_ends = int(self._clock()) + TOMBSTONE_SECONDS
@@ -152,20 +155,20 @@ class Accounts:
         self._table.transact(("Delete", gone), *lookups, writes.audited(deleted))
 
     def audit_log(self, account_id: str, limit: int, before: str | None = None) -> list[Record]:
-        """The newest records, or those before the one with that sort key. Also of an account that
-        was deleted. Expired ones are left out, though DynamoDB may still hold them.
+        """The newest records, or those before the record with sort key `before`. Works for deleted
+        accounts too. Expired records are left out, though DynamoDB may still have them.
         """
         items = self._table.newest(audit.partition(account_id), limit, before, self._clock())
         return [Record.from_item(item) for item in items]
 
     def sign_ins(self, account_id: str) -> list[str]:
-        """Fingerprints of the people of issuers who sign in to the account."""
+        """Fingerprints of the issuers' people who sign in to the account."""
         found = self._table.query(account_id, LOGIN)
         return [item["sk"]["S"].removeprefix(LOGIN) for item in found]
 
     def by_email(self, email: str) -> Account | None:
-        """The account with that address, or None. Raises StoreUnavailableError before the addresses
-        of version 0.1's accounts were indexed: an unknown one might be theirs.
+        """The account with this address, or None. Raises StoreUnavailableError until the addresses
+        of version 0.1's accounts are indexed: an unknown address might belong to one of them.
         """
         account_id = emails.owner(self._table, email)
         item = account_id and self._table.get(account_id, PROFILE)
@@ -175,7 +178,9 @@ class Accounts:
         return emails.indexed(self._table)
 
     def index_emails(self) -> list[list[Account]]:
-        """Write the lookups of all accounts; returns those that share an address, oldest first."""
+        """Write the lookups of all accounts. Returns the groups of accounts that share an address,
+        oldest first.
+        """
         return emails.index(self._table, self.list_accounts())
 
     # Keys
@@ -195,10 +200,10 @@ class Accounts:
     def create_key(
         self, account_id: str, new: NewKey, minted: Secret | None = None, by: Actor = OPERATOR
     ) -> tuple[Key, Secret]:
-        """The stored key, and the secret one, which exists nowhere else from now on.
+        """The stored key, and its secret, which is not kept anywhere.
 
-        `minted` gives the key a secret made before (the local demo account's). Raises
-        StaleAuthenticationError when the caller's key is no longer what it was.
+        `minted` is a secret made earlier (the local demo account's). Raises
+        StaleAuthenticationError if the caller's key has changed.
         """
         if by.caller is not None:
             check_authority(by.caller, new)
@@ -237,9 +242,9 @@ class Accounts:
         by: Actor = OPERATOR,
         action: str = "key.changed",
     ) -> Key:
-        """Store what `change` makes of the key; called again when the key changed meanwhile.
+        """Store what `change` makes of the key; it is called again if the key changed meanwhile.
 
-        Raises StaleAuthenticationError when the caller's key is no longer what it was.
+        Raises StaleAuthenticationError if the caller's key has changed.
         """
         for _ in range(ATTEMPTS):
             account = self._account_for(by, account_id)
@@ -254,7 +259,7 @@ class Accounts:
     def rotate_key(
         self, account_id: str, key_id: str, overlap: timedelta, by: Actor = OPERATOR
     ) -> Rotation:
-        """Give the key a new secret; the one it had stays good for `overlap`."""
+        """Give the key a new secret; the old one stays good for `overlap`."""
         now = self._now()
         until = now + overlap
         secret: Secret | None = None
@@ -263,7 +268,7 @@ class Accounts:
             nonlocal secret
             if secret is None:
                 secret = mint(account_id, key_id, test=key.test)
-            if key.hash == secret.hash:  # it had landed, though the answer was lost
+            if key.hash == secret.hash:  # an earlier try had landed, only its answer was lost
                 return key
             return key.rotated(secret.hash, now, until)
 
@@ -272,7 +277,7 @@ class Accounts:
         return Rotation(key, secret, until)
 
     def delete_key(self, account_id: str, key_id: str, by: Actor = OPERATOR) -> None:
-        """Disable, mark, remove: started again after a failure at any step, it completes."""
+        """Disable, mark, remove. After a failure at any step, calling it again completes it."""
 
         def disabled(key: Key) -> Key:
             return replace(key, is_enabled=False)
@@ -283,10 +288,10 @@ class Accounts:
         record = self._record(by, account, "key.deleted", key, before=key.audited())
         gone = writes.key_deleted(account_id, key_id)
         if not self._table.transact(*gone, writes.audited(record)):
-            raise no_such_key()  # someone else was deleting it too
+            raise no_such_key()  # another request deleted it at the same time
 
     def touch(self, principal: Principal) -> None:
-        """Note that the key is being used, once a minute; the ledger has chat's uses."""
+        """Note the key's use, once a minute; the ledger notes metered uses."""
         minute = iso(self._now().replace(second=0))
         if self._touched[0] != minute:
             self._touched = (minute, set())
@@ -320,7 +325,9 @@ class Accounts:
     def _write_change(
         self, by: Actor, account: Account, read: Key, changed: Key, action: str
     ) -> bool:
-        """False when the key, or what the change depends on, is no longer as it was read."""
+        """Whether it was written: not if the key, or what the change depends on, has changed since
+        it was read.
+        """
         deletes = action == "key.deletion_began"
         today = self._now().date().isoformat()
         parts = [writes.key_changed(account.id, read, changed)]
@@ -342,7 +349,7 @@ class Accounts:
         return self._table.transact(*parts, writes.audited(record))
 
     def _account_for(self, by: Actor, account_id: str) -> Account:
-        """The account, if who changes something in it may still do so."""
+        """The account, if `by` may still change something in it."""
         caller = by.caller
         if caller is None:
             return self.account(account_id)

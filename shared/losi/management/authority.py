@@ -1,9 +1,9 @@
 """What one key may do to another.
 
-A key gives no more than it has: whoever creates, changes or rotates a key needs every permission
-that key has, before and after, and may not make it outlive the key in use. Test keys deal with test
-keys only. A key with more permissions than the caller's is not its to delete either: whoever has a
-leaked key could lock the account's owner out.
+A key grants no more than it has: to create, change or rotate a key, a caller needs every permission
+of that key, before and after, and the key may not outlive the caller's own. Test keys manage only
+test keys. Deleting a key needs its permissions too: otherwise anyone with a leaked key could lock
+out the account's owner.
 """
 
 from datetime import datetime
@@ -14,7 +14,7 @@ from losi.identity.principal import PERMISSIONS, Principal
 
 
 class _Key(Protocol):
-    """A key as stored, or as it is to be."""
+    """A key as stored, or as it is to be stored."""
 
     @property
     def permissions(self) -> frozenset[str]: ...
@@ -25,7 +25,9 @@ class _Key(Protocol):
 
 
 def check_authority(caller: Principal, key: _Key) -> None:
-    """Raises PermissionDeniedError when the key is, or would be, more than the caller's own."""
+    """Raises PermissionDeniedError if the key has, or would have, more rights than the caller's
+    own.
+    """
     check_kind(caller, key)
     if lacking := _names(key.permissions - caller.permissions):
         raise PermissionDeniedError(
@@ -44,7 +46,7 @@ def check_authority(caller: Principal, key: _Key) -> None:
 
 
 def check_deletion(caller: Principal, key: _Key) -> None:
-    """Raises PermissionDeniedError when the key may do what the caller's may not."""
+    """Raises PermissionDeniedError if the key has a permission that the caller's lacks."""
     check_kind(caller, key)
     if lacking := _names(key.permissions - caller.permissions):
         raise PermissionDeniedError(
@@ -55,7 +57,7 @@ def check_deletion(caller: Principal, key: _Key) -> None:
 
 
 def visible(caller: Principal, key: _Key) -> bool:
-    """Test keys see test keys only."""
+    """Whether the caller sees the key: test keys see only test keys."""
     return key.test or not caller.test
 
 
@@ -69,6 +71,6 @@ def check_kind(caller: Principal, key: _Key) -> None:
 
 
 def _names(permissions: frozenset[str]) -> str:
-    """In the order of the documentation; what a later version added comes last."""
+    """The permissions in the documentation's order; those a later version added come last."""
     ordered = [name for name in PERMISSIONS if name in permissions]
     return ", ".join(f"'{name}'" for name in [*ordered, *sorted(permissions - set(ordered))])

@@ -1,4 +1,4 @@
-"""No two accounts have one e-mail address: each has a lookup item, written with its account.
+"""Keeps e-mail addresses unique: each has a lookup item, written with its account.
 
 Accounts of version 0.1 have none until `losi account index` has written them; before that nobody
 can say whether an address is free.
@@ -15,7 +15,7 @@ from losi.store.table import Table
 Write = tuple[str, dict[str, Any]]
 
 LOOKUP = "ACCOUNT"
-#: The item that says that all addresses are indexed.
+#: Marks that all addresses are indexed.
 INDEXED: Any = {"pk": {"S": "EMAIL#"}, "sk": {"S": "INDEXED"}}
 
 
@@ -24,9 +24,8 @@ def indexed(table: Table) -> bool:
 
 
 def claim(table: Table, account: Account) -> list[Write]:
-    """What makes the address this account's, as part of its creation.
-
-    Raises InvalidRequestError before the index is whole.
+    """The writes that claim the address as part of the account's creation; their condition fails if
+    the address is taken. Raises InvalidRequestError until all addresses are indexed.
     """
     if not account.email:
         return []
@@ -45,7 +44,7 @@ def claim(table: Table, account: Account) -> list[Write]:
 
 
 def release(table: Table, account: Account) -> list[Write]:
-    """The write that frees the address, as part of the account's deletion."""
+    """The write that frees the address as part of the account's deletion."""
     if not account.email or _claimed_by(table, account.email) != account.id:
         return []
     item = _lookup(account)
@@ -62,7 +61,7 @@ def release(table: Table, account: Account) -> list[Write]:
 
 
 def refuse_taken(table: Table, email: str) -> None:
-    """Raises InvalidRequestError when another account has the address."""
+    """Raises InvalidRequestError if another account has the address."""
     if email and (taken_by := _claimed_by(table, email)) is not None:
         raise InvalidRequestError(
             f"The e-mail address is that of acct_{taken_by} already.", param="email"
@@ -70,7 +69,9 @@ def refuse_taken(table: Table, email: str) -> None:
 
 
 def owner(table: Table, email: str) -> str | None:
-    """The id of the account with that address. Raises StoreUnavailableError without an index."""
+    """The id of the account with the address, or None. Raises StoreUnavailableError without an
+    index.
+    """
     found = _claimed_by(table, email)
     if found is None and not indexed(table):
         raise StoreUnavailableError(
@@ -80,7 +81,7 @@ def owner(table: Table, email: str) -> str | None:
 
 
 def index(table: Table, accounts: Iterable[Account]) -> list[list[Account]]:
-    """Writes what is missing; the oldest of several accounts with one address gets it."""
+    """Write the missing lookups; the oldest of several accounts with one address gets it."""
     sharing: dict[str, list[Account]] = {}
     for account in accounts:
         if account.email:
@@ -105,5 +106,5 @@ def _lookup(account: Account) -> dict[str, Any]:
 
 
 def lookup_of(email: str) -> str:
-    """The partition of the item that says whose address it is."""
+    """The partition of the address's lookup item."""
     return f"EMAIL#{email.casefold()}"

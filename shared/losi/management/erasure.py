@@ -1,4 +1,4 @@
-"""What is removed with an account: all of its items but the profile, and what leads to it. Pure."""
+"""What is removed with an account: all its items but the profile, and what leads to it. Pure."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,10 +12,10 @@ PROFILE_MARK = valid_version("p")
 
 
 def erasing(items: Iterable[Item], version: int, mark_ends: int) -> list[Any]:
-    """Requests of BatchWriteItem for the items of a disabled account.
+    """Requests of BatchWriteItem that remove the items of a disabled account, except its profile.
 
-    Where today's item carries the mark of that version, the mark alone stays, until `mark_ends`
-    (epoch s): what another process has cached ends with it.
+    If today's item has the mark of `version`, the mark alone stays until `mark_ends` (epoch
+    seconds): it ends the principals that other processes have cached.
     """
     requests: list[Any] = []
     for item in items:
@@ -30,7 +30,7 @@ def erasing(items: Iterable[Item], version: int, mark_ends: int) -> list[Any]:
 
 
 def _leading_to(item: Item) -> list[Item]:
-    """Keys of items elsewhere that are there because of this one."""
+    """Keys of items elsewhere that exist only because of this one."""
     sort = item["sk"]["S"]
     if sort.startswith(LOGIN):
         return [{"pk": {"S": sort}, "sk": {"S": LOOKUP}}]

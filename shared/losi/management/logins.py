@@ -1,8 +1,8 @@
-"""Which account a person of an OpenID Connect issuer signs in to.
+"""Finds the account that a person of an OpenID Connect issuer signs in to.
 
-Issuer and subject lead to an account by a lookup item. A person who is new is matched by e-mail, if
-the issuer verified it, to the account that has the address; where there is none, an account is made
-if the operator allows that. Two first sign-ins at once make one account: its address is unique.
+A lookup item leads from issuer and subject to an account. A new person is matched to an account by
+e-mail address, if the issuer verified it; if there is none, an account is created where the
+operator allows that. Two first sign-ins at once create one account, because its address is unique.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from losi.management.emails import LOOKUP
 from losi.store.client import LOGIN, primary_key
 from losi.store.table import Table
 
-#: The count of a day's new accounts goes by itself.
+#: Days until the count of a day's new accounts is deleted.
 COUNTED_SECONDS = 3 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who the issuer says it is. The e-mail is there only where the issuer verified it."""
+    """A person according to the issuer. The e-mail is set only if the issuer verified it."""
 
     issuer: str
     subject: str
@@ -35,7 +35,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class SelfSignUp:
-    """Whether a person without an account gets one, and on which terms."""
+    """The terms for people without an account who get one on sign-in."""
 
     plan: str
     accounts_a_day: int
@@ -55,8 +55,8 @@ class Logins:
         self._clock = clock
 
     def account_for(self, identity: Identity) -> Account:
-        """Raises PermissionDeniedError (403): `no_account`, `email_not_verified`,
-        `too_many_accounts`.
+        """Return the person's account. Raises PermissionDeniedError (403): `no_account`,
+        `email_not_verified`, `too_many_accounts`.
         """
         linked = self._table.item(_partition(identity), LOOKUP)
         if linked is not None and (known := self._existing(linked["account"]["S"])) is not None:
@@ -71,7 +71,9 @@ class Logins:
         return account
 
     def _create(self, identity: Identity) -> Account:
-        """API access stays off until its owner turns it on (the documentation's words)."""
+        """Create an account. API access is off until its owner turns it on (the documentation's
+        words).
+        """
         if self._sign_up is None:
             raise PermissionDeniedError(
                 f"This address has no account here. Contact {support()}.", code="no_account"
@@ -89,7 +91,7 @@ class Logins:
             return made
 
     def _count(self, sign_up: SelfSignUp) -> None:
-        """Raises PermissionDeniedError when today's accounts are used up."""
+        """Count a new account. Raises PermissionDeniedError if today's number is used up."""
         today = datetime.fromtimestamp(self._clock(), UTC).date().isoformat()
         one_more = {
             "Key": {"pk": {"S": f"SIGNUPS#{today}"}, "sk": {"S": "COUNT"}},
@@ -110,9 +112,8 @@ class Logins:
             )
 
     def _link(self, identity: Identity, account: Account, stale: str | None) -> None:
-        """From now on this person is that account's, whatever their address becomes.
-
-        A note beside the account leads back, so that the link goes with the account.
+        """Link this person to the account, whatever their address becomes. A note in the account's
+        partition leads back, so that the link is removed with the account.
         """
         note = {"Item": primary_key(account.id, _partition(identity))}
         put: dict[str, Any] = {
@@ -126,7 +127,7 @@ class Logins:
         }
         self._table.transact(
             ("Put", put), ("Put", note)
-        )  # else another sign-in of theirs has just done it
+        )  # else another sign-in of the same person has just made it
 
     def _existing(self, account_id: str) -> Account | None:
         try:

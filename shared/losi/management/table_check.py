@@ -1,4 +1,4 @@
-"""What must be true of the whole table, whoever wrote it: the books, accounts, keys and lookups."""
+"""Checks the whole table for consistency: the books, accounts, keys and lookups."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from losi.metering.invariants import mistakes
 from losi.store.client import LOGIN, PROFILE, Item, partition
 
 ACCOUNT = partition("")
-#: Items of an account by the beginning of their sort keys, and the names of their kinds.
+#: Prefix of an account's sort keys -> name of that kind of item.
 KINDS = {
     PROFILE: "accounts",
     "KEY#": "keys",
@@ -20,7 +20,7 @@ KINDS = {
     "TEST#": "days of test keys",
     "FOLDED-": "side items",
 }
-#: Partitions that are no account's.
+#: Partitions that belong to no account.
 OTHERS = {
     "AUDIT#": "audit records",
     "EMAIL#": "e-mail addresses",
@@ -41,7 +41,7 @@ class Checked:
 
 @dataclass
 class _Seen:
-    """What can only be judged when all items were seen."""
+    """What can only be judged when all items have been read."""
 
     profiles: dict[str, Item] = field(default_factory=dict)
     keys: Counter[str] = field(default_factory=Counter)
@@ -52,7 +52,7 @@ class _Seen:
 
 
 def check(items: Iterable[Item]) -> Checked:
-    """Needs memory for the accounts, and none for their days."""
+    """Check all items. Takes memory for each account, but not for its days."""
     checked, seen = Checked(), _Seen()
     for item in items:
         pk, sk = item["pk"]["S"], item["sk"]["S"]
@@ -90,7 +90,7 @@ def _see(item: Item, pk: str, sk: str, seen: _Seen) -> None:
         day = DayItem.from_item(item)
         if mistakes(day):
             seen.wrong_days.append(day)
-        if day.is_open:  # else it may be all that is left of a deleted account
+        if day.is_open:  # a mark without content is what remains of a deleted account
             seen.owned[account_id] = sk
     else:
         seen.keys[account_id] += sk.startswith("KEY#")

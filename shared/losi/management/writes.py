@@ -1,6 +1,6 @@
-"""The parts of management's transactions, as DynamoDB writes: pure, so that each can be read alone.
+"""The parts of management's transactions, as DynamoDB writes. Pure.
 
-No part names an item that another part of its transaction names too: DynamoDB takes none twice.
+No two parts of a transaction name the same item: DynamoDB refuses that.
 """
 
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ from losi.store.table import ABSENT, EXISTS
 
 Write = tuple[str, dict[str, Any]]
 
-#: Keys created, changed and rotated in a UTC day: full keys have as many of their own, so that no
-#: lesser key can use up what its owner needs to stop it. Each key changed leaves some bytes in the
-#: day's item, so that they must stay few.
+#: Keys created, changed and rotated in a UTC day. Full keys have a separate count of the same size,
+#: so that lesser keys cannot use up the changes an owner needs to stop them. The number is small
+#: because each changed key adds some bytes to the day item.
 CHANGES_PER_DAY = 300
 
 
@@ -29,9 +29,10 @@ def audited(record: Record) -> Write:
 
 
 def caller_as_read(caller: Principal, but: str = "") -> list[Write]:
-    """The key in use is still what it was when the request was let in, the sign-in still there.
+    """Checks that the caller's key has not changed since it was read, and that the sign-in still
+    exists.
 
-    `but` is a key whose version another part of the transaction sees to.
+    `but` is a key whose version another part of the transaction checks.
     """
     parts: list[Write] = []
     if caller.by_session:
@@ -52,7 +53,7 @@ def caller_as_read(caller: Principal, but: str = "") -> list[Write]:
 
 
 def used_key(caller: Principal) -> str:
-    """The id of the key that speaks, or that opened the session; empty for a person."""
+    """The id of the caller's key, or of the key that opened its session; "" for a person."""
     return caller.session_key if caller.by_session else caller.key_id
 
 
@@ -80,7 +81,7 @@ def key_changed(account_id: str, read: Key, changed: Key) -> Write:
 
 
 def key_deleted(account_id: str, key_id: str) -> list[Write]:
-    """The key goes, and the profile counts one less."""
+    """Remove the key, and subtract one from the profile's count."""
     gone = {"Key": primary_key(account_id, key_sort(key_id)), "ConditionExpression": EXISTS}
     count = {
         "Key": primary_key(account_id, PROFILE),
@@ -116,10 +117,10 @@ def profile_changed(read: Account, changed: Account) -> Write:
 
 
 def profile_counted(account: Account, by: Actor, today: str, *, new_key: bool) -> Write:
-    """The profile's part of a change of a key: the profile is as the caller's key was read with,
-    there is room, and what it takes is counted.
+    """Checks that the profile has not changed since the caller's key was read and that there is
+    room, and counts the change.
 
-    The conditions are those of `check_room` and `check_changes`: when one fails, they say why.
+    The conditions match `check_room` and `check_changes`: if one fails, these raise the reason.
     """
     sets, conditions, names = [], ["disabled = :false"], {}
     values: dict[str, Any] = {":false": {"BOOL": False}, ":one": {"N": "1"}}
@@ -156,7 +157,7 @@ def profile_counted(account: Account, by: Actor, today: str, *, new_key: bool) -
 
 
 def check_room(account: Account, by: Actor, plans: Mapping[str, Plan]) -> None:
-    """Raises when the account may not have another key. The operator passes the plan's number."""
+    """Raises if the account may not have another key. The operator may exceed the plan's number."""
     if account.disabled:
         raise PermissionDeniedError(
             f"This account is disabled. Contact {support()}.", code="api_access_disabled"
@@ -173,7 +174,7 @@ def check_room(account: Account, by: Actor, plans: Mapping[str, Plan]) -> None:
 
 
 def check_changes(account: Account, by: Actor, today: str) -> None:
-    """Raises when keys like the caller's have made all the changes of this day."""
+    """Raises if keys like the caller's have made all the changes of this day."""
     if by.caller is None or account.changed_on != today:
         return
     made = account.changes_full if is_full(by.caller) else account.changes_other
