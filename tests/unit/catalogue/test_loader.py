@@ -1,11 +1,13 @@
 """The loader: the operator's entries over the shipped ones, and a refusal for every mistake."""
 
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from losi.catalogue import loader
 from losi.catalogue.loader import CatalogueError, _explained, load
 from losi.catalogue.models import Model, Prices, Route
 from losi.catalogue.plans import Plan
@@ -235,6 +237,14 @@ def test_a_mistake_in_a_provider_is_refused(
             "name is that of the built-in sandbox",
         ),
         (
+            {
+                "models": MODEL.replace(
+                    'model = "losi', 'refuses = ["tools_with_reasoning"], model = "losi'
+                )
+            },
+            'routes.0.default_parameters needs reasoning_effort = "none"',
+        ),
+        (
             {"models": EMBEDDING.replace('"sandbox"', '"anthropic"')},
             "routes.0.provider has the format 'anthropic', which has no embeddings.",
         ),
@@ -264,6 +274,61 @@ def test_what_cannot_be_read_is_refused(config: Path) -> None:
 
     with pytest.raises(CatalogueError, match=r"config/plans\.toml: it cannot be read \("):
         load(FOLDER, config)
+
+
+@pytest.mark.parametrize(
+    ("right", "instead"),
+    [
+        ('base_url = "https://llm.example/v1"', 'base_url_variable = "LOSI_MINE_URL"'),
+        ('key_variable = "LOSI_MINE_API_KEY"', "key_optional = true"),
+        ('format = "openai"', 'format = "bedrock"\nregion_variable = "LOSI_MINE_REGION"'),
+        ('format = "openai"', 'format = "sandbox"'),
+    ],
+)
+def test_a_provider_may_be_reached_in_another_way(config: Path, right: str, instead: str) -> None:
+    (config / "providers.toml").write_text(PROVIDER.replace(right, instead))
+
+    assert "mine" in load(FOLDER, config).providers
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'refuses = ["tools_with_reasoning"], default_parameters = { reasoning_effort = "none" }',
+        'refuses = ["forced_tools"]',
+    ],
+)
+def test_what_a_route_refuses_may_be_met_by_a_default(config: Path, said: str) -> None:
+    (config / "models.toml").write_text(MODEL.replace("{ provider", f"{{ {said}, provider"))
+
+    assert "mine" in load(FOLDER, config).models
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [("x" * 38, f"'{'x' * 38}'"), ("x" * 39, f"'{'x' * 36}...")]
+)
+def test_a_long_value_is_shown_in_part(
+    mistakes: Callable[..., list[str]], value: str, shown: str
+) -> None:
+    [mistake] = mistakes(plans=PLAN.replace("= 10\n", f'= "{value}"\n'))
+
+    assert mistake.endswith(f", and is {shown}.")
+
+
+class TestTheCheckOfABuild:
+    """`python -m losi.catalogue`"""
+
+    def test_a_right_catalogue_passes(self) -> None:
+        runpy.run_module("losi.catalogue", run_name="__main__")
+
+    def test_mistakes_stop_it_and_are_said(
+        self, config: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (config / "plans.toml").write_text("keys = 1")
+        monkeypatch.setattr(loader, "FOLDERS", (FOLDER, config))
+
+        with pytest.raises(SystemExit, match=r"config/plans\.toml: 'keys' must be a table"):
+            runpy.run_module("losi.catalogue", run_name="__main__")
 
 
 def test_every_format_of_http_needs_a_url(mistakes: Callable[..., list[str]]) -> None:

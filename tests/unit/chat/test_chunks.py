@@ -1,11 +1,13 @@
 """Chunks as they leave us: repaired where SDKs would break, otherwise as the provider sent them."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from losi.chat.chunks import Asked, ChunkStream, completion_usage, public_completion
 from losi.metering.usage import Usage
+from losi.upstream.batch import TextRun
 
 
 def stream(*, include_usage: bool = False) -> ChunkStream:
@@ -149,6 +151,95 @@ def test_a_plain_answer_gets_what_the_sdk_types_require() -> None:
         "message": {"role": "assistant", "content": "Hi", "refusal": None},
     }
     assert public["provider_field"] == 1
+    assert (public["id"], public["object"]) == ("chatcmpl-1", "chat.completion")
+    assert (public["created"], public["model"]) == (1700000000, "gpt-4o")
+
+
+@pytest.mark.parametrize("name", ["tool_calls", "function_call", "audio"])
+def test_what_the_sdks_type_as_absent_is_never_null(name: str) -> None:
+    for given, expected in ((None, set()), ([], {name}), ({"a": 1}, {name})):
+        answer = {"choices": [{"message": {name: given}, "finish_reason": "length"}]}
+
+        choice = public_completion(answer, "chatcmpl-1", 1, "gpt-4o")["choices"][0]
+
+        assert choice["message"].keys() - {"role", "content", "refusal"} == expected
+        assert choice["finish_reason"] == "length"
+
+
+def run(text: str, like: dict[str, Any]) -> TextRun:
+    return TextRun(like, [text.encode()], len(text))
+
+
+def test_runs_of_text_add_up_with_what_came_before() -> None:
+    relay = stream()
+    like = chunk({"content": "x"})
+    other = chunk({"content": "y"})
+
+    relay.batch([chunk({"content": "1234"}), run("12345678", like), run("1234", like)])
+    sent = relay.batch([run("5678", other), chunk({"content": "1234"})])
+
+    assert relay.usage == Usage(7, 6, estimated=True)
+    assert isinstance(sent[0], TextRun)
+    assert sent[0].like["id"] == "chatcmpl-1"
+
+
+@pytest.mark.parametrize(("prompts", "usage"), [(1, Usage(7, 2)), (2, Usage(14, 3))])
+def test_each_call_of_several_is_estimated_by_itself(prompts: int, usage: Usage) -> None:
+    relay = ChunkStream(
+        "chatcmpl-1", 1, "gpt-4o", include_usage=False, asked=Asked(7), prompts=prompts
+    )
+    for index in (0, 1):
+        like = {**chunk({"content": ""}), "choices": [{"index": index, "delta": {"content": ""}}]}
+        relay.batch([run(("12", "12345")[index], like)])
+
+    assert relay.usage == replace(usage, estimated=True)
+    assert relay.broken_off_usage == relay.usage
+    assert relay.produced
+
+
+def test_only_calls_that_said_something_are_owed_after_a_break() -> None:
+    relay = ChunkStream("chatcmpl-1", 1, "gpt-4o", include_usage=False, asked=Asked(7), prompts=3)
+    relay.public({"choices": [{"index": 1, "delta": {"content": "1234"}}]})
+
+    assert relay.broken_off_usage == Usage(7, 1, estimated=True)
+    assert relay.usage == Usage(21, 1, estimated=True)
+
+
+def test_what_was_written_is_estimated_where_the_provider_told_only_what_it_read() -> None:
+    relay = stream()
+    relay.public(chunk({"content": "12345678"}, usage={"prompt_tokens": 3, "completion_tokens": 0}))
+
+    assert relay.usage == Usage(3, 2, estimated=True)
+
+
+@pytest.mark.parametrize(
+    ("told", "calls", "expected"),
+    [
+        ({"prompt_tokens": 10, "completion_tokens": 20}, 1, Usage(10, 20)),
+        ({"prompt_tokens": 11, "completion_tokens": 21}, 1, Usage(10, 20)),
+        ({"prompt_tokens": 20, "completion_tokens": 40}, 2, Usage(20, 40)),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, 1, None),
+        (None, 1, None),
+    ],
+)
+def test_figures_are_believed_as_far_as_they_can_be(
+    told: Any, calls: int, expected: Usage | None
+) -> None:
+    usage = Asked(7, most_input=10, most_output=20).told(told, calls)
+
+    assert (usage and (usage.input_tokens, usage.output_tokens)) == (
+        expected and (expected.input_tokens, expected.output_tokens)
+    )
+
+
+def test_an_answer_of_several_calls_has_their_sum() -> None:
+    answer = {
+        "choices": [{"message": {"content": "1234"}}, {"message": {"content": "12345678"}}],
+        "usages": [{"prompt_tokens": 3, "completion_tokens": 4}, None],
+    }
+
+    assert completion_usage(answer, Asked(7)) == Usage(10, 6, estimated=True)
+    assert "usages" not in answer
 
 
 @pytest.mark.parametrize(

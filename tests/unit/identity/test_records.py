@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -178,6 +179,7 @@ class TestItems:
             created_at=whole_seconds,
             api_access=st.booleans(),
             disabled=st.booleans(),
+            operator=st.booleans(),
             version=st.integers(1),
             key_count=st.integers(0),
             changed_on=st.text(),
@@ -188,6 +190,106 @@ class TestItems:
     )
     def test_an_account_survives(self, account: Account) -> None:
         assert Account.from_item(account.to_item()) == account
+
+    def test_a_key_as_it_is_stored_and_shown(self) -> None:
+        created = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
+        key = Key("01234567", "n", frozenset(("usage.read", "embeddings")), created, "f00d")
+        full = replace(
+            key,
+            expires_at=created + timedelta(days=1),
+            is_enabled=False,
+            test=True,
+            last_used_at=created - timedelta(seconds=30),
+            created_by="operator",
+            old_hashes={"cafe": created},
+        )
+
+        assert key.to_item("0123456789") == {
+            "pk": {"S": "ACCOUNT#0123456789"},
+            "sk": {"S": "KEY#01234567"},
+            "name": {"S": "n"},
+            "permissions": {"SS": ["embeddings", "usage.read"]},
+            "full": {"BOOL": False},
+            "created_at": {"S": "2026-11-23T12:00:30Z"},
+            "hash": {"S": "f00d"},
+            "is_enabled": {"BOOL": True},
+            "test": {"BOOL": False},
+            "version": {"N": "1"},
+            "old_hashes": {"M": {}},
+        }
+        assert full.attributes()["old_hashes"] == {
+            "M": {"cafe": {"N": str(int(created.timestamp()))}}
+        }
+        assert key.as_json() == {
+            "id": "key_01234567",
+            "key": "••••••••",
+            "name": "n",
+            "created_at": "2026-11-23T12:00:30Z",
+            "last_used_at": None,
+            "permissions": ["embeddings", "usage.read"],
+            "expires_at": None,
+            "is_enabled": True,
+            "created_by": None,
+        }
+        assert full.as_json("losi-test-x") == {
+            "id": "key_01234567",
+            "key": "losi-test-x",
+            "name": "n",
+            "created_at": "2026-11-23T12:00:30Z",
+            "last_used_at": "2026-11-23T12:00:30Z",  # not before it was made
+            "permissions": ["embeddings", "usage.read"],
+            "expires_at": "2026-11-24T12:00:30Z",
+            "is_enabled": False,
+            "created_by": "operator",
+            "test": True,
+        }
+        assert full.audited() == {
+            "permissions": ["embeddings", "usage.read"],
+            "expires_at": "2026-11-24T12:00:30Z",
+            "is_enabled": False,
+            "test": True,
+        }
+        assert key.audited()["expires_at"] is None
+
+    def test_an_account_as_it_is_stored_and_shown(self) -> None:
+        created = datetime(2026, 11, 23, 12, tzinfo=UTC)
+        account = Account("0123456789", "free", "Ada", "ada@example.com", created, tag="t")
+
+        assert account.to_item() == {
+            "pk": {"S": "ACCOUNT#0123456789"},
+            "sk": {"S": "PROFILE"},
+            "plan": {"S": "free"},
+            "name": {"S": "Ada"},
+            "email": {"S": "ada@example.com"},
+            "created_at": {"S": "2026-11-23T12:00:00Z"},
+            "api_access": {"BOOL": True},
+            "disabled": {"BOOL": False},
+            "operator": {"BOOL": False},
+            "version": {"N": "1"},
+            "key_count": {"N": "0"},
+            "changed_on": {"S": ""},
+            "changes_full": {"N": "0"},
+            "changes_other": {"N": "0"},
+            "keys_made": {"N": "0"},
+            "keys_made_on": {"S": ""},
+            "tag": {"S": "t"},
+        }
+        assert account.as_json() == {
+            "id": "acct_0123456789",
+            "name": "Ada",
+            "email": "ada@example.com",
+            "plan": "free",
+            "api_access": True,
+            "disabled": False,
+            "created_at": "2026-11-23T12:00:00Z",
+            "key_count": 0,
+        }
+        assert account.audited() == {
+            "plan": "free",
+            "api_access": True,
+            "disabled": False,
+            "operator": False,
+        }
 
     def test_a_key_that_is_printed_shows_no_hash(self) -> None:
         created = datetime.fromtimestamp(NOW, UTC)
