@@ -1,4 +1,4 @@
-"""All that can be asked for: plans, providers and models, loaded once and passed down."""
+"""All plans, providers and models, loaded once and passed down."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from losi.catalogue.plans import Plan
 from losi.catalogue.providers import Provider
 from losi.errors import ModelNotFoundError, ModelNotInPlanError
 
-#: What a model of each kind answers, and where it is asked.
+#: What a model of each kind answers, and at which endpoint.
 _ENDPOINTS = {
     "chat": ("chat completions", "POST /api/v1/chat/completions"),
     "embedding": ("embeddings", "POST /api/v1/embeddings"),
@@ -18,7 +18,9 @@ _ENDPOINTS = {
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Each by its id, in the files' order; `losi.catalogue.loader` has checked them together."""
+    """Plans, providers and models by id, in the files' order; `losi.catalogue.loader` checked
+    them.
+    """
 
     plans: Mapping[str, Plan]
     providers: Mapping[str, Provider]
@@ -29,23 +31,23 @@ class Catalogue:
         return {model.code: model for model in self.models.values()}
 
     def by_code(self, code: str) -> Model | None:
-        """The model that the ledger counts under this code; None for one that is no more."""
+        """The model that the ledger counts under this code; None if it no longer exists."""
         return self._by_code.get(code)
 
     def of_plan(self, plan: Plan, kind: Kind | None = None) -> Iterator[Model]:
-        """The plan's models; with `kind` only those."""
+        """The plan's models; with `kind`, only those of that kind."""
         for model in self.models.values():
             if plan.name in model.plans and kind in (None, model.kind):
                 yield model
 
     def find(self, model_id: str, plan: Plan, kind: Kind | None = None) -> Model:
-        """The model, which is of that kind if one is given.
+        """The model with this id (and kind, if one is given).
 
-        Raises ModelNotFoundError (404) naming what the plan has, or ModelNotInPlanError (403)
-        naming plans that have the model.
+        Raises ModelNotFoundError (404) that names the plan's models, or ModelNotInPlanError (403)
+        that names plans with the model.
         """
         model = self.models.get(model_id)
-        if model is None or not model.plans:  # no plan has it: retired, kept for past usage
+        if model is None or not model.plans:  # in no plan: retired, kept for past usage
             reason = f"The model '{model_id[:64]}' does not exist."
         elif kind not in (None, model.kind):
             reason = _other_kind(model)

@@ -1,7 +1,7 @@
-"""Reads the catalogue: the shipped files, and over them the operator's of the same names.
+"""Reads the catalogue: the shipped files, then the operator's files of the same names.
 
-A table of the operator's config/ replaces the shipped one with its id, or is added. Mistakes are
-gathered, so that one run names all of them.
+A table in the operator's config/ replaces the shipped table with the same id, or is added. All
+mistakes are collected, so that one run reports them all.
 """
 
 import tomllib
@@ -18,18 +18,18 @@ from losi.catalogue.providers import EMBEDDING_FORMATS, SANDBOX, Provider
 from losi.catalogue.row import Row, instead
 
 SHIPPED = Path(__file__).parent
-#: The operator's: in a checkout a link to the folder config/ at its top, in the layer a copy.
+#: The operator's folder: in a checkout a link to config/ at its top, in the layer a copy.
 CONFIG = SHIPPED / "config"
-#: Each lies over the ones before it.
+#: Each folder's tables replace those of the folders before it.
 FOLDERS = (SHIPPED, CONFIG)
 
 R = TypeVar("R", bound=Row)
-#: What a field of tables holds, for the name of an unknown field in one of them.
+#: Fields whose values are tables -> the word for an unknown field in such a table.
 _NESTED: dict[str, type[Row]] = {"prices": Prices, "routes": Route}
 
 
 class CatalogueError(Exception):
-    """`mistakes`: each names file, entry and field, and says how to mend it, in a line."""
+    """`mistakes`: one line each, which names file, entry and field and says how to correct it."""
 
     def __init__(self, mistakes: list[str]) -> None:
         super().__init__("\n".join(mistakes))
@@ -55,11 +55,11 @@ def load(*folders: Path) -> Catalogue:
     plan_rows = _entries("plan", "plans.toml", folders, mistakes)
     provider_rows = _entries("provider", "providers.toml", folders, mistakes)
     model_rows = _entries("model", "models.toml", folders, mistakes)
-    if mistakes:  # of files that cannot be read: what refers to their tables cannot be judged
+    if mistakes:  # files that cannot be read: references to their tables cannot be judged
         raise CatalogueError(mistakes)
     plans = _checked(Plan, "name", plan_rows, mistakes)
     providers = _checked(Provider, "id", provider_rows, mistakes)
-    # a wrong provider is a mistake of its own, not also one of every route to it
+    # a wrong provider is one mistake, not another one in every route to it
     wrong = {id: Provider.model_construct(id=id, format="openai") for id in provider_rows}
     known = {**wrong, **providers, SANDBOX.id: SANDBOX}
     models = _checked(Model, "id", model_rows, mistakes, known)
@@ -80,7 +80,7 @@ def load(*folders: Path) -> Catalogue:
 def _entries(
     kind: str, name: str, folders: Iterable[Path], mistakes: list[str]
 ) -> dict[str, _Entry]:
-    """The tables of all folders by id; one that is replaced keeps its place."""
+    """The tables of all folders by id; a table that is replaced keeps its place."""
     found: dict[str, _Entry] = {}
     for folder in folders:
         file = f"{folder.name}/{name}"
@@ -100,7 +100,7 @@ def _read(path: Path, file: str, mistakes: list[str]) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
-        pass  # an operator needs none
+        pass  # operators need not have one
     except OSError as error:
         mistakes.append(f"{file}: it cannot be read ({error.strerror}). Make it a readable file.")
     except UnicodeDecodeError as error:
@@ -150,7 +150,7 @@ def _checked(
     mistakes: list[str],
     context: Mapping[str, Provider] | None = None,
 ) -> dict[str, R]:
-    """The rows that are right by themselves; `context` are the providers that routes may name."""
+    """The valid rows; `context` has the providers that routes may name."""
     rows = {}
     for id, entry in entries.items():
         if entry.kind != "model" and id_field in entry.fields:
@@ -164,7 +164,7 @@ def _checked(
 
 
 def _explained(row_type: type[Row], detail: Any) -> tuple[str, str]:
-    """The wrong field's path, and what is wrong with it."""
+    """The path of the wrong field, and what is wrong with it."""
     path = ".".join(str(part) for part in detail["loc"])
     expected = ""
     for part in detail["loc"]:
@@ -178,13 +178,13 @@ def _explained(row_type: type[Row], detail: Any) -> tuple[str, str]:
         return path, str(detail["ctx"]["error"])
     if detail["type"] == "missing":
         return path, f"is missing. Add it: it must be {expected}."
-    # a secret may have been put where its name belongs
+    # somebody may have written a secret where its name belongs
     shown = "" if path.endswith("_variable") else f", and is {_shown(detail['input'])}"
     return path, f"must be {expected}{shown}."
 
 
 def _in_union(annotation: Any) -> str:
-    """The description of `Annotated[...] | None`, which pydantic keeps with the first part."""
+    """The description in `Annotated[...] | None`, which pydantic attaches to the first part."""
     return next(
         str(note.description)
         for part in getattr(annotation, "__args__", ())
@@ -199,8 +199,8 @@ def _shown(value: object) -> str:
 
 
 def _unreachable(provider: Provider) -> Iterator[tuple[str, str]]:
-    """What each format needs, to reach its upstream at all."""
-    if provider.format not in ("bedrock", "sandbox"):  # those that speak HTTP
+    """What a provider lacks, by its format, so that its upstream cannot be reached."""
+    if provider.format not in ("bedrock", "sandbox"):  # formats over HTTP
         if not (provider.base_url or provider.base_url_variable):
             yield "base_url", "is missing. Add it, or base_url_variable."
         if not (provider.key_variable or provider.key_optional):

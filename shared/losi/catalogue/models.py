@@ -28,7 +28,7 @@ class Prices(Row):
     """US dollars per million tokens."""
 
     input: Dollars
-    output: Dollars = 0.0  # chat models must name it; embedding models have none
+    output: Dollars = 0.0  # required for chat models; embedding models have none
     cached_input: Dollars | None = None  # None: as `input`
     cache_write: Dollars | None = None  # None: as `input`
     #: None: twice `input`, as Anthropic and Bedrock ask for it.
@@ -37,7 +37,7 @@ class Prices(Row):
 
 
 def _provider(value: object, info: ValidationInfo) -> Provider:
-    """The provider itself for its name in the file; `context` has them by name."""
+    """The provider with the name in the file; `context` has all of them by name."""
     known: Mapping[str, Provider] = info.context or {}
     if isinstance(value, Provider):
         return value
@@ -53,31 +53,31 @@ class Route(Row):
         Provider, BeforeValidator(_provider), Field(description="the name of a provider")
     ]
     model: Text
-    #: What this upstream can do; a request that needs more takes another route. None: all.
+    #: What this upstream supports; a request that needs more takes another route. None: everything.
     features: Features | None = None
     #: Input estimate, in tokens, up to which the route is taken. None: any length.
     max_input_tokens: Count | None = None
-    #: Parameters the upstream refuses: dropped, and named in `x-losi-dropped-params`.
+    #: Parameters the upstream refuses: they are dropped, and named in `x-losi-dropped-params`.
     unsupported_parameters: Names = frozenset()
-    #: What the upstream refuses in combination: said another way where that keeps its meaning (a
-    #: forced tool in words), else the request takes another route.
+    #: Combinations the upstream refuses. The request is rewritten if that keeps its meaning (a
+    #: forced tool is asked for in words), else it takes another route.
     refuses: Combinations = frozenset()
-    #: The values of `reasoning_effort` that it takes: the nearest is sent. None: all.
+    #: The values of `reasoning_effort` that it accepts; the nearest one is sent. None: all.
     efforts: Efforts | None = None
-    #: Parameters set where the caller did not set them, for this upstream alone.
+    #: Parameters for this upstream only, set if the caller did not set them.
     default_parameters: Parameters = Field(default_factory=dict)
-    #: Tokens of a stable prefix (tools, system prompt, conversation so far) from which it is marked
-    #: for the prompt cache where the caller marks nothing. None: never.
+    #: From this many tokens on, a stable prefix (tools, system prompt, conversation so far) is
+    #: marked for the prompt cache, if the caller marks nothing. None: never.
     cache_from: Count | None = None
-    #: The vendor's day for the upstream model: from then on it takes nothing.
+    #: The day from which the vendor's upstream model refuses requests.
     shutdown_date: Annotated[
         date | None, Field(description="a date such as 2027-01-31, without quotes")
     ] = None
-    #: Most that this upstream gives in one answer, where that is less than the model's limit.
+    #: The most tokens of one answer of this upstream, if fewer than the model's limit.
     max_output_tokens: Count = 128_000
     #: Seconds: to connect, to a stream's first chunk, between its chunks, for a plain answer.
-    #: Claude says nothing while it writes a long tool argument (80 s for 8,000 tokens, seen), nor
-    #: does OpenAI while a model reasons: less patience would cut off healthy answers.
+    #: Claude sends nothing while it writes a long tool argument (80 s for 8,000 tokens, seen), nor
+    #: does OpenAI while a model reasons: shorter timeouts would cut off healthy answers.
     connect_timeout: Seconds = 5.0
     first_chunk_timeout: Seconds = 120.0
     chunk_timeout: Seconds = 300.0
@@ -85,12 +85,12 @@ class Route(Row):
 
     @property
     def path(self) -> str:
-        """As lines and metrics name it: `openai/gpt-4o`."""
+        """The route's name in log lines and metrics: `openai/gpt-4o`."""
         return f"{self.provider.id}/{self.model}"
 
 
 class Model(Row):
-    """A public model id: an alias that outlives the upstream models it leads to."""
+    """A public model id: an alias that outlives its upstream models."""
 
     id: Annotated[
         str,
@@ -100,7 +100,7 @@ class Model(Row):
         ),
     ]
     kind: Annotated[Kind, Field(description='"chat" or "embedding"')] = "chat"
-    #: Short name in the ledger's counters: unique, and never given to another model.
+    #: Short name in the ledger's counters: unique, and never reused for another model.
     code: Annotated[
         str,
         Field(pattern=r"^[a-z0-9]{1,3}$", description="one to three small letters or digits"),
@@ -118,7 +118,7 @@ class Model(Row):
     context_window: Count
     max_output_tokens: Annotated[
         int, Field(strict=True, ge=0, description="a whole number of tokens, without quotes")
-    ] = 0  # chat models must name it; embedding models have none
+    ] = 0  # required for chat models; embedding models have none
     prices: Annotated[Prices, Field(description="a table, such as { input = 2.5, output = 10.0 }")]
     default_parameters: Parameters = Field(default_factory=dict)
     shutdown_date: Annotated[
@@ -135,7 +135,7 @@ class Model(Row):
     ]
 
     def to_openai(self) -> dict[str, Any]:
-        """OpenAI's model object, with what else a caller wants to know beside it."""
+        """OpenAI's model object, with further fields that callers want to know."""
         return {
             "id": self.id,
             "object": "model",

@@ -19,14 +19,14 @@ from losi.catalogue.row import (
 )
 
 Format = Literal["openai", "openai-responses", "anthropic", "bedrock", "sandbox"]
-#: OpenAI's own limit of `n`, and ours where each choice is a call of its own.
+#: OpenAI's own limit of `n`, and ours if each choice is a separate call.
 MOST_CHOICES, MOST_CALLS = 128, 8
-#: The formats in which embeddings can be asked for.
+#: The formats that support embeddings.
 EMBEDDING_FORMATS = ("openai", "sandbox")
 
 
 class Provider(Row):
-    """One provider as data; of its secrets it has the names."""
+    """One provider as data; for its secrets only their names."""
 
     id: Name
     name: Text
@@ -63,24 +63,26 @@ class Provider(Row):
     efforts: Efforts | None = None
     parameters: Names | None = None
     unsupported_parameters: Names = frozenset()
-    #: As a route's, for all models of the provider.
+    #: The same as a route's `refuses`, for all models of the provider.
     refuses: Combinations = frozenset()
 
     def unsupported(self, parameters: Collection[str]) -> frozenset[str]:
-        """Those of a request's parameters that it does not take."""
+        """Those of `parameters` that the provider does not accept."""
         unknown = frozenset(parameters) - (self.parameters or frozenset(parameters))
         return unknown | self.unsupported_parameters.intersection(parameters)
 
     @property
     def most_choices(self) -> int:
-        """The largest `n`: each choice of a provider that gives one at a time costs a prompt."""
+        """The largest `n`. If a provider gives one choice a call, each choice costs its own
+        prompt.
+        """
         return self.max_n or (MOST_CHOICES if self.native_n else MOST_CALLS)
 
     @property
     def credentials(self) -> str:
-        """Where its credentials are, for the operator's log."""
+        """Where its credentials come from, for the operator's log."""
         return self.key_variable or "the function's IAM role"
 
 
-#: Answers test keys, and what `make run` has no credentials for (docs/sandbox.md).
+#: Answers test keys, and models for which `make run` has no credentials (docs/sandbox.md).
 SANDBOX = Provider(id="sandbox", name="Losi sandbox", format="sandbox")

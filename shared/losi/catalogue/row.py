@@ -1,4 +1,4 @@
-"""What the rows of all three files share: their strictness, and the types of their fields.
+"""Shared by the rows of all three files: strict validation, and the types of fields.
 
 A field's description completes the sentence "it must be ..." in the refusal of a wrong value.
 """
@@ -68,7 +68,8 @@ Features = Annotated[
     frozenset[Feature],
     Field(description='a list of "vision", "tools", "structured_output" and "reasoning"'),
 ]
-#: What a request may ask for, and an upstream refuse, though it takes each parameter by itself.
+#: Features a request may ask for, and an upstream refuse, although it accepts each parameter by
+#: itself.
 Combination = Literal[
     "forced_tools", "tools_with_reasoning", "schema_with_tools", "schema_in_streams", "files"
 ]
@@ -79,7 +80,7 @@ Combinations = Annotated[
 
 
 def instead(name: str, known: Iterable[str]) -> str:
-    """What an unknown name may have meant, or all that are known."""
+    """A hint for an unknown name: the most similar known one, or all of them."""
     from difflib import get_close_matches
 
     known = list(known)

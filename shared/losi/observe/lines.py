@@ -1,7 +1,7 @@
-"""Writes the lines, as they are, past the formats that servers and Lambda give to other logs, and
-reads those of `make run`.
+"""Writes log lines without the formats that servers and Lambda add to other logs, and reads those
+of `make run`.
 
-CloudWatch finds metrics only in lines that are JSON objects from end to end.
+CloudWatch finds metrics only in lines that are JSON objects as a whole.
 """
 
 import logging
@@ -29,13 +29,13 @@ class StandardOutput(logging.Handler):
 
 
 def write_to(*handlers: logging.Handler) -> None:
-    """Where lines go from now on; nowhere before."""
+    """Set where lines are written. Before the first call they are written nowhere."""
     logger.setLevel(logging.INFO)
     logger.handlers = list(handlers)
 
 
 def of_folder(data: Path) -> Iterator[str]:
-    """What `make run` has written into this folder, oldest first."""
+    """The lines that `make run` has written into this folder, oldest first."""
     for name in ("requests.jsonl.1", "requests.jsonl"):
         if (path := data / name).is_file():
             yield from path.read_text().splitlines()
@@ -51,7 +51,7 @@ def write(line: RequestLine, metrics: Metrics) -> None:
 
 
 def write_run(name: str, counts: Counter[str], metrics: Metrics, **figures: int) -> None:
-    """The line of what runs by schedule."""
+    """Write the line of a scheduled run."""
     line = {
         "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "level": "INFO",

@@ -19,19 +19,19 @@ INPUT_TOKENS = "gen_ai.client.inference.usage.input_tokens"
 OUTPUT_TOKENS = "gen_ai.client.inference.usage.output_tokens"
 TIME_TO_FIRST = "gen_ai.server.time_to_first_token"
 TIME_PER_OUTPUT = "gen_ai.server.time_per_output_token"
-#: Requests of any kind, and of those the ones that failed by our or a provider's fault: 0 or 1
-#: each, so that their average is the error rate.
+#: All requests, and those that failed by our or a provider's fault: 0 or 1 each, so that their
+#: averages are the error rate.
 REQUESTS, FAULTS = "losi.requests", "losi.faults"
-#: Dollars, at the catalogue's prices.
+#: US dollars, at the catalogue's prices.
 COST = "losi.cost"
 OVERHEAD = "losi.overhead"
-#: Answers that another route than the first one gave.
+#: Answers by another route than the first one tried.
 FALLBACKS = "losi.fallbacks"
-#: Our own 429: rates that pass by themselves, and quotas that are used up.
+#: Our own 429 answers: rates, which pass by themselves, and used-up quotas.
 THROTTLES, QUOTA_REFUSALS = "losi.throttles", "losi.quota_refusals"
-#: Of all errors, by code.
+#: All errors, by code.
 ERRORS = "losi.errors"
-#: Calls to providers, and those that failed, by route.
+#: Calls to providers, and failed ones, by route.
 ATTEMPTS, PROVIDER_FAILURES = "losi.attempts", "losi.provider.failures"
 
 SECONDS, COUNT, NONE = "Seconds", "Count", "None"
@@ -54,7 +54,7 @@ UNITS = {
     **{event.value: COUNT for event in Event},
 }
 MODEL, ROUTE, ERROR = "gen_ai.request.model", "losi.route", "error.type"
-#: What is told for each model too, where details are on. Tokens by model are a query of the log.
+#: Also reported by model, if `details` is on. Tokens by model can be queried from the log.
 BY_MODEL = (OPERATION, TIME_TO_FIRST, COST)
 
 Figures = dict[str, float]
@@ -62,13 +62,15 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """`namespace`: empty for none. `details`: also by model, route and error code."""
+    """`namespace`: "" turns metrics off. `details`: also report by model, route and error code."""
 
     namespace: str
     details: bool
 
     def of_request(self, line: RequestLine) -> list[dict[str, Any]]:
-        """What makes the line's JSON its metrics too; after the first, lines of their own."""
+        """The fields that make the request's line its metrics too; elements after the first are
+        lines of their own.
+        """
         if not self.namespace:
             return [{}]
         totals = {**dict(_totals(line)), **dict(line.counts)}
@@ -82,13 +84,13 @@ class Metrics:
             first.add({ERROR: line.error}, {ERRORS: 1})
         made = [first]
         for position, (route, figures) in enumerate(_by_route(line.attempts).items()):
-            if position:  # a line has one value under each name
+            if position:  # a line has one value for each name
                 made.append(_Embedded(self.namespace, line.timestamp))
             made[-1].add({ROUTE: route}, figures)
         return [each.as_json() for each in made]
 
     def of_run(self, counts: Counter[str]) -> dict[str, Any]:
-        """The same of what runs by schedule."""
+        """The same for a scheduled run."""
         if not self.namespace or not counts:
             return {}
         made = _Embedded(self.namespace)
@@ -142,7 +144,7 @@ class _Embedded:
         self.refer(dimensions, figures)
 
     def refer(self, dimensions: dict[str, str], names: Any) -> None:
-        """The same values once more, under these dimensions."""
+        """Report the same values again, with these dimensions."""
         self._values |= dimensions
         self._directives.append(
             {

@@ -1,6 +1,6 @@
-"""The line of one request: a record that whoever works on the request fills in.
+"""The log line of one request: a record that all code which handles the request fills in.
 
-It holds ids, names of ours, numbers and codes; nothing that a caller or a provider said.
+It contains ids, our own names, numbers and codes; nothing that a caller or provider wrote.
 """
 
 import time
@@ -19,7 +19,7 @@ from losi.errors import InvalidRequestError, LosiError
 
 
 class Event(StrEnum):
-    """What is counted beside the requests themselves; the values are names of metrics."""
+    """What is counted in addition to the requests themselves; the values are names of metrics."""
 
     LEDGER_RETRY = "losi.ledger.retries"
     STORE_THROTTLED = "losi.store.throttles"
@@ -29,13 +29,13 @@ class Event(StrEnum):
     SETTLEMENT_BURIED = "losi.settlements.buried"
     HOLD_EXPIRED = "losi.holds.expired"
     ROUTE_SKIPPED = "losi.routes.skipped"
-    #: In tokens that are missing or too many in the books of a day that is over.
+    #: In tokens: those missing from, or surplus in, the books of a past day.
     BOOKS_DRIFT = "losi.books.drift"
     CANARY_FAILED = "losi.canary.failures"
 
 
 OK, REFUSED, CANCELLED = "ok", "refused", "cancelled"
-#: In place of a provider's own code.
+#: Replaces a provider's own code.
 PROVIDER_REFUSAL = "provider_refusal"
 
 
@@ -43,13 +43,14 @@ PROVIDER_REFUSAL = "provider_refusal"
 class Attempt:
     """One call to a provider."""
 
-    #: Provider and its name for the model, such as `openai/gpt-4o`.
+    #: The provider and its name for the model, such as `openai/gpt-4o`.
     route: str
-    #: `ok`, `refused` (it does not take this request), `cancelled`, or the code of what failed.
+    #: `ok`, `refused` (the provider does not accept this request), `cancelled`, or the failure's
+    #: code.
     outcome: str = OK
-    #: Until its answer, or its stream's first content.
+    #: Until the answer arrived, or the stream's first content.
     ms: int = 0
-    #: What a failed attempt cost, as far as it is known: the operator pays that.
+    #: What a failed attempt cost, as far as known: the operator pays it.
     input_tokens: int | None = None
     output_tokens: int | None = None
 
@@ -61,12 +62,11 @@ class Attempt:
 
 @dataclass(slots=True)
 class RequestLine:
-    """All fields are in every line; what does not apply is null.
-
-    docs/observability.md says what each one means, and which are null when.
+    """All fields are in every line; those that do not apply are null. docs/observability.md
+    explains each field, and when it is null.
     """
 
-    #: What the answer's `x-request-id` said; API Gateway's own where there is one.
+    #: The answer's `x-request-id`; API Gateway's own id if there is one.
     request_id: str
     method: str
     user_agent: str
@@ -77,15 +77,15 @@ class RequestLine:
     version: str = __version__
     endpoint: str | None = None
     account: str | None = None
-    #: `key_...`, or `sess_...` for who signed in to the console.
+    #: `key_...`, or `sess_...` for someone signed in to the console.
     by: str | None = None
     test: bool | None = None
     model: str | None = None
     status: int | None = None
-    #: Type and code of our refusal or failure, a broken stream's too.
+    #: Type and code of our refusal or failure, also of a broken stream.
     error_type: str | None = None
     error: str | None = None
-    #: Nobody listened to the answer's end.
+    #: The client left before the answer ended.
     client_gone: bool = False
     attempts: list[Attempt] = field(default_factory=list)
     input_tokens: int | None = None
@@ -93,22 +93,24 @@ class RequestLine:
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
-    #: Whether a figure is ours for want of the provider's.
+    #: Whether a figure is our estimate, because the provider reported none.
     estimated: bool | None = None
     #: What the account is billed, at the catalogue's prices.
     micro_usd: int | None = None
     first_chunk_ms: int | None = None
-    #: From the first attempt's start to the last one's end, pauses between them included.
+    #: From the start of the first attempt to the end of the last, pauses included.
     upstream_ms: int | None = None
     #: The rest of the duration.
     overhead_ms: int = 0
     duration_ms: int = 0
-    #: How often each Event came about.
+    #: How often each Event occurred.
     counts: Counter[str] = field(default_factory=Counter)
 
     @property
     def is_fault(self) -> bool:
-        """Whether it failed by our or a provider's fault, before or after its first byte."""
+        """Whether it failed by our or a provider's fault, before or after the first byte of its
+        answer.
+        """
         return self.error_type == "server_error"
 
     def as_json(self) -> dict[str, Any]:
@@ -119,7 +121,7 @@ FIELDS = tuple(each.name for each in fields(RequestLine))
 
 
 class Watch:
-    """The times of a request, as they pass."""
+    """Takes the times of a request while it runs."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -154,15 +156,17 @@ class Observed:
     watch: Watch = field(default_factory=Watch)
 
 
-#: Of the request that is being answered in this context, and the tasks it started.
+#: The request in this context, and in the tasks it started.
 _request: ContextVar[Observed | None] = ContextVar("request", default=None)
-#: Where events are counted: the request's counter, or a scheduled run's.
+#: Where events are counted: in the request's counter, or a scheduled run's.
 _counts: ContextVar[Counter[str] | None] = ContextVar("counts", default=None)
 
 
 @contextmanager
 def observed(line: RequestLine) -> Iterator[Observed]:
-    """Around a request: what is noted in this context goes into its line, which is whole after."""
+    """A context around a request: what is noted in it becomes part of the line, which is complete
+    at its end.
+    """
     found = Observed(line)
     tokens = _request.set(found), _counts.set(line.counts)
     try:
@@ -175,7 +179,7 @@ def observed(line: RequestLine) -> Iterator[Observed]:
 
 @contextmanager
 def counted() -> Iterator[Counter[str]]:
-    """Around what runs by schedule."""
+    """A context around a scheduled run."""
     counts: Counter[str] = Counter()
     token = _counts.set(counts)
     try:
@@ -185,7 +189,7 @@ def counted() -> Iterator[Counter[str]]:
 
 
 def count(event: Event, times: int = 1) -> None:
-    """Outside requests and runs, as in the command line, nothing is counted."""
+    """Count an event. Outside of requests and runs, as on the command line, nothing is counted."""
     if times and (counts := _counts.get()) is not None:
         counts[event.value] += times
 
@@ -207,14 +211,14 @@ def first_chunk() -> None:
 
 
 def upstream_ended() -> None:
-    """A stream has come to its end, after its attempt's."""
+    """Note that a stream has ended: later than its attempt."""
     if (request := _request.get()) is not None:
         request.watch.answered()
 
 
 @contextmanager
 def attempt(route: str) -> Iterator[Attempt]:
-    """Around one call to a provider. What it raises is its outcome."""
+    """A context around one call to a provider. An exception in it becomes the attempt's outcome."""
     made, began = Attempt(route), time.monotonic()
     request = _request.get()
     if request is not None:

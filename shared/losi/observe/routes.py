@@ -1,6 +1,6 @@
-"""How routes did lately: calls to providers and those that failed, as the metrics count them.
+"""How routes did recently: calls to providers and failed ones, as the metrics count them.
 
-A stack asks CloudWatch, `make run` its own file of lines. docs/observability.md says when there is
+A stack asks CloudWatch, `make run` reads its own log file. docs/observability.md says when there is
 neither.
 """
 
@@ -22,7 +22,7 @@ logger = logging.getLogger("losi.routes")
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 OK, FAILING, QUIET = "ok", "failing", "quiet"
-#: Fewer calls in an hour say little.
+#: With fewer calls in an hour, no state is derived.
 FEWEST_CALLS = 3
 
 
@@ -38,14 +38,16 @@ class Figures:
 
 @dataclass(slots=True)
 class Lately:
-    """Of one route."""
+    """Recent figures of one route."""
 
     hour: Figures = field(default_factory=Figures)
     day: Figures = field(default_factory=Figures)
 
     @property
     def state(self) -> str:
-        """`failing`: at least half of three or more calls; `quiet`: no call. Of the last hour."""
+        """By the last hour: `failing`: at least half of three or more calls failed; `quiet`: no
+        calls.
+        """
         if not self.hour.calls:
             return QUIET
         is_failing = self.hour.calls >= FEWEST_CALLS and self.hour.failures * 2 >= self.hour.calls
@@ -58,17 +60,17 @@ class Lately:
 
 
 class RouteFigures(Protocol):
-    #: Where the figures are from: `cloudwatch` or `log`.
+    #: The source of the figures: `cloudwatch` or `log`.
     source: ClassVar[str]
 
     def read(self, routes: Sequence[str], now: datetime) -> dict[str, Lately]:
-        """Of each of these routes. Raises MetricsUnavailableError (503)."""
+        """Figures of each of these routes. Raises MetricsUnavailableError (503)."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FromLog:
-    """`make run`: the lines that it has written into the folder of its data."""
+    """For `make run`: reads the lines that it has written into its data folder."""
 
     source: ClassVar[str] = "log"
     folder: Path
@@ -86,23 +88,23 @@ class FromLog:
 def _attempts(text: str) -> Iterator[tuple[datetime, Attempt]]:
     try:
         line = orjson.loads(text)
-    except orjson.JSONDecodeError:  # the last line, which is just being written
+    except orjson.JSONDecodeError:  # the last line may be incomplete
         return
-    for each in line.get("attempts") or ():  # none in lines of metrics alone, and of runs
+    for each in line.get("attempts") or ():  # lines of metrics alone, and of runs, have none
         yield datetime.fromisoformat(line["timestamp"]), Attempt(each["route"], each["outcome"])
 
 
-#: Of one call. Beyond 250 routes there is another.
+#: The limit of one call; more than 250 routes take another call.
 #: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
 MOST_QUERIES = 500
 QUERIES_OF_A_ROUTE = (ATTEMPTS, PROVIDER_FAILURES)
-#: What an hour begins and ends with; CloudWatch sums by these.
+#: Seconds of a step: CloudWatch sums by steps, and hours begin and end with one.
 STEP = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class FromCloudWatch:
-    """A stack with `Metrics=details`. `client`: boto3's for CloudWatch."""
+    """For a stack with `Metrics=details`. `client`: boto3's for CloudWatch."""
 
     source: ClassVar[str] = "cloudwatch"
     client: Any
@@ -123,7 +125,7 @@ class FromCloudWatch:
     def _sums(
         self, routes: Sequence[str], end: datetime
     ) -> Iterator[tuple[str, int, datetime, float]]:
-        """Metric, position of the route, when the step began, the sum of the step."""
+        """Metric, index of the route, start of the step, sum of the step."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         queries = {
@@ -163,11 +165,11 @@ def _unavailable(reason: str) -> MetricsUnavailableError:
 
 
 def cloudwatch() -> Any:
-    """boto3's client: imported by whom it serves, an operator's page."""
+    """boto3's client. It is imported on use: only an operator's page needs it."""
     import boto3
     from botocore.config import Config
 
-    # within the 15 seconds that the console waits
+    # less than the 15 seconds that the console waits
     limits = Config(
         retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=5
     )

@@ -1,8 +1,8 @@
-"""Families of clients: the header itself is the caller's text, and no line holds it."""
+"""Families of clients. The header itself is the caller's text, and is in no line."""
 
 import re
 
-#: The first that is found decides, as SDKs name what they are built on.
+#: The first match decides, because SDKs also name what they are built on.
 _FAMILIES = {
     "openai-python": r"OpenAI/Python",
     "openai-node": r"OpenAI/JS",

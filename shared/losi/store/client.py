@@ -1,4 +1,4 @@
-"""The DynamoDB client, and the keys of the one table."""
+"""The DynamoDB client, and the primary keys of the one table."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,13 +15,14 @@ T = TypeVar("T")
 Item = dict[str, Any]
 
 PROFILE = "PROFILE"
-#: Of a link from a person of an issuer to an account, and of the note beside that account.
+#: Prefix of the lookup from an issuer's person to an account, and of the note in that account's
+#: partition.
 LOGIN = "LOGIN#"
 
 
 def client() -> "DynamoDBClient":
-    """Becomes boto3's on first use, not at import: under SnapStart that is after the restore, and
-    a request that only meters (losi.store.dynamodb) never imports boto3.
+    """A boto3 client that is made on first use, not at import: with SnapStart that is after the
+    restore, and requests that are only metered (losi.store.dynamodb) never import boto3.
 
     Standard retries back off with jitter; the timeouts keep four attempts within a few seconds.
     """
@@ -45,7 +46,7 @@ def _client() -> "DynamoDBClient":
 
 
 def on_first_use(make: Callable[[], T]) -> T:
-    """What `make` returns, made when it is asked for something."""
+    """A stand-in for what `make` returns, made when its first attribute is read."""
     return cast("T", _OnFirstUse(make))
 
 
@@ -76,9 +77,8 @@ def primary_key(account_id: str, sort: str) -> Any:
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Turn every failure of the store but a failed condition into `StoreUnavailableError`.
-
-    Condition failures and cancelled transactions carry an answer; the caller reads them.
+    """Turn every failure of the store into `StoreUnavailableError`, except failed conditions and
+    cancelled transactions: their answers are for the caller.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 

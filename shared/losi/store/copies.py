@@ -1,6 +1,6 @@
-"""The whole table as a file, and a file into a table.
+"""Writes the whole table to a file, and a file into a table.
 
-A line holds one item, as DynamoDB's own exports to S3 do, so that those can be imported too:
+Each line holds one item, as in DynamoDB's own exports to S3, so that those can be imported too:
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
 """
 
@@ -17,12 +17,12 @@ from losi.store.table import BATCH, Table
 
 
 class NotACopy(ValueError):
-    """What is wrong with the file, and in which line."""
+    """Says what is wrong with the file, and in which line."""
 
 
 def write(items: Iterator[Item], path: Path) -> Iterator[int]:
-    """How many items are written, again and again. The file is there once it is whole; others
-    cannot read it, as it holds names and addresses.
+    """Write the items; yields the number written so far. The file appears when it is complete.
+    Other users cannot read it, because it holds names and e-mail addresses.
     """
     unfinished = path.with_name(f"{path.name}.part")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -55,7 +55,7 @@ def read(path: Path) -> Iterator[Item]:
 
 
 def load(items: Iterator[Item], table: Table) -> Iterator[int]:
-    """Writes the items; how many it has written, again and again."""
+    """Write the items to the table; yields the number written so far."""
     done = 0
     while batch := list(islice(items, BATCH)):
         requests: list[Any] = [{"PutRequest": {"Item": item}} for item in batch]

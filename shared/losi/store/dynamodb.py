@@ -1,8 +1,8 @@
-"""DynamoDB's JSON protocol on the event loop: the hot path's calls without boto3 and threads.
+"""DynamoDB's JSON protocol on the event loop: the hot path's calls, without boto3 and threads.
 
-boto3 takes 2.3 ms of CPU for an UpdateItem and 280 ms to import; this takes a fifth of both. It
-tries each call once, because only the caller knows what another try is worth. All other calls stay
-with boto3 (losi.store.table). docs/decisions/0010-hot-path.md.
+boto3 takes 2.3 ms of CPU for an UpdateItem and 280 ms to import; this takes a fifth of both. Each
+call is tried once, because only the caller knows what another try is worth. All other calls use
+boto3 (losi.store.table). docs/decisions/0010-hot-path.md.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from losi import http1
 from losi.store.signing import Credentials, CredentialSource, signed_headers
 
 CALL_SECONDS = 1.4
-#: The part of it that connecting may take.
+#: The share of a call's time that connecting may take.
 CONNECT_SHARE = 0.7
-#: Refusals because it is asked too much at the moment:
+#: Refusals because of too many requests at the moment:
 #: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 THROTTLED = {
     "ProvisionedThroughputExceededException",
@@ -29,7 +29,7 @@ THROTTLED = {
     "ThrottlingException",
     "ThrottlingError",
 }
-#: Refusals that a clock of ours which is wrong, or credentials that have ended, explain.
+#: Refusals whose cause may be that our clock is wrong, or that our credentials have ended.
 _SIGNED_BADLY = {
     "InvalidSignatureException",
     "RequestExpired",
@@ -39,7 +39,7 @@ _SIGNED_BADLY = {
 
 
 class DynamoDBError(Exception):
-    """DynamoDB refused: `code` without its prefix, the HTTP status, and the whole answer."""
+    """DynamoDB's refusal: `code` without its prefix, the HTTP status, and the whole answer."""
 
     def __init__(self, code: str, status: int, answer: dict[str, Any]) -> None:
         super().__init__(code)
@@ -50,14 +50,16 @@ class DynamoDBError(Exception):
 
 class SendsToDynamoDB(Protocol):
     async def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        """The answer of, say, `UpdateItem`. Raises DynamoDBError, NoCredentialsError and
-        http1.ConnectError when nothing was done, http1.ConnectionLostError when something may be.
+        """Returns the answer of an operation such as `UpdateItem`.
+
+        Raises DynamoDBError, NoCredentialsError and http1.ConnectError if nothing was done,
+        http1.ConnectionLostError if something may have been done.
         """
         ...
 
 
 class DynamoDB:
-    """`seconds`: how long one call may take. An empty endpoint is AWS's own of the Region."""
+    """`seconds`: the time limit of one call. An empty endpoint means AWS's own for the Region."""
 
     def __init__(self, region: str, endpoint: str = "", seconds: float = CALL_SECONDS) -> None:
         self._seconds = seconds
@@ -65,7 +67,7 @@ class DynamoDB:
         self._url = (endpoint or _endpoint(region)).rstrip("/") + "/"
         self._host = urlsplit(self._url).netloc
         self._credentials = CredentialSource()
-        #: Seconds that AWS's clock is ahead of ours; learnt from a refusal.
+        #: Seconds that AWS's clock is ahead of ours, as a refusal showed.
         self._skew = 0.0
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, http1.Client] = (
             WeakKeyDictionary()
@@ -79,7 +81,7 @@ class DynamoDB:
             if error.code not in _SIGNED_BADLY:
                 raise
         self._credentials = CredentialSource()
-        return await self._try(operation, body)  # refused before it was done: safe to repeat
+        return await self._try(operation, body)  # it was refused unprocessed: safe to repeat
 
     def close(self) -> None:
         """Close the running loop's connections."""
@@ -118,7 +120,7 @@ class DynamoDB:
         return await asyncio.to_thread(self._credentials.read)
 
     def _client(self) -> http1.Client:
-        """The running loop's: a process has one loop but for tests."""
+        """The running loop's client. A process has one loop, except in tests."""
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:

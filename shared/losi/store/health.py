@@ -1,4 +1,4 @@
-"""Whether the table answers: what a health check may ask as often as it likes."""
+"""Whether the table answers: a health check may ask as often as it likes."""
 
 import asyncio
 import time
@@ -8,9 +8,9 @@ from losi.errors import StoreUnavailableError
 from losi.store.dynamodb import SendsToDynamoDB
 from losi.store.reads import Reads
 
-#: What was found holds so long. So a flood of checks costs one read in this time and process.
+#: How long a result is kept, so that a flood of checks costs each process one read in this time.
 KEPT_SECONDS = 5.0
-#: A sort key of no item. The read finds nothing, and costs the least that a read can.
+#: A sort key that no item has: the read finds nothing, and costs as little as a read can.
 NOTHING = "HEALTH"
 
 
@@ -28,7 +28,7 @@ class StoreHealth:
         self._answers = False
 
     async def check(self) -> None:
-        """Raises StoreUnavailableError when the table did not answer within the last seconds."""
+        """Raises StoreUnavailableError if the table did not answer when it was last asked."""
         async with self._lock:
             if self._clock() - self._asked >= KEPT_SECONDS:
                 self._answers = await self._ask()

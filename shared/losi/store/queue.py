@@ -1,4 +1,4 @@
-"""Letters that must not be lost, kept outside the table's failure domain: SQS, or files."""
+"""A queue for letters that must not be lost, outside the table's failure domain: SQS, or files."""
 
 import asyncio
 import os
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: What one ReceiveMessage gives at most.
+#: The most that one ReceiveMessage returns.
 BATCH = 10
 
 
 class QueueUnavailableError(Exception):
-    """The queue did not take or give anything."""
+    """The queue accepted or returned nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +32,23 @@ class Letter:
 
 
 class Queue(Protocol):
-    """Letters come at least once, in any order. Each call raises QueueUnavailableError."""
+    """Letters are delivered at least once, in any order. Each call raises QueueUnavailableError."""
 
-    #: Whether something empties it by schedule; otherwise whoever fills it must.
+    #: Whether a schedule empties it; otherwise its writer must.
     has_consumer: bool
 
     async def put(self, text: str) -> None: ...
 
     async def take(self) -> list[Letter]:
-        """Some that wait, none when there are none. They come again unless they are done."""
+        """Some of the waiting letters; [] if there are none. They are delivered again unless `done`
+        is called.
+        """
         ...
 
     async def done(self, letter: Letter) -> None: ...
 
     async def bury(self, letter: Letter) -> None:
-        """Set a letter aside that can never be done."""
+        """Set aside a letter that can never be processed."""
         ...
 
 
@@ -86,7 +88,7 @@ class SqsQueue:
 
 
 class FolderQueue:
-    """One file a letter, for machines without SQS. A file that is there is whole and on disk."""
+    """One file a letter, for machines without SQS. A file that exists is complete and on disk."""
 
     has_consumer = False
 
@@ -135,7 +137,7 @@ async def _in_thread(call: Callable[[], T]) -> T:
 
 
 def settlements(config: Config) -> Queue:
-    """The deployment's queue of settlements; elsewhere a folder."""
+    """The deployment's queue of settlements; without SQS, a folder."""
     if not config.settlements_queue:
         default = Path(tempfile.gettempdir()) / "losi-settlements"
         return FolderQueue(Path(config.settlements_folder or default))

@@ -1,4 +1,4 @@
-"""Reads of single items on the event loop, for requests whose caller is not known here yet."""
+"""Reads of single items on the event loop, for requests whose caller is not in the cache."""
 
 import asyncio
 import logging
@@ -16,12 +16,12 @@ from losi.store.signing import NoCredentialsError
 logger = logging.getLogger("losi.store")
 
 ATTEMPTS = 4
-#: Before the second attempt; each later pause is twice as long.
+#: Pause (seconds) before the second attempt; each later pause is twice as long.
 FIRST_PAUSE = 0.05
 
 
 class Reads:
-    """Consistent reads. A read changes nothing, so what failed is tried again."""
+    """Consistent reads. A read changes nothing, so a failed one is repeated."""
 
     def __init__(self, dynamodb: SendsToDynamoDB, table: str, attempts: int = ATTEMPTS) -> None:
         self._dynamodb = dynamodb
@@ -29,15 +29,14 @@ class Reads:
         self._attempts = attempts
 
     async def get_all(self, account_id: str, sorts: Iterable[str]) -> dict[str, Item]:
-        """Those of the account's items that exist, by sort key, in one round trip.
-
-        Raises StoreUnavailableError.
+        """Existing items of the account by sort key, in one round trip. Raises
+        StoreUnavailableError.
         """
         items = await self.items([primary_key(account_id, sort) for sort in sorts])
         return {item["sk"]["S"]: item for item in items}
 
     async def items(self, keys: list[Item]) -> list[Item]:
-        """Those that exist of up to 100 items, in any order. Raises StoreUnavailableError."""
+        """Those of up to 100 items that exist, in any order. Raises StoreUnavailableError."""
         wanted, found = keys, list[Item]()
         for attempt in range(self._attempts):
             await _pause(attempt)
@@ -53,14 +52,13 @@ class Reads:
         raise StoreUnavailableError
 
     async def page(self, pk: str, after: str, limit: int) -> list[Item]:
-        """Up to `limit` items of a partition whose sort keys come after that one, in their order.
-
-        Raises StoreUnavailableError.
+        """Up to `limit` items of a partition with sort keys greater than `after`, in order. Raises
+        StoreUnavailableError.
         """
         asked: dict[str, Any] = {
             "TableName": self._table,
             "KeyConditionExpression": "pk = :pk AND sk > :after",
-            # a sort key is never empty, and a space comes before all of ours
+            # a sort key must not be empty, and a space sorts before all of ours
             "ExpressionAttributeValues": {":pk": {"S": pk}, ":after": {"S": after or " "}},
             "ConsistentRead": True,
             "Limit": limit,
@@ -73,7 +71,7 @@ class Reads:
         raise StoreUnavailableError
 
     async def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any] | None:
-        """The answer; None when there was none."""
+        """The answer; None if the store did not answer."""
         try:
             return await self._dynamodb.call(operation, request)
         except (DynamoDBError, HttpError, NoCredentialsError) as error:
@@ -84,6 +82,6 @@ class Reads:
 
 
 async def _pause(attempt: int) -> None:
-    """Before every attempt but the first."""
+    """Wait before every attempt except the first."""
     if attempt:
         await asyncio.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))

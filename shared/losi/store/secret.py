@@ -1,5 +1,5 @@
-"""Secrets Manager's one call that functions make: without boto3, which costs a cold start more than
-all the rest of it (docs/decisions/0010-hot-path.md).
+"""The one call to Secrets Manager that functions make, without boto3: importing it would cost a
+cold start more than everything else (docs/decisions/0010-hot-path.md).
 """
 
 import json
@@ -25,7 +25,7 @@ TRIES = 2
 
 @dataclass
 class SecretStore:
-    """`endpoint`: of Secrets Manager; an empty one is AWS's own of the Region."""
+    """`endpoint`: that of Secrets Manager; "" means AWS's own for the Region."""
 
     region: str
     endpoint: str = ""
@@ -35,7 +35,10 @@ class SecretStore:
     _lock: Lock = field(default_factory=Lock)
 
     def fresh(self, secret_id: str) -> str | None:
-        """What is known and good for a while; None when it has to be fetched."""
+        """The secret's value, at most `max_age` seconds old. Blocks while fetching it.
+
+        Raises StoreUnavailableError: the cause is on the operator's side, and may pass.
+        """
         known = self._known.get(secret_id)
         return known[1] if known and time.monotonic() - known[0] <= self.max_age else None
 

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 for JSON posts, and where its credentials come from.
+"""AWS Signature Version 4 for JSON posts, and the source of its credentials.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv4-create-signed-request.html
 """
@@ -15,15 +15,15 @@ from functools import lru_cache
 from threading import Lock
 from urllib.parse import urlsplit
 
-#: A credential is asked for again so long before it ends (botocore's advisory period).
+#: Credentials are renewed this long before they end (botocore's advisory period).
 REFRESH_SECONDS = 900
-#: The version of the protocol that each service speaks.
+#: The protocol version of each service.
 CONTENT_TYPES = {
     "dynamodb": "application/x-amz-json-1.0",
     "secretsmanager": "application/x-amz-json-1.1",
 }
 
-#: Credentials are asked for on this host, on ECS's and EKS's addresses, or under TLS.
+#: Credentials may be fetched from this host, from ECS's and EKS's addresses, or over TLS.
 _THIS_HOST = {"127.0.0.1", "localhost", "::1"}
 _LINK_LOCAL = "169.254.170."
 
@@ -42,10 +42,12 @@ class Credentials:
 
 
 class CredentialSource:
-    """The environment's keys, the container endpoint (SnapStart), else what boto3 would find.
+    """Credentials from the environment, the container endpoint (SnapStart), or else from where
+    boto3 looks.
 
-    The endpoint: https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html.
-    Read again before they end: an environment that was restored from a snapshot gets new ones.
+    The endpoint:
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html. They are
+    renewed before they end: an environment restored from a snapshot gets new ones.
     """
 
     def __init__(self) -> None:
@@ -53,14 +55,14 @@ class CredentialSource:
         self._lock = Lock()
 
     def fresh(self) -> Credentials | None:
-        """What is known and good for a while; None when `read` has to be called."""
+        """Known credentials that are still good for a while; None if `read` must be called."""
         known = self._known
         if known is not None and known.expires - REFRESH_SECONDS > time.time():
             return known
         return None
 
     def read(self) -> Credentials:
-        """Blocks while it asks the endpoint. Raises NoCredentialsError."""
+        """Read the credentials; blocks while asking the endpoint. Raises NoCredentialsError."""
         with self._lock:
             known = self.fresh()
             if known is None:
@@ -97,7 +99,7 @@ def _from_container(url: str, token: str | None) -> Credentials:
 
 
 def _as_boto3_does() -> Credentials:
-    """A developer's machine: profiles, SSO. Slow to import, so only where nothing else is set."""
+    """For developers' machines: profiles, SSO. Slow to import, so only if nothing else is set."""
     import botocore.session
 
     found = botocore.session.get_session().get_credentials()
@@ -137,7 +139,7 @@ def signed_headers(
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"
     key = _signing_key(credentials.secret_key, day, region, service)
     signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-    del headers["host"]  # the client writes it
+    del headers["host"]  # added by the HTTP client
     headers["authorization"] = (
         f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "
         f"SignedHeaders={names}, Signature={signature}"
@@ -152,7 +154,7 @@ def _stamp(second: int) -> str:
 
 @lru_cache(maxsize=4)
 def _signing_key(secret_key: str, day: str, region: str, service: str) -> bytes:
-    """The same for a whole day."""
+    """The signing key. It is the same for a whole day."""
     key = f"AWS4{secret_key}".encode()
     for part in (day, region, service, "aws4_request"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
