@@ -14,6 +14,7 @@ EVERY_RULE = {"type": "tag", "values": TAGS}
 #: Those of them that look at colours, and at room, of which a dialog's line takes some.
 COLOUR_RULES = {"type": "rule", "values": ["color-contrast", "link-in-text-block", "target-size"]}
 DEMO_KEY = "Demo key"
+COLD_START = 30_000  # ms: the front door's functions start with their first request
 #: Until what has come was drawn, and what that asks for was asked.
 TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
@@ -81,7 +82,7 @@ class Console:
         """
         self.page.wait_for_load_state()
         while True:
-            expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
+            expect(self.page.locator("[aria-busy=true]")).to_have_count(0, timeout=COLD_START)
             ended = self._ended
             self.page.evaluate(TWO_FRAMES)
             if self._ended == ended and not self._loading:
