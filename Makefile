@@ -11,8 +11,8 @@ INSTALLED := $(VENV)/.installed
 SECURITY_INSTALLED := .venv-security/.installed
 # what tests/ needs beyond Python, where it can be had
 FOR_TESTS := $(INSTALLED) $(if $(shell command -v npm),tests/node_modules/.installed) $(if $(shell command -v java),,no-java)
-# what shares a server runs in one worker (tests/parallel.py)
-PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup
+# what shares a server runs in one worker, and first (tests/parallel.py)
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
 # coverage slows what starts processes, and sees little in them
 COVERAGE := $(PYTEST) --durations=10 --cov --cov-report=term tests/unit tests/contract
 PROCESSES := $(PYTEST) --durations=10 tests/integration tests/e2e tests/browser
