@@ -117,8 +117,8 @@ def _is_https(request: Request) -> bool:
 
 
 def _is_loopback(request: Request) -> bool:
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     try:
+        host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

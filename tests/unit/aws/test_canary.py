@@ -28,9 +28,12 @@ class Api(BaseHTTPRequestHandler):
     asked: list[tuple[str, str, Any]]
 
     def do_GET(self) -> None:
+        assert self.path == "/v1/models"
         self._answer(None)
 
     def do_POST(self) -> None:
+        if self.path != "/v1/chat/completions":  # as the API refuses another method
+            return self.send_error(405)
         self._answer(json.loads(self.rfile.read(int(self.headers["content-length"]))))
 
     def _answer(self, body: Any) -> None:
