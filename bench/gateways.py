@@ -28,7 +28,7 @@ class Gateway:
     #: By the format of the upstream behind it.
     headers: dict[str, dict[str, str]]
     models: dict[str, str]
-    #: Of a figure's requests; one that takes long for each is asked fewer.
+    #: Of a figure's requests; one that takes long for each is asked fewer, in each second round.
     share: float = 1.0
 
     def cpu(self) -> float:
