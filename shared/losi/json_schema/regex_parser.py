@@ -69,7 +69,11 @@ Node = Chars | Anchor | Series | Choice | Repeat
 
 _DIGIT = Chars(((48, 57),))
 _WORD = Chars(((48, 57), (65, 90), (95, 95), (97, 122)))
-_SPACE = Chars(((9, 13), (32, 32), (160, 160), (0x2028, 0x2029), (0xFEFF, 0xFEFF)))
+#: https://tc39.es/ecma262/#prod-WhiteSpace and line ends: all of Unicode's spaces, and the BOM.
+_SPACE = Chars.of(
+    [(9, 13), (0x2000, 0x200A), (0x2028, 0x2029)]
+    + [(code, code) for code in (0x20, 0xA0, 0x1680, 0x202F, 0x205F, 0x3000, 0xFEFF)]
+)
 _DOT = Chars(((10, 10), (13, 13), (0x2028, 0x2029))).complement()
 _CLASSES = {
     "d": _DIGIT,

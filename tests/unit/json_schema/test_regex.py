@@ -1,6 +1,7 @@
 """Patterns are matched and spelled without backtracking."""
 
 import re
+from unicodedata import category
 
 import pytest
 from hypothesis import given
@@ -60,6 +61,29 @@ EVERY = "".join(map(chr, [*range(0x180), 0x1680, *range(0x2000, 0x2070), 0x3000,
     [
         (r"\d", "0123456789"),
         (r"\w", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"),
+        (r"\D", "".join(character for character in EVERY if character not in "0123456789")),
+        (r"[\W_]", "".join(c for c in EVERY if not (c.isascii() and c.isalnum()))),
+        (
+            r"\s",
+            "".join(c for c in EVERY if c in "\t\n\v\f\r\u2028\u2029\ufeff" or category(c) == "Zs"),
+        ),
+        (r"\t", "\t"),
+        (r"\n", "\n"),
+        (r"\v", "\v"),
+        (r"\f", "\f"),
+        (r"\r", "\r"),
+        (r"\0", "\0"),
+        (r"[\b]", "\b"),
+        (r"\x41", "A"),
+        (r"\u0041", "A"),
+        (r"\.", "."),
+        ("[a-c]", "abc"),
+        ("[a-a]", "a"),
+        ("[ca-b]", "abc"),
+        ("[a-]", "-a"),
+        ("[-a]", "-a"),
+        (r"[\d-x]", "-0123456789x"),
+        ("[^\\0-\\u1fff]", "".join(c for c in EVERY if c > "\u1fff")),
         (r"[^.]", EVERY.replace(".", "")),
         (".", "".join(character for character in EVERY if character not in "\n\r\u2028\u2029")),
     ],
@@ -69,6 +93,47 @@ def test_a_class_holds_the_characters_that_ecmascript_says(source: str, members:
     pattern = Pattern(f"^{source}$", Budget())
 
     assert "".join(filter(pattern.search, EVERY)) == members
+
+
+@pytest.mark.parametrize(
+    ("source", "matching", "others"),
+    [
+        ("^(?:a|b|)$", ["", "a", "b"], ["ab", "c"]),
+        ("^ab*$", ["a", "ab", "abb"], ["", "b"]),
+        ("^ab+$", ["ab", "abb"], ["a"]),
+        ("^ab?$", ["a", "ab"], ["abb"]),
+        ("^ab{2}$", ["abb"], ["ab", "abbb"]),
+        ("^ab{2,}$", ["abb", "abbb"], ["ab"]),
+        ("^ab{1,2}$", ["ab", "abb"], ["a", "abbb"]),
+        ("^ab{0}$", ["a"], ["ab"]),
+        ("^a{,2}$", ["a{,2}"], ["", "a"]),
+        ("^a{x}$", ["a{x}"], ["a"]),
+        ("^a{1$", ["a{1"], ["a"]),
+        ("^(?<x>a)(?P<y>b)$", ["ab"], ["a"]),
+        ("a$|^b", ["ca", "bc"], ["ac", "cb"]),
+    ],
+)
+def test_repetitions_and_groups_mean_what_javascript_says(
+    source: str, matching: list[str], others: list[str]
+) -> None:
+    pattern = Pattern(source, Budget())
+
+    assert [text for text in matching if not pattern.search(text)] == []
+    assert [text for text in others if pattern.search(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("longest", "beyond"),
+    [
+        ("a" * 1_000, "a" * 1_001),
+        ("a{2000}", "a{2001}"),
+        ("(" * 50 + ")" * 50, "(" * 51 + ")" * 51),
+    ],
+)
+def test_a_pattern_is_taken_up_to_its_bounds(longest: str, beyond: str) -> None:
+    Pattern(longest, Budget())
+    with pytest.raises(SchemaError):
+        Pattern(beyond, Budget())
 
 
 def test_a_length_is_kept_where_the_pattern_leaves_room() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from losi.metering.usage import MAX_TOKENS, Usage, estimate_tokens, from_openai
+from losi.metering.usage import MAX_TOKENS, Usage, clamped, estimate_tokens, from_openai
 
 
 def test_openai_usage_with_details_is_read_whole() -> None:
@@ -22,9 +22,78 @@ def test_openai_usage_with_details_is_read_whole() -> None:
 
 
 def test_usage_survives_the_round_trip() -> None:
-    usage = Usage(10, 20, 3, 1, 5)
+    usage = Usage(10, 20, 3, 2, 5, 1)
 
     assert from_openai(usage.to_openai()) == usage
+
+
+def test_every_figure_has_its_place_in_openais_object() -> None:
+    assert Usage(10, 20, 3, 2, 5, 1).to_openai() == {
+        "prompt_tokens": 10,
+        "completion_tokens": 20,
+        "total_tokens": 30,
+        "prompt_tokens_details": {
+            "cached_tokens": 3,
+            "cache_write_tokens": 2,
+            "cache_write_1h_tokens": 1,
+        },
+        "completion_tokens_details": {"reasoning_tokens": 5},
+    }
+    assert Usage(10, 20).to_openai(told=()) == {
+        "prompt_tokens": 10,
+        "completion_tokens": 20,
+        "total_tokens": 30,
+    }
+
+
+def test_usages_add_up_and_one_estimate_makes_the_sum_one() -> None:
+    one, other = Usage(1, 2, 3, 4, 5, 6), Usage(10, 20, 30, 40, 50, 60, estimated=True)
+
+    assert one + other == other + one == Usage(11, 22, 33, 44, 55, 66, estimated=True)
+    assert not (one + one).estimated
+
+
+@pytest.mark.parametrize(
+    ("reported", "expected"),
+    [
+        ({"prompt_tokens": 10, "completion_tokens": 20}, Usage(10, 20)),
+        ({"prompt_tokens": 10, "total_tokens": 10}, Usage(10, 0)),
+        ({"prompt_tokens": 10.9, "completion_tokens": True}, Usage(10, 0)),
+        ({"prompt_tokens": float("nan"), "completion_tokens": "5"}, Usage(0, 0)),
+        ({"prompt_tokens": -1, "completion_tokens": 10**12}, Usage(0, MAX_TOKENS)),
+        ({"prompt_tokens": 10, "prompt_tokens_details": []}, Usage(10, 0)),
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 20,
+                "prompt_tokens_details": {
+                    "cached_tokens": 11,
+                    "cache_write_tokens": 12,
+                    "cache_write_1h_tokens": 13,
+                },
+                "completion_tokens_details": {"reasoning_tokens": 21},
+            },
+            Usage(10, 20, 10, 10, 20, 10),
+        ),
+    ],
+)
+def test_a_part_is_no_larger_than_what_it_is_part_of(reported: Any, expected: Usage) -> None:
+    assert from_openai(reported) == expected
+
+
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        (Usage(10, 20, 3, 2, 5, 1), Usage(10, 20, 3, 2, 5, 1)),
+        (Usage(101, 201), Usage(100, 200)),
+        (Usage(100, 200, estimated=True), Usage(100, 200, estimated=True)),
+        (Usage(-1, -1, -1, -1, -1, -1), Usage(0, 0)),
+        (Usage(10, 20, 11, 1, 21, 1), Usage(10, 20, 10, 0, 20, 0)),
+        (Usage(10, 20, 6, 6, 0, 6), Usage(10, 20, 6, 4, 0, 4)),
+    ],
+)
+def test_what_is_counted_is_no_more_than_it_can_be(usage: Usage, counted: Usage) -> None:
+    assert clamped(usage, 100, 200) == counted
 
 
 def test_tokens_that_only_the_total_shows_are_counted_as_output() -> None:
