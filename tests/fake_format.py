@@ -7,7 +7,7 @@ from typing import Protocol
 
 from losi.upstream.batch import Batch, each
 from losi.upstream.format import UpstreamCall
-from losi.wire import Json
+from tests.loose import Json
 
 
 class Answers(Protocol):

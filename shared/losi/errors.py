@@ -21,10 +21,15 @@
 Types are the specification's ("Common error types"); codes are ours where it names none.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from contextvars import ContextVar
 from enum import Enum, auto
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from losi.wire.chat import Completion, Usage
 
 #: Of a name or value that a refusal repeats.
 MOST_ECHOED = 200
@@ -198,12 +203,12 @@ class UpstreamError(ServerError):
         self.remedy = remedy
         self.retry_after = retry_after
         #: Answers of other choices of `n`: they are billed.
-        self.finished: list[dict[str, Any]] = []
+        self.finished: list[Completion] = []
         #: Calls that were given up although the provider was still answering: they are billed by
         #: estimate, because whoever asks for much would get it for nothing.
         self.given_up = 0
         #: OpenAI's usage of an answer that cannot be given: recorded, and not billed.
-        self.spent: dict[str, Any] | None = None
+        self.spent: Usage | None = None
         if retry_after is not None:
             self.headers.update(retry_headers(retry_after))
 

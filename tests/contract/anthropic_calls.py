@@ -8,10 +8,10 @@ from losi.upstream.anthropic.client import AnthropicMessages
 from losi.upstream.anthropic.stream import StreamState
 from losi.upstream.format import UpstreamCall
 from losi.upstream.registry import Settings
-from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.contract.cassettes import Cassette, load
 from tests.fake_upstream import FakeUpstream
+from tests.loose import Json, loose
 
 ROUTE = Route(provider=PROVIDERS["anthropic"], model="claude-sonnet-4-5")
 
@@ -22,7 +22,7 @@ def provider(upstream: FakeUpstream) -> AnthropicMessages:
 
 def call(**body: Any) -> UpstreamCall:
     request = {"model": ROUTE.model, "messages": [{"role": "user", "content": "Hi"}], **body}
-    return UpstreamCall(request, ROUTE, "req_1")
+    return UpstreamCall(loose(request), ROUTE, "req_1")
 
 
 def cassette(name: str) -> Cassette:

@@ -9,7 +9,7 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel, TypeAdapter
 
-from losi.wire import Json
+from tests.loose import Json
 
 _REQUEST: TypeAdapter[Any] = TypeAdapter(MessageCreateParams)
 #: Not in these types any more, though the models in the catalogue take them.

@@ -9,6 +9,7 @@ from losi.catalogue.models import Route
 from losi.upstream.bedrock.request import converse_request, left_out
 from losi.upstream.format import UpstreamCall
 from tests.catalogue import PROVIDERS
+from tests.loose import loose
 
 Json = dict[str, Any]
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -32,7 +33,7 @@ _SHAPE = _client.meta.service_model.operation_model("ConverseStream").input_shap
 
 def call(model: str = CLAUDE, **body: Any) -> UpstreamCall:
     route = Route(provider=PROVIDERS["bedrock"], model=model, max_output_tokens=4000)
-    return UpstreamCall({"model": model, "messages": [USER], **body}, route, "r1")
+    return UpstreamCall(loose({"model": model, "messages": [USER], **body}), route, "r1")
 
 
 def told_left_out(**body: Any) -> frozenset[str]:

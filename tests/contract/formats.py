@@ -17,10 +17,10 @@ from losi.upstream.format import Format
 from losi.upstream.openai.chat import OpenAIChat
 from losi.upstream.openai.responses.client import OpenAIResponses
 from losi.upstream.registry import Settings
-from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.contract import bedrock_server
 from tests.fake_upstream import Reply
+from tests.loose import Json
 
 #: What every upstream here answers.
 PIECES = ("Hello", " world")

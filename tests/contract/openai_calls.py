@@ -9,11 +9,11 @@ from losi.chat.chunks import Asked, ChunkStream
 from losi.upstream.format import UpstreamCall
 from losi.upstream.openai.chat import OpenAIChat
 from losi.upstream.registry import Settings
-from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.contract.cassettes import Cassette, load
 from tests.fake_format import chunks_of
 from tests.fake_upstream import FakeUpstream, Reply
+from tests.loose import Json
 
 STREAMS = load("openai", "stream-*") + load("dialects", "*-stream*")
 
@@ -23,7 +23,7 @@ ANSWERS = load("openai", "json-*") + [
 
 REQUESTS = [c for c in load("openai", "*") if c.request and "error" not in c.name]
 
-CALL = UpstreamCall(
+CALL: UpstreamCall = UpstreamCall(
     {"model": "m", "messages": [{"role": "user", "content": "Hi"}]},
     Route(provider=PROVIDERS["openai"], model="m"),
     "req_1",

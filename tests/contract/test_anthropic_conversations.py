@@ -13,11 +13,11 @@ from losi.upstream.anthropic.request import translate
 from losi.upstream.anthropic.response import completion
 from losi.upstream.anthropic.stream import StreamState
 from losi.upstream.sse import SseParser
-from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.contract.anthropic_calls import fed
 from tests.contract.anthropic_types import accumulate, check_request, comparable
 from tests.contract.cassettes import Cassette, load
+from tests.loose import Json
 
 ROUTE = Route(provider=PROVIDERS["anthropic"], model="claude-sonnet-4-5")
 PIXEL = "data:image/png;base64,iVBORw0KGgo="

@@ -10,7 +10,6 @@ from anthropic.lib.streaming._messages import accumulate_event
 
 from losi.upstream.anthropic import shapes
 from losi.upstream.anthropic.response import completion
-from losi.wire import Json
 from tests.contract.anthropic_calls import call, cassette, provider
 from tests.contract.anthropic_types import (
     accumulate,
@@ -21,6 +20,7 @@ from tests.contract.anthropic_types import (
 from tests.contract.cassettes import Cassette, load
 from tests.fake_format import chunks_of
 from tests.fake_upstream import FakeUpstream, Reply
+from tests.loose import Json, loose
 
 STREAMS = load("anthropic", "stream-*")
 ANSWERS = load("anthropic", "json-*")
@@ -103,8 +103,9 @@ class TestAnswers:
     ) -> None:
         upstream.replies = [Reply.json(cassette("json-citations-02").json)]
 
-        message = (await provider(upstream).prepare(call()).complete())["choices"][0]["message"]
+        answer = loose(await provider(upstream).prepare(call()).complete())
 
+        message = answer["choices"][0]["message"]
         cited = message["annotations"][0]["url_citation"]
         assert cited["url"].startswith("https://www.cmegroup.com/")
         assert message["content"][cited["start_index"] : cited["end_index"]] == (

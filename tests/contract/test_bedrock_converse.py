@@ -25,15 +25,15 @@ from losi.upstream.format import UpstreamCall
 from tests.catalogue import PROVIDERS
 from tests.contract import bedrock_server
 from tests.contract.bedrock_server import BedrockServer
+from tests.loose import Json, loose
 
-Json = dict[str, Any]
 MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 
 
 def call(**body: Any) -> UpstreamCall:
     messages = [{"role": "user", "content": "hello"}]
     route = Route(provider=PROVIDERS["bedrock"], model=MODEL, max_output_tokens=8192)
-    return UpstreamCall({"model": MODEL, "messages": messages, **body}, route, "r1")
+    return UpstreamCall(loose({"model": MODEL, "messages": messages, **body}), route, "r1")
 
 
 def answer(*content: Json, reason: str = "end_turn", **usage: int) -> Json:

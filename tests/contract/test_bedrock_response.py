@@ -17,7 +17,7 @@ from losi.upstream.format import UpstreamCall
 from tests.catalogue import PROVIDERS
 
 Json = dict[str, Any]
-CALL = UpstreamCall(
+CALL: UpstreamCall = UpstreamCall(
     {"model": "m", "messages": []}, Route(provider=PROVIDERS["bedrock"], model="m"), "r1"
 )
 USAGE: Json = {"inputTokens": 3, "outputTokens": 4, "totalTokens": 7, "cacheReadInputTokens": 2}

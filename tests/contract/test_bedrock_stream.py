@@ -17,6 +17,7 @@ from losi.upstream.format import UpstreamCall
 from tests.catalogue import PROVIDERS
 from tests.contract.bedrock_server import BedrockServer, event_frame, exception_frame
 from tests.fake_format import chunks_of
+from tests.loose import loose
 
 Json = dict[str, Any]
 MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -55,7 +56,7 @@ def end(reason: str = "end_turn") -> Json:
 def call(**body: Any) -> UpstreamCall:
     messages = [{"role": "user", "content": "hello"}]
     route = Route(provider=PROVIDERS["bedrock"], model=MODEL)
-    return UpstreamCall({"model": MODEL, "messages": messages, **body}, route, "r1")
+    return UpstreamCall(loose({"model": MODEL, "messages": messages, **body}), route, "r1")
 
 
 @pytest.fixture

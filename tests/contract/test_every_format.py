@@ -17,7 +17,6 @@ from losi.upstream import fanout
 from losi.upstream.format import Exchange, UpstreamCall
 from losi.upstream.routing import prompts
 from losi.web.formats import FORMATS
-from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.contract.formats import (
     INPUT_TOKENS,
@@ -31,6 +30,7 @@ from tests.contract.formats import (
 )
 from tests.fake_format import chunks_of
 from tests.fake_upstream import FakeUpstream, Reply
+from tests.loose import Json, loose
 
 #: Events that tell what was used, in any format's words.
 FIGURES = re.compile(rb"(output|completion)_?tokens", re.IGNORECASE)
@@ -54,7 +54,7 @@ def exchange(
     messages = [{"role": "user", "content": scenario.ask}]
     body = {"model": "m", "messages": messages, "max_tokens": 100, **parameters}
     call = UpstreamCall(body, Route(provider=PROVIDERS[subject.provider], model="m"), "req_1")
-    return fanout.prepare(subject.format(upstream.url), call)
+    return fanout.prepare(subject.format(upstream.url), loose(call))
 
 
 async def read(exchange: Exchange, into: list[Json] | None = None) -> list[Json]:
@@ -287,7 +287,7 @@ async def test_an_upstream_that_is_not_there_is_unavailable(subject: Subject) ->
     nowhere = subject.format("http://127.0.0.1:1")
 
     with pytest.raises(UpstreamError) as caught:
-        await nowhere.prepare(UpstreamCall(body, route, "req_1")).complete()
+        await nowhere.prepare(UpstreamCall(loose(body), route, "req_1")).complete()
 
     assert caught.value.status == 503
 
@@ -307,7 +307,7 @@ def test_an_n_that_reaches_a_format_without_one_is_named_not_lost(subject: Subje
     body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "n": 2}
     call = UpstreamCall(body, Route(provider=PROVIDERS[subject.provider], model="m"), "req_1")
 
-    left_out = subject.format("http://127.0.0.1:1").prepare(call).left_out
+    left_out = subject.format("http://127.0.0.1:1").prepare(loose(call)).left_out
 
     assert ("n" in left_out) != PROVIDERS[subject.provider].native_n
 

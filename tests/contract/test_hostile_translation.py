@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -20,8 +19,7 @@ from losi.upstream.bedrock.request import converse_request
 from losi.upstream.format import UpstreamCall
 from losi.web.parsing import MAX_VALUES
 from tests.catalogue import PROVIDERS
-
-Json = dict[str, Any]
+from tests.loose import Json, loose
 
 USER: Json = {"role": "user", "content": "Hi"}
 PDF = "data:application/pdf;base64,QQ=="
@@ -72,7 +70,7 @@ MESSAGES: dict[str, list[Json]] = {
 
 
 def upstream(model: str, body: Json) -> UpstreamCall:
-    return UpstreamCall({**body, "model": model, "max_tokens": 10}, route(model), "r1")
+    return UpstreamCall(loose({**body, "model": model, "max_tokens": 10}), route(model), "r1")
 
 
 def route(model: str) -> Route:
@@ -84,7 +82,7 @@ def to_bedrock(body: Json) -> None:
 
 
 def to_anthropic(body: Json) -> None:
-    translate({**body, "max_tokens": 10}, route("claude-sonnet-4-5"))
+    translate(loose({**body, "max_tokens": 10}), route("claude-sonnet-4-5"))
 
 
 def to_the_sandbox(body: Json) -> None:

@@ -9,9 +9,9 @@ from losi.errors import InvalidRequestError, LosiError, UpstreamError, UpstreamU
 from losi.upstream.format import UpstreamCall
 from losi.upstream.openai.embeddings import OpenAIEmbeddings
 from losi.upstream.registry import Settings
-from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.fake_upstream import FakeUpstream, Reply
+from tests.loose import Json, loose
 
 ROUTE = Route(provider=PROVIDERS["openai"], model="text-embedding-3-small")
 #: https://platform.openai.com/docs/api-reference/embeddings/create
@@ -28,7 +28,7 @@ async def embed(upstream: FakeUpstream, reply: Reply, given: Any = "The food") -
     settings = Settings(base_url=f"{upstream.url}/v1", key="secret", region="")
     embedder = OpenAIEmbeddings(PROVIDERS["openai"], settings)
     return await embedder.embed(
-        UpstreamCall({"model": ROUTE.model, "input": given, "dimensions": 2}, ROUTE, "req_1")
+        UpstreamCall(loose({"model": ROUTE.model, "input": given, "dimensions": 2}), ROUTE, "req_1")
     )
 
 

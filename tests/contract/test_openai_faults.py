@@ -8,10 +8,10 @@ from losi.dialects.openai import envelope
 from losi.errors import InvalidRequestError, LosiError, UpstreamError
 from losi.upstream.openai.chat import OpenAIChat
 from losi.upstream.registry import Settings
-from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.contract.openai_calls import CALL, event, provider, streamed
 from tests.fake_upstream import FakeUpstream, Reply
+from tests.loose import Json
 
 
 @pytest.mark.parametrize("error", ["Too long.", {"message": "Too long."}])

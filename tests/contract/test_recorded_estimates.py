@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from losi.metering.estimate import input_tokens
 from tests.catalogue import PROVIDERS
 from tests.contract.cassettes import Cassette, load
-
-Json = dict[str, Any]
+from tests.loose import Json
 
 #: Tools that Claude's servers run, which no request of ours can say, and images that are not in
 #: the record.

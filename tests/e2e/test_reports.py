@@ -20,10 +20,10 @@ from losi.catalogue.models import Route
 from losi.chat.prepare import prepare
 from losi.chat.request import parse_chat_request
 from losi.upstream.openai.request import request_body
-from losi.wire import Json
 from tests.dynamodb_local import free_port
 from tests.e2e.server import ROOT, Server, running_server
 from tests.lambda_process import event_loop
+from tests.loose import Json
 from tests.reports.checks import look, mistakes
 from tests.reports.client import Client, read
 from tests.reports.upstream import ScriptedUpstream

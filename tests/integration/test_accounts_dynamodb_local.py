@@ -33,9 +33,9 @@ from losi.store.dynamodb import SendsToDynamoDB
 from losi.store.table import Table
 from losi.web.app import create_app
 from losi.web.dependencies import Services
-from losi.wire import Json
 from tests.catalogue import CATALOGUE
 from tests.dynamodb_local import dynamodb_environment
+from tests.loose import Json
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from losi.wire import Json
+from tests.loose import Json
 
 _MISSING = object()
 

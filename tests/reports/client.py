@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from typing import Any
 
-from losi.wire import Json
+from tests.loose import Json
 
 
 class Client:

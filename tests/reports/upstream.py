@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from losi.wire import Json
+from tests.loose import Json
 
 _CHAT = {
     "id": "c",

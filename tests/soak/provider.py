@@ -11,6 +11,7 @@ from losi.metering import estimate
 from losi.metering.usage import Usage
 from tests.e2e.world import event, word
 from tests.fake_upstream import Received, Reply
+from tests.loose import Json
 
 MAX_TOKENS = 1_000
 #: How often an answer ends so, of a hundred.
@@ -25,7 +26,7 @@ ENDS = {
 FREE = {"fails with 500", "sends garbage"}
 
 
-def body(number: int, *, stream: bool) -> dict[str, object]:
+def body(number: int, *, stream: bool) -> Json:
     """A request whose prompt says which it is; all are estimated alike."""
     messages = [{"role": "user", "content": f"Request {number:09}"}]
     return {"model": "gpt-4o", "messages": messages, "max_tokens": MAX_TOKENS, "stream": stream}

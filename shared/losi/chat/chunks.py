@@ -5,17 +5,38 @@ A role is sent once, because SDKs concatenate it ("assistantassistant"). Usage i
 a chunk after it would lose it.
 """
 
-from collections.abc import Collection
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 from losi.metering.estimate import estimated, produced_characters
 from losi.metering.usage import MAX_TOKENS, Usage, clamped, from_openai
 from losi.upstream.batch import Batch, TextRun, with_text
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire.chat import Choice, Chunk, ChunkChoice, Completion
+    from losi.wire.chat import Usage as ToldUsage
+
+D = TypeVar("D", bound=Mapping[str, object])
 
 #: Fields of chunks that concern the whole answer.
-_OF_ALL = ("system_fingerprint", "service_tier")
+_OF_ALL: tuple[Literal["system_fingerprint", "service_tier"], ...] = (
+    "system_fingerprint",
+    "service_tier",
+)
+#: Fields of a message that OpenAI's types have as absent, never as null.
+_NEVER_NULL: tuple[Literal["tool_calls", "function_call", "audio"], ...] = (
+    "tool_calls",
+    "function_call",
+    "audio",
+)
+_FIGURES: tuple[Literal["prompt_tokens", "completion_tokens", "total_tokens"], ...] = (
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +52,7 @@ class Asked:
     def estimate(self, characters: int) -> Usage:
         return estimated(self.input_tokens, characters, self.most_output)
 
-    def told(self, theirs: Any, calls: int = 1) -> Usage | None:
+    def told(self, theirs: object, calls: int = 1) -> Usage | None:
         """The provider's usage of `calls` calls, clamped to the bounds; None if it reports none."""
         usage = _told(theirs)
         return usage and clamped(usage, calls * self.most_input, calls * self.most_output)
@@ -55,7 +76,8 @@ class ChunkStream:
         prompts: int = 1,
     ) -> None:
         """`prompts`: the number of calls to the provider; `asked` describes each of them."""
-        self._identity = {
+        self._identity: Chunk = {
+            "choices": [],
             "id": completion_id,
             "object": "chat.completion.chunk",
             "created": created,
@@ -67,12 +89,12 @@ class ChunkStream:
         #: By number of the call; a provider that takes `n` itself is called once, as number 0.
         self._characters: dict[int, int] = {}
         #: Reported usage by number of the call; under None that of the whole answer.
-        self._told: dict[int | None, Any] = {}
+        self._told: dict[int | None, ToldUsage] = {}
         self._begun: set[int] = set()  # choices whose role was sent
         #: The template of the latest run of text, and its public form.
-        self._like: tuple[Json, Json] = ({}, {})
+        self._like: tuple[Chunk, Chunk] = ({"choices": []}, {"choices": []})
         #: What the provider's chunks say about the whole answer, for the usage chunk.
-        self._of_all: Json = {}
+        self._of_all: Chunk = {"choices": []}
 
     @property
     def produced(self) -> bool:
@@ -98,7 +120,7 @@ class ChunkStream:
         )
         return sum(figures, Usage(0, 0))
 
-    def _completed(self, theirs: Any, characters: int, calls: int = 1) -> Usage:
+    def _completed(self, theirs: object, characters: int, calls: int = 1) -> Usage:
         estimate = self._asked.estimate(characters)
         told = self._asked.told(theirs, calls)
         if told is None:
@@ -111,7 +133,7 @@ class ChunkStream:
         """The public form of a batch of chunks."""
         return [public for item in batch if (public := self._item(item)) is not None]
 
-    def _item(self, item: Json | TextRun) -> Json | TextRun | None:
+    def _item(self, item: Chunk | TextRun) -> Chunk | TextRun | None:
         if not isinstance(item, TextRun):
             return self.public(item)
         if item.like is not self._like[0]:
@@ -123,17 +145,20 @@ class ChunkStream:
         self._characters[call] = self._characters.get(call, 0) + item.characters
         return TextRun(self._like[1], item.raw, item.characters)
 
-    def public(self, chunk: Json) -> Json | None:
+    def public(self, chunk: Chunk) -> Chunk | None:
         # a provider that repeats its figures counts cumulatively: keep the highest
         theirs, call = chunk.pop("usage", None), chunk.pop("choice", None)
-        if _told(theirs) is not None:
+        if theirs is not None and _told(theirs) is not None:
             self._told[call] = _risen(self._told.get(call), theirs)
         choices = [choice for choice in chunk["choices"] if isinstance(choice, dict)]
-        of_all = _OF_ALL if choices else (*_OF_ALL, "obfuscation")  # each chunk has its own
-        self._of_all |= {name: chunk[name] for name in of_all if name in chunk}
+        for name in _OF_ALL:
+            if name in chunk:
+                self._of_all[name] = chunk[name]
         if not choices:  # Azure's filter results, for instance; clients index `choices[0]`
+            if "obfuscation" in chunk:  # each chunk has its own
+                self._of_all["obfuscation"] = chunk["obfuscation"]
             return None
-        chunk.update(self._identity)
+        chunk = {**chunk, **self._identity}
         if self._include_usage:
             chunk["usage"] = None
         for position, choice in enumerate(choices):
@@ -145,7 +170,7 @@ class ChunkStream:
         chunk["choices"] = choices
         return chunk
 
-    def _say_role_once(self, index: int, choice: Json) -> None:
+    def _say_role_once(self, index: int, choice: ChunkChoice) -> None:
         choice.setdefault("finish_reason", None)
         if index in self._begun:
             choice["delta"].pop("role", None)
@@ -153,26 +178,34 @@ class ChunkStream:
             choice["delta"]["role"] = "assistant"
             self._begun.add(index)
 
-    def usage_chunk(self) -> Json:
+    def usage_chunk(self) -> Chunk:
         usage = openai_usage(self._told.get(None), self.usage)
-        return {**self._of_all, **self._identity, "choices": [], "usage": usage}
+        return {**self._of_all, **self._identity, "usage": usage}
 
 
-def _index(numbered: Json, otherwise: Any) -> Any:
+def _index(numbered: Choice | ChunkChoice, otherwise: int) -> int:
     index = numbered.get("index")
     return index if isinstance(index, int) else otherwise
 
 
-def public_completion(answer: Json, completion_id: str, created: int, model: str) -> Json:
+def public_completion(
+    answer: Completion, completion_id: str, created: int, model: str
+) -> Completion:
     """A plain answer with our id and the public model name, completed as the SDKs' types
     require.
     """
-    answer.update(id=completion_id, object="chat.completion", created=created, model=model)
+    answer = {
+        **answer,
+        "id": completion_id,
+        "object": "chat.completion",
+        "created": created,
+        "model": model,
+    }
     for position, choice in enumerate(answer["choices"]):
         choice["index"] = _index(choice, position)
         choice["finish_reason"] = choice.get("finish_reason") or "stop"
         choice.setdefault("logprobs", None)
-        for name in ("tool_calls", "function_call", "audio"):  # typed as absent, never null
+        for name in _NEVER_NULL:
             if choice["message"].get(name, name) is None:
                 del choice["message"][name]
         choice["message"]["role"] = "assistant"
@@ -181,7 +214,7 @@ def public_completion(answer: Json, completion_id: str, created: int, model: str
     return answer
 
 
-def completion_usage(answer: Json, asked: Asked, calls: int = 1) -> Usage:
+def completion_usage(answer: Completion, asked: Asked, calls: int = 1) -> Usage:
     """The provider's figures, or the estimate if it gave none.
 
     An answer put together from several calls has their sum, or the `usages` of its choices.
@@ -193,12 +226,12 @@ def completion_usage(answer: Json, asked: Asked, calls: int = 1) -> Usage:
     return sum((_answer_usage([choice], usage, asked) for choice, usage in each), Usage(0, 0))
 
 
-def _answer_usage(choices: list[Json], theirs: Any, asked: Asked, calls: int = 1) -> Usage:
+def _answer_usage(choices: list[Choice], theirs: object, asked: Asked, calls: int = 1) -> Usage:
     characters = sum(produced_characters(choice["message"]) for choice in choices)
     return asked.told(theirs, calls) or asked.estimate(characters)
 
 
-def _told(theirs: Any) -> Usage | None:
+def _told(theirs: object) -> Usage | None:
     """The provider's figures; None if they are missing or all zero, because no request uses
     nothing.
     """
@@ -206,30 +239,36 @@ def _told(theirs: Any) -> Usage | None:
     return reported if reported and reported.total_tokens else None
 
 
-def _risen(before: Json | None, theirs: Json) -> Json:
+def _risen(before: ToldUsage | None, theirs: ToldUsage) -> ToldUsage:
     """Merge later figures into earlier ones; the three totals never fall."""
     if before is None:
         return theirs
-    names = ("prompt_tokens", "completion_tokens", "total_tokens")
-    figures = {name: (before.get(name), theirs.get(name)) for name in names}
-    highest = {
-        name: max(figure for figure in both if isinstance(figure, int | float))
-        for name, both in figures.items()
-        if any(isinstance(figure, int | float) for figure in both)
-    }
-    return {**before, **theirs, **highest}
+    risen: ToldUsage = {**before, **theirs}
+    for name in _FIGURES:
+        both = (before.get(name), theirs.get(name))
+        if known := [figure for figure in both if isinstance(figure, int | float)]:
+            risen[name] = max(known)
+    return risen
 
 
-def openai_usage(theirs: Any, usage: Usage) -> Json:
+def openai_usage(theirs: ToldUsage | None, usage: Usage) -> ToldUsage:
     """The provider's own usage object, which may have details that we do not count, with our
     figures in it.
 
     A detail that the provider did not report is left out: a zero would say that it counted none.
     """
     ours, told = usage.to_openai(), theirs if isinstance(theirs, dict) else {}
-    for name in ("prompt_tokens_details", "completion_tokens_details"):
-        known: Json = told[name] if isinstance(told.get(name), dict) else {}
-        counted = {k: v for k, v in ours.pop(name).items() if v or k in known}
-        if known or counted:
-            ours[name] = {**known, **counted}
+    read = _with_known(ours.pop("prompt_tokens_details", {}), told.get("prompt_tokens_details"))
+    if read:
+        ours["prompt_tokens_details"] = read
+    written = ours.pop("completion_tokens_details", {})
+    if written := _with_known(written, told.get("completion_tokens_details")):
+        ours["completion_tokens_details"] = written
     return {**told, **ours}
+
+
+def _with_known(ours: D, theirs: object) -> D:
+    """Our details over theirs; a zero of ours only where they have told the figure."""
+    known = theirs if isinstance(theirs, dict) else {}
+    counted = {name: value for name, value in ours.items() if value or name in known}
+    return cast(D, {**known, **counted})

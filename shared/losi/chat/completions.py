@@ -1,5 +1,7 @@
 """The use case: admit a chat completion, route it, relay the answer, settle its usage."""
 
+from __future__ import annotations
+
 import logging
 import time
 from asyncio import Task
@@ -7,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.models import Model, Route
@@ -32,7 +35,10 @@ from losi.upstream.routing import (
     answered_headers,
     prompts,
 )
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire.chat import Chunk
+    from losi.wire.chat import Completion as Body
 
 logger = logging.getLogger("losi.chat")
 
@@ -61,7 +67,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    body: Json
+    body: Body
     headers: dict[str, str]
 
 
@@ -69,7 +75,7 @@ class Completion:
 class End:
     """How a stream ended: the chunk with its usage, and the failure, if any."""
 
-    usage_chunk: Json
+    usage_chunk: Chunk
     failure: LosiError | None = None
 
 

@@ -1,14 +1,19 @@
 """Turns the caller's request into the body that is sent to one route."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Sequence
-from typing import get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 from losi.catalogue.models import Model, Route
 from losi.catalogue.row import Effort
 from losi.chat.request import ChatRequest
 from losi.errors import InvalidRequestError
 from losi.upstream.routing import Prepared
-from losi.wire import Json
+from losi.wire import without
+
+if TYPE_CHECKING:
+    from losi.wire.chat import Message, Part, Request, StreamOptions
 
 EFFORTS: tuple[str, ...] = get_args(Effort)
 #: For an output limit (tokens) below the key, a default effort is lowered to at most the value.
@@ -17,10 +22,9 @@ _ROOM = {_SMALL: "none", 4_096: "low"}
 #: Extra tokens for the thinking of a model that cannot be stopped from thinking, if the output
 #: limit is less than `_SMALL`.
 _THINKING_ROOM = 1_024
-#: A list, and the parameters that mean nothing without it.
-_COMPANIONS = {"tools": ("parallel_tool_calls", "tool_choice"), "functions": ("function_call",)}
 #: Each provider's client sets these, whatever the caller sent.
 _TRANSPORT = ("stream", "stream_options")
+Limit: TypeAlias = Literal["max_completion_tokens", "max_tokens"]
 #: Formats with a default limit of their own.
 _LIMIT_IS_OPTIONAL = ("openai", "openai-responses")
 #: A default output limit (tokens) is never cut below this, however full the estimate says the
@@ -35,18 +39,15 @@ def prepare(request: ChatRequest, model: Model, route: Route, input_tokens: int 
     """
     provider = route.provider
     sent = _said(request.body)
-    defaults = {**model.default_parameters, **route.default_parameters}
+    defaults = cast("Request", {**model.default_parameters, **route.default_parameters})
     unsupported = route.unsupported_parameters | provider.unsupported({*defaults, *sent})
     # routes that refuse these still honour them: losi.upstream cuts the answer or uses tools
     unsupported -= {"stop", "functions", "function_call"}
     dropped = _telling(unsupported & sent.keys())
     if "top_p" in sent:  # OpenAI: change temperature or top_p, not both
         defaults.pop("temperature", None)
-    body = {
-        name: value
-        for name, value in {**defaults, **sent}.items()
-        if name not in unsupported and name not in _TRANSPORT
-    }
+    both: Request = {**defaults, **sent}
+    body = without(both, unsupported.union(_TRANSPORT))
     body["model"] = route.model
     limit = min(output_limit(request, model), route.max_output_tokens)
     room = thinking_room(request, route)
@@ -60,7 +61,7 @@ def prepare(request: ChatRequest, model: Model, route: Route, input_tokens: int 
             effort = nearest_effort(effort, efforts)
         body["reasoning_effort"] = effort
     if _must_name_limit(request, model, route):
-        name = "max_completion_tokens" if "max_completion_tokens" in sent else "max_tokens"
+        name: Limit = "max_completion_tokens" if "max_completion_tokens" in sent else "max_tokens"
         body[name] = limit + room
     if options := _stream_options(request, route):
         body["stream_options"] = options
@@ -96,23 +97,24 @@ def _must_name_limit(request: ChatRequest, model: Model, route: Route) -> bool:
     )
 
 
-def _stream_options(request: ChatRequest, route: Route) -> Json:
+def _stream_options(request: ChatRequest, route: Route) -> StreamOptions:
     """The caller's stream options except `include_usage`, which we always ask for."""
-    given = request.body.get("stream_options") or {}
+    given: StreamOptions = request.body.get("stream_options") or {}
     if route.provider.format != "openai" or not route.provider.stream_options:
         return {}
-    return {name: value for name, value in given.items() if name != "include_usage"}
+    return without(given, ("include_usage",))
 
 
-def _said(body: Json) -> Json:
+def _said(body: Request) -> Request:
     """The caller's parameters that have a meaning: without null values, empty lists of tools, and
     choices among none.
     """
-    said = {name: value for name, value in body.items() if value is not None}
-    for name, companions in _COMPANIONS.items():
-        if not said.get(name):
-            said = {n: value for n, value in said.items() if n not in (name, *companions)}
-    return said
+    silent = {name for name, value in body.items() if value is None}
+    if not body.get("tools"):
+        silent |= {"tools", "parallel_tool_calls", "tool_choice"}
+    if not body.get("functions"):
+        silent |= {"functions", "function_call"}
+    return without(body, silent)
 
 
 def _telling(dropped: Collection[str]) -> tuple[str, ...]:
@@ -160,7 +162,7 @@ def output_limit(request: ChatRequest, model: Model) -> int:
     return asked or model.max_output_tokens
 
 
-def with_system_prompt(messages: list[Json], prompt: str) -> list[Json]:
+def with_system_prompt(messages: list[Message], prompt: str) -> list[Message]:
     """The messages with the model's own prompt after the caller's: "appended to it rather than
     replacing it".
 
@@ -173,9 +175,10 @@ def with_system_prompt(messages: list[Json], prompt: str) -> list[Json]:
     if not leading:
         return [{"role": "system", "content": prompt}, *messages]
     own = messages[leading - 1]
-    content: str | list[Json]
-    if isinstance(own["content"], str):
-        content = f"{own['content']}\n\n{prompt}"
+    content: str | list[Part]
+    said = own["content"]
+    if isinstance(said, str):
+        content = f"{said}\n\n{prompt}"
     else:
-        content = [*own["content"], {"type": "text", "text": prompt}]
+        content = [*(said or ()), {"type": "text", "text": prompt}]
     return [*messages[: leading - 1], {**own, "content": content}, *messages[leading:]]

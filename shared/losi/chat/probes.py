@@ -2,15 +2,20 @@
 catalogue describes. They are sent without the catalogue's adjustments. Pure.
 """
 
+from __future__ import annotations
+
 import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from losi.catalogue.models import Model, Route
 from losi.chat.prepare import EFFORTS
 from losi.metering import estimate
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire import JsonSchema
+    from losi.wire.chat import FunctionDefinition, Message, Part, Request, ResponseFormat, Tool
 
 #: The output limit of each probe: enough for a model that reasons a little.
 OUTPUT_TOKENS = 1_024
@@ -24,17 +29,23 @@ _PAGE = base64.b64encode(
     b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 72 72]>>endobj\n"
     b"trailer<</Root 1 0 R>>\n%%EOF\n"
 ).decode()
-_SCHEMA = {
+_SCHEMA: JsonSchema = {
     "type": "object",
     "properties": {"word": {"type": "string"}},
     "required": ["word"],
     "additionalProperties": False,
 }
-_LOOK = {"name": "look", "description": "Look a word up", "parameters": _SCHEMA}
-_TOOLS: Json = {"tools": [{"type": "function", "function": _LOOK}]}
-_WORD = {"type": "text", "text": "Answer with one word."}
-_FORMAT = {"type": "json_schema", "json_schema": {"name": "answer", "schema": _SCHEMA}}
-_PARAMETERS: dict[str, Any] = {
+_LOOK: FunctionDefinition = {"name": "look", "description": "Look a word up", "parameters": _SCHEMA}
+_TOOLS: list[Tool] = [{"type": "function", "function": _LOOK}]
+_WORD: Part = {"type": "text", "text": "Answer with one word."}
+_FORMAT: ResponseFormat = {
+    "type": "json_schema",
+    "json_schema": {"name": "answer", "schema": _SCHEMA},
+}
+_Sampling: TypeAlias = Literal[
+    "temperature", "top_p", "stop", "seed", "logprobs", "frequency_penalty"
+]
+_PARAMETERS: dict[_Sampling, Any] = {
     "temperature": 0.5,
     "top_p": 0.5,
     "stop": ["###"],
@@ -50,7 +61,7 @@ class Probe:
 
     field: str
     name: str
-    body: Json
+    body: Request
     #: Whether the route takes it, according to the catalogue.
     expected: bool
 
@@ -61,55 +72,54 @@ Answers = Mapping[tuple[str, str], str | None]
 
 def probes(model: Model, route: Route) -> Iterator[Probe]:
     """The first is a plain question: if that fails, the other probes prove nothing."""
-    yield _probe(route, "", "answers", {}, expected=True)
+    plain = _plain(route)
+    with_tools: Request = {**plain, "tools": _TOOLS}
+    formatted: Request = {**plain, "response_format": _FORMAT}
+    image: Part = {"type": "image_url", "image_url": {"url": _PIXEL}}
+    file = {"filename": "a.pdf", "file_data": f"data:application/pdf;base64,{_PAGE}"}
+    seeing: Request = {**plain, "messages": _showing(image)}
+    reading: Request = {**plain, "messages": _showing({"type": "file", "file": file})}
+    forced: Request = {**with_tools, "tool_choice": "required"}
     features = model.features if route.features is None else route.features
     combined = route.refuses | route.provider.refuses
-    yield _probe(route, "features", "tools", _TOOLS, expected="tools" in features)
-    yield _probe(
-        route,
-        "features",
-        "structured_output",
-        {"response_format": _FORMAT},
-        expected="structured_output" in features,
-    )
-    image = {"type": "image_url", "image_url": {"url": _PIXEL}}
-    yield _probe(route, "features", "vision", _showing(image), expected="vision" in features)
-    forced = {**_TOOLS, "tool_choice": "required"}
-    yield _probe(route, "refuses", "forced_tools", forced, expected="forced_tools" not in combined)
-    file = {"filename": "a.pdf", "file_data": f"data:application/pdf;base64,{_PAGE}"}
-    shown = _showing({"type": "file", "file": file})
-    yield _probe(route, "refuses", "files", shown, expected="files" not in combined)
+    yield Probe("", "answers", plain, True)
+    yield Probe("features", "tools", with_tools, "tools" in features)
+    yield Probe("features", "structured_output", formatted, "structured_output" in features)
+    yield Probe("features", "vision", seeing, "vision" in features)
+    yield Probe("refuses", "forced_tools", forced, "forced_tools" not in combined)
+    yield Probe("refuses", "files", reading, "files" not in combined)
     unsupported = route.unsupported_parameters | route.provider.unsupported(_PARAMETERS)
-    for name, value in _PARAMETERS.items():
-        body = {name: value}
-        yield _probe(route, "unsupported_parameters", name, body, expected=name not in unsupported)
+    for name in _PARAMETERS:
+        body: Request = {**plain}
+        body[name] = _PARAMETERS[name]
+        yield Probe("unsupported_parameters", name, body, name not in unsupported)
     if "reasoning_effort" not in unsupported | route.unsupported_parameters:
         yield from _of_efforts(route, combined)
 
 
 def _of_efforts(route: Route, combined: frozenset[Any]) -> Iterator[Probe]:
+    plain = _plain(route)
     taken = route.efforts or route.provider.efforts or EFFORTS
     for effort in EFFORTS:
-        body = {"reasoning_effort": effort}
-        yield _probe(route, "efforts", effort, body, expected=effort in taken)
+        body: Request = {**plain, "reasoning_effort": effort}
+        yield Probe("efforts", effort, body, effort in taken)
     thinks = next((effort for effort in taken if effort != "none"), None)
     if thinks is not None:
-        body = {**_TOOLS, "reasoning_effort": thinks}
-        expected = "tools_with_reasoning" not in combined
-        yield _probe(route, "refuses", "tools_with_reasoning", body, expected=expected)
+        body = {**plain, "tools": _TOOLS, "reasoning_effort": thinks}
+        yield Probe("refuses", "tools_with_reasoning", body, "tools_with_reasoning" not in combined)
 
 
-def _probe(route: Route, field: str, name: str, body: Json, *, expected: bool) -> Probe:
-    plain: Json = {
+def _plain(route: Route) -> Request:
+    plain: Request = {
+        "model": route.model,
         "messages": [{"role": "user", "content": [_WORD]}],
         "max_completion_tokens": OUTPUT_TOKENS,
-        **route.default_parameters,
     }
-    return Probe(field, name, {"model": route.model, **plain, **body}, expected)
+    return plain | cast("Request", route.default_parameters)
 
 
-def _showing(part: Json) -> Json:
-    return {"messages": [{"role": "user", "content": [_WORD, part]}]}
+def _showing(part: Part) -> list[Message]:
+    return [{"role": "user", "content": [_WORD, part]}]
 
 
 def most_cost(model: Model, route: Route) -> float:

@@ -6,7 +6,7 @@ models. https://platform.openai.com/docs/api-reference/chat/create
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import (
     BaseModel,
@@ -22,6 +22,10 @@ from pydantic import (
 from losi.errors import InvalidRequestError
 from losi.json_count import holds_more_values
 from losi.validation import UntilMistake, at_most, validated
+
+if TYPE_CHECKING:
+    from losi.wire import JsonObject
+    from losi.wire.chat import Request
 
 #: For all tool calls together: the arguments of each are JSON inside a string.
 MAX_ARGUMENT_VALUES = 50_000
@@ -333,7 +337,7 @@ class ChatRequest:
     """A validated request: read `params`, send `body` (the caller's JSON)."""
 
     params: ChatCompletionRequest
-    body: dict[str, Any]
+    body: "Request"
 
     @property
     def include_usage(self) -> bool:
@@ -349,10 +353,10 @@ class ChatRequest:
         return self.params.n or 1
 
 
-def parse_chat_request(body: dict[str, Any]) -> ChatRequest:
+def parse_chat_request(body: "JsonObject") -> ChatRequest:
     """Validate the body. Raises InvalidRequestError (400) that names the wrong parameter."""
     params = validated(ChatCompletionRequest, body)
     if (mistake := cross_check(params)) is not None:
         param, reason = mistake
         raise InvalidRequestError(reason, param=param, code="invalid_value")
-    return ChatRequest(params, body)
+    return ChatRequest(params, cast("Request", body))  # which it was just found to be

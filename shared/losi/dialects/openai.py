@@ -1,15 +1,18 @@
 """What all of OpenAI's endpoints share: the error envelope, server-sent events, JSON."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+
 import orjson
 
 from losi.dialects.form import Form
 from losi.errors import LosiError
-from losi.wire import Json
 
 DONE = b"data: [DONE]\n\n"
 
 
-def envelope(error: LosiError) -> Json:
+def envelope(error: LosiError) -> dict[str, object]:
     """`{"error": {message, type, param, code}}`: all four always present, as OpenAI's are."""
     return {
         "error": {
@@ -21,7 +24,7 @@ def envelope(error: LosiError) -> Json:
     }
 
 
-def event(data: Json) -> bytes:
+def event(data: Mapping[str, object]) -> bytes:
     return b"data: " + orjson.dumps(data) + b"\n\n"
 
 

@@ -1,14 +1,19 @@
 """OpenAI's chat completions as a client reads them."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 import orjson
 
 from losi.chat.completions import Completion, End
 from losi.dialects.openai import DONE, error_event, event
 from losi.upstream.batch import Batch, TextRun, with_text
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire.chat import Chunk
 
 #: Stands for a text while what is around it is written.
 _TEXT = "\ue000the text\ue000"
@@ -44,7 +49,7 @@ class _Runs:
     """Writes runs of text: what is around the texts is written once."""
 
     def __init__(self) -> None:
-        self._like: Json = {}
+        self._like: Chunk = {"choices": []}
         self._around: list[bytes] = []
 
     def written(self, run: TextRun) -> bytes:

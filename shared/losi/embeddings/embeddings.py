@@ -1,9 +1,11 @@
 """The use case: admit a request for embeddings, route it, settle what it used."""
 
+from __future__ import annotations
+
 import base64
 import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.models import Model, Route
@@ -23,7 +25,10 @@ from losi.upstream.routing import (
     answered_headers,
     candidates,
 )
-from losi.wire import Json
+from losi.wire import without
+
+if TYPE_CHECKING:
+    from losi.wire import embeddings
 
 PERMISSION = "embeddings"
 
@@ -42,7 +47,7 @@ class Embeddings:
 
     async def create(
         self, caller: Caller, principal: Principal, request: EmbeddingInput
-    ) -> tuple[Json, dict[str, str]]:
+    ) -> tuple[embeddings.Embeddings, dict[str, str]]:
         """The answer and its headers. Raises a LosiError; a failed call is not charged."""
         input_tokens = request.input_tokens
 
@@ -85,32 +90,40 @@ class Embeddings:
             await admitted.settle(usage)
         return body, {**admitted.limits.headers(), **answered_headers(answered)}
 
-    async def _ask(self, job: Job) -> tuple[Json, Answered]:
-        async def call(upstream: Embedder, call: UpstreamCall) -> tuple[Json, Told]:
+    async def _ask(self, job: Job[embeddings.Request]) -> tuple[embeddings.Embeddings, Answered]:
+        async def call(
+            upstream: Embedder, call: UpstreamCall[embeddings.Request]
+        ) -> tuple[embeddings.Embeddings, Told]:
             patience = Patience(call.route.answer_timeout, "its answer", call.route, job.deadline)
             return await patience.wait(upstream.embed(call)), Told()
 
         return await self._router.first_success(job, call)
 
 
-def _prepare(request: EmbeddingInput, route: Route) -> Prepared:
+def _prepare(request: EmbeddingInput, route: Route) -> Prepared[embeddings.Request]:
     refused = route.unsupported_parameters | route.provider.unsupported_parameters
-    sent = {name: value for name, value in request.body.items() if value is not None}
-    body = {name: value for name, value in sent.items() if name not in refused}
-    return Prepared({**body, "model": route.model}, tuple(sorted(refused & sent.keys())))
+    sent = without(request.body, [name for name, value in request.body.items() if value is None])
+    body = without(sent, refused)
+    body["model"] = route.model
+    return Prepared(body, tuple(sorted(refused & sent.keys())))
 
 
-def _public(answer: Json, model_id: str, usage: Usage, encoding: str | None) -> Json:
+def _public(
+    answer: embeddings.Embeddings, model_id: str, usage: Usage, encoding: str | None
+) -> embeddings.Embeddings:
     """OpenAI's list under the public name, in the encoding that was asked for."""
-    data = [
+    data: list[embeddings.Embedding] = [
         {"object": "embedding", "index": index, "embedding": _encoded(one["embedding"], encoding)}
         for index, one in enumerate(sorted(answer["data"], key=lambda one: one["index"]))
     ]
-    counted = {"prompt_tokens": usage.input_tokens, "total_tokens": usage.input_tokens}
+    counted: embeddings.Usage = {
+        "prompt_tokens": usage.input_tokens,
+        "total_tokens": usage.input_tokens,
+    }
     return {"object": "list", "data": data, "model": model_id, "usage": counted}
 
 
-def _encoded(vector: Any, encoding: str | None) -> Any:
+def _encoded(vector: list[float] | str, encoding: str | None) -> list[float] | str:
     """Providers that know no base64 answer numbers: little-endian 32-bit floats, as OpenAI's."""
     if encoding == "base64" and isinstance(vector, list):
         return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

@@ -1,12 +1,16 @@
 """The request of POST /embeddings, https://platform.openai.com/docs/api-reference/embeddings."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, Field, ValidatorFunctionWrapHandler, field_validator
 
 from losi.metering.estimate import text_tokens
 from losi.validation import validated
+
+if TYPE_CHECKING:
+    from losi.wire import JsonObject
+    from losi.wire.embeddings import Request
 
 #: OpenAI's limits, https://platform.openai.com/docs/api-reference/embeddings/create#input
 MAX_INPUTS = 2_048
@@ -42,7 +46,7 @@ class EmbeddingInput:
     """A validated request: `params` to read, `body` (the caller's JSON) to send on."""
 
     params: EmbeddingRequest
-    body: dict[str, Any]
+    body: "Request"
 
     @property
     def inputs(self) -> list[str] | list[list[int]]:
@@ -56,9 +60,10 @@ class EmbeddingInput:
         return sum(text_tokens(one) if isinstance(one, str) else len(one) for one in self.inputs)
 
 
-def parse_embedding_request(body: dict[str, Any]) -> EmbeddingInput:
+def parse_embedding_request(body: "JsonObject") -> EmbeddingInput:
     """Raises InvalidRequestError (400) naming the parameter that is wrong."""
-    return EmbeddingInput(validated(EmbeddingRequest, body), body)
+    params = validated(EmbeddingRequest, body)
+    return EmbeddingInput(params, cast("Request", body))
 
 
 def _is_input(value: Any) -> bool:

@@ -1,5 +1,10 @@
 """What bounds the work on schemas and patterns, which are the caller's own."""
 
+from typing import Any, TypeAlias
+
+#: An object schema, whatever it says.
+JsonSchema: TypeAlias = dict[str, Any]
+
 #: Characters of one generated value, as JSON.
 MAX_CHARACTERS = 50_000
 #: Items of one generated array.

@@ -7,11 +7,9 @@ from itertools import islice
 from math import ceil, floor, lcm
 from typing import Any
 
-from losi.json_schema.limits import MAX_CHARACTERS
+from losi.json_schema.limits import MAX_CHARACTERS, JsonSchema
 from losi.json_schema.regex import spell, variations
 from losi.json_schema.validation import Document, bounds, count, step
-
-Json = dict[str, Any]
 
 _WORD = "sandbox"
 #: For every format an example, and how to write up to 1,000 others by number.
@@ -41,7 +39,7 @@ _SAME_FORMAT = {
 }
 
 
-def numbers(plain: Sequence[Json], *, whole: bool) -> Iterator[int | float]:
+def numbers(plain: Sequence[JsonSchema], *, whole: bool) -> Iterator[int | float]:
     """Numbers near 1 within the bounds; for `whole`, integers alone."""
     low, low_open, high, high_open = _all_bounds(plain)
     steps = [found for schema in plain if (found := step(schema)) is not None]
@@ -54,7 +52,7 @@ def numbers(plain: Sequence[Json], *, whole: bool) -> Iterator[int | float]:
     yield from map(_plain, _multiples(Fraction(1, 4), low, low_open, high, high_open))
 
 
-def strings(document: Document, plain: Sequence[Json]) -> Iterator[str]:
+def strings(document: Document, plain: Sequence[JsonSchema]) -> Iterator[str]:
     low = max((count(schema, "minLength") for schema in plain), default=0)
     high = min((count(schema, "maxLength", MAX_CHARACTERS) for schema in plain), default=low + 64)
     if low > MAX_CHARACTERS or low > high:
@@ -96,7 +94,7 @@ def _numbered(number: int, low: int, high: int) -> str:
 
 
 def _all_bounds(
-    plain: Sequence[Json],
+    plain: Sequence[JsonSchema],
 ) -> tuple[Fraction | None, bool, Fraction | None, bool]:
     every = [bounds(schema) for schema in plain]
     lows = [(low, low_open) for low, low_open, _, _ in every if low is not None]

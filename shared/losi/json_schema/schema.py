@@ -20,6 +20,7 @@ from losi.json_schema.limits import (
     MAX_DEPTH,
     MAX_ITEMS,
     Budget,
+    JsonSchema,
     SchemaError,
 )
 from losi.json_schema.regex import spell
@@ -39,8 +40,7 @@ from losi.json_schema.validation import (
     weight,
 )
 
-Json = dict[str, Any]
-Conjunction = tuple[Json, ...]
+Conjunction = tuple[JsonSchema, ...]
 
 #: Proposals refused in a row before the next type or alternative gets its turn.
 _PATIENCE = 60

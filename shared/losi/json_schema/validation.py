@@ -12,10 +12,9 @@ from math import isfinite
 from typing import Any
 from urllib.parse import unquote
 
-from losi.json_schema.limits import Budget, SchemaError
+from losi.json_schema.limits import Budget, JsonSchema, SchemaError
 from losi.json_schema.regex import Pattern
 
-Json = dict[str, Any]
 TYPES = ("string", "integer", "number", "boolean", "object", "array", "null")
 
 
@@ -78,14 +77,14 @@ def weight(schema: Any) -> int:
     return 1 + sum(len(part) for part in schema.values() if isinstance(part, list | dict))
 
 
-def count(schema: Json, keyword: str, default: int = 0) -> int:
+def count(schema: JsonSchema, keyword: str, default: int = 0) -> int:
     value = schema.get(keyword, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or value % 1:
         raise SchemaError(f"'{keyword}' must be a whole number of at least 0")
     return int(value)
 
 
-def number(schema: Json, keyword: str) -> Fraction | None:
+def number(schema: JsonSchema, keyword: str) -> Fraction | None:
     value = schema.get(keyword)
     if value is None or isinstance(value, bool):
         return None
@@ -94,28 +93,28 @@ def number(schema: Json, keyword: str) -> Fraction | None:
     return Fraction(str(value))
 
 
-def subschemas(schema: Json, keyword: str) -> list[Any]:
+def subschemas(schema: JsonSchema, keyword: str) -> list[Any]:
     value = schema.get(keyword, [])
     if not isinstance(value, list):
         raise SchemaError(f"'{keyword}' must be an array")
     return value
 
 
-def mapping(schema: Json, keyword: str) -> Json:
+def mapping(schema: JsonSchema, keyword: str) -> JsonSchema:
     value = schema.get(keyword, {})
     if not isinstance(value, dict):
         raise SchemaError(f"'{keyword}' must be an object")
     return value
 
 
-def names(schema: Json, keyword: str) -> list[str]:
+def names(schema: JsonSchema, keyword: str) -> list[str]:
     value = schema.get(keyword, [])
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise SchemaError(f"'{keyword}' must be an array of strings")
     return value
 
 
-def types(schema: Json) -> list[str]:
+def types(schema: JsonSchema) -> list[str]:
     named = schema.get("type", list(TYPES))
     listed = [named] if isinstance(named, str) else named
     if not isinstance(listed, list) or not all(isinstance(t, str) and t in TYPES for t in listed):
@@ -123,7 +122,7 @@ def types(schema: Json) -> list[str]:
     return listed
 
 
-def bounds(schema: Json) -> tuple[Fraction | None, bool, Fraction | None, bool]:
+def bounds(schema: JsonSchema) -> tuple[Fraction | None, bool, Fraction | None, bool]:
     """Lower bound, whether it is excluded, upper bound, whether it is excluded."""
     low, high = number(schema, "minimum"), number(schema, "maximum")
     above, below = number(schema, "exclusiveMinimum"), number(schema, "exclusiveMaximum")
@@ -136,21 +135,21 @@ def bounds(schema: Json) -> tuple[Fraction | None, bool, Fraction | None, bool]:
     return low, low_open, high, high_open
 
 
-def step(schema: Json) -> Fraction | None:
+def step(schema: JsonSchema) -> Fraction | None:
     found = number(schema, "multipleOf")
     if found is not None and found <= 0:
         raise SchemaError("'multipleOf' must be greater than 0")
     return found
 
 
-def prefix_and_rest(schema: Json) -> tuple[list[Any], Any]:
+def prefix_and_rest(schema: JsonSchema) -> tuple[list[Any], Any]:
     """The schemas of an array's first items, and the schema of the rest."""
     if isinstance(schema.get("items"), list):
         return subschemas(schema, "items"), schema.get("additionalItems", True)
     return subschemas(schema, "prefixItems"), schema.get("items", True)
 
 
-def dependents(schema: Json) -> dict[str, list[str]]:
+def dependents(schema: JsonSchema) -> dict[str, list[str]]:
     """Names of properties that others bring with them."""
     old = {k: v for k, v in mapping(schema, "dependencies").items() if isinstance(v, list)}
     both = {**old, **mapping(schema, "dependentRequired")}
@@ -192,7 +191,7 @@ def _has_type(name: str, value: Any) -> bool:
     return isinstance(value, kinds[name])
 
 
-def _check_values(_: Document, schema: Json, value: Any) -> bool:
+def _check_values(_: Document, schema: JsonSchema, value: Any) -> bool:
     if "type" in schema and not any(_has_type(name, value) for name in types(schema)):
         return False
     if "const" in schema and not same(schema["const"], value):
@@ -200,7 +199,7 @@ def _check_values(_: Document, schema: Json, value: Any) -> bool:
     return "enum" not in schema or any(same(one, value) for one in subschemas(schema, "enum"))
 
 
-def _check_combined(document: Document, schema: Json, value: Any) -> bool:
+def _check_combined(document: Document, schema: JsonSchema, value: Any) -> bool:
     def accepts(other: Any) -> bool:
         return document.accepts(other, value)
 
@@ -219,7 +218,7 @@ def _check_combined(document: Document, schema: Json, value: Any) -> bool:
     return True
 
 
-def _check_number(_: Document, schema: Json, value: Any) -> bool:
+def _check_number(_: Document, schema: JsonSchema, value: Any) -> bool:
     if not is_number(value):
         return True
     exact = Fraction(str(value))
@@ -235,7 +234,7 @@ def _check_number(_: Document, schema: Json, value: Any) -> bool:
     return exact % divisor == 0 and (value / float(divisor)) % 1 == 0
 
 
-def _check_string(document: Document, schema: Json, value: Any) -> bool:
+def _check_string(document: Document, schema: JsonSchema, value: Any) -> bool:
     if not isinstance(value, str):
         return True
     if not count(schema, "minLength") <= len(value) <= count(schema, "maxLength", len(value)):
@@ -243,7 +242,7 @@ def _check_string(document: Document, schema: Json, value: Any) -> bool:
     return "pattern" not in schema or document.pattern(schema["pattern"]).search(value)
 
 
-def _check_array(document: Document, schema: Json, value: Any) -> bool:
+def _check_array(document: Document, schema: JsonSchema, value: Any) -> bool:
     if not isinstance(value, list):
         return True
     if not count(schema, "minItems") <= len(value) <= count(schema, "maxItems", len(value)):
@@ -260,7 +259,7 @@ def _check_array(document: Document, schema: Json, value: Any) -> bool:
     return count(schema, "minContains", 1) <= found <= count(schema, "maxContains", found)
 
 
-def _check_object(document: Document, schema: Json, value: Any) -> bool:
+def _check_object(document: Document, schema: JsonSchema, value: Any) -> bool:
     if not isinstance(value, dict):
         return True
     if not all(name in value for name in names(schema, "required")):
@@ -282,7 +281,7 @@ def _check_object(document: Document, schema: Json, value: Any) -> bool:
     )
 
 
-def property_schemas(document: Document, schema: Json, name: str) -> list[Any]:
+def property_schemas(document: Document, schema: JsonSchema, name: str) -> list[Any]:
     """What this one schema says of the property, not what its neighbours say."""
     declared = mapping(schema, "properties")
     found = [declared[name]] if name in declared else []
@@ -294,7 +293,7 @@ def property_schemas(document: Document, schema: Json, name: str) -> list[Any]:
     return found
 
 
-_CHECKS: tuple[Callable[[Document, Json, Any], bool], ...] = (
+_CHECKS: tuple[Callable[[Document, JsonSchema, Any], bool], ...] = (
     _check_values,
     _check_combined,
     _check_number,

@@ -6,12 +6,18 @@ UTF-8, and the estimate is at least one token for every four bytes, which is the
 rule for plain English.
 """
 
-from collections.abc import Callable
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
 from losi.metering.usage import Usage, estimate_tokens
+
+if TYPE_CHECKING:
+    from losi.wire import JsonObject
+    from losi.wire.chat import Call, CallPiece, Delta, Request, Spoken
 
 #: The framing of a message, in addition to its role, and of the answer that follows the last one.
 #: https://developers.openai.com/cookbook/examples/how_to_count_tokens_with_tiktoken
@@ -48,11 +54,18 @@ _UNREAD = frozenset({
     "thinking", "tool_choice", "user", "verbosity",
 })
 # fmt: on
+#: Fields of what a model said that hold its words.
+_SAID: tuple[Literal["content", "reasoning_content", "reasoning", "refusal"], ...] = (
+    "content",
+    "reasoning_content",
+    "reasoning",
+    "refusal",
+)
 _WORDS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ "
 _NOT_ASCII = bytes(range(128, 256))
 
 
-def input_tokens(body: dict[str, Any]) -> int:
+def input_tokens(body: Request) -> int:
     """Estimated prompt tokens of a chat completion request: everything in it that a model reads."""
     texts: list[str] = []
     media = _collect(body["messages"], texts)
@@ -82,21 +95,24 @@ def estimated(input_tokens: int, characters: int, most_output: int) -> Usage:
     return Usage(input_tokens, min(estimate_tokens(characters), most_output), estimated=True)
 
 
-def produced_characters(part: dict[str, Any]) -> int:
+def produced_characters(part: Spoken | Delta) -> int:
     """Characters that a model produced in a message or a chunk's delta, tool calls included."""
     total = 0
-    for name in ("content", "reasoning_content", "reasoning", "refusal"):
+    for name in _SAID:
         value = part.get(name)
         if isinstance(value, str):
             total += len(value)
-    told = part.get("tool_calls")
-    calls = [call for call in told if isinstance(call, dict)] if isinstance(told, list) else []
-    functions = [call.get("function") or call.get("custom") for call in calls]
+    functions = [call.get("function") or call.get("custom") for call in _calls(part)]
     for function in (*functions, part.get("function_call")):
         if isinstance(function, dict):
             values = (function.get(name) for name in ("name", "arguments", "input"))
             total += sum(len(value) for value in values if isinstance(value, str))
     return total
+
+
+def _calls(part: Spoken | Delta) -> Sequence[Call | CallPiece]:
+    told = part.get("tool_calls")
+    return [call for call in told if isinstance(call, dict)] if isinstance(told, list) else ()
 
 
 def _collect(messages: Any, texts: list[str]) -> int:
@@ -123,21 +139,21 @@ def _collect(messages: Any, texts: list[str]) -> int:
     return media
 
 
-def _image(_: dict[str, Any]) -> int:
+def _image(_: JsonObject) -> int:
     return IMAGE_TOKENS
 
 
-def _sound(sound: dict[str, Any]) -> int:
+def _sound(sound: JsonObject) -> int:
     form = sound.get("format")
     characters = SOUND_CHARACTERS.get(form if isinstance(form, str) else "mp3", 170)
     return max(SECOND_TOKENS, _length(sound, "data") // characters)
 
 
-def _spoken(_: dict[str, Any]) -> int:
+def _spoken(_: JsonObject) -> int:
     return SPOKEN_TOKENS
 
 
-def _file(file: dict[str, Any]) -> int:
+def _file(file: JsonObject) -> int:
     """A text file costs its length. A PDF is compressed, and by how much cannot be seen from
     outside.
     """
@@ -146,7 +162,7 @@ def _file(file: dict[str, Any]) -> int:
     return max(PAGE_TOKENS, length // PDF_CHARACTERS if is_pdf else estimate_tokens(length))
 
 
-_MEDIA: dict[str, Callable[[dict[str, Any]], int]] = {
+_MEDIA: dict[str, Callable[[JsonObject], int]] = {
     "image_url": _image,
     "input_audio": _sound,
     "audio": _spoken,
@@ -154,6 +170,6 @@ _MEDIA: dict[str, Callable[[dict[str, Any]], int]] = {
 }
 
 
-def _length(part: dict[str, Any], name: str) -> int:
+def _length(part: JsonObject, name: str) -> int:
     value = part.get(name)
     return len(value) if isinstance(value, str) else 0

@@ -1,8 +1,15 @@
 """Token usage of one request: every provider's figures are converted to this shape."""
 
+from __future__ import annotations
+
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from losi.wire import JsonObject
+    from losi.wire.chat import PromptDetails
+    from losi.wire.chat import Usage as ToldUsage
 
 #: The specification's rule if a provider gives no figures: about four characters a token.
 CHARACTERS_PER_TOKEN = 4
@@ -12,9 +19,9 @@ MAX_TOKENS = 10_000_000
 
 
 #: The part of `cache_write_tokens` kept for an hour, which costs more. Not in OpenAI's usage.
-HOUR_WRITES = "cache_write_1h_tokens"
+HOUR_WRITES: Final = "cache_write_1h_tokens"
 #: The objects with details in OpenAI's `usage`, and the details that it has itself.
-DETAILS_OF = ("prompt_tokens_details", "completion_tokens_details")
+DETAILS_OF: Final = ("prompt_tokens_details", "completion_tokens_details")
 DETAILS = ("cached_tokens", "cache_write_tokens", "reasoning_tokens")
 
 
@@ -36,7 +43,7 @@ class Usage:
     def total_tokens(self) -> int:
         return self.input_tokens + self.output_tokens
 
-    def __add__(self, other: "Usage") -> "Usage":
+    def __add__(self, other: Usage) -> Usage:
         return Usage(
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,
@@ -47,31 +54,30 @@ class Usage:
             self.estimated or other.estimated,
         )
 
-    def to_openai(self, told: Collection[str] = DETAILS) -> dict[str, Any]:
+    def to_openai(self, told: Collection[str] = DETAILS) -> ToldUsage:
         """OpenAI's `usage` object. A detail that is zero is left out unless it is in `told`: a zero
         there means that the provider counted.
         """
-        details = {
-            "prompt_tokens_details": {
-                "cached_tokens": self.cached_tokens,
-                "cache_write_tokens": self.cache_write_tokens,
-                HOUR_WRITES: self.hour_write_tokens,
-            },
-            "completion_tokens_details": {"reasoning_tokens": self.reasoning_tokens},
-        }
-        kept = {
-            name: {k: v for k, v in counted.items() if v or k in told}
-            for name, counted in details.items()
-        }
-        return {
+        usage: ToldUsage = {
             "prompt_tokens": self.input_tokens,
             "completion_tokens": self.output_tokens,
             "total_tokens": self.total_tokens,
-            **{name: counted for name, counted in kept.items() if counted},
         }
+        read: PromptDetails = {}
+        if self.cached_tokens or "cached_tokens" in told:
+            read["cached_tokens"] = self.cached_tokens
+        if self.cache_write_tokens or "cache_write_tokens" in told:
+            read["cache_write_tokens"] = self.cache_write_tokens
+        if self.hour_write_tokens or HOUR_WRITES in told:
+            read[HOUR_WRITES] = self.hour_write_tokens
+        if read:
+            usage["prompt_tokens_details"] = read
+        if self.reasoning_tokens or "reasoning_tokens" in told:
+            usage["completion_tokens_details"] = {"reasoning_tokens": self.reasoning_tokens}
+        return usage
 
 
-def from_openai(usage: Any) -> Usage | None:
+def from_openai(usage: object) -> Usage | None:
     """Parse OpenAI's `usage` object; None if it is missing or no usage.
 
     Negative, absurd or non-integer figures are clamped to 0..MAX_TOKENS. If `total_tokens` exceeds
@@ -124,12 +130,12 @@ def estimate_tokens(characters: int) -> int:
     return -(-characters // CHARACTERS_PER_TOKEN)
 
 
-def _details(usage: dict[str, Any], name: str) -> dict[str, Any]:
+def _details(usage: JsonObject, name: str) -> JsonObject:
     details = usage.get(name)
     return details if isinstance(details, dict) else {}
 
 
-def _count(value: Any) -> int:
+def _count(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         return 0
     return int(min(max(value, 0), MAX_TOKENS))

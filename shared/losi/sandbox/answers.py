@@ -3,18 +3,22 @@
 Everything follows from the request, so that the same request always gets the same answer.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from losi.errors import InvalidRequestError
 from losi.json_schema.limits import Budget
 from losi.metering.usage import CHARACTERS_PER_TOKEN, Usage, estimate_tokens
 from losi.sandbox.directives import MAX_TOKENS, QUOTED, Directives, collapsed, without
 from losi.sandbox.tools import ToolCall, calls, is_legacy, json_instance
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire.chat import Message, Part, Request
 
 #: What an image costs whatever its size, and one with `"detail": "low"`.
 IMAGE_TOKENS = 765
@@ -52,7 +56,7 @@ class Answer:
     usage: Usage | None
 
 
-def answer(body: Json, directives: Directives) -> Answer:
+def answer(body: Request, directives: Directives) -> Answer:
     # of the messages alone: a changed limit or format leaves the words as they are
     said = json.dumps(body.get("messages"), sort_keys=True)
     seed = hashlib.sha256(said.encode()).hexdigest()
@@ -70,7 +74,7 @@ def answer(body: Json, directives: Directives) -> Answer:
     return Answer(seed, choices, is_legacy(body), _usage(body, directives, choices, reasoning))
 
 
-def _check_size(body: Json, tokens: int) -> None:
+def _check_size(body: Request, tokens: int) -> None:
     """Log probabilities multiply what an answer weighs, so they count."""
     top = body.get("top_logprobs")
     if tokens * (1 + top if isinstance(top, int) else 1) > MAX_TOKENS:
@@ -82,7 +86,7 @@ def _check_size(body: Json, tokens: int) -> None:
         )
 
 
-def last_user_text(body: Json) -> str:
+def last_user_text(body: Request) -> str:
     """The last user message's text, which holds the directives."""
     for message in reversed(_messages(body)):
         if message.get("role") == "user":
@@ -90,7 +94,7 @@ def last_user_text(body: Json) -> str:
     return ""
 
 
-def prompt_tokens(body: Json) -> int:
+def prompt_tokens(body: Request) -> int:
     """The specification's four characters a token over all that a model would read."""
     characters = sum(_message_characters(message) for message in _messages(body))
     for key in ("tools", "functions"):
@@ -100,7 +104,7 @@ def prompt_tokens(body: Json) -> int:
     return max(1, estimate_tokens(characters)) + sum(map(_image_tokens, images))
 
 
-def _choices(body: Json, directives: Directives, seed: str, number: int) -> Iterator[Choice]:
+def _choices(body: Request, directives: Directives, seed: str, number: int) -> Iterator[Choice]:
     budget = Budget()
     if directives.empty:
         yield from [Choice("", "stop")] * number
@@ -132,7 +136,7 @@ def _calls_of_choice(first: list[ToolCall], index: int) -> tuple[ToolCall, ...]:
     )
 
 
-def _structured(body: Json, directives: Directives, budget: Budget) -> str | None:
+def _structured(body: Request, directives: Directives, budget: Budget) -> str | None:
     """The answer that a `json_schema` format asks for, unless a directive says what to say."""
     form = body.get("response_format")
     described = form.get("json_schema") if isinstance(form, dict) else None
@@ -142,7 +146,7 @@ def _structured(body: Json, directives: Directives, budget: Budget) -> str | Non
     return json_instance(schema, "response_format.json_schema.schema", budget, root_type=None)
 
 
-def _answer_text(body: Json, directives: Directives, text: str) -> str:
+def _answer_text(body: Request, directives: Directives, text: str) -> str:
     if directives.say is not None:
         return directives.say
     if directives.tokens is not None:
@@ -158,7 +162,7 @@ def _spoken(heard: list[str], seed: str, index: int) -> str:
     return " ".join([opening, *heard, *([f"This is choice {index + 1}."] if index else [])])
 
 
-def _heard(body: Json) -> list[str]:
+def _heard(body: Request) -> list[str]:
     """What the answer says about the request; found once, however many choices there are."""
     parts = []
     results = _tool_results(body)
@@ -210,13 +214,13 @@ def _cut_calls(whole: tuple[ToolCall, ...], room: int) -> tuple[ToolCall, ...]:
     return tuple(kept)
 
 
-def _until_stop(text: str, stop: Any) -> str:
+def _until_stop(text: str, stop: str | list[str] | None) -> str:
     sequences = [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []
     found = [text.find(s) for s in sequences if isinstance(s, str) and s and s in text]
     return text[: min(found)] if found else text
 
 
-def _token_limit(body: Json) -> int | None:
+def _token_limit(body: Request) -> int | None:
     for key in ("max_completion_tokens", "max_tokens"):
         limit = body.get(key)
         if isinstance(limit, int) and not isinstance(limit, bool):
@@ -225,7 +229,7 @@ def _token_limit(body: Json) -> int | None:
 
 
 def _usage(
-    body: Json, directives: Directives, choices: tuple[Choice, ...], reasoning: int
+    body: Request, directives: Directives, choices: tuple[Choice, ...], reasoning: int
 ) -> Usage | None:
     if directives.no_usage:
         return None
@@ -236,17 +240,17 @@ def _usage(
     return Usage(prompt_tokens(body), spoken + thought, reasoning_tokens=thought)
 
 
-def _messages(body: Json) -> list[Json]:
+def _messages(body: Request) -> list[Message]:
     messages = body.get("messages")
     return [m for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
 
 
-def _parts(message: Json) -> list[Json]:
+def _parts(message: Message) -> list[Part]:
     content = message.get("content")
     return [p for p in content if isinstance(p, dict)] if isinstance(content, list) else []
 
 
-def _text(message: Json) -> str:
+def _text(message: Message) -> str:
     content = message.get("content")
     if isinstance(content, str):
         return content
@@ -254,23 +258,23 @@ def _text(message: Json) -> str:
     return "\n".join(text for text in parts if isinstance(text, str))
 
 
-def _images(message: Json) -> list[Json]:
+def _images(message: Message) -> list[Part]:
     return [part for part in _parts(message) if part.get("type") == "image_url"]
 
 
-def _image_tokens(part: Json) -> int:
+def _image_tokens(part: Part) -> int:
     image = part.get("image_url")
     low = isinstance(image, dict) and image.get("detail") == "low"
     return LOW_DETAIL_IMAGE_TOKENS if low else IMAGE_TOKENS
 
 
-def _message_characters(message: Json) -> int:
+def _message_characters(message: Message) -> int:
     calls_made = message.get("tool_calls") or message.get("function_call")
     called = len(json.dumps(calls_made, ensure_ascii=False)) if calls_made else 0
     return len(_text(message)) + len(str(message.get("name") or "")) + called
 
 
-def _tool_results(body: Json) -> str:
+def _tool_results(body: Request) -> str:
     """The texts of the tool messages at the end of the conversation."""
     results: list[str] = []
     for message in reversed(_messages(body)):

@@ -3,15 +3,20 @@
 Each word, and each run of three letters within it, moves one dimension up or down, by its checksum.
 """
 
+from __future__ import annotations
+
 import math
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from losi.errors import InvalidRequestError
 from losi.metering.usage import estimate_tokens
 from losi.upstream.format import UpstreamCall
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire import embeddings
 
 #: As text-embedding-3-small's, where the request names none.
 DIMENSIONS = 1_536
@@ -23,10 +28,10 @@ _WORD_WEIGHT = 2.0
 
 
 class SandboxEmbeddings:
-    async def embed(self, call: UpstreamCall) -> Json:
+    async def embed(self, call: UpstreamCall[embeddings.Request]) -> embeddings.Embeddings:
         """OpenAI's answer. Raises InvalidRequestError for what OpenAI refuses."""
         given = call.body["input"]
-        inputs = given if isinstance(given, list) and not isinstance(given[0], int) else [given]
+        inputs = several(given)
         size = call.body.get("dimensions") or DIMENSIONS
         if size > MAX_DIMENSIONS:
             raise InvalidRequestError(
@@ -42,12 +47,19 @@ class SandboxEmbeddings:
                 param="input",
                 code="context_length_exceeded",
             )
-        data = [
+        data: list[embeddings.Embedding] = [
             {"object": "embedding", "index": index, "embedding": unit_vector(one, size)}
             for index, one in enumerate(inputs)
         ]
-        usage = {"prompt_tokens": sum(counts), "total_tokens": sum(counts)}
+        usage: embeddings.Usage = {"prompt_tokens": sum(counts), "total_tokens": sum(counts)}
         return {"object": "list", "data": data, "model": call.route.model, "usage": usage}
+
+
+def several(given: embeddings.Input) -> Sequence[str | list[int]]:
+    """The inputs, of which a list of tokens is one."""
+    if isinstance(given, str) or isinstance(given[0], int):
+        return [given]
+    return given
 
 
 def unit_vector(given: str | list[int], size: int) -> list[float]:

@@ -4,12 +4,14 @@ It streams, calls tools, keeps to schemas and limits, and fails on demand, all w
 behind it and without a state. docs/sandbox.md describes it for callers.
 """
 
+from __future__ import annotations
+
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, zip_longest
-from typing import Any
+from typing import TYPE_CHECKING
 
 from losi.sandbox.answers import Answer, Choice, answer, last_user_text
 from losi.sandbox.directives import Directives, read
@@ -18,14 +20,27 @@ from losi.sandbox.logprobs import logprobs
 from losi.sandbox.tools import ToolCall
 from losi.upstream.batch import Batch
 from losi.upstream.format import UpstreamCall
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire.chat import (
+        Call,
+        Called,
+        CallPiece,
+        Chunk,
+        ChunkChoice,
+        Completion,
+        Delta,
+        Logprobs,
+        Request,
+        Spoken,
+    )
+    from losi.wire.chat import Choice as WholeChoice
 
 #: The first second of 2026: a time of the answer's own would make every answer different.
 _CREATED = 1_767_225_600
 _WORDS = re.compile(r"\S+\s*|\s+")
 _FRAGMENT = 12
-
-_Choice = dict[str, Any]
+_FINGERPRINT = "fp_sandbox"
 
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -37,7 +52,7 @@ class Sandbox:
     def __init__(self, sleep: Sleep = asyncio.sleep) -> None:
         self._sleep = sleep
 
-    def prepare(self, call: UpstreamCall) -> "SandboxExchange":
+    def prepare(self, call: UpstreamCall) -> SandboxExchange:
         return SandboxExchange(call, self._sleep)
 
 
@@ -48,7 +63,7 @@ class SandboxExchange:
     left_out: frozenset[str] = frozenset()
     mapped: frozenset[str] = frozenset()
 
-    async def complete(self) -> Json:
+    async def complete(self) -> Completion:
         call = self._call
         directives = read(last_user_text(call.body))
         await self._sleep(directives.first_chunk_delay + directives.delay)
@@ -57,13 +72,19 @@ class SandboxExchange:
         if directives.error is not None or directives.error_after is not None:
             raise _directed(directives)
         made = answer(call.body, directives)
-        return {
-            **_envelope(call, made, "chat.completion"),
+        completion: Completion = {
+            "id": _id(made),
+            "object": "chat.completion",
+            "created": _CREATED,
+            "model": call.route.model,
+            "system_fingerprint": _FINGERPRINT,
             "choices": [
                 _whole_choice(call.body, made, index) for index in range(len(made.choices))
             ],
-            **({"usage": made.usage.to_openai()} if made.usage else {}),
         }
+        if made.usage:
+            completion["usage"] = made.usage.to_openai()
+        return completion
 
     async def stream(self) -> AsyncGenerator[Batch]:
         call = self._call
@@ -72,8 +93,17 @@ class SandboxExchange:
         if directives.error is not None and directives.error_after is None:
             raise _directed(directives)
         made = answer(call.body, directives)
-        envelope = _envelope(call, made, "chat.completion.chunk")
-        usage = {"usage": None} if made.usage else {}
+        envelope: Chunk = {
+            "id": _id(made),
+            "object": "chat.completion.chunk",
+            "created": _CREATED,
+            "model": call.route.model,
+            "system_fingerprint": _FINGERPRINT,
+            "choices": [],
+        }
+        usage: Chunk = {**envelope, "usage": made.usage.to_openai()} if made.usage else envelope
+        if made.usage:
+            envelope["usage"] = None
         for number, choice in enumerate(_deltas(call.body, made)):
             await self._sleep(directives.delay)
             finished = choice["finish_reason"] is not None
@@ -81,9 +111,9 @@ class SandboxExchange:
                 raise broken_stream()
             if _is_due(directives.error_after, number, finished):
                 raise _directed(directives)
-            yield [{**envelope, "choices": [choice], **usage}]
+            yield [{**envelope, "choices": [choice]}]
         if made.usage:
-            yield [{**envelope, "choices": [], "usage": made.usage.to_openai()}]
+            yield [usage]
 
 
 def _is_due(after: int | None, number: int, finished: bool) -> bool:
@@ -95,26 +125,17 @@ def _directed(directives: Directives) -> Exception:
     return directed_error(directives.error or "502", directives.retry_after)
 
 
-def _envelope(call: UpstreamCall, made: Answer, kind: str) -> Json:
-    return {
-        "id": f"chatcmpl-{made.seed[:24]}",
-        "object": kind,
-        "created": _CREATED,
-        "model": call.route.model,
-        "system_fingerprint": "fp_sandbox",
-    }
+def _id(made: Answer) -> str:
+    return f"chatcmpl-{made.seed[:24]}"
 
 
-def _whole_choice(body: Json, made: Answer, index: int) -> _Choice:
+def _whole_choice(body: Request, made: Answer, index: int) -> WholeChoice:
     choice = made.choices[index]
-    message: Json = {"role": "assistant", "content": choice.content, "refusal": choice.refusal}
+    message: Spoken = {"role": "assistant", "content": choice.content, "refusal": choice.refusal}
     if choice.calls and made.legacy:
         message["function_call"] = {"name": choice.calls[0].name, "arguments": choice.calls[0].text}
     elif choice.calls:
-        message["tool_calls"] = [
-            {"id": call.id, "type": call.kind, call.kind: _call_content(call, call.text)}
-            for call in choice.calls
-        ]
+        message["tool_calls"] = [_whole_call(call) for call in choice.calls]
     return {
         "index": index,
         "message": message,
@@ -123,17 +144,17 @@ def _whole_choice(body: Json, made: Answer, index: int) -> _Choice:
     }
 
 
-def _deltas(body: Json, made: Answer) -> Iterator[_Choice]:
+def _deltas(body: Request, made: Answer) -> Iterator[ChunkChoice]:
     """The choices' chunks in turn: roles first, then one piece of each, until all have ended."""
     streams = [_choice_deltas(body, made, index) for index in range(len(made.choices))]
     turns = zip_longest(*streams)
     return (choice for choice in chain.from_iterable(turns) if choice is not None)
 
 
-def _choice_deltas(body: Json, made: Answer, index: int) -> Iterator[_Choice]:
+def _choice_deltas(body: Request, made: Answer, index: int) -> Iterator[ChunkChoice]:
     choice = made.choices[index]
     spoken = choice.content is not None
-    opening = {"role": "assistant", "content": "" if spoken else None, "refusal": None}
+    opening: Delta = {"role": "assistant", "content": "" if spoken else None, "refusal": None}
     yield _delta(index, opening)
     for piece in _WORDS.findall(choice.content or ""):
         yield _delta(index, {"content": piece}, logprobs(body, [piece]))
@@ -145,17 +166,21 @@ def _choice_deltas(body: Json, made: Answer, index: int) -> Iterator[_Choice]:
     yield _delta(index, {}, finish_reason=choice.finish_reason)
 
 
-def _tool_deltas(choice: Choice) -> Iterator[Json]:
+def _tool_deltas(choice: Choice) -> Iterator[Delta]:
     for place, call in enumerate(choice.calls):
-        begun = {"id": call.id, "type": call.kind, call.kind: _call_content(call, "")}
-        yield {"tool_calls": [{"index": place, **begun}]}
+        begun: CallPiece = {"index": place, "id": call.id, "type": call.kind}
+        begun[call.kind] = _call_content(call, "")
+        yield {"tool_calls": [begun]}
         for fragment in _fragments(call.text):
             # the id, the type and the name come once: SDKs append what comes again
-            added = {"input" if call.kind == "custom" else "arguments": fragment}
-            yield {"tool_calls": [{"index": place, call.kind: added}]}
+            added: CallPiece = {"index": place}
+            added[call.kind] = (
+                {"input": fragment} if call.kind == "custom" else {"arguments": fragment}
+            )
+            yield {"tool_calls": [added]}
 
 
-def _legacy_deltas(choice: Choice) -> Iterator[Json]:
+def _legacy_deltas(choice: Choice) -> Iterator[Delta]:
     for call in choice.calls:
         yield {"function_call": {"name": call.name, "arguments": ""}}
         for fragment in _fragments(call.text):
@@ -166,11 +191,19 @@ def _fragments(text: str) -> Iterator[str]:
     return (text[start : start + _FRAGMENT] for start in range(0, len(text), _FRAGMENT))
 
 
-def _call_content(call: ToolCall, text: str) -> Json:
-    return {"name": call.name, "input" if call.kind == "custom" else "arguments": text}
+def _call_content(call: ToolCall, text: str) -> Called:
+    if call.kind == "custom":
+        return {"name": call.name, "input": text}
+    return {"name": call.name, "arguments": text}
+
+
+def _whole_call(call: ToolCall) -> Call:
+    whole: Call = {"id": call.id, "type": call.kind}
+    whole[call.kind] = _call_content(call, call.text)
+    return whole
 
 
 def _delta(
-    index: int, delta: Json, odds: Json | None = None, finish_reason: str | None = None
-) -> _Choice:
+    index: int, delta: Delta, odds: Logprobs | None = None, finish_reason: str | None = None
+) -> ChunkChoice:
     return {"index": index, "delta": delta, "logprobs": odds, "finish_reason": finish_reason}

@@ -1,15 +1,19 @@
 """Made-up but plausible log probabilities, one for every word-size piece of the answer."""
 
-import hashlib
-from typing import Any
+from __future__ import annotations
 
-from losi.wire import Json
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from losi.wire.chat import LikelyToken, Logprobs, Request, Token
+
 
 _WORDS = ("the", "a", "of", "and", "to", "in", "is", "it", "you", "that")
 _ALTERNATIVES = (*_WORDS, *(f"{word}1" for word in _WORDS))
 
 
-def logprobs(body: Json, pieces: list[str]) -> Json | None:
+def logprobs(body: Request, pieces: list[str]) -> Logprobs | None:
     """OpenAI's `logprobs` object, or None unless the request asks for it."""
     if body.get("logprobs") is not True:
         return None
@@ -18,7 +22,7 @@ def logprobs(body: Json, pieces: list[str]) -> Json | None:
     return {"content": [_token(piece, number) for piece in pieces], "refusal": None}
 
 
-def _token(piece: str, number: int) -> Json:
+def _token(piece: str, number: int) -> LikelyToken:
     # a hash of the piece: `hash()` differs from one process to the next
     chance = -hashlib.sha256(piece.encode()).digest()[0] / 512
     others = enumerate(_ALTERNATIVES[: number - 1])
@@ -27,5 +31,5 @@ def _token(piece: str, number: int) -> Json:
     return {**_odds(piece, chance), "top_logprobs": top}
 
 
-def _odds(token: str, chance: float) -> dict[str, Any]:
+def _odds(token: str, chance: float) -> Token:
     return {"token": token, "logprob": chance, "bytes": list(token.encode())}

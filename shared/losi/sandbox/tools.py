@@ -1,17 +1,22 @@
 """Which tools the sandbox calls, and with what arguments."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from losi.errors import InvalidRequestError, echo
 from losi.json_schema.limits import Budget, SchemaError
 from losi.json_schema.schema import instance
 from losi.sandbox.directives import Directives
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire import JsonObject
+    from losi.wire.chat import Kind, Request
 
 _CUSTOM_INPUT = "Input from the Losi sandbox."
 
@@ -20,9 +25,9 @@ _CUSTOM_INPUT = "Input from the Losi sandbox."
 class Tool:
     """`definition` is the value of `param`: a `function`, or a `custom` tool."""
 
-    kind: str
+    kind: Kind
     name: str
-    definition: Json
+    definition: JsonObject
     param: str
 
 
@@ -31,12 +36,12 @@ class ToolCall:
     """`text` is a function's arguments as JSON, or a custom tool's input."""
 
     id: str
-    kind: str
+    kind: Kind
     name: str
     text: str
 
 
-def calls(body: Json, directives: Directives, seed: str, budget: Budget) -> list[ToolCall]:
+def calls(body: Request, directives: Directives, seed: str, budget: Budget) -> list[ToolCall]:
     """The calls to answer with; none when the answer is text."""
     tools, mandatory = _offered(body)
     answered = _last_role(body) in ("tool", "function")
@@ -58,12 +63,12 @@ def calls(body: Json, directives: Directives, seed: str, budget: Budget) -> list
     ]
 
 
-def is_legacy(body: Json) -> bool:
+def is_legacy(body: Request) -> bool:
     """Whether the caller speaks of `functions`, and expects a `function_call`."""
     return not body.get("tools") and bool(body.get("functions"))
 
 
-def json_instance(schema: Any, param: str, budget: Budget, *, root_type: str | None) -> str:
+def json_instance(schema: object, param: str, budget: Budget, *, root_type: str | None) -> str:
     try:
         value = instance(schema, budget, root_type=root_type)
     except SchemaError as error:
@@ -101,11 +106,11 @@ def _custom_input(tool: Tool, budget: Budget) -> str:
     return str(json.loads(json_instance(pattern, param, budget, root_type=None)))
 
 
-def _whole_pattern(definition: Any) -> Any:
+def _whole_pattern(definition: object) -> object:
     return f"^(?:{definition})$" if isinstance(definition, str) else definition
 
 
-def _offered(body: Json) -> tuple[list[Tool], bool]:
+def _offered(body: Request) -> tuple[list[Tool], bool]:
     """The tools that may be called now, and whether one must be."""
     legacy = is_legacy(body)
     tools = _functions(body) if legacy else _tools(body)
@@ -129,18 +134,18 @@ def _offered(body: Json) -> tuple[list[Tool], bool]:
     return _named([_name(choice, key)], tools, key), True
 
 
-def _tools(body: Json) -> list[Tool]:
+def _tools(body: Request) -> list[Tool]:
     found = []
     for place, entry in enumerate(_array(body.get("tools"), "tools")):
         tool = _object(entry, f"tools[{place}]")
-        kind = "custom" if tool.get("type") == "custom" else "function"
+        kind: Kind = "custom" if tool.get("type") == "custom" else "function"
         param = f"tools[{place}].{kind}"
         definition = _object(tool.get(kind), param)
         found.append(Tool(kind, _name(definition, param), definition, param))
     return found
 
 
-def _functions(body: Json) -> list[Tool]:
+def _functions(body: Request) -> list[Tool]:
     found = []
     for place, entry in enumerate(_array(body.get("functions"), "functions")):
         param = f"functions[{place}]"
@@ -162,7 +167,7 @@ def _named(wanted: Sequence[str], tools: list[Tool], param: str) -> list[Tool]:
     return [by_name[name] for name in wanted]
 
 
-def _name(entry: Json, param: str) -> str:
+def _name(entry: JsonObject, param: str) -> str:
     """The name in `{"name"}`, or in `{"type": "function", "function": {"name"}}`."""
     inner = entry.get("function") or entry.get("custom") or entry
     name = inner.get("name") if isinstance(inner, dict) else None
@@ -175,13 +180,13 @@ def _name(entry: Json, param: str) -> str:
     return name
 
 
-def _object(value: Any, param: str) -> Json:
+def _object(value: object, param: str) -> JsonObject:
     if not isinstance(value, dict):
         raise _wrong(param)
     return value
 
 
-def _array(value: Any, param: str) -> list[Any]:
+def _array(value: object, param: str) -> list[Any]:
     if not isinstance(value, list | None):
         raise _wrong(param)
     return value or []
@@ -195,7 +200,7 @@ def _wrong(param: str) -> InvalidRequestError:
     )
 
 
-def _last_role(body: Json) -> Any:
+def _last_role(body: Request) -> str | None:
     messages = body.get("messages")
     last = messages[-1] if isinstance(messages, list) and messages else None
     return last.get("role") if isinstance(last, dict) else None

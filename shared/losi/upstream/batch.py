@@ -5,31 +5,41 @@ of a call's arguments. Such a run is passed on as one object: whoever has nothin
 text pays for the run once. `each` undoes it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import orjson
 
-from losi.wire import Json
+if TYPE_CHECKING:
+    from losi.wire.chat import CallPiece, Chunk, Delta
 
 
 @dataclass(frozen=True, slots=True)
 class TextRun:
     """Chunks that are `like` one that came before, but for the text that it says."""
 
-    like: Json
+    like: Chunk
     #: The texts as they stand in JSON strings, without the quotes.
     raw: list[bytes]
     characters: int
 
-    def chunks(self) -> list[Json]:
+    def chunks(self) -> list[Chunk]:
         return [with_text(self.like, text) for text in texts(self.raw)]
 
 
-Batch: TypeAlias = Sequence[Json | TextRun]
+if TYPE_CHECKING:
+    Batch: TypeAlias = Sequence[Chunk | TextRun]
+else:
+    Batch = Sequence
 #: Fields of a delta that are pieces of a text.
-_TEXTS = ("content", "reasoning_content", "reasoning")
+_TEXTS: tuple[Literal["content", "reasoning_content", "reasoning"], ...] = (
+    "content",
+    "reasoning_content",
+    "reasoning",
+)
 
 
 def texts(raw: list[bytes]) -> list[str]:
@@ -40,34 +50,39 @@ def texts(raw: list[bytes]) -> list[str]:
     return found
 
 
-def only_text(chunk: Json) -> str | None:
+def only_text(chunk: Chunk) -> str | None:
     """The text that is all that a chunk says; None where it says more, or something else."""
     choices = chunk["choices"]
     if len(choices) != 1 or choices[0].get("finish_reason") or chunk.get("usage"):
         return None
-    said = [(name, value) for name, value in choices[0]["delta"].items() if value is not None]
-    if len(said) != 1:
+    delta = choices[0]["delta"]
+    said = [name for name, value in delta.items() if value is not None]
+    if said == ["tool_calls"]:
+        return _only_arguments(delta["tool_calls"])
+    text = next((delta[name] for name in _TEXTS if said == [name]), None)
+    return text if isinstance(text, str) else None
+
+
+def _only_arguments(calls: list[CallPiece]) -> str | None:
+    if len(calls) != 1 or calls[0].keys() != {"index", "function"}:
         return None
-    ((name, value),) = said
-    if name == "tool_calls" and len(value) == 1 and value[0].keys() == {"index", "function"}:
-        function = value[0]["function"]
-        return function["arguments"] if function.keys() == {"arguments"} else None
-    return value if name in _TEXTS else None
+    function = calls[0]["function"]
+    return function["arguments"] if function.keys() == {"arguments"} else None
 
 
-def with_text(chunk: Json, text: str) -> Json:
+def with_text(chunk: Chunk, text: str) -> Chunk:
     """A chunk that says one text alone, with another one in its place."""
     (choice,) = chunk["choices"]
-    delta = choice["delta"]
-    if delta.get("tool_calls"):
-        (call,) = delta["tool_calls"]
-        said: Json = {"tool_calls": [{**call, "function": {"arguments": text}}]}
+    delta: Delta = {**choice["delta"]}
+    if calls := delta.get("tool_calls"):
+        (call,) = calls
+        delta["tool_calls"] = [{**call, "function": {"arguments": text}}]
     else:
-        said = {next(name for name in _TEXTS if delta.get(name) is not None): text}
-    return {**chunk, "choices": [{**choice, "delta": {**delta, **said}}]}
+        delta[next(name for name in _TEXTS if delta.get(name) is not None)] = text
+    return {**chunk, "choices": [{**choice, "delta": delta}]}
 
 
-def each(batch: Batch) -> Iterator[Json]:
+def each(batch: Batch) -> Iterator[Chunk]:
     """The chunks, one by one."""
     for item in batch:
         if isinstance(item, TextRun):

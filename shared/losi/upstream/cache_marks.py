@@ -5,20 +5,33 @@ stands before it. There are four at most, and none outlives one before it.
 https://platform.claude.com/docs/en/build-with-claude/prompt-caching
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Final, Literal, Required, TypeAlias, TypedDict
 
 from losi.metering import estimate
 from losi.upstream.conversation import is_system
-from losi.wire import Json
 
-MARK = "cache_control"
+if TYPE_CHECKING:
+    from losi.wire.chat import Message, Part, Request, Tool
+
+
+class Mark(TypedDict, total=False):
+    type: Required[Literal["ephemeral"]]
+    ttl: Literal["5m", "1h"]
+
+
+#: What a mark may stand on.
+Marked: TypeAlias = "Tool | Message | Part"
+
+MARK: Final = "cache_control"
 _MOST = 4
 _RESULTS = ("tool", "function")
-_SHORT: Json = {"type": "ephemeral"}
+_SHORT: Mark = {"type": "ephemeral"}
 
 
-def with_fitting_marks(body: Json, cache_from: int | None, *, whole: bool = True) -> Json:
+def with_fitting_marks(body: Request, cache_from: int | None, *, whole: bool = True) -> Request:
     """The request with its marks on tools, content parts and results alone, as many as there may
     be; or with marks of ours, if it has none, where `cache_from` tokens begin it.
 
@@ -28,37 +41,42 @@ def with_fitting_marks(body: Json, cache_from: int | None, *, whole: bool = True
     ours = [] if marked or cache_from is None else _stable_prefixes(body, cache_from)
     if not marked and not ours:
         return body
-    tools = [dict(tool) for tool in body.get("tools") or ()]
+    tools: list[Tool] = [{**tool} for tool in body.get("tools") or ()]
     messages = [_on_parts(message) for message in body["messages"]]
     of_all = _clean(body.get(MARK))
     if of_all and not whole:
         _mark(messages[-1], of_all)
     for length in ours:
-        _mark([*tools, *messages][len(tools) + length - 1], _SHORT)
+        if length:
+            _mark(messages[length - 1], _SHORT)
+        else:
+            tools[-1][MARK] = _SHORT
     found = [one for one in _blocks(tools, messages) if MARK in one]
     if of_all and whole and found and found[-1] is _last_block(messages):
         del found.pop()[MARK]  # one place has one mark
     _fit(found, _MOST - bool(of_all and whole))
-    out = {name: value for name, value in body.items() if name != MARK}
+    out: Request = {**body, "messages": messages}
+    out.pop(MARK, None)
     if of_all and whole:
         out[MARK] = of_all
-    return {**out, "messages": messages, **({"tools": tools} if tools else {})}
+    if tools:
+        out["tools"] = tools
+    return out
 
 
-def _is_marked(body: Json) -> bool:
+def _is_marked(body: Request) -> bool:
+    parts = (part for message in body["messages"] for part in _parts(message))
     return MARK in body or any(
-        MARK in one
-        for holder in (*(body.get("tools") or ()), *body["messages"])
-        for one in (holder, *_parts(holder))
+        MARK in one for one in (*(body.get("tools") or ()), *body["messages"], *parts)
     )
 
 
-def _parts(message: Json) -> list[Json]:
+def _parts(message: Message) -> list[Part]:
     content = message.get("content")
     return content if isinstance(content, list) else []
 
 
-def _stable_prefixes(body: Json, cache_from: int) -> list[int]:
+def _stable_prefixes(body: Request, cache_from: int) -> list[int]:
     """How many messages begin the next request, too, after the tools: those of the system prompt,
     and where the conversation goes on, all. None of what is too short to be cached.
     """
@@ -71,19 +89,23 @@ def _stable_prefixes(body: Json, cache_from: int) -> list[int]:
     return [length for length in lengths if _tokens(body, length) >= cache_from]
 
 
-def _tokens(body: Json, length: int) -> int:
+def _tokens(body: Request, length: int) -> int:
     return estimate.input_tokens(
-        {"tools": body.get("tools"), "messages": body["messages"][:length]}
+        {
+            "model": body["model"],
+            "tools": body.get("tools"),
+            "messages": body["messages"][:length],
+        }
     )
 
 
-def _on_parts(message: Json) -> Json:
+def _on_parts(message: Message) -> Message:
     """A copy whose marks stand on its parts; on a result's message itself, as Bedrock takes none
     inside of it.
     """
     message = {**message}
     own = message.pop(MARK, None)
-    parts = [dict(part) for part in _parts(message)]
+    parts: list[Part] = [{**part} for part in _parts(message)]
     if message["role"] in _RESULTS:
         inner = [part.pop(MARK) for part in parts if MARK in part]
         own = own or (inner[-1] if inner else None)
@@ -94,9 +116,9 @@ def _on_parts(message: Json) -> Json:
     return message
 
 
-def _mark(holder: Json, mark: Json) -> None:
-    """Mark a tool, a tool's result, or the end of another message."""
-    if holder.get("role", "tool") in _RESULTS:
+def _mark(holder: Message, mark: object) -> None:
+    """Mark a tool's result, or the end of another message."""
+    if holder["role"] in _RESULTS:
         holder[MARK] = mark
         return
     if isinstance(text := holder.get("content"), str):
@@ -105,18 +127,18 @@ def _mark(holder: Json, mark: Json) -> None:
         part.setdefault(MARK, mark)
 
 
-def _blocks(tools: list[Json], messages: list[Json]) -> Iterator[Json]:
+def _blocks(tools: list[Tool], messages: list[Message]) -> Iterator[Marked]:
     """What may be marked, in the order that counts."""
     yield from tools
     for message in messages:
         yield from [message] if message["role"] in _RESULTS else _parts(message)
 
 
-def _last_block(messages: list[Json]) -> Json | None:
+def _last_block(messages: list[Message]) -> Marked | None:
     return next(reversed(list(_blocks([], messages[-1:]))), None)
 
 
-def _fit(found: list[Json], room: int) -> None:
+def _fit(found: list[Marked], room: int) -> None:
     """Beyond the room the earliest go first, as later marks cover what stands before them."""
     too_many = max(0, len(found) - room)
     for block in found[:too_many]:
@@ -131,7 +153,7 @@ def _fit(found: list[Json], room: int) -> None:
         block[MARK] = _SHORT if short else mark
 
 
-def _clean(mark: Any) -> Json | None:
+def _clean(mark: object) -> Mark | None:
     """The mark in the fields that both providers know."""
     if not isinstance(mark, dict):
         return None

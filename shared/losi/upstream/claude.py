@@ -10,10 +10,12 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from losi.upstream.conversation import invalid
-from losi.wire import Json
 
 if TYPE_CHECKING:
     from anthropic.types import OutputConfigParam, ThinkingConfigParam
+
+    from losi.wire import JsonObject
+    from losi.wire.chat import GivenThinking, Message, Request, ThinkingBlock
 
 #: https://platform.claude.com/docs/en/build-with-claude/extended-thinking names who thinks, and
 #: https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking who decides how much.
@@ -63,7 +65,7 @@ def not_thinking(model: str) -> ThinkingFields:
     return {"thinking": {"type": "disabled"}}
 
 
-def fitting_thinking(model: str, asked: Json, max_tokens: int) -> ThinkingFields:
+def fitting_thinking(model: str, asked: JsonObject, max_tokens: int) -> ThinkingFields:
     """The caller's own `thinking` in the fields that the model takes: its own, else the nearest.
 
     https://platform.claude.com/docs/en/models/sonnet-5-5/whats-new-sonnet-5-5
@@ -100,7 +102,7 @@ def thinks(model: str) -> Thinks:
 
 
 def thinking_fields(
-    model: str, effort: Any, max_tokens: int, messages: list[Json], *, forced_tool: bool
+    model: str, effort: Any, max_tokens: int, messages: list[Message], *, forced_tool: bool
 ) -> ThinkingFields:
     """`thinking` and `output_config` for an effort; empty where Claude is not to think, or cannot.
 
@@ -116,7 +118,7 @@ def thinking_fields(
     return {} if budget is None else {"thinking": {"type": "enabled", "budget_tokens": budget}}
 
 
-def takes_budget(messages: list[Json]) -> bool:
+def takes_budget(messages: list[Message]) -> bool:
     """Whether a model may be given a budget now. Anthropic refuses one where the answer has begun:
     with a prefill, or with tool calls that came back without the thinking before them.
     """
@@ -129,7 +131,7 @@ def takes_budget(messages: list[Json]) -> bool:
     return bool(after) and not (in_tool_loop and not _begins_with_thinking(spoken, answers[-1]))
 
 
-def _begins_with_thinking(messages: list[Json], last: int) -> bool:
+def _begins_with_thinking(messages: list[Message], last: int) -> bool:
     """Whether the assistant's turn that ends with message `last` begins with its thinking."""
     first = last
     while first and messages[first - 1]["role"] == "assistant":
@@ -137,7 +139,7 @@ def _begins_with_thinking(messages: list[Json], last: int) -> bool:
     return bool(messages[first].get("thinking_blocks"))
 
 
-def _is_empty_answer(message: Json) -> bool:
+def _is_empty_answer(message: Message) -> bool:
     said = message.get("content") or message.get("refusal") or message.get("tool_calls")
     return message["role"] == "assistant" and not said
 
@@ -155,7 +157,7 @@ class Sampling(TypedDict, total=False):
     top_p: float
 
 
-def sampling(body: Json) -> Sampling:
+def sampling(body: Request) -> Sampling:
     """`temperature` or `top_p`: Claude takes one of the two. A `top_p` of 1 cuts nothing off."""
     temperature, top_p = body.get("temperature"), body.get("top_p")
     if temperature is not None:
@@ -163,36 +165,43 @@ def sampling(body: Json) -> Sampling:
     return {"top_p": top_p} if top_p is not None and top_p != 1 else {}
 
 
-def placed(block: Json, *, text: int, calls: int) -> Json:
+def placed(block: ThinkingBlock, *, text: int, calls: int) -> ThinkingBlock:
     """A thinking block that says what stood before it: characters of text, and calls.
 
     OpenAI has one text and one list of calls in a message, Claude any order of blocks, and wants
     thoughts back where they stood.
     https://platform.claude.com/docs/en/build-with-claude/extended-thinking#preserving-thinking-blocks
     """
-    before = {"after_text": text, "after_calls": calls}
-    return {**block, **{name: count for name, count in before.items() if count}}
+    block = {**block}
+    if text:
+        block["after_text"] = text
+    if calls:
+        block["after_calls"] = calls
+    return block
 
 
-def in_order(message: Json) -> list[Json]:
+def in_order(message: Message) -> list[Message]:
     """An assistant's message in parts, so that each begins with the thoughts that stood there."""
     blocks = [block for block in message.get("thinking_blocks") or () if isinstance(block, dict)]
     text, calls = message.get("content") or "", message.get("tool_calls") or []
     if not isinstance(text, str) or not any(_place(block) != (0, 0) for block in blocks):
         return [message]
-    parts, said, called = [dict[str, Any](message, thinking_blocks=[])], 0, 0
+    thoughts: list[GivenThinking] = []
+    parts: list[Message] = [{**message, "thinking_blocks": thoughts}]
+    said = called = 0
     for block in blocks:
         until, until_call = _place(block)
         until, until_call = max(said, until), max(called, until_call)
         if text[said:until].strip() or calls[called:until_call]:
             parts[-1] |= {"content": text[said:until], "tool_calls": calls[called:until_call]}
-            parts.append({"role": "assistant", "content": None, "thinking_blocks": []})
+            thoughts = []
+            parts.append({"role": "assistant", "content": None, "thinking_blocks": thoughts})
             said, called = until, until_call
-        parts[-1]["thinking_blocks"].append(block)
+        thoughts.append(block)
     parts[-1] |= {"content": text[said:], "tool_calls": calls[called:]}
     return parts
 
 
-def _place(block: Json) -> tuple[int, int]:
+def _place(block: GivenThinking) -> tuple[int, int]:
     text, calls = block.get("after_text", 0), block.get("after_calls", 0)
     return text if isinstance(text, int) else 0, calls if isinstance(calls, int) else 0

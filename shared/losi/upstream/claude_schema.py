@@ -6,13 +6,18 @@ into the description, which models mostly follow.
 https://platform.claude.com/docs/en/build-with-claude/structured-outputs
 """
 
+from __future__ import annotations
+
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from losi.upstream.conversation import JSON_INSTRUCTION
+from losi.upstream.conversation import JSON_INSTRUCTION, answer_schema
 from losi.upstream.schema_words import told
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire import JsonSchema
+    from losi.wire.chat import ResponseFormat
 
 _FORMATS = frozenset(
     {
@@ -30,7 +35,7 @@ class _NotKept(Exception):
     """Something in the schema that Claude would not keep to."""
 
 
-def kept_schema(schema: Json) -> Json | None:
+def kept_schema(schema: JsonSchema) -> JsonSchema | None:
     """The schema as Claude keeps to it; None where no rewriting lets it.
 
     Not kept: recursion, references out of the schema, values of any type, objects with any keys
@@ -45,36 +50,40 @@ def kept_schema(schema: Json) -> Json | None:
     return kept if optional <= _MOST_OPTIONAL and unions <= _MOST_UNIONS else None
 
 
-def format_instruction(response_format: Json, *, native: bool = True) -> str | None:
+def format_instruction(
+    response_format: ResponseFormat | None, *, native: bool = True
+) -> str | None:
     """What asks in words for an answer that structured output cannot give: any JSON object, or one
     by a schema that is not kept, or never where the model has no field for it (`native`).
     """
-    if response_format.get("type") == "json_object":
-        return JSON_INSTRUCTION
-    if response_format.get("type") != "json_schema":
+    if response_format is None:
         return None
-    schema = response_format["json_schema"].get("schema") or {"type": "object"}
+    if response_format["type"] == "json_object":
+        return JSON_INSTRUCTION
+    if response_format["type"] != "json_schema":
+        return None
+    schema = answer_schema(response_format)
     return None if native and kept_schema(schema) else _schema_instruction(schema)
 
 
-def is_loosened(response_format: Json, *, native: bool = True) -> bool:
+def is_loosened(response_format: ResponseFormat | None, *, native: bool = True) -> bool:
     """Whether Claude is held to less than the caller asks for, by a rewritten schema or words."""
     if format_instruction(response_format, native=native):
         return True
-    if response_format.get("type") != "json_schema":
+    if response_format is None or response_format["type"] != "json_schema":
         return False
-    schema = response_format["json_schema"].get("schema") or {"type": "object"}
+    schema = answer_schema(response_format)
     return kept_schema(schema) != schema
 
 
-def _schema_instruction(schema: Json) -> str:
+def _schema_instruction(schema: JsonSchema) -> str:
     return (
         "Answer with one valid JSON value that matches this JSON Schema, and nothing else: no text "
         f"around it, no code fence. {json.dumps(schema, ensure_ascii=False)}"
     )
 
 
-def tool_schema(parameters: Json) -> Json:
+def tool_schema(parameters: JsonSchema) -> JsonSchema:
     """A tool's parameters as Claude takes them: an object without a union at its top, and without
     property names that Claude has no letters for. Those are named in the description.
     """
@@ -88,11 +97,11 @@ def tool_schema(parameters: Json) -> Json:
         schema = told(schema, unions)
     if schema.get("properties", {}) is None:
         del schema["properties"]
-    named: Json = _with_fitting_names({**schema, "type": "object"})
+    named: JsonSchema = _with_fitting_names({**schema, "type": "object"})
     return named
 
 
-def _merged(schema: Json, branches: list[Json], *, every: bool) -> Json:
+def _merged(schema: JsonSchema, branches: list[JsonSchema], *, every: bool) -> JsonSchema:
     """The properties of all branches; required are those that whatever branch holds requires."""
     properties = dict(schema.get("properties") or {})
     for branch in branches:
@@ -122,11 +131,11 @@ def _with_fitting_names(schema: Any) -> Any:
     return out
 
 
-def _rewritten(schema: Any) -> Json:
+def _rewritten(schema: Any) -> JsonSchema:
     if not isinstance(schema, dict):
         raise _NotKept
     rest = dict(schema)
-    out: Json = {}
+    out: JsonSchema = {}
     if "$defs" in rest:
         out["$defs"] = {name: _rewritten(one) for name, one in rest.pop("$defs").items()}
     if "$ref" in rest:
@@ -148,7 +157,7 @@ def _rewritten(schema: Any) -> Json:
     return told(out, rest)
 
 
-def _add_kind(out: Json, rest: Json) -> str:
+def _add_kind(out: JsonSchema, rest: JsonSchema) -> str:
     """What the schema is of: literals, a union, or a type; the type it says."""
     kind = rest.pop("type", None)
     for name in ("enum", "const"):
@@ -167,7 +176,7 @@ def _add_kind(out: Json, rest: Json) -> str:
     return str(kind)
 
 
-def _add_object(out: Json, rest: Json) -> None:
+def _add_object(out: JsonSchema, rest: JsonSchema) -> None:
     properties = rest.pop("properties", None) or {}
     more = rest.pop("additionalProperties", None)
     if not all(_PROPERTY.fullmatch(name) for name in properties):
@@ -180,12 +189,12 @@ def _add_object(out: Json, rest: Json) -> None:
         out["required"] = required
 
 
-def _add_string(out: Json, rest: Json) -> None:
+def _add_string(out: JsonSchema, rest: JsonSchema) -> None:
     if rest.get("format") in _FORMATS:
         out["format"] = rest.pop("format")
 
 
-def _add_array(out: Json, rest: Json) -> None:
+def _add_array(out: JsonSchema, rest: JsonSchema) -> None:
     if "items" not in rest:
         raise _NotKept
     out["items"] = _rewritten(rest.pop("items"))
@@ -193,11 +202,11 @@ def _add_array(out: Json, rest: Json) -> None:
         out["minItems"] = rest.pop("minItems")
 
 
-def _add_nothing(out: Json, rest: Json) -> None:
+def _add_nothing(out: JsonSchema, rest: JsonSchema) -> None:
     pass
 
 
-def _refuse_recursion(schema: Json) -> None:
+def _refuse_recursion(schema: JsonSchema) -> None:
     definitions = schema.get("$defs") or {}
     done: set[str] = set()
 

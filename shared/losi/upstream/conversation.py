@@ -5,19 +5,25 @@ request that breaks such a rule is refused here with the parameter's name instea
 without it. What can be said another way is rewritten (losi.upstream.turns).
 """
 
+from __future__ import annotations
+
 import base64
 import binascii
 import hashlib
 import json
 import re
 from dataclasses import dataclass
-from typing import Literal, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias, cast
 
 from losi.errors import InvalidRequestError, echo
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire import JsonObject, JsonSchema
+    from losi.wire.chat import GivenCall, Message, Part, Request, ResponseFormat, ToolChoice
 
 #: A message or content part with its name in the request, such as `messages[2]`.
-Named = tuple[str, Json]
+Named: TypeAlias = "tuple[str, Message]"
+NamedPart: TypeAlias = "tuple[str, Part]"
 ImageFormat = Literal["jpeg", "png", "gif", "webp"]
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -57,31 +63,31 @@ def invalid(param: str, message: str) -> NoReturn:
     raise InvalidRequestError(message, param=param, code="invalid_value")
 
 
-def is_system(message: Json) -> bool:
+def is_system(message: Message) -> bool:
     return message["role"] in ("system", "developer")
 
 
-def content_parts(where: str, message: Json) -> list[Named]:
+def content_parts(where: str, message: Message) -> list[NamedPart]:
     """The content as parts, without blank texts; a string is one text part."""
     content = message.get("content")
     if isinstance(content, str):
-        parts: list[Named] = [(f"{where}.content", {"type": "text", "text": content})]
+        parts: list[NamedPart] = [(f"{where}.content", {"type": "text", "text": content})]
     else:
         parts = [(f"{where}.content[{i}]", part) for i, part in enumerate(content or [])]
     return [(name, part) for name, part in parts if not _is_blank(part)]
 
 
-def spoken(where: str, part: Json, role: str) -> str:
+def spoken(where: str, part: Part, role: str) -> str:
     """The words of a part where only words may be: a text, or a refusal sent back."""
     if part["type"] not in ("text", "refusal"):
         invalid(f"{where}.type", f"A message with role '{role}' holds text only.")
-    words = part.get(part["type"])
+    words = part.get("text" if part["type"] == "text" else "refusal")
     if not isinstance(words, str):
         invalid(where, "A content part of type 'refusal' needs a string 'refusal'.")
     return words
 
 
-def _is_blank(part: Json) -> bool:
+def _is_blank(part: Part) -> bool:
     return part["type"] == "text" and not part["text"].strip()
 
 
@@ -129,7 +135,7 @@ def _unanswered(where: str, pending: set[str]) -> NoReturn:
     )
 
 
-def allowed_tools(choice: Json, known: set[str]) -> tuple[set[str], str]:
+def allowed_tools(choice: ToolChoice, known: set[str]) -> tuple[set[str], str]:
     """OpenAI's `allowed_tools`: the functions that may be called now, and auto or required."""
     allowed = choice.get("allowed_tools")
     entries = allowed.get("tools") if isinstance(allowed, dict) else None
@@ -143,7 +149,7 @@ def allowed_tools(choice: Json, known: set[str]) -> tuple[set[str], str]:
     return names, mode
 
 
-def not_understood(body: Json, understood: frozenset[str]) -> set[str]:
+def not_understood(body: Request, understood: frozenset[str]) -> set[str]:
     """Parameters that a translated format has no place for, for a response header: only names
     that fit in a header, and no more of them than it has room for.
     """
@@ -152,18 +158,19 @@ def not_understood(body: Json, understood: frozenset[str]) -> set[str]:
     return set(sorted(n for n in named if len(n) <= 64)[:32])
 
 
-def tool_arguments(where: str, call: Json) -> Json:
-    """The arguments of one of `tool_calls` as an object; empty ones mean an empty object."""
+def tool_arguments(where: str, call: GivenCall) -> tuple[str, JsonObject]:
+    """The name of one of `tool_calls`, and its arguments; empty ones mean an empty object."""
     name = f"{where}.function.arguments"
-    if call.get("type", "function") != "function" or not call.get("function"):
+    function = call.get("function")
+    if call.get("type", "function") != "function" or not function:
         invalid(f"{where}.type", "This model takes tool calls of type 'function' only.")
     try:
-        arguments = json.loads(call["function"]["arguments"] or "{}", parse_constant=_no_constant)
+        arguments = json.loads(function["arguments"] or "{}", parse_constant=_no_constant)
     except (ValueError, RecursionError):
         invalid(name, "The arguments of a tool call must be a JSON object, written as a string.")
     if not isinstance(arguments, dict):
         invalid(name, "The arguments of a tool call must be a JSON object.")
-    return arguments
+    return function["name"], arguments
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -194,11 +201,11 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
-def with_instruction(messages: list[Json], instruction: str) -> list[Json]:
+def with_instruction(messages: list[Message], instruction: str) -> list[Message]:
     """The conversation with an instruction of ours at its end, in the user's turn: a system prompt
     that changes would undo prompt caches, and thinking that is bound to it.
     """
-    part = {"type": "text", "text": instruction}
+    part: Part = {"type": "text", "text": instruction}
     last = messages[-1]
     if last["role"] != "user":
         return [*messages, {"role": "user", "content": [part]}]
@@ -206,11 +213,17 @@ def with_instruction(messages: list[Json], instruction: str) -> list[Json]:
     return [*messages[:-1], {**last, "content": [*own, part]}]
 
 
+def answer_schema(response_format: ResponseFormat) -> JsonSchema:
+    """What an answer is to be by; any object, where no schema is said."""
+    wanted = response_format.get("json_schema")
+    return (wanted and wanted.get("schema")) or {"type": "object"}
+
+
 def is_text_type(media_type: str) -> bool:
     return _TEXT_TYPE.fullmatch(media_type) is not None
 
 
-def is_text_file(part: Json) -> bool:
+def is_text_file(part: Part) -> bool:
     """Whether a content part is a file that any model can read, as it holds nothing but text."""
     file = part.get("file")
     data = file.get("file_data") if part.get("type") == "file" and isinstance(file, dict) else None
@@ -218,9 +231,9 @@ def is_text_file(part: Json) -> bool:
     return match is not None and is_text_type((match[1] or "text/plain").lower())
 
 
-def file_as_text(where: str, part: Json) -> Json:
+def file_as_text(where: str, part: Part) -> Part:
     """A file of text as a text part. Raises InvalidRequestError where it cannot be read."""
-    file = part["file"]
+    file = cast("JsonObject", part["file"])  # by is_text_file
     data = parse_data_uri(f"{where}.file.file_data", file["file_data"]).data
     return {"type": "text", "text": named_text(file.get("filename"), decoded(where, data))}
 

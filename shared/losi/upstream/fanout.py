@@ -4,22 +4,28 @@ Only a choice that failed is asked for again, at most `ATTEMPTS` times in all: s
 causes at most `ATTEMPTS * n` calls on a route.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from losi.errors import Remedy, UpstreamError
 from losi.metering.usage import DETAILS_OF, Usage, from_openai
 from losi.upstream.backoff import pause_before_another
 from losi.upstream.batch import Batch, each
 from losi.upstream.format import Exchange, Format, UpstreamCall
+from losi.wire import without
+
+if TYPE_CHECKING:
+    from losi.wire.chat import Chunk, ChunkChoice, Completion, Delta, Request
+    from losi.wire.chat import Usage as ToldUsage
 
 logger = logging.getLogger("losi.routes")
 
-Json = dict[str, Any]
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -27,7 +33,7 @@ def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) 
     """The exchange for a call; n side by side where the provider does not take `n` itself."""
     if call.route.provider.native_n:
         return upstream.prepare(call)
-    body = dict(call.body)
+    body: Request = {**call.body}
     n = body.pop("n", None) or 1
     single = upstream.prepare(replace(call, body=body))
     return single if n == 1 else FanOut(single, n, call, sleep)
@@ -45,7 +51,7 @@ class FanOut:
         self._n = n
         self._call = call
         self._sleep = sleep
-        self._answers: dict[int, Json] = {}
+        self._answers: dict[int, Completion] = {}
 
     @property
     def left_out(self) -> frozenset[str]:
@@ -56,11 +62,11 @@ class FanOut:
         return self._single.mapped
 
     @property
-    def finished(self) -> list[Json]:
+    def finished(self) -> list[Completion]:
         """The answers that have come so far."""
         return list(self._answers.values())
 
-    async def complete(self) -> Json:
+    async def complete(self) -> Completion:
         """The merged answer, `usage` is the sum; where a call reported none, `usages` has each."""
         tasks = [asyncio.ensure_future(self._answer(index)) for index in range(self._n)]
         try:
@@ -72,24 +78,28 @@ class FanOut:
         answers = [self._answers[index] for index in range(self._n)]
         choices = [answer["choices"][0] for answer in answers]
         usages = [answer.get("usage") for answer in answers]
-        merged = {
-            **answers[0],
-            "choices": [{**choice, "index": index} for index, choice in enumerate(choices)],
-            "usage": _sum(usages),
-        }
-        return merged if merged["usage"] else {**merged, "usages": usages}
+        for index, choice in enumerate(choices):
+            choice["index"] = index
+        merged: Completion = {**answers[0], "choices": choices}
+        if (total := _sum(usages)) is not None:
+            merged["usage"] = total
+        else:
+            merged.pop("usage", None)
+            merged["usages"] = usages
+        return merged
 
     async def stream(self) -> AsyncGenerator[Batch]:
         """The merged chunks. The last has the sum of the `usage`. Where a call reported none, or
         the stream breaks, each figure comes by itself with the number of its `choice`.
         """
-        usages: dict[int, Json | None] = {}
-        identity: Json = {}
+        usages: dict[int, ToldUsage | None] = {}
+        identity: Chunk = {"choices": []}
+        begun = False
         try:
             async with aclosing(self._batches(usages)) as batches:
                 async for batch in batches:
-                    if not identity:
-                        identity = _of_all(next(each(batch)))
+                    if not begun:
+                        identity, begun = _of_all(next(each(batch))), True
                         yield [_opening(identity, self._n), *batch]
                     else:
                         yield batch
@@ -98,10 +108,10 @@ class FanOut:
                 yield told
             raise
         total = _sum([usages.get(index) for index in range(self._n)])
-        whole = [{**identity, "choices": [], "usage": total}]
-        yield whole if total else _each(identity, usages)
+        whole: Chunk = {**identity, "choices": [], "usage": total}
+        yield [whole] if total else _each(identity, usages)
 
-    async def _batches(self, usages: dict[int, Json | None]) -> AsyncGenerator[Batch]:
+    async def _batches(self, usages: dict[int, ToldUsage | None]) -> AsyncGenerator[Batch]:
         # room for a few batches of each: a slow reader holds back the providers, not our memory
         queue: asyncio.Queue[Batch | BaseException | None] = asyncio.Queue(maxsize=4 * self._n)
         tasks = [asyncio.create_task(self._pump(index, queue, usages)) for index in range(self._n)]
@@ -134,7 +144,7 @@ class FanOut:
         self,
         index: int,
         queue: asyncio.Queue[Batch | BaseException | None],
-        usages: dict[int, Json | None],
+        usages: dict[int, ToldUsage | None],
     ) -> None:
         attempt, begun = 0, False
         while True:
@@ -191,7 +201,7 @@ class FanOut:
         return error
 
 
-def says_something(chunk: Json) -> bool:
+def says_something(chunk: Chunk) -> bool:
     """Whether a chunk has content. OpenAI's first one has a role and no words."""
     return any(map(_says_something, chunk["choices"]))
 
@@ -204,22 +214,22 @@ def _says_something(choice: Any) -> bool:
     return bool(choice.get("finish_reason") or any(v for k, v in said.items() if k != "role"))
 
 
-def _of_all(chunk: Json) -> Json:
+def _of_all(chunk: Chunk) -> Chunk:
     """What a chunk says of the whole answer: padding is each chunk's own."""
-    return {name: value for name, value in chunk.items() if name != "obfuscation"}
+    return without(chunk, ("obfuscation",))
 
 
-def _opening(chunk: Json, n: int) -> Json:
+def _opening(chunk: Chunk, n: int) -> Chunk:
     """All choices in order: OpenAI's Python SDK cannot add up a stream that begins with another."""
-    delta = {"role": "assistant"}
-    choices = [
+    delta: Delta = {"role": "assistant"}
+    choices: list[ChunkChoice] = [
         {"index": index, "delta": delta, "finish_reason": None, "logprobs": None}
         for index in range(n)
     ]
     return {**chunk, "choices": choices}
 
 
-def _each(identity: Json, usages: dict[int, Json | None]) -> list[Json]:
+def _each(identity: Chunk, usages: dict[int, ToldUsage | None]) -> list[Chunk]:
     return [
         {**identity, "choices": [], "usage": usage, "choice": index}
         for index, usage in sorted(usages.items())
@@ -227,7 +237,7 @@ def _each(identity: Json, usages: dict[int, Json | None]) -> list[Json]:
     ]
 
 
-def _sum(usages: list[Json | None]) -> Json | None:
+def _sum(usages: list[ToldUsage | None]) -> ToldUsage | None:
     """None unless every call reported its own."""
     known = [usage for told in usages if (usage := from_openai(told)) is not None]
     if len(known) < len(usages):

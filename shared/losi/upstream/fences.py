@@ -4,14 +4,18 @@ the exchange that it wraps.
 A parser takes no fence, and models write one whatever the instruction says.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from losi.upstream.batch import Batch, each
 from losi.upstream.format import Around
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire.chat import Completion, Delta
 
 _FENCED = re.compile(r"\s*```[a-zA-Z0-9]*[ \t]*\r?\n(.*?)\s*```\s*", re.DOTALL)
 #: What may still become the opening of a fence, as far as it has come.
@@ -30,7 +34,7 @@ def unfenced(text: str) -> str:
 class Unfenced(Around):
     """An exchange whose texts have no fence around them."""
 
-    async def complete(self) -> Json:
+    async def complete(self) -> Completion:
         answer = await self._exchange.complete()
         for choice in answer["choices"]:
             if isinstance(text := choice["message"].get("content"), str):
@@ -44,10 +48,11 @@ class Unfenced(Around):
                 chunks = [*each(batch)]
                 for choice in (choice for chunk in chunks for choice in chunk["choices"]):
                     text = texts.setdefault(choice.get("index", 0), _Text())
-                    delta = choice["delta"] = dict(choice.get("delta") or {})
+                    delta: Delta = {**choice["delta"]}
+                    choice["delta"] = delta
                     said = text.take(delta.get("content") or "")
-                    if choice.get("finish_reason"):
-                        said += text.rest(choice["finish_reason"])
+                    if reason := choice.get("finish_reason"):
+                        said += text.rest(reason)
                     if said or "content" in delta:
                         delta["content"] = said
                 yield chunks

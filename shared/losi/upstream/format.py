@@ -4,9 +4,13 @@ The canonical form is OpenAI's chat completion JSON: request, response and chunk
 that were validated at the edge, so that fields we do not know pass through untouched.
 """
 
+from __future__ import annotations
+
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol
+
+from typing_extensions import TypeVar
 
 from losi.catalogue.models import Route
 from losi.errors import (
@@ -19,11 +23,17 @@ from losi.errors import (
     UpstreamUnavailableError,
 )
 from losi.upstream.batch import Batch
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire import embeddings
+    from losi.wire.chat import Completion, Request, Usage
+
+#: What a request's body is: a chat's, where nothing else is said.
+B = TypeVar("B", default="Request")
 
 
 @dataclass(frozen=True, slots=True)
-class UpstreamCall:
+class UpstreamCall(Generic[B]):
     """One request for one route.
 
     `body` is OpenAI's request with `model` set to the upstream's name for it and without
@@ -31,7 +41,7 @@ class UpstreamCall:
     to be mutated.
     """
 
-    body: Json
+    body: B
     route: Route
     request_id: str
     #: Tokens of text that the caller wants at most of each choice, where the limit in `body` is
@@ -57,14 +67,14 @@ class Exchange(Protocol):
     def mapped(self) -> frozenset[str]:
         """Parameters said in another way, as the upstream does not take them as they are."""
 
-    async def complete(self) -> Json: ...
+    async def complete(self) -> Completion: ...
 
     def stream(self) -> AsyncGenerator[Batch]: ...
 
 
-def finished(exchange: Exchange) -> list[Json]:
+def finished(exchange: Exchange) -> list[Completion]:
     """Answers that have come, of an exchange whose others have not."""
-    found: list[Json] = getattr(exchange, "finished", [])
+    found: list[Completion] = getattr(exchange, "finished", [])
     return found
 
 
@@ -83,7 +93,7 @@ class Around:
         return self._exchange.mapped
 
     @property
-    def finished(self) -> list[Json]:
+    def finished(self) -> list[Completion]:
         return finished(self._exchange)
 
 
@@ -97,7 +107,7 @@ class Format(Protocol):
 class Embedder(Protocol):
     """Speaks one wire format for embeddings to one provider."""
 
-    async def embed(self, call: UpstreamCall) -> Json:
+    async def embed(self, call: UpstreamCall[embeddings.Request]) -> embeddings.Embeddings:
         """OpenAI's list of embeddings. Raises a LosiError when the upstream fails."""
 
 
@@ -194,7 +204,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     return None
 
 
-def malformed(provider: str, spent: Json | None = None) -> UpstreamError:
+def malformed(provider: str, spent: Usage | None = None) -> UpstreamError:
     """The upstream answered with something that is not its own format. `spent` is the usage that
     it told all the same, in OpenAI's form.
     """
@@ -207,7 +217,7 @@ def malformed(provider: str, spent: Json | None = None) -> UpstreamError:
 
 
 def incomplete(
-    provider: str, *, remedy: Remedy = Remedy.SAME_ROUTE, spent: Json | None = None
+    provider: str, *, remedy: Remedy = Remedy.SAME_ROUTE, spent: Usage | None = None
 ) -> UpstreamError:
     """The upstream's stream ended before it said that it was done. `spent`: as of `malformed`."""
     error = UpstreamError(

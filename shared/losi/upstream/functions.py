@@ -4,11 +4,13 @@ for, and answered as `function_call`. Pure but for the exchange that it wraps.
 https://platform.openai.com/docs/api-reference/chat/create#chat-create-functions
 """
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from losi.catalogue.providers import Provider
 from losi.errors import InvalidRequestError
@@ -17,7 +19,21 @@ from losi.upstream.conversation import invalid
 from losi.upstream.fanout import Sleep
 from losi.upstream.fanout import prepare as prepare_all
 from losi.upstream.format import Around, Exchange, Format, UpstreamCall
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire.chat import (
+        CalledFunction,
+        Choice,
+        Chunk,
+        ChunkChoice,
+        Completion,
+        Delta,
+        FunctionDefinition,
+        GivenCall,
+        Message,
+        Request,
+        Tool,
+    )
 
 #: What the upstream is asked for, and what the caller calls it.
 _NAMES = {"tools": "functions", "tool_choice": "function_call"}
@@ -41,40 +57,46 @@ def takes_functions(provider: Provider) -> bool:
     return provider.format == "sandbox"
 
 
-def _with_tools(body: Json) -> Json:
-    tools = [_tool(at, function) for at, function in enumerate(body["functions"])]
-    out = {**body, "tools": tools, "parallel_tool_calls": False}
+def _with_tools(body: Request) -> Request:
+    functions = body.get("functions")
+    if not isinstance(functions, list):
+        invalid("functions", "Use an array of functions, or 'tools'.")
+    tools = [_tool(at, function) for at, function in enumerate(functions)]
+    out: Request = {**body, "tools": tools, "parallel_tool_calls": False}
     del out["functions"]
     match out.pop("function_call", None):
         case None:
             pass
         case "none" | "auto" as choice:
             out["tool_choice"] = choice
-        case {"name": str()} as function:
-            out["tool_choice"] = {"type": "function", "function": function}
+        case {"name": str(name)}:
+            out["tool_choice"] = {"type": "function", "function": {"name": name}}
         case _:
             invalid("function_call", "Use 'none', 'auto' or {'name': '...'}.")
     return out
 
 
-def _tool(at: int, function: Any) -> Json:
+def _tool(at: int, function: object) -> Tool:
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
         invalid(f"functions[{at}]", "A function needs a 'name'.")
-    return {"type": "function", "function": function}
+    definition: FunctionDefinition = cast("FunctionDefinition", function)  # it has a name
+    return {"type": "function", "function": definition}
 
 
-def _messages(messages: list[Json]) -> list[Json]:
+def _messages(messages: list[Message]) -> list[Message]:
     """Function calls and results, as calls and results of tools."""
-    converted, call_id = [], ""
+    converted: list[Message] = []
+    call_id = ""
     for position, message in enumerate(messages):
         if message["role"] == "assistant" and (function := message.get("function_call")):
             match function:
-                case {"name": str(), "arguments": str()}:
+                case {"name": str(name), "arguments": str(arguments)}:
                     call_id = f"function_{position}"
                 case _:
                     where = f"messages[{position}].function_call"
                     invalid(where, "A function call needs a 'name' and 'arguments'.")
-            call = {"id": call_id, "type": "function", "function": function}
+            called: CalledFunction = {"name": name, "arguments": arguments}
+            call: GivenCall = {"id": call_id, "type": "function", "function": called}
             message = {**message, "tool_calls": [call]}
             del message["function_call"]
         elif message["role"] == "function":
@@ -107,7 +129,7 @@ class AsFunctions(Around):
     def mapped(self) -> frozenset[str]:
         return _renamed(super().mapped)
 
-    async def complete(self) -> Json:
+    async def complete(self) -> Completion:
         with _in_the_callers_words():
             answer = await self._exchange.complete()
         for choice in answer["choices"]:
@@ -128,16 +150,17 @@ def _renamed(names: frozenset[str]) -> frozenset[str]:
     return frozenset(_NAMES.get(name, name) for name in names)
 
 
-def _chunk(chunk: Json) -> Json:
+def _chunk(chunk: Chunk) -> Chunk:
     for choice in chunk["choices"]:
-        delta = choice["delta"] = dict(choice.get("delta") or {})
+        delta: Delta = {**choice["delta"]}
+        choice["delta"] = delta
         for call in delta.pop("tool_calls", None) or ():
-            if call.get("index", 0) == 0 and call.get("function"):
-                delta["function_call"] = call["function"]
+            if call["index"] == 0 and (function := call.get("function")):
+                delta["function_call"] = function
         _end(choice)
     return chunk
 
 
-def _end(choice: Json) -> None:
+def _end(choice: Choice | ChunkChoice) -> None:
     if choice.get("finish_reason") == "tool_calls":
         choice["finish_reason"] = "function_call"

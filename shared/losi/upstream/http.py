@@ -1,24 +1,32 @@
 """HTTP to providers: one pooled client, and every transport failure as a LosiError."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 from weakref import WeakKeyDictionary
 
 import orjson
 
 from losi import http1
 from losi.catalogue.models import Route
-from losi.errors import LosiError, UpstreamError, UpstreamUnavailableError
+from losi.errors import UpstreamError, UpstreamUnavailableError
 from losi.upstream.format import incomplete, malformed
 from losi.upstream.reading import loads
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from losi.errors import LosiError
+    from losi.wire import JsonObject
 
 #: A provider's refusal (status, parsed body or None, headers) as ours.
-Refusal = Callable[[int, Json | None, Mapping[str, str]], LosiError]
+Refusal: TypeAlias = "Callable[[int, JsonObject | None, Mapping[str, str]], LosiError]"
 
 MAX_JSON_BYTES = 64 * 1024 * 1024
 
@@ -51,7 +59,9 @@ class Endpoint:
     url: str
     headers: Mapping[str, str]
 
-    async def post_json(self, body: Mapping[str, object], route: Route, refusal: Refusal) -> Json:
+    async def post_json(
+        self, body: Mapping[str, object], route: Route, refusal: Refusal
+    ) -> JsonObject:
         """POST and read a JSON object."""
         async with self._post(body, route, refusal) as response:
             answer = await _read_json(_plain(response))
@@ -161,7 +171,7 @@ async def _all(head: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes
         yield chunk
 
 
-async def _read_json(chunks: AsyncIterator[bytes], head: bytes = b"") -> Json | None:
+async def _read_json(chunks: AsyncIterator[bytes], head: bytes = b"") -> JsonObject | None:
     """The body as a JSON object, or None when it is something else or far too long."""
     body = bytearray(head)
     async for chunk in chunks:

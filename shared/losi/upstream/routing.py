@@ -4,12 +4,14 @@ Before the first chunk a failure is retried (with jittered backoff) and then fal
 next route; after it, the stream is the caller's and a failure is theirs to see.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import anyio.to_thread
 
@@ -30,12 +32,15 @@ from losi.time_limit import TimeLimit
 from losi.upstream.backoff import ATTEMPTS, pause_before_another
 from losi.upstream.batch import Batch, each
 from losi.upstream.fanout import says_something
-from losi.upstream.format import ACCOUNT, Format, UpstreamCall, finished, incomplete
+from losi.upstream.format import ACCOUNT, B, Format, UpstreamCall, finished, incomplete
 from losi.upstream.health import RouteHealth
 from losi.upstream.registry import Registry
 from losi.upstream.shape import ShapeError
 from losi.upstream.wishes import IN_WORDS, prepare
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire.chat import Completion
+    from losi.wire.chat import Usage as ToldUsage
 
 logger = logging.getLogger("losi.routes")
 
@@ -50,10 +55,10 @@ SANDBOX_ROUTE = Route(
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Generic[B]):
     """The body for one route, and the caller's parameters that this route does not take, sorted."""
 
-    body: Json
+    body: B
     dropped: tuple[str, ...]
     #: Those that are sent with another value.
     mapped: frozenset[str] = frozenset()
@@ -72,17 +77,17 @@ class Spent(NamedTuple):
     """A completion that was not what was asked for: nobody gets it, and it is paid."""
 
     route: Route
-    answer: Json
+    answer: Completion
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Job(Generic[B]):
     """One request on its way to a provider, whatever its endpoint."""
 
     model_id: str
     routes: list[Route]
     #: What to send on a route.
-    prepare: Callable[[Route], Prepared]
+    prepare: Callable[[Route], Prepared[B]]
     #: Names of the parameters that the caller sent: only these are reported as dropped.
     sent: Collection[str]
     request_id: str
@@ -164,7 +169,7 @@ class Router(Generic[P]):
         return found or [SANDBOX_ROUTE]
 
     async def first_success(
-        self, job: Job, call: Callable[[P, UpstreamCall], Awaitable[tuple[T, Told]]]
+        self, job: Job[B], call: Callable[[P, UpstreamCall[B]], Awaitable[tuple[T, Told]]]
     ) -> tuple[T, Answered]:
         """What `call` returns on the first route that answers.
 
@@ -221,7 +226,7 @@ class Router(Generic[P]):
         await self._sleep(pause)
         return True
 
-    def _note(self, route: Route, error: UpstreamError, job: Job, noted: Attempt) -> None:
+    def _note(self, route: Route, error: UpstreamError, job: Job[B], noted: Attempt) -> None:
         """With what the attempt cost: it is recorded, and billed only where the request's own line
         says so.
         """
@@ -252,10 +257,10 @@ class Router(Generic[P]):
 class ChatRouter(Router[Format]):
     """Routes chat completions, plain and streamed."""
 
-    async def complete(self, job: Job) -> tuple[Json, Answered]:
+    async def complete(self, job: Job) -> tuple[Completion, Answered]:
         """A whole completion, or the last route's LosiError."""
 
-        async def call(upstream: Format, call: UpstreamCall) -> tuple[Json, Told]:
+        async def call(upstream: Format, call: UpstreamCall) -> tuple[Completion, Told]:
             asked = prepare(upstream, call, self._sleep)
             patience = Patience(call.route.answer_timeout, "its answer", call.route, job.deadline)
             try:
@@ -337,7 +342,7 @@ async def _until_content(batches: AsyncGenerator[Batch], begun: list[Batch]) -> 
             return
 
 
-def _usage(begun: list[Batch]) -> Json | None:
+def _usage(begun: list[Batch]) -> ToldUsage | None:
     told = (chunk.get("usage") for batch in begun for chunk in each(batch))
     return next((usage for usage in told if usage and isinstance(usage, dict)), None)
 
@@ -356,7 +361,7 @@ async def _timed(
             limit.close()
 
 
-def _cost(error: UpstreamError, job: Job) -> Usage | None:
+def _cost(error: UpstreamError, job: Job[B]) -> Usage | None:
     """What the provider told, or that its prompt was read, where we stopped waiting."""
     told = from_openai(error.spent)
     if told is None and isinstance(error, OutlastedError):

@@ -1,11 +1,16 @@
 """What a schema cannot say to a provider, said in its description instead. Pure."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from losi.wire import Json
+if TYPE_CHECKING:
+    from losi.wire import JsonSchema
 
 
-def told(schema: Json, more: Json) -> Json:
+def told(schema: JsonSchema, more: Mapping[str, object]) -> JsonSchema:
     """The schema with what it cannot say at the end of its description."""
     if not more:
         return schema

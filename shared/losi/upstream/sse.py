@@ -4,15 +4,19 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-
 text decoders that split lines at U+2028 break JSON that holds one.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import suppress
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from losi.errors import LosiError, UpstreamError
 from losi.upstream.batch import Batch, TextRun, only_text, texts, with_text
 from losi.upstream.reading import is_whole
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire.chat import Chunk
 
 #: No event or stream of a real completion comes near these; beyond them memory would be at risk.
 MAX_EVENT_BYTES = 16 * 1024 * 1024
@@ -104,7 +108,7 @@ class Reader(Protocol):
     def finished(self) -> bool:
         """Whether the upstream has said that it is done."""
 
-    def feed(self, data: bytes) -> Iterable[Json]:
+    def feed(self, data: bytes) -> Iterable[Chunk]:
         """The chunks of an event. Raises a LosiError, after the chunks that come before it."""
 
     def more_text(self, texts: list[str]) -> int:
@@ -127,9 +131,9 @@ async def batches(
         yield batch
 
 
-def _together(items: Iterator[Json | TextRun]) -> Iterator[Batch]:
+def _together(items: Iterator[Chunk | TextRun]) -> Iterator[Batch]:
     """All in one batch, also those before a failure."""
-    batch: list[Json | TextRun] = []
+    batch: list[Chunk | TextRun] = []
     try:
         for item in items:
             batch.append(item)
@@ -151,7 +155,7 @@ class _Events:
         self._rest = b""
         self._pattern: _Pattern | None = None
 
-    def taken(self, data: bytes) -> Iterator[Json | TextRun]:
+    def taken(self, data: bytes) -> Iterator[Chunk | TextRun]:
         searched = max(0, len(self._rest) - 3)  # an end may be cut in two
         data, at, self._rest = self._rest + data, 0, b""
         while at < len(data) and not self._reader.finished:
@@ -169,16 +173,16 @@ class _Events:
         else:
             self._rest = data[at:]
 
-    def last(self) -> Iterator[Json | TextRun]:
+    def last(self) -> Iterator[Chunk | TextRun]:
         """What stands at the end without the blank line after it."""
         yield from self._event(self._rest)
         if (last := self._parser.end()) is not None:
             yield from self._reader.feed(last[1])
 
-    def _event(self, raw: bytes) -> Iterator[Json]:
+    def _event(self, raw: bytes) -> Iterator[Chunk]:
         """One event, or a part of one."""
         self._pattern, is_one = None, self._parser.is_between_events
-        chunks: list[Json] = []
+        chunks: list[Chunk] = []
         for data in self._data(raw, is_one=is_one):
             for chunk in self._reader.feed(data):
                 chunks.append(chunk)
@@ -193,7 +197,7 @@ class _Events:
             return [line[1]]
         return [data for _, data in self._parser.feed(raw)]
 
-    def _run(self, data: bytes, at: int, pattern: "_Pattern") -> tuple[TextRun, int] | None:
+    def _run(self, data: bytes, at: int, pattern: _Pattern) -> tuple[TextRun, int] | None:
         """The events from `at` on that are like the last one, and their bytes."""
         found = pattern.match(data, at)
         if found is None or "" in found[1]:  # no text means nothing to some formats
@@ -212,12 +216,12 @@ class _Pattern:
 
     __slots__ = ("_after", "_before", "_between", "like")
 
-    def __init__(self, before: bytes, after: bytes, like: Json) -> None:
+    def __init__(self, before: bytes, after: bytes, like: Chunk) -> None:
         self._before, self._after, self._between = before, after, after + before
         self.like = like
 
     @classmethod
-    def of(cls, raw: bytes, chunk: Json) -> "_Pattern | None":
+    def of(cls, raw: bytes, chunk: Chunk) -> _Pattern | None:
         """None unless the event says one text, and nothing beside it."""
         if not (text := only_text(chunk)):
             return None

@@ -6,17 +6,21 @@ OpenAI stops at any text, white space too. Claude refuses sequences of white spa
 (https://github.com/openai/openai-openapi, `StopConfiguration`).
 """
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from losi.upstream.batch import Batch, each
 from losi.upstream.fanout import Sleep
 from losi.upstream.format import Around, Exchange, Format, UpstreamCall
 from losi.upstream.functions import prepare as prepare_functions
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire.chat import Chunk, ChunkChoice, Completion, Delta, Request
 
 
 def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) -> Exchange:
@@ -26,7 +30,8 @@ def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) 
     cut = [sequence for sequence in sequences if not _takes(call, sequence)]
     if not cut:
         return prepare_functions(upstream, call, sleep)
-    body = {name: value for name, value in call.body.items() if name != "stop"}
+    body: Request = {**call.body}
+    body.pop("stop", None)
     if sent := [sequence for sequence in sequences if sequence not in cut]:
         body["stop"] = sent
     exchange = prepare_functions(upstream, replace(call, body=body), sleep)
@@ -47,7 +52,7 @@ class CutShort(Around):
         self._sequences = sequences
         self._n = n
 
-    async def complete(self) -> Json:
+    async def complete(self) -> Completion:
         answer = await self._exchange.complete()
         for choice in answer["choices"]:
             message = choice["message"]
@@ -69,7 +74,7 @@ class CutShort(Around):
                 if sum(text.ended for text in texts.values()) == self._n:
                     return
 
-    def _cut(self, chunk: Json, texts: dict[Any, "_Text"]) -> Json | None:
+    def _cut(self, chunk: Chunk, texts: dict[Any, _Text]) -> Chunk | None:
         """What is left of a chunk."""
         choices = [choice for choice in chunk["choices"] if not _ended(texts, choice)]
         for choice in choices:
@@ -77,13 +82,14 @@ class CutShort(Around):
         return {**chunk, "choices": choices} if choices or chunk.get("usage") else None
 
 
-def _ended(texts: dict[Any, "_Text"], choice: Json) -> bool:
+def _ended(texts: dict[Any, _Text], choice: ChunkChoice) -> bool:
     text = texts.get(choice.get("index", 0))
     return text is not None and text.ended
 
 
-def _cut(choice: Json, text: "_Text") -> None:
-    delta = choice["delta"] = dict(choice.get("delta") or {})
+def _cut(choice: ChunkChoice, text: _Text) -> None:
+    delta: Delta = {**choice["delta"]}
+    choice["delta"] = delta
     said = text.take(delta.get("content") or "")
     if text.ended:
         delta.pop("tool_calls", None)

@@ -2,14 +2,18 @@
 where it ends. Pure but for the exchange that it wraps.
 """
 
+from __future__ import annotations
+
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from losi.metering.usage import CHARACTERS_PER_TOKEN
 from losi.upstream.batch import Batch, each
 from losi.upstream.format import Around, Exchange
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire.chat import Choice, Chunk, ChunkChoice, Completion, Delta, Spoken
 
 
 class LimitedText(Around):
@@ -22,7 +26,7 @@ class LimitedText(Around):
         super().__init__(exchange)
         self._bytes = CHARACTERS_PER_TOKEN * tokens
 
-    async def complete(self) -> Json:
+    async def complete(self) -> Completion:
         answer = await self._exchange.complete()
         for choice in answer["choices"]:
             self._cut(choice, choice["message"], self._bytes)
@@ -35,16 +39,17 @@ class LimitedText(Around):
                 if cut := [one for chunk in each(batch) if (one := self._limited(chunk, left))]:
                     yield cut
 
-    def _limited(self, chunk: Json, left: dict[Any, int]) -> Json | None:
+    def _limited(self, chunk: Chunk, left: dict[Any, int]) -> Chunk | None:
         """What remains of a chunk; `left` are the bytes of each choice, -1 where it has ended."""
         choices = [choice for choice in chunk["choices"] if left.get(choice.get("index", 0)) != -1]
         for choice in choices:
             index = choice.get("index", 0)
-            delta = choice["delta"] = dict(choice.get("delta") or {})
+            delta: Delta = {**choice["delta"]}
+            choice["delta"] = delta
             left[index] = self._cut(choice, delta, left.get(index, self._bytes))
         return {**chunk, "choices": choices} if choices or chunk.get("usage") else None
 
-    def _cut(self, choice: Json, said: Json, left: int) -> int:
+    def _cut(self, choice: Choice | ChunkChoice, said: Spoken | Delta, left: int) -> int:
         """Cuts what a choice says to so many bytes; how many are left, or -1 where it ended."""
         text = (said.get("content") or "").encode(errors="surrogatepass")
         if len(text) <= left:

@@ -5,37 +5,41 @@ Claude refuses them (https://github.com/BerriAI/litellm/issues/23047). Only the 
 whose a signature is, and a refusal costs nothing. Pure but for the exchange.
 """
 
+from __future__ import annotations
+
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from losi.errors import InvalidRequestError
 from losi.upstream.batch import Batch
 from losi.upstream.fanout import Sleep
 from losi.upstream.format import Around, Exchange, Format, UpstreamCall
 from losi.upstream.stops import prepare as prepare_stops
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire.chat import Completion, Message, Request
 
 _NOT_ITS_OWN = re.compile(r"signature.*think|think.*signature|thinking.*cannot be modified", re.I)
-BLOCKS = "thinking_blocks"
 
 
 def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) -> Exchange:
     """The exchange for a call, which goes on without earlier thoughts where those are refused."""
     exchange = prepare_stops(upstream, call, sleep)
-    if not any(message.get(BLOCKS) for message in call.body["messages"]):
+    if not any(message.get("thinking_blocks") for message in call.body["messages"]):
         return exchange
     return WithOrWithout(exchange, lambda: prepare_stops(upstream, _without_thoughts(call), sleep))
 
 
 def _without_thoughts(call: UpstreamCall) -> UpstreamCall:
-    messages = [
-        {name: value for name, value in message.items() if name != BLOCKS}
-        for message in call.body["messages"]
-    ]
-    return replace(call, body={**call.body, "messages": messages})
+    messages: list[Message] = [{**message} for message in call.body["messages"]]
+    for message in messages:
+        message.pop("thinking_blocks", None)
+    body: Request = {**call.body, "messages": messages}
+    return replace(call, body=body)
 
 
 class WithOrWithout(Around):
@@ -50,7 +54,7 @@ class WithOrWithout(Around):
         """With `messages` once the thoughts were left out."""
         return super().mapped | ({"messages"} if self._without is None else set())
 
-    async def complete(self) -> Json:
+    async def complete(self) -> Completion:
         try:
             return await self._exchange.complete()
         except InvalidRequestError as refusal:

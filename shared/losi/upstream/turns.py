@@ -6,10 +6,15 @@ refuses each of these, so each is said the way it takes:
 https://platform.claude.com/docs/en/api/messages
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from losi.upstream.conversation import Named, content_parts, is_system
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire.chat import GivenCall, Message, Part
 
 #: Sent in place of a user's empty message.
 EMPTY = "(empty message)"
@@ -24,7 +29,7 @@ class Turns:
     turns: list[Named]
 
 
-def as_turns(messages: list[Json], *, prefill: bool) -> Turns:
+def as_turns(messages: list[Message], *, prefill: bool) -> Turns:
     """`prefill`: whether the model takes a conversation that ends with an assistant's message."""
     named = [(f"messages[{position}]", message) for position, message in enumerate(messages)]
     first = next((i for i, (_, m) in enumerate(named) if not is_system(m)), len(named))
@@ -67,9 +72,9 @@ def _as_user(named: Named) -> Named:
     where, message = named
     if not is_system(message):
         return named
-    parts = [part for _, part in content_parts(where, message)]
+    parts: list[Part] = [part for _, part in content_parts(where, message)]
     if parts:
-        opening = {"type": "text", "text": "<system_message>"}
+        opening: Part = {"type": "text", "text": "<system_message>"}
         parts = [opening, *parts, {"type": "text", "text": "</system_message>"}]
     return where, {"role": "user", "content": parts}
 
@@ -86,8 +91,8 @@ def _ids_once(turns: list[Named]) -> list[Named]:
             for call in calls:
                 count = used[call["id"]] = used.get(call["id"], 0) + (call["id"] not in current)
                 current[call["id"]] = call["id"] if count == 1 else f"{call['id']}-{count}"
-            calls = [{**call, "id": current[call["id"]]} for call in calls]
-            message = {**message, "tool_calls": calls}
+            renamed_calls: list[GivenCall] = [{**call, "id": current[call["id"]]} for call in calls]
+            message = {**message, "tool_calls": renamed_calls}
         elif message["role"] == "tool":
             call_id = message["tool_call_id"]
             message = {**message, "tool_call_id": current.get(call_id, call_id)}

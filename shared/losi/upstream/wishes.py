@@ -4,25 +4,30 @@ The words go into the latest user turn. A system prompt or a list of tools that 
 undo prompt caches, and the thinking that is bound to them. Pure but for the exchange.
 """
 
+from __future__ import annotations
+
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from losi.errors import Remedy, UpstreamError
 from losi.json_schema.limits import Budget, SchemaError
 from losi.json_schema.validation import Document
 from losi.upstream.batch import Batch, each
 from losi.upstream.claude_schema import format_instruction
-from losi.upstream.conversation import with_instruction
+from losi.upstream.conversation import answer_schema, with_instruction
 from losi.upstream.fanout import Sleep
 from losi.upstream.fences import Unfenced
 from losi.upstream.format import Exchange, Format, UpstreamCall
 from losi.upstream.text_limit import LimitedText
 from losi.upstream.thoughts import prepare as prepare_thoughts
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire import JsonSchema
+    from losi.wire.chat import Completion, Delta, Request, ResponseFormat, Spoken, ToolChoice
 
 #: What a route may refuse and is still taken for, as it is asked for in words.
 IN_WORDS = frozenset({"forced_tools", "schema_with_tools", "schema_in_streams"})
@@ -46,7 +51,7 @@ class Said:
     called: set[str] = field(default_factory=set)
     refused: bool = False
 
-    def add(self, part: Json) -> None:
+    def add(self, part: Spoken | Delta) -> None:
         """A message, or the delta of a chunk."""
         if isinstance(text := part.get("content"), str):
             self.text += text
@@ -72,7 +77,7 @@ class Asked:
         """All of it known only once the upstream has answered."""
         return self.in_words | self.exchange.mapped
 
-    def unmet(self, answer: Json) -> UnmetWishError | None:
+    def unmet(self, answer: Completion) -> UnmetWishError | None:
         """The first wish that a completion does not meet."""
         for choice in answer["choices"] if self.checks else ():
             said = Said()
@@ -113,7 +118,7 @@ def prepare(
     upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep, *, stream: bool = False
 ) -> Asked:
     """The exchange for a call, with the checks of what it asks for in words."""
-    wanted = call.body.get("response_format") or {}
+    wanted: ResponseFormat = call.body.get("response_format") or {"type": "text"}
     checks: list[Check] = []
     in_words = set[str]()
     refused = call.route.refuses | call.route.provider.refuses
@@ -137,20 +142,22 @@ def prepare(
 class _Forced:
     """The caller's demand that one of these tools is called."""
 
-    param: str
+    param: Literal["tool_choice", "function_call"]
     #: What is sent instead of it.
-    choice: Any
+    choice: str | ToolChoice
     names: frozenset[str]
     named: bool
 
-    def asked_in_words(self, body: Json) -> Json:
+    def asked_in_words(self, body: Request) -> Request:
         words = (
             f"Call the tool `{min(self.names)}` now, and no other tool. Do not answer with text."
             if self.named
             else "Call at least one of your tools now. Do not answer with text."
         )
         messages = with_instruction(body["messages"], words)
-        return {**body, self.param: self.choice, "messages": messages}
+        asked: Request = {**body, "messages": messages}
+        asked[self.param] = self.choice
+        return asked
 
     def unmet(self, said: Said) -> UnmetWishError | None:
         if said.called & self.names:
@@ -162,7 +169,7 @@ class _Forced:
         )
 
 
-def _forced(body: Json) -> _Forced | None:
+def _forced(body: Request) -> _Forced | None:
     choice, names = body.get("tool_choice"), frozenset(_names(body))
     if body.get("tools"):
         if choice == "required":
@@ -183,28 +190,29 @@ def _forced(body: Json) -> _Forced | None:
     return None
 
 
-def _names(body: Json) -> Iterator[str]:
+def _names(body: Request) -> Iterator[str]:
     for tool in body.get("tools") or ():
-        if function := tool.get("function") or tool.get("custom"):
-            yield function["name"]
+        match tool.get("function") or tool.get("custom"):
+            case {"name": str(name)}:
+                yield name
 
 
-def _with_schemas(body: Json, *, stream: bool) -> set[str]:
+def _with_schemas(body: Request, *, stream: bool) -> set[str]:
     """What a schema of the answer would stand beside, as `refuses` calls it."""
     asked = {"schema_in_streams": stream, "schema_with_tools": bool(body.get("tools"))}
     return {name for name, is_asked in asked.items() if is_asked}
 
 
-def _schema_in_words(body: Json) -> Json:
-    words = format_instruction(body["response_format"], native=False)
+def _schema_in_words(body: Request) -> Request:
+    words = format_instruction(body.get("response_format"), native=False)
     messages = with_instruction(body["messages"], words or "")
-    rest = {name: value for name, value in body.items() if name != "response_format"}
-    return {**rest, "messages": messages}
+    rest: Request = {**body, "messages": messages}
+    rest.pop("response_format", None)
+    return rest
 
 
-def _schema_check(response_format: Json) -> Check:
-    wanted = response_format.get("json_schema") or {}
-    schema = wanted.get("schema") or {"type": "object"}
+def _schema_check(response_format: ResponseFormat) -> Check:
+    schema = answer_schema(response_format)
 
     def check(said: Said) -> UnmetWishError | None:
         if said.called or _is_valid(said.text, schema):
@@ -218,7 +226,7 @@ def _schema_check(response_format: Json) -> Check:
     return check
 
 
-def _is_valid(text: str, schema: Json) -> bool:
+def _is_valid(text: str, schema: JsonSchema) -> bool:
     """Whether a text is JSON by a schema; one that cannot be judged is not held against it."""
     try:
         value = json.loads(text)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Json = dict[str, Any]
+from losi.wire import JsonObject
 
 #: Stands for the id of a key that exists.
 A_KEY = "key_xyz78900"
@@ -21,13 +21,13 @@ class Example:
     answer: Any
     #: Of the path and the query.
     parameters: Mapping[str, str] = field(default_factory=dict)
-    body: Json | None = None
+    body: JsonObject | None = None
     status: int = 200
     #: What is asked for and answered; of a stream the first event is shown.
     kind: Literal["json", "events", "csv"] = "json"
 
 
-def _refused(message: str, type: str, param: str | None, code: str) -> Json:
+def _refused(message: str, type: str, param: str | None, code: str) -> JsonObject:
     return {"error": {"message": message, "type": type, "param": param, "code": code}}
 
 
@@ -58,7 +58,7 @@ _WEATHER = {
 }
 
 
-def _completion(message: Json, finish_reason: str, model: str = "gpt-4o") -> Json:
+def _completion(message: JsonObject, finish_reason: str, model: str = "gpt-4o") -> JsonObject:
     whole = {"role": "assistant", "content": None, "refusal": None, **message}
     return {
         "id": "chatcmpl-abc123",

@@ -20,7 +20,7 @@ from losi.web import headers, schemas
 from losi.web.declared import declared
 from losi.web.endpoints import BASE_PATH, ENDPOINTS, Answers, Endpoint, Takes
 from losi.web.examples import EXAMPLES, Example
-from losi.wire import Json
+from losi.wire import JsonObject
 
 if TYPE_CHECKING:
     from losi.web.schemas import Description
@@ -75,7 +75,7 @@ def rendered() -> bytes:
     return orjson.dumps(document(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def document() -> Json:
+def document() -> JsonObject:
     routes = [route for route in declared(ENDPOINTS).routes if isinstance(route, APIRoute)]
     operations = [_Operation(endpoint, _route(routes, endpoint)) for endpoint in ENDPOINTS]
     models = {model for operation in operations for model in operation.models()}
@@ -84,7 +84,7 @@ def document() -> Json:
         [(model, "validation") for model in in_order], ref_template="#/components/schemas/{model}"
     )
     by_fastapi = parameters_of(title="", version="", routes=routes)["paths"]
-    paths: Json = {}
+    paths: JsonObject = {}
     for operation in operations:
         path, method = operation.path, operation.endpoint.method.lower()
         parameters = by_fastapi[BASE_PATH + path][method].get("parameters", [])
@@ -128,9 +128,9 @@ class _Operation:
     def models(self) -> list[type[BaseModel]]:
         return [schemas.Error, *self._media().values(), *([self.body] if self.body else [])]
 
-    def described(self, parameters: list[Json]) -> Json:
+    def described(self, parameters: list[JsonObject]) -> JsonObject:
         needs = self.endpoint.permission
-        described: Json = {
+        described: JsonObject = {
             "operationId": self.endpoint.name,
             "tags": [self.endpoint.function],
             "summary": self.endpoint.summary,
@@ -155,7 +155,7 @@ class _Operation:
         kinds = ((kind, getattr(self.answers, kind)) for kind in MEDIA_TYPES)
         return {kind: model for kind, model in kinds if model}
 
-    def _parameter(self, parameter: Json) -> Json:
+    def _parameter(self, parameter: JsonObject) -> JsonObject:
         name = parameter["name"]
         values = {
             example.name: {"value": example.parameters[name]}
@@ -165,7 +165,7 @@ class _Operation:
         schema = _of_text(parameter["schema"])
         return {**parameter, "schema": schema, **({"examples": values} if values else {})}
 
-    def _refusals(self, parameters: list[Json]) -> list[int]:
+    def _refusals(self, parameters: list[JsonObject]) -> list[int]:
         about_one = any(each["name"] == "id" for each in parameters)
         found = {400, 429, 500, 502, 504}  # API Gateway may answer these for any endpoint
         if self.endpoint.permission:
@@ -178,7 +178,7 @@ class _Operation:
             found |= {404}
         return sorted(found)
 
-    def _answer(self) -> Json:
+    def _answer(self) -> JsonObject:
         extra = headers.METERED if self.answers.metered else {}
         return {
             "description": self.endpoint.summary,
@@ -192,12 +192,12 @@ class _Operation:
             },
         }
 
-    def _refusal(self, status: int) -> Json:
+    def _refusal(self, status: int) -> JsonObject:
         if examples := self._values("answer", status=status):
             return _refusal(status, examples)
         return {"$ref": f"#/components/responses/{REFUSAL_NAMES[status]}"}
 
-    def _values(self, what: str, status: int = 200, kind: str = "json") -> Json:
+    def _values(self, what: str, status: int = 200, kind: str = "json") -> JsonObject:
         def fits(example: Example) -> bool:
             return what == "body" or (example.status, example.kind) == (status, kind)
 
@@ -208,7 +208,7 @@ class _Operation:
         }
 
 
-def _of_text(schema: Json) -> Json:
+def _of_text(schema: JsonObject) -> JsonObject:
     """A parameter's schema without what a URL cannot say, nor what the parameter itself says."""
     kept = {name: each for name, each in schema.items() if name not in ("title", "description")}
     forms = [form for form in kept.pop("anyOf", []) if form != {"type": "null"}]
@@ -219,11 +219,11 @@ def _extras(hint: Any) -> tuple[Any, ...]:
     return getattr(hint, "__metadata__", ())
 
 
-def _ref(model: type[BaseModel]) -> Json:
+def _ref(model: type[BaseModel]) -> JsonObject:
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
-def _refs(named: dict[str, str]) -> Json:
+def _refs(named: dict[str, str]) -> JsonObject:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in named}
 
 
@@ -231,7 +231,7 @@ def _all_headers() -> dict[str, str]:
     return {**headers.EVERY, **headers.REFUSED, **headers.UNAUTHORIZED, **headers.METERED}
 
 
-def _refusal(status: int, examples: Json) -> Json:
+def _refusal(status: int, examples: JsonObject) -> JsonObject:
     content = {"schema": _ref(schemas.Error), **({"examples": examples} if examples else {})}
     return {
         "description": REFUSALS[status],
@@ -247,7 +247,7 @@ def _refusal(status: int, examples: Json) -> Json:
     }
 
 
-def _header(description: str) -> Json:
+def _header(description: str) -> JsonObject:
     return {"description": description, "schema": {"type": "string"}}
 
 

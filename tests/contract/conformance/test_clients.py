@@ -14,9 +14,9 @@ from losi.json_schema.validation import Document
 from losi.upstream.registry import Registry
 from losi.upstream.routing import ChatRouter
 from losi.web.formats import FORMATS
-from losi.wire import Json
 from tests.clients.__main__ import NODE_PACKAGES, PACKAGES
 from tests.contract.conformance.world import Alone, alone, ask, environment
+from tests.loose import Json
 from tests.strict_upstream import StrictUpstream
 
 FOLDER = Path(__file__).parents[2] / "data" / "clients"

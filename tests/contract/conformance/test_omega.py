@@ -21,10 +21,10 @@ from losi.metering.estimate import input_tokens
 from losi.upstream.registry import Registry
 from losi.upstream.routing import Answered, ChatRouter, Job
 from losi.web.formats import FORMATS
-from losi.wire import Json
 from tests.contract.conformance.asks import ASKS, EFFORTS, USER
 from tests.contract.conformance.world import environment
 from tests.fake_format import chunks_of
+from tests.loose import Json
 from tests.strict_upstream import StrictUpstream
 
 PAGE = Path(__file__).parents[3] / "docs" / "conformance" / "losi-omega.md"

@@ -96,7 +96,8 @@ async def ask(router: ChatRouter, one: Alone, body: Json, *, stream: bool) -> Js
         deadline,
     )
     if not stream:
-        return (await router.complete(job))[0]
+        answer, _ = await router.complete(job)
+        return {**answer}
     batches, _ = await router.stream(job)
     return {"chunks": [chunk async for chunk in chunks_of(batches)]}
 

@@ -8,6 +8,7 @@ from losi.catalogue.models import Route
 from losi.upstream.format import UpstreamCall
 from losi.upstream.registry import Settings
 from losi.web.formats import FORMATS
+from tests.loose import loose
 
 #: The documentation's models and features.
 DOCUMENTED = {
@@ -53,5 +54,5 @@ def test_no_provider_is_said_to_take_an_n_that_its_format_cannot_say(shipped: Ca
     body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "n": 2}
     for provider in shipped.providers.values():
         upstream = FORMATS[provider.format](provider, Settings("http://127.0.0.1:1", "k", "r"))
-        call = UpstreamCall(body, Route(provider=provider, model="m"), "req_1")
+        call = UpstreamCall(loose(body), Route(provider=provider, model="m"), "req_1")
         assert not (provider.native_n and "n" in upstream.prepare(call).left_out)

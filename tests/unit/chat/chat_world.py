@@ -17,9 +17,9 @@ from losi.store.client import Item
 from losi.store.writes import Update, Written
 from losi.upstream.format import Format, UpstreamCall
 from losi.upstream.registry import Registry
-from losi.wire import Json
 from tests.fake_format import FakeExchange
 from tests.ledger_world import BlockingLedger
+from tests.loose import Json
 
 #: Estimated tokens of the prompt of every request here.
 PROMPT = 9

@@ -17,8 +17,8 @@ from losi.errors import (
 )
 from losi.metering.usage import Usage
 from losi.upstream.format import UpstreamCall, malformed
-from losi.wire import Json
 from tests.catalogue import CATALOGUE
+from tests.loose import Json, loose
 from tests.request_lines import in_a_request
 from tests.unit.chat.chat_world import (
     PROMPT,
@@ -187,7 +187,7 @@ class TestWhoPays:
         self, world: Any
     ) -> None:
         """Nothing was delivered; the line lets the operator reconcile the provider's invoice."""
-        here = world(Scripted(malformed("OpenAI", REPORTED)))
+        here = world(Scripted(malformed("OpenAI", loose(REPORTED))))
 
         with in_a_request() as line, pytest.raises(UpstreamError):
             await here.plain()
@@ -227,7 +227,7 @@ class TestWhoPays:
             async def complete(self, call: UpstreamCall) -> Json:
                 self.calls += 1
                 if self.calls == 1:
-                    raise malformed("Claude", REPORTED)
+                    raise malformed("Claude", loose(REPORTED))
                 return await super().complete(call)
 
         message = {"role": "assistant", "content": "Hi"}

@@ -8,6 +8,7 @@ import pytest
 from losi.chat.chunks import Asked, ChunkStream, completion_usage, public_completion
 from losi.metering.usage import Usage
 from losi.upstream.batch import TextRun
+from tests.loose import Json, loose
 
 
 def stream(*, include_usage: bool = False) -> ChunkStream:
@@ -16,12 +17,12 @@ def stream(*, include_usage: bool = False) -> ChunkStream:
     )
 
 
-def chunk(delta: dict[str, Any], **fields: Any) -> dict[str, Any]:
+def chunk(delta: Json, **fields: Any) -> Json:
     choice = {"index": 0, "delta": delta, "finish_reason": None}
     return {"id": "upstream", "created": 1, "model": "gpt-4o-2024", "choices": [choice], **fields}
 
 
-def deltas(relay: ChunkStream, *sent: dict[str, Any]) -> list[dict[str, Any]]:
+def deltas(relay: ChunkStream, *sent: Json) -> list[Json]:
     public = [relay.public(chunk(delta)) for delta in sent]
     return [one["choices"][0]["delta"] for one in public if one is not None]
 
@@ -43,7 +44,7 @@ def test_fields_we_do_not_know_pass_through() -> None:
 
     assert public is not None
     assert public["obfuscation"] == "xyz"
-    assert public["choices"][0]["delta"]["annotations"] == [1]
+    assert loose(public)["choices"][0]["delta"]["annotations"] == [1]
 
 
 def test_a_role_that_the_provider_repeats_is_sent_once() -> None:
@@ -63,7 +64,7 @@ def test_usage_is_stripped_when_the_caller_did_not_ask() -> None:
 
     usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
     with_text = relay.public(chunk({"content": "a"}, usage=None))
-    alone = relay.public({"choices": [], "usage": usage})
+    alone = relay.public({"choices": [], "usage": loose(usage)})
 
     assert with_text is not None and "usage" not in with_text
     assert alone is None
@@ -84,7 +85,7 @@ def test_the_last_of_several_cumulative_figures_stands() -> None:
 
     assert relay.usage == Usage(2, 9)
     assert relay.usage_chunk()["choices"] == []
-    assert relay.usage_chunk()["usage"]["completion_tokens"] == 9
+    assert loose(relay.usage_chunk())["usage"]["completion_tokens"] == 9
 
 
 @pytest.mark.parametrize(
@@ -117,11 +118,11 @@ def test_without_figures_the_usage_is_an_estimate_and_says_so() -> None:
 def test_figures_of_zero_are_no_figures() -> None:
     zero = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
     relay = stream()
-    relay.public({**chunk({"content": "12345678"}), "usage": zero})
+    relay.public(loose({**chunk({"content": "12345678"}), "usage": zero}))
 
     assert relay.usage == Usage(7, 2, estimated=True)
     answer = {"choices": [{"message": {"content": "12345678"}}], "usage": zero}
-    assert completion_usage(answer, Asked(7)) == Usage(7, 2, estimated=True)
+    assert completion_usage(loose(answer), Asked(7)) == Usage(7, 2, estimated=True)
 
 
 def test_nothing_is_owed_before_something_was_produced() -> None:
@@ -142,7 +143,7 @@ def test_choices_keep_their_own_state() -> None:
 def test_a_plain_answer_gets_what_the_sdk_types_require() -> None:
     answer = {"id": "x", "choices": [{"message": {"content": "Hi"}}], "provider_field": 1}
 
-    public = public_completion(answer, "chatcmpl-1", 1700000000, "gpt-4o")
+    public = public_completion(loose(answer), "chatcmpl-1", 1700000000, "gpt-4o")
 
     assert public["choices"][0] == {
         "index": 0,
@@ -150,7 +151,7 @@ def test_a_plain_answer_gets_what_the_sdk_types_require() -> None:
         "logprobs": None,
         "message": {"role": "assistant", "content": "Hi", "refusal": None},
     }
-    assert public["provider_field"] == 1
+    assert loose(public)["provider_field"] == 1
     assert (public["id"], public["object"]) == ("chatcmpl-1", "chat.completion")
     assert (public["created"], public["model"]) == (1700000000, "gpt-4o")
 
@@ -158,7 +159,7 @@ def test_a_plain_answer_gets_what_the_sdk_types_require() -> None:
 @pytest.mark.parametrize("name", ["tool_calls", "function_call", "audio"])
 def test_what_the_sdks_type_as_absent_is_never_null(name: str) -> None:
     for given, expected in ((None, set()), ([], {name}), ({"a": 1}, {name})):
-        answer = {"choices": [{"message": {name: given}, "finish_reason": "length"}]}
+        answer: Json = {"choices": [{"message": {name: given}, "finish_reason": "length"}]}
 
         choice = public_completion(answer, "chatcmpl-1", 1, "gpt-4o")["choices"][0]
 
@@ -166,7 +167,7 @@ def test_what_the_sdks_type_as_absent_is_never_null(name: str) -> None:
         assert choice["finish_reason"] == "length"
 
 
-def run(text: str, like: dict[str, Any]) -> TextRun:
+def run(text: str, like: Json) -> TextRun:
     return TextRun(like, [text.encode()], len(text))
 
 
@@ -189,7 +190,7 @@ def test_each_call_of_several_is_estimated_by_itself(prompts: int, usage: Usage)
         "chatcmpl-1", 1, "gpt-4o", include_usage=False, asked=Asked(7), prompts=prompts
     )
     for index in (0, 1):
-        like = {**chunk({"content": ""}), "choices": [{"index": index, "delta": {"content": ""}}]}
+        like: Json = {**chunk({"content": ""}), "choices": [{"index": index, "delta": {"content": ""}}]}
         relay.batch([run(("12", "12345")[index], like)])
 
     assert relay.usage == replace(usage, estimated=True)
@@ -233,7 +234,7 @@ def test_figures_are_believed_as_far_as_they_can_be(
 
 
 def test_an_answer_of_several_calls_has_their_sum() -> None:
-    answer = {
+    answer: Json = {
         "choices": [{"message": {"content": "1234"}}, {"message": {"content": "12345678"}}],
         "usages": [{"prompt_tokens": 3, "completion_tokens": 4}, None],
     }
@@ -253,15 +254,15 @@ def test_an_answer_of_several_calls_has_their_sum() -> None:
 def test_fields_of_the_wrong_type_break_nothing(garbage: Any) -> None:
     answer = {"choices": [{"message": {"content": "x"}}], **garbage}
 
-    assert completion_usage(answer, Asked(7)).input_tokens == 7
-    assert public_completion(answer, "chatcmpl-1", 1, "gpt-4o")["choices"][0]["index"] == 0
+    assert completion_usage(loose(answer), Asked(7)).input_tokens == 7
+    assert public_completion(loose(answer), "chatcmpl-1", 1, "gpt-4o")["choices"][0]["index"] == 0
 
 
 @pytest.mark.parametrize("index", [None, "0", []])
 def test_a_choice_without_a_number_is_numbered(index: Any) -> None:
     choice = {"index": index, "delta": {"content": "a"}, "finish_reason": None}
 
-    public = stream().public({"choices": [choice]})
+    public = stream().public({"choices": [loose(choice)]})
 
     assert public is not None
     assert public["choices"][0]["index"] == 0
@@ -270,7 +271,7 @@ def test_a_choice_without_a_number_is_numbered(index: Any) -> None:
 def test_a_plain_answer_without_usage_is_estimated() -> None:
     answer = {"choices": [{"message": {"content": "12345678"}}]}
 
-    assert completion_usage(answer, Asked(7)) == Usage(7, 2, estimated=True)
+    assert completion_usage(loose(answer), Asked(7)) == Usage(7, 2, estimated=True)
 
 
 def test_a_choice_without_finish_reason_gets_none() -> None:
@@ -281,7 +282,7 @@ def test_a_choice_without_finish_reason_gets_none() -> None:
 
 
 COUNTED = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
-WORDS: list[tuple[list[dict[str, Any]], dict[str, Any]]] = [
+WORDS: list[tuple[list[Json], Json]] = [
     ([{"system_fingerprint": "fp_1"}, {}], {"system_fingerprint": "fp_1"}),
     ([{"system_fingerprint": "a"}, {"system_fingerprint": "b"}], {"system_fingerprint": "b"}),
     ([{}, {"service_tier": "default"}], {"service_tier": "default"}),
@@ -294,22 +295,22 @@ WORDS: list[tuple[list[dict[str, Any]], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("words", "expected"), WORDS)
 def test_the_usage_chunk_says_of_the_answer_what_the_providers_chunks_said(
-    words: list[dict[str, Any]], expected: dict[str, Any]
+    words: list[Json], expected: Json
 ) -> None:
     relay = stream(include_usage=True)
     *chunks, last = words
     for fields in chunks:
         relay.public(chunk({"content": "a"}, **fields))
-    relay.public({"choices": [], "usage": COUNTED, **last})
+    relay.public(loose({"choices": [], "usage": COUNTED, **last}))
 
-    said = relay.usage_chunk()
+    said = loose(relay.usage_chunk())
 
     names = ("system_fingerprint", "service_tier", "obfuscation")
     assert {name: said[name] for name in names if name in said} == expected
     assert said["id"] == "chatcmpl-1"
 
 
-DETAILS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+DETAILS: list[tuple[Json, Json]] = [
     ({}, {}),
     ({"prompt_tokens_details": {}}, {"prompt_tokens_details": {}}),
     ({"prompt_tokens_details": None}, {"prompt_tokens_details": None}),
@@ -331,9 +332,9 @@ DETAILS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("told", "expected"), DETAILS)
 def test_details_that_the_provider_did_not_tell_are_not_invented(
-    told: dict[str, Any], expected: dict[str, Any]
+    told: Json, expected: Json
 ) -> None:
     relay = stream(include_usage=True)
-    relay.public({"choices": [], "usage": {**COUNTED, **told}})
+    relay.public({"choices": [], "usage": loose({**COUNTED, **told})})
 
     assert relay.usage_chunk()["usage"] == {**COUNTED, **expected}

@@ -23,9 +23,9 @@ from losi.metering.usage import Usage
 from losi.store.queue import FolderQueue
 from losi.upstream.batch import each
 from losi.upstream.format import UpstreamCall, malformed
-from losi.wire import Json
 from tests.catalogue import CATALOGUE
 from tests.ledger_world import BlockingLedger, Clock, metered
+from tests.loose import Json, loose
 from tests.request_lines import in_a_request
 from tests.unit.chat.chat_world import (
     PROMPT,
@@ -57,7 +57,7 @@ async def test_a_stream_is_settled_before_it_says_that_it_is_done(world: Any) ->
         ({"n": 3}, 4_096 + 2 * 16_384),  # further choices hold all that they can have
     ],
 )
-async def test_what_a_running_request_holds(world: Any, fields: dict[str, Any], held: int) -> None:
+async def test_what_a_running_request_holds(world: Any, fields: Json, held: int) -> None:
     here = world(Scripted(chunk("x")), stream=True, **fields)
 
     stream = await here.chat.stream(here.call, await here.principal())
@@ -87,7 +87,7 @@ async def test_thinking_that_nobody_asked_for_is_held_and_paid_beside_the_limit(
 
     chunks = [chunk for batch in batches for chunk in each(batch)]
     said = [choice["delta"].get("content", "") for c in chunks for choice in c["choices"]]
-    assert "".join(said) == "x" * 400
+    assert "".join(loose(said)) == "x" * 400
     assert 4_000_000 - remaining == 100 + 1_024 + PROMPT
     assert here.settled() == (1, Usage(9, 900))
 

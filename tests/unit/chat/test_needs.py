@@ -10,7 +10,7 @@ from losi.catalogue.models import Route
 from losi.chat.needs import Needs, routes_for
 from losi.chat.request import ChatRequest, parse_chat_request
 from losi.errors import InvalidRequestError
-from losi.wire import Json
+from tests.loose import Json
 
 CATALOGUE: Catalogue = load(SHIPPED)
 USER: Json = {"role": "user", "content": "Hi"}

@@ -9,6 +9,7 @@ from losi.chat.prepare import prepare, with_system_prompt
 from losi.chat.request import parse_chat_request
 from losi.errors import InvalidRequestError
 from tests.catalogue import CATALOGUE, PROVIDERS
+from tests.loose import Json, loose
 
 USER = {"role": "user", "content": "Hi"}
 
@@ -17,9 +18,9 @@ def model(name: str) -> Model:
     return CATALOGUE.models[name]
 
 
-def body_for(name: str, route: int = 0, **fields: Any) -> dict[str, Any]:
+def body_for(name: str, route: int = 0, **fields: Any) -> Json:
     request = parse_chat_request({"model": name, "messages": [USER], **fields})
-    return prepare(request, model(name), model(name).routes[route]).body
+    return loose(prepare(request, model(name), model(name).routes[route]).body)
 
 
 def test_the_documented_default_temperature_is_sent() -> None:
@@ -41,7 +42,7 @@ def test_a_null_parameter_is_as_good_as_none() -> None:
     assert "stop" not in body
 
 
-LIMITS: list[tuple[str, dict[str, Any], int, int | None]] = [
+LIMITS: list[tuple[str, Json, int, int | None]] = [
     # whose own maximum is the model's, and its format needs no limit: none is sent
     ("openai", {"max_output_tokens": 16_384}, 0, None),
     ("openai", {"max_output_tokens": 8_192}, 127_000, None),
@@ -63,7 +64,7 @@ LIMITS: list[tuple[str, dict[str, Any], int, int | None]] = [
 
 @pytest.mark.parametrize(("provider", "route", "prompt", "expected"), LIMITS)
 def test_a_limit_that_nobody_asked_for_never_refuses_a_prompt(
-    provider: str, route: dict[str, Any], prompt: int, expected: int | None
+    provider: str, route: Json, prompt: int, expected: int | None
 ) -> None:
     """https://community.openai.com/t/1094041: prompt and limit together must fit the window."""
     request = parse_chat_request({"model": "gpt-4o", "messages": [USER]})
@@ -81,7 +82,7 @@ def test_the_callers_limit_is_always_sent(provider: str, name: str) -> None:
     request = parse_chat_request({"model": "gpt-4o", "messages": [USER], name: 100})
     upstream = Route(provider=PROVIDERS[provider], model="upstream", max_output_tokens=16_384)
 
-    assert prepare(request, model("gpt-4o"), upstream, 127_990).body[name] == 100
+    assert loose(prepare(request, model("gpt-4o"), upstream, 127_990).body)[name] == 100
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_the_callers_limit_is_always_sent(provider: str, name: str) -> None:
     ],
 )
 def test_stream_options_are_the_callers_beside_ours(
-    provider: str, given: dict[str, Any], expected: dict[str, Any] | None
+    provider: str, given: Json, expected: Json | None
 ) -> None:
     fields = {"stream": True, "stream_options": given}
     request = parse_chat_request({"model": "gpt-4o", "messages": [USER], **fields})
@@ -175,7 +176,7 @@ def test_losi_omegas_prompt_comes_behind_the_callers_own() -> None:
 @pytest.mark.parametrize("role", ["system", "developer"])
 def test_the_prompt_extends_the_last_leading_instruction_in_its_own_form(role: str) -> None:
     parts = [{"type": "text", "text": "B"}]
-    messages: list[dict[str, Any]] = [
+    messages: list[Json] = [
         {"role": "system", "content": "A"},
         {"role": role, "content": parts},
         USER,
@@ -198,7 +199,7 @@ ALWAYS_THINKS = MAY_THINK.model_copy(
     update={"provider": PROVIDERS["openai-responses"], "efforts": ("low", "medium", "high")}
 )
 #: The route, the caller's fields, and the effort and output limit that are sent.
-SMALL_LIMITS: list[tuple[Route, dict[str, Any], str, int]] = [
+SMALL_LIMITS: list[tuple[Route, Json, str, int]] = [
     (MAY_THINK, {"max_tokens": 4_096}, "medium", 4_096),
     (MAY_THINK, {"max_tokens": 4_095}, "low", 4_095),
     (MAY_THINK, {"max_tokens": 1_024}, "low", 1_024),
@@ -218,7 +219,7 @@ SMALL_LIMITS: list[tuple[Route, dict[str, Any], str, int]] = [
 
 @pytest.mark.parametrize(("route", "fields", "effort", "limit"), SMALL_LIMITS)
 def test_thinking_does_not_eat_the_answer(
-    route: Route, fields: dict[str, Any], effort: str, limit: int
+    route: Route, fields: Json, effort: str, limit: int
 ) -> None:
     request = parse_chat_request({"model": "gpt-4o", "messages": [USER], **fields})
 

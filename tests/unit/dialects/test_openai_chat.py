@@ -8,7 +8,7 @@ from losi.chat.completions import End
 from losi.dialects.openai_chat import frame
 from losi.errors import UpstreamError
 from losi.upstream.batch import Batch, TextRun, each
-from losi.wire import Json
+from tests.loose import Json, loose
 
 
 def chunk(text: str, **more: object) -> Json:
@@ -65,7 +65,7 @@ async def test_the_usage_and_the_end_are_one_piece() -> None:
 
 
 async def test_a_stream_that_failed_has_no_end_mark() -> None:
-    *_, last = await framed([chunk("a")], End({}, UpstreamError("broken")))
+    *_, last = await framed([chunk("a")], End(loose({}), UpstreamError("broken")))
 
     assert b"broken" in last and b"[DONE]" not in last
 

@@ -23,9 +23,9 @@ from losi.observe.request import RequestLine, observed
 from losi.upstream.format import Embedder, UpstreamCall, malformed
 from losi.upstream.registry import Registry
 from losi.upstream.routing import Router
-from losi.wire import Json
 from tests.catalogue import CATALOGUE
 from tests.ledger_world import BlockingLedger, Clock, make_gate
+from tests.loose import Json
 
 VECTOR = [0.25, -0.5]
 ANSWER: Json = {
@@ -41,7 +41,7 @@ class FakeEmbedder:
         self.answer = answer
         self.calls: list[UpstreamCall] = []
 
-    async def embed(self, call: UpstreamCall) -> Json:
+    async def embed(self, call: UpstreamCall[Json]) -> Json:
         self.calls.append(call)
         if isinstance(self.answer, Exception):
             raise self.answer

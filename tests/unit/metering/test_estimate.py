@@ -22,13 +22,14 @@ from losi.metering.estimate import (
     text_tokens,
 )
 from losi.metering.usage import Usage, estimate_tokens
+from tests.loose import Json, loose
 
 DATA = Path(__file__).parents[2] / "data"
 TEN = "0123456789"
 WORDS = "ten words " * 4
 
 
-def call(**fields: Any) -> dict[str, Any]:
+def call(**fields: Any) -> Json:
     return {"tool_calls": [{"index": 0, "id": "call_1", **fields}]}
 
 
@@ -48,7 +49,7 @@ def call(**fields: Any) -> dict[str, Any]:
         ({**call(function={"name": "f", "arguments": TEN}), "content": TEN}, 21),
     ],
 )
-def test_everything_that_a_model_says_counts(part: dict[str, Any], characters: int) -> None:
+def test_everything_that_a_model_says_counts(part: Json, characters: int) -> None:
     assert produced_characters(part) == characters
 
 
@@ -62,28 +63,28 @@ def test_everything_that_a_model_says_counts(part: dict[str, Any], characters: i
         call(function={"name": None, "arguments": {"a": 1}}),
     ],
 )
-def test_what_has_another_form_counts_nothing(part: dict[str, Any]) -> None:
+def test_what_has_another_form_counts_nothing(part: Json) -> None:
     assert produced_characters(part) == 0
 
 
-def asking(content: Any, **fields: Any) -> dict[str, Any]:
+def asking(content: Any, **fields: Any) -> Json:
     return {"messages": [{"role": "user", "content": content, **fields}]}
 
 
-def part(kind: str, **fields: Any) -> dict[str, Any]:
+def part(kind: str, **fields: Any) -> Json:
     return asking([{"type": kind, **fields}])
 
 
-def by_the_assistant(**fields: Any) -> dict[str, Any]:
+def by_the_assistant(**fields: Any) -> Json:
     return {"messages": [{"role": "assistant", "content": None, **fields}]}
 
 
-def block(**fields: Any) -> dict[str, Any]:
+def block(**fields: Any) -> Json:
     return by_the_assistant(thinking_blocks=[{"type": "thinking", **fields}])
 
 
 #: Wherever a request has room for a text that is sent, and may be read.
-PLACES: dict[str, Callable[[str], dict[str, Any]]] = {
+PLACES: dict[str, Callable[[str], Json]] = {
     "content": asking,
     "a text part": lambda text: part("text", text=text),
     "the text of an image part": lambda text: part("image_url", image_url={"url": ""}, text=text),
@@ -122,7 +123,7 @@ COUNTED = orjson.loads((DATA / "tokens" / "o200k.json").read_bytes())
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
 @given(text=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=200))
 def test_no_text_counts_less_than_a_quarter_of_its_bytes(
-    place: Callable[[str], dict[str, Any]], text: str
+    place: Callable[[str], Json], text: str
 ) -> None:
     """No encoding of a vendor makes more tokens of a text than it has bytes."""
     assert input_tokens(place(text)) >= len(text.encode()) / 4
@@ -152,13 +153,15 @@ def test_lone_surrogates_count_too() -> None:
 
 def test_a_prompt_counts_its_text_tools_and_schema() -> None:
     plain = input_tokens(asking(WORDS))
-    with_tools = input_tokens({**asking(WORDS), "tools": [{"type": "function"}]})
+    with_tools = input_tokens(loose({**asking(WORDS), "tools": [{"type": "function"}]}))
     with_both = input_tokens(
-        {
-            **asking(WORDS),
-            "tools": [{"type": "function"}],
-            "response_format": {"type": "json_object"},
-        }
+        loose(
+            {
+                **asking(WORDS),
+                "tools": [{"type": "function"}],
+                "response_format": {"type": "json_object"},
+            }
+        )
     )
 
     assert plain == 11 + MESSAGE_TOKENS + ANSWER_TOKENS  # with its role
@@ -168,7 +171,7 @@ def test_a_prompt_counts_its_text_tools_and_schema() -> None:
 def test_what_no_model_reads_counts_nothing() -> None:
     unread = {"model": WORDS, "user": WORDS, "metadata": {"a": WORDS}, "stop": [WORDS], "seed": 5}
 
-    assert input_tokens({**asking("Hi"), **unread}) == input_tokens(asking("Hi"))
+    assert input_tokens(loose({**asking("Hi"), **unread})) == input_tokens(asking("Hi"))
 
 
 @pytest.mark.parametrize("text", [None, "", TEN])

@@ -16,6 +16,7 @@ from losi.metering.estimate import input_tokens
 from losi.metering.usage import Usage
 from tests.catalogue import CATALOGUE
 from tests.ledger_world import ACCOUNT, BlockingLedger, Clock, admit, caller
+from tests.loose import Json
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -53,11 +54,11 @@ def test_the_documented_bounds_are_those_of_the_shipped_plans() -> None:
         assert row in documented
 
 
-def text(content: Any) -> dict[str, Any]:
+def text(content: Any) -> Json:
     return {"messages": [{"role": "user", "content": content}]}
 
 
-def attached(data: str) -> dict[str, Any]:
+def attached(data: str) -> Json:
     return text([{"type": "file", "file": {"file_data": data}}])
 
 
@@ -80,7 +81,7 @@ DEAR = {
 
 @pytest.mark.parametrize("body", DEAR.values(), ids=DEAR.keys())
 def test_the_dearest_prompts_do_not_pass_the_bound(
-    table: tuple[DynamoDBClient, str], body: dict[str, Any]
+    table: tuple[DynamoDBClient, str], body: Json
 ) -> None:
     """The day is filled to what two more leave of it, and both take all that there is."""
     clock = Clock()
@@ -117,7 +118,7 @@ def test_the_dearest_prompts_do_not_pass_the_bound(
     ids=["Chinese", "signs", "a file of five megabytes"],
 )
 def test_what_is_larger_than_a_minute_is_refused_however_it_is_written(
-    table: tuple[DynamoDBClient, str], body: dict[str, Any]
+    table: tuple[DynamoDBClient, str], body: Json
 ) -> None:
     """Chinese was once taken for a quarter of what it is, a file for a thousand tokens."""
     clock = Clock()

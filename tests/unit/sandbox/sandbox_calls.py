@@ -10,9 +10,9 @@ from openai.types.chat import ChatCompletionChunk
 from losi.catalogue.models import Route
 from losi.sandbox.format import Sandbox
 from losi.upstream.format import Format, UpstreamCall
-from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.fake_format import chunks_of
+from tests.loose import Json
 
 _DATA = Path(__file__).parents[3] / "tests" / "data"
 SCHEMAS = json.loads((_DATA / "openai-schemas.json").read_text("utf-8"))

@@ -12,8 +12,8 @@ from losi.errors import InvalidRequestError, LosiError, Remedy, UpstreamError
 from losi.sandbox.directives import DIRECTIVES, Directives, read
 from losi.sandbox.errors import ERRORS
 from losi.sandbox.format import Sandbox
-from losi.wire import Json
 from tests.fake_format import chunks_of
+from tests.loose import Json
 from tests.unit.sandbox.sandbox_calls import call, completed, instantly, request, streamed
 
 

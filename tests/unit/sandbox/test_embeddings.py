@@ -12,12 +12,15 @@ from losi.errors import InvalidRequestError
 from losi.sandbox.embeddings import DIMENSIONS, MAX_TOKENS, SandboxEmbeddings, unit_vector
 from losi.upstream.format import UpstreamCall
 from tests.catalogue import PROVIDERS
+from tests.loose import loose
 
 ROUTE = Route(provider=PROVIDERS["sandbox"], model="losi-sandbox")
 
 
 async def embed(given: Any, **more: Any) -> Any:
-    return await SandboxEmbeddings().embed(UpstreamCall({"input": given, **more}, ROUTE, "req_1"))
+    return await SandboxEmbeddings().embed(
+        UpstreamCall(loose({"input": given, **more}), ROUTE, "req_1")
+    )
 
 
 def likeness(one: str, other: str) -> float:

@@ -14,7 +14,7 @@ from losi.metering.usage import from_openai
 from losi.sandbox.answers import answer
 from losi.sandbox.directives import read
 from losi.sandbox.format import Sandbox
-from losi.wire import Json
+from tests.loose import Json
 from tests.unit.sandbox.sandbox_calls import call, completed, instantly, request, streamed
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from losi.errors import InvalidRequestError
-from losi.wire import Json
+from tests.loose import Json
 from tests.unit.json_schema.json_schemas import SATISFIABLE
 from tests.unit.sandbox.sandbox_calls import completed, request, streamed
 

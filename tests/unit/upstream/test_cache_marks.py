@@ -13,9 +13,9 @@ from losi.upstream.anthropic.request import translate
 from losi.upstream.bedrock.request import converse_request
 from losi.upstream.cache_marks import with_fitting_marks
 from losi.upstream.format import UpstreamCall
-from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.contract.anthropic_types import check_request
+from tests.loose import Json, loose
 
 FIVE_MINUTES: Json = {"type": "ephemeral"}
 HOUR: Json = {"type": "ephemeral", "ttl": "1h"}
@@ -60,7 +60,7 @@ def result(content: Any, **fields: Any) -> Json:
 
 def to_anthropic(cache_from: int | None = None, **body: Any) -> Json:
     route = Route(provider=PROVIDERS["anthropic"], model="claude-sonnet-4-6", cache_from=cache_from)
-    out: Json = {**translate({"model": route.model, **body}, route).body}
+    out: Json = {**translate(loose({"model": route.model, **body}), route).body}
     check_request(out)
     return out
 
@@ -69,7 +69,7 @@ def to_bedrock(
     cache_from: int | None = None, model: str = "global.anthropic.claude-sonnet-4-6", **body: Any
 ) -> Json:
     route = Route(provider=PROVIDERS["bedrock"], model=model, cache_from=cache_from)
-    out = converse_request(UpstreamCall({"model": model, **body}, route, "r1"))
+    out = converse_request(UpstreamCall(loose({"model": model, **body}), route, "r1"))
     assert _SHAPE is not None
     report = ParamValidator().validate(out, _SHAPE)
     assert not report.has_errors(), report.generate_report()

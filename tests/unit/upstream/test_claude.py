@@ -9,8 +9,8 @@ from losi.upstream.anthropic.request import translate
 from losi.upstream.bedrock.request import converse_request
 from losi.upstream.claude import Thinks, takes_budget, thinks
 from losi.upstream.format import UpstreamCall
-from losi.wire import Json
 from tests.catalogue import PROVIDERS
+from tests.loose import Json
 
 #: Anthropic's id, Bedrock's, and how the model thinks.
 #: https://platform.claude.com/docs/en/about-claude/models/overview

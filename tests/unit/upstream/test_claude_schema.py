@@ -3,7 +3,7 @@
 import pytest
 
 from losi.upstream.claude_schema import kept_schema, tool_schema
-from losi.wire import Json
+from tests.loose import Json
 from tests.strict_upstream.schemas import CLAUDE_STRICT
 
 

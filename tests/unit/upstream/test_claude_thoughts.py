@@ -7,7 +7,7 @@ import pytest
 from losi.upstream.anthropic.messages import Conversation
 from losi.upstream.anthropic.response import Parts, completion
 from losi.upstream.bedrock.messages import convert_messages
-from losi.wire import Json
+from tests.loose import Json, loose
 
 TEXT, CALL = "text", "tool_use"
 
@@ -49,11 +49,16 @@ def sent_back(blocks: list[Json]) -> list[Json]:
     """A conversation whose answer was these blocks of Claude's, as a caller sends it back."""
     parts = Parts()
     for block in blocks:
-        parts.add(block)  # type: ignore[arg-type]
-    message = {"role": "assistant", "content": parts.content, "tool_calls": parts.tool_calls}
+        parts.add(block)
+    message: Json = {
+        "role": "assistant",
+        "content": parts.content,
+        "tool_calls": parts.tool_calls,
+    }
+    parts.add_extras(message)
     return [
         {"role": "user", "content": "Hi"},
-        {**message, **parts.extras()},
+        message,
         *results(blocks),
     ]
 
@@ -95,7 +100,7 @@ def test_a_text_that_the_caller_changed_loses_no_thought(content: Any) -> None:
         {"role": "tool", "tool_call_id": "c", "content": "ok"},
     ]
 
-    sent = Conversation(history).turns[1].blocks
+    sent = Conversation(loose(history)).turns[1].blocks
 
     assert [block["signature"] for block in sent if block["type"] == "thinking"] == ["s1", "s2"]
     assert sent[-1]["type"] == CALL

@@ -9,8 +9,8 @@ from losi.catalogue.models import Route
 from losi.errors import InvalidRequestError
 from losi.upstream.format import UpstreamCall
 from losi.upstream.functions import prepare, takes_functions
-from losi.wire import Json
 from tests.fake_format import FakeExchange, chunks_of
+from tests.loose import Json, loose
 
 PROVIDERS = load(SHIPPED).providers
 USER: Json = {"role": "user", "content": "Rome?"}
@@ -50,7 +50,7 @@ class Upstream:
 
 def exchange(upstream: Upstream, provider: str = "anthropic", **body: Any) -> Any:
     route = Route(provider=PROVIDERS[provider], model="m")
-    return prepare(upstream, UpstreamCall({**ASKED, **body}, route, "req_1"))
+    return prepare(upstream, UpstreamCall(loose({**ASKED, **body}), route, "req_1"))
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from losi.catalogue.models import Route
 from losi.errors import LosiError, UpstreamError, UpstreamUnavailableError
 from losi.upstream import http
 from losi.upstream.http import Endpoint
-from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.dynamodb_local import free_port
 from tests.fake_upstream import FakeUpstream, Reply
+from tests.loose import Json
 
 ROUTE = Route(provider=PROVIDERS["openai"], model="m")
 

@@ -28,9 +28,9 @@ from losi.upstream.routing import (
     Prepared,
     candidates,
 )
-from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.fake_format import FakeExchange, chunks_of
+from tests.loose import Json, loose
 
 Step = LosiError | list[Json]
 HELLO = {"index": 0, "delta": {"content": "Hello"}, "finish_reason": "stop"}
@@ -121,7 +121,7 @@ def job(*routes: Route, seconds: float = 60) -> Job:
     deadline = asyncio.get_running_loop().time() + seconds
 
     def prepare(route: Route) -> Prepared:
-        return Prepared({**body, "model": route.model}, ())
+        return Prepared(loose({**body, "model": route.model}), ())
 
     return Job("m", list(routes), prepare, body.keys(), "req_1", deadline)
 

@@ -15,7 +15,7 @@ from losi.upstream.batch import TextRun, each
 from losi.upstream.openai import tool_calls
 from losi.upstream.openai.chat import _Reading as OpenAIReading
 from losi.upstream.sse import Reader
-from losi.wire import Json
+from tests.loose import Json
 
 
 async def said(reader: Reader, *reads: bytes) -> list[Json | TextRun]:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from losi.errors import UpstreamError
 from losi.upstream import sse
 from losi.upstream.sse import MAX_EVENT_BYTES, SseParser, batches
-from losi.wire import Json
 from tests.fake_format import chunks_of
+from tests.loose import Json
 
 endings = st.sampled_from(["\n", "\r\n", "\r"])
 lines = st.sampled_from(["data: a", "data:b", "event: e", ": comment", "id: 1", "", "data: \u2028"])

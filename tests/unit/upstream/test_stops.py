@@ -12,8 +12,8 @@ from losi.catalogue.models import Route
 from losi.upstream.batch import Batch
 from losi.upstream.format import UpstreamCall
 from losi.upstream.stops import CutShort, prepare
-from losi.wire import Json
 from tests.fake_format import chunks_of
+from tests.loose import Json
 
 
 class Said:

@@ -10,8 +10,8 @@ from losi.errors import InvalidRequestError
 from losi.upstream.batch import Batch
 from losi.upstream.format import UpstreamCall
 from losi.upstream.thoughts import prepare
-from losi.wire import Json
 from tests.fake_format import chunks_of
+from tests.loose import Json, loose
 
 ROUTE = Route(provider=load(SHIPPED).providers["anthropic"], model="claude-sonnet-5-5")
 THOUGHT = {"type": "thinking", "thinking": "I", "signature": "c2ln"}
@@ -42,7 +42,7 @@ class Signing:
 
     def _judge(self) -> None:
         self.sent.append(self.body)
-        blocks = [b for m in self.body["messages"] for b in m.get("thinking_blocks", ())]
+        blocks = [b for m in self.body["messages"] for b in m.get("thinking_blocks") or ()]
         if self.always or THOUGHT in blocks:
             raise InvalidRequestError(self.words, param="messages[1].thinking_blocks[0]")
 
@@ -58,7 +58,7 @@ class Signing:
 def conversation(*blocks: Json) -> UpstreamCall:
     answer = {"role": "assistant", "content": "I am.", "thinking_blocks": list(blocks)}
     messages = [{"role": "user", "content": "Are you?"}, answer, {"role": "user", "content": "Go"}]
-    return UpstreamCall({"model": ROUTE.model, "messages": messages}, ROUTE, "req_1")
+    return UpstreamCall({"model": ROUTE.model, "messages": loose(messages)}, ROUTE, "req_1")
 
 
 @pytest.mark.parametrize("words", REFUSALS)

@@ -3,7 +3,7 @@
 import pytest
 
 from losi.upstream.turns import CONTINUE, EMPTY, as_turns
-from losi.wire import Json
+from tests.loose import Json
 
 USER: Json = {"role": "user", "content": "Hi"}
 
@@ -120,7 +120,7 @@ class TestIdsOfToolCalls:
     def test_used_again_they_are_made_new_in_calls_and_results(self) -> None:
         messages = [USER, calling("a"), result("a"), calling("a", "b"), result("b"), result("a")]
         made = [message for _, message in as_turns(messages, prefill=False).turns]
-        assert [call["id"] for call in made[3]["tool_calls"]] == ["a-2", "b"]
+        assert [call["id"] for call in made[3]["tool_calls"] or ()] == ["a-2", "b"]
         assert [message["tool_call_id"] for message in made[4:]] == ["b", "a-2"]
 
     def test_once_used_they_stay(self) -> None:

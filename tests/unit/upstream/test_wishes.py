@@ -16,9 +16,9 @@ from losi.upstream.format import Format, UpstreamCall, upstream_error
 from losi.upstream.registry import Registry
 from losi.upstream.routing import ChatRouter, Job, Prepared
 from losi.upstream.wishes import UnmetWishError
-from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.fake_format import FakeExchange, chunks_of
+from tests.loose import Json
 
 Step = Json | UpstreamError
 WEATHER = {"type": "function", "function": {"name": "weather"}}
@@ -89,7 +89,7 @@ async def at_once(_: float) -> None: ...
 def ask(
     upstream: Upstream, *, routes: int = 1, refuses: Combination = "forced_tools", **body: Any
 ) -> Asked:
-    whole = {"messages": [SYSTEM, USER], "tools": [WEATHER, TIME], **body}
+    whole: Json = {"messages": [SYSTEM, USER], "tools": [WEATHER, TIME], **body}
     refusing = Route(provider=PROVIDERS["anthropic"], model="m", refuses=frozenset({refuses}))
     deadline = asyncio.get_running_loop().time() + 60
     made = Job("m", [refusing] * routes, lambda _: Prepared(whole, ()), whole, "req_1", deadline)

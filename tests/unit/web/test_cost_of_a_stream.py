@@ -30,8 +30,8 @@ from losi.upstream.registry import Registry, Settings
 from losi.upstream.routing import ChatRouter, Job, Prepared
 from losi.web.relay import Opened, RelayResponse
 from losi.web.responses import render
-from losi.wire import Json
 from tests.catalogue import PROVIDERS
+from tests.loose import Json
 
 EVENTS = 1_000
 READ = 32_768

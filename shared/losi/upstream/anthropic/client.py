@@ -4,10 +4,13 @@ The translation is pure, in the modules beside this one: request (and messages),
 Here is only what talks to the network.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from losi.catalogue.models import Route
 from losi.catalogue.providers import Provider
@@ -22,7 +25,10 @@ from losi.upstream.reading import loads
 from losi.upstream.registry import Settings
 from losi.upstream.shape import ShapeError
 from losi.upstream.sse import batches
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire import JsonObject
+    from losi.wire.chat import Chunk, Completion
 
 #: https://platform.claude.com/docs/en/api/versioning
 API_VERSION = "2023-06-01"
@@ -35,7 +41,7 @@ class AnthropicMessages:
         headers = {"anthropic-version": API_VERSION, "x-api-key": settings.key}
         self._endpoint = Endpoint(provider.name, url, headers)
 
-    def prepare(self, call: UpstreamCall) -> "MessagesExchange":
+    def prepare(self, call: UpstreamCall) -> MessagesExchange:
         return MessagesExchange(self._endpoint, call.route, translate(call.body, call.route))
 
 
@@ -53,7 +59,7 @@ class MessagesExchange:
     def mapped(self) -> frozenset[str]:
         return self._request.mapped
 
-    async def complete(self) -> Json:
+    async def complete(self) -> Completion:
         request = self._request
         message = await self._endpoint.post_json(request.body, self._route, self._refusal)
         if message.get("type") == "error":
@@ -86,7 +92,9 @@ class MessagesExchange:
                 yield told
             raise
 
-    def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
+    def _refusal(
+        self, status: int, body: JsonObject | None, headers: Mapping[str, str]
+    ) -> LosiError:
         return response.error(status, body, headers, self._endpoint.provider, self._request)
 
 
@@ -102,7 +110,7 @@ class _Reading:
     def finished(self) -> bool:
         return self._state.finished
 
-    def feed(self, data: bytes) -> list[Json]:
+    def feed(self, data: bytes) -> list[Chunk]:
         try:
             value = loads(data)
             if isinstance(value, dict) and value.get("type") == "error":

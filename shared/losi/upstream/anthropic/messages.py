@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar, cast
 
 from losi.errors import echo
 from losi.upstream.claude import in_order
@@ -29,7 +29,6 @@ from losi.upstream.conversation import (
     tool_arguments,
 )
 from losi.upstream.turns import as_turns
-from losi.wire import Json
 
 if TYPE_CHECKING:
     from anthropic.types import (
@@ -48,6 +47,8 @@ if TYPE_CHECKING:
         URLImageSourceParam,
     )
     from typing_extensions import TypeIs
+
+    from losi.wire.chat import Message, Part, Request, Tool
 
     _Part = TextBlockParam | ImageBlockParam | DocumentBlockParam
     _Thinking = ThinkingBlockParam | RedactedThinkingBlockParam
@@ -90,7 +91,7 @@ class Turn:
 class Conversation:
     """OpenAI messages in, Anthropic's `system` and `messages` out."""
 
-    def __init__(self, messages: list[Json], *, prefill: bool = True) -> None:
+    def __init__(self, messages: list[Message], *, prefill: bool = True) -> None:
         conversation = as_turns(messages, prefill=prefill)
         turns = conversation.turns
         check_tool_calls(turns)
@@ -126,7 +127,7 @@ def _is_thinking(block: Block) -> TypeIs[_Thinking]:
     return block["type"] == "thinking" or block["type"] == "redacted_thinking"
 
 
-def _blocks(where: str, message: Json) -> Iterator[Named]:
+def _blocks(where: str, message: Message) -> Iterator[Named]:
     if message["role"] == "assistant":
         yield from _assistant(where, message)
     elif message["role"] == "tool":
@@ -135,28 +136,28 @@ def _blocks(where: str, message: Json) -> Iterator[Named]:
         yield from (_content_block(*part) for part in content_parts(where, message))
 
 
-def _assistant(where: str, message: Json) -> Iterator[Named]:
+def _assistant(where: str, message: Message) -> Iterator[Named]:
     for position, block in enumerate(message.get("thinking_blocks") or ()):
         origin = f"{where}.thinking_blocks[{position}]"
         yield origin, _thinking(origin, block)
-    for block in _texts(where, message):
-        yield f"{where}.content", block
+    for said in _texts(where, message):
+        yield f"{where}.content", said
     if isinstance(refusal := message.get("refusal"), str) and refusal.strip():
         yield f"{where}.refusal", {"type": "text", "text": refusal}
     for position, call in enumerate(message.get("tool_calls") or ()):
         origin = f"{where}.tool_calls[{position}]"
-        arguments = tool_arguments(origin, call)
-        name, call_id = fitting_name(call["function"]["name"]), fitting_id(call["id"], _TOOL_ID)
+        called, arguments = tool_arguments(origin, call)
+        name, call_id = fitting_name(called), fitting_id(call["id"], _TOOL_ID)
         yield origin, {"type": "tool_use", "id": call_id, "name": name, "input": arguments}
 
 
-def _texts(where: str, message: Json) -> Iterator[TextBlockParam]:
+def _texts(where: str, message: Message) -> Iterator[TextBlockParam]:
     for name, part in content_parts(where, message):
         block: TextBlockParam = {"type": "text", "text": spoken(name, part, message["role"])}
         yield with_cache_control(block, part)
 
 
-def _tool_result(where: str, message: Json) -> ToolResultBlockParam:
+def _tool_result(where: str, message: Message) -> ToolResultBlockParam:
     result: ToolResultBlockParam = {
         "type": "tool_result",
         "tool_use_id": fitting_id(message["tool_call_id"], _TOOL_ID),
@@ -167,7 +168,7 @@ def _tool_result(where: str, message: Json) -> ToolResultBlockParam:
     return with_cache_control(result, message)
 
 
-def _thinking(origin: str, block: Any) -> _Thinking:
+def _thinking(origin: str, block: object) -> _Thinking:
     """A block of an earlier answer's `thinking_blocks`, exactly as it was signed."""
     match block:
         case {"type": "thinking", "thinking": str(thinking), "signature": str(signature)}:
@@ -177,7 +178,7 @@ def _thinking(origin: str, block: Any) -> _Thinking:
     invalid(origin, "Send thinking blocks back exactly as they were received, or leave them out.")
 
 
-def _content_block(name: str, part: Json) -> tuple[str, _Part]:
+def _content_block(name: str, part: Part) -> tuple[str, _Part]:
     block: _Part
     match part["type"]:
         case "text":
@@ -206,9 +207,8 @@ def _image_source(name: str, url: str) -> Base64ImageSourceParam | URLImageSourc
     return {"type": "base64", "media_type": _MEDIA_TYPES[form], "data": image.base64}
 
 
-def _document(name: str, file: Any) -> DocumentBlockParam:
-    data = file.get("file_data") if isinstance(file, dict) else None
-    if not isinstance(data, str):
+def _document(name: str, file: object) -> DocumentBlockParam:
+    if not isinstance(file, dict) or not isinstance(data := file.get("file_data"), str):
         invalid(name, "Send the file itself: 'file': {'filename': '...', 'file_data': 'data:...'}.")
     document: DocumentBlockParam = {
         "type": "document",
@@ -232,7 +232,7 @@ def _document_source(name: str, data: str) -> Base64PDFSourceParam | PlainTextSo
     )
 
 
-def with_cache_control(block: M, source: Json) -> M:
+def with_cache_control(block: M, source: Message | Part | Tool | Request) -> M:
     """Anthropic's prompt cache marker, which has no place of its own in OpenAI's format."""
     if isinstance(marker := source.get("cache_control"), dict):
         block["cache_control"] = cast("CacheControlEphemeralParam", marker)

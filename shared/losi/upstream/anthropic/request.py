@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from losi.catalogue.models import Route
 from losi.errors import echo
@@ -27,11 +27,11 @@ from losi.upstream.claude import (
 from losi.upstream.claude_schema import format_instruction, is_loosened, kept_schema, tool_schema
 from losi.upstream.conversation import (
     allowed_tools,
+    answer_schema,
     invalid,
     not_understood,
     with_instruction,
 )
-from losi.wire import Json
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
         ToolParam,
     )
     from anthropic.types.message_create_params import MessageCreateParamsBase
+
+    from losi.wire.chat import FunctionDefinition, Message, Request, Tool, ToolChoice
 
     class Body(MessageCreateParamsBase, total=False):
         """With what newer models do not take, and so the SDK has not: older ones take it.
@@ -81,21 +83,22 @@ class AnthropicRequest:
     mapped: frozenset[str]
 
 
-def translate(body: Json, route: Route) -> AnthropicRequest:
+def translate(body: Request, route: Route) -> AnthropicRequest:
     """Raises InvalidRequestError for what cannot be said to Anthropic."""
     marked = with_fitting_marks(body, route.cache_from)
     body = {**marked, "messages": _asked_in_words(marked)}
     prefill = takes_prefill(body["model"])
     conversation = Conversation(body["messages"], prefill=prefill)
-    limit_param = "max_completion_tokens" if body.get("max_completion_tokens") else "max_tokens"
+    limit_param: Literal["max_completion_tokens", "max_tokens"] = (
+        "max_completion_tokens" if body.get("max_completion_tokens") else "max_tokens"
+    )
     max_tokens = body.get(limit_param) or route.max_output_tokens
     out: Body = {
         "model": body["model"],
         "max_tokens": max_tokens,
         "messages": [turn.message() for turn in conversation.turns],
     }
-    if (mark := body.get("cache_control")) is not None:
-        out["cache_control"] = mark
+    out = with_cache_control(out, body)
     tools, choice = _tools(body, conversation)
     if tools:
         out["tools"] = tools
@@ -112,18 +115,18 @@ def translate(body: Json, route: Route) -> AnthropicRequest:
     return AnthropicRequest(out, origins, limit_param, left_out, mapped)
 
 
-def _mapped(body: Json, out: Body) -> frozenset[str]:
+def _mapped(body: Request, out: Body) -> frozenset[str]:
     thinking = out.get("thinking")
     silenced = body.get("reasoning_effort") == "none" and thinking != {"type": "disabled"}
     mapped = {
-        "response_format": is_loosened(body.get("response_format") or {}),
+        "response_format": is_loosened(body.get("response_format")),
         "reasoning_effort": silenced and thinks(body["model"]) is Thinks.ADAPTIVELY,
         "thinking": bool(body.get("thinking")) and thinking != body["thinking"],
     }
     return frozenset(name for name, is_mapped in mapped.items() if is_mapped)
 
 
-def _left_out(body: Json, out: Body) -> frozenset[str]:
+def _left_out(body: Request, out: Body) -> frozenset[str]:
     effort_sent = _thinking_type(out) == "enabled" or "effort" in out.get("output_config", {})
     sent = {
         "temperature": "temperature" in out,
@@ -140,7 +143,7 @@ def _left_out(body: Json, out: Body) -> frozenset[str]:
 
 
 def _tools(
-    body: Json, conversation: Conversation
+    body: Request, conversation: Conversation
 ) -> tuple[list[ToolParam], ToolChoiceParam | None]:
     tools = [_tool(tool, f"tools[{i}]") for i, tool in enumerate(body.get("tools") or ())]
     choice, parallel = body.get("tool_choice"), body.get("parallel_tool_calls")
@@ -161,24 +164,22 @@ def _tools_of_history(
     return tools, {"type": "none"} if tools else None
 
 
-def _tool(tool: Json, where: str) -> ToolParam:
+def _tool(tool: Tool, where: str) -> ToolParam:
     if tool["type"] != "function":
         invalid(
             f"{where}.type",
             f"This model does not take tools of type '{echo(tool['type'])}'. Use 'function'.",
         )
-    return with_cache_control(_function_tool(tool["function"], f"{where}.function"), tool)
+    return with_cache_control(_function_tool(tool["function"]), tool)
 
 
-def _function_tool(function: Any, where: str) -> ToolParam:
-    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-        invalid(where, "A function needs a 'name'.")
+def _function_tool(function: FunctionDefinition) -> ToolParam:
     tool: ToolParam = {
         "name": function["name"],
         "input_schema": tool_schema(function.get("parameters") or {}),
     }
-    if function.get("description") is not None:
-        tool["description"] = function["description"]
+    if (description := function.get("description")) is not None:
+        tool["description"] = description
     schema = kept_schema(function.get("parameters") or {}) if function.get("strict") else None
     if schema is not None:
         tool["input_schema"] = schema
@@ -186,7 +187,7 @@ def _function_tool(function: Any, where: str) -> ToolParam:
     return tool
 
 
-def _tool_choice(choice: Any, parallel: bool | None) -> ToolChoiceParam | None:
+def _tool_choice(choice: str | ToolChoice | None, parallel: bool | None) -> ToolChoiceParam | None:
     mapped: ToolChoiceAutoParam | ToolChoiceAnyParam | ToolChoiceToolParam | None = None
     if isinstance(choice, dict):
         if choice.get("type") != "function":
@@ -205,26 +206,26 @@ def _tool_choice(choice: Any, parallel: bool | None) -> ToolChoiceParam | None:
     return mapped
 
 
-def _allowed(tools: list[ToolParam], choice: Json) -> tuple[list[ToolParam], str]:
+def _allowed(tools: list[ToolParam], choice: ToolChoice) -> tuple[list[ToolParam], str]:
     names, mode = allowed_tools(choice, {tool["name"] for tool in tools})
     return [tool for tool in tools if tool["name"] in names], mode
 
 
-def _add_output_config(out: Body, body: Json) -> None:
-    response_format = body.get("response_format") or {}
-    if response_format.get("type") == "json_schema":
-        schema = kept_schema(response_format["json_schema"].get("schema") or {"type": "object"})
+def _add_output_config(out: Body, body: Request) -> None:
+    response_format = body.get("response_format")
+    if response_format is not None and response_format["type"] == "json_schema":
+        schema = kept_schema(answer_schema(response_format))
         if schema is not None:
             out["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
 
 
-def _asked_in_words(body: Json) -> list[Json]:
+def _asked_in_words(body: Request) -> list[Message]:
     """The messages, with what asks for a form of answer that structured output cannot give."""
-    instruction = format_instruction(body.get("response_format") or {})
+    instruction = format_instruction(body.get("response_format"))
     return with_instruction(body["messages"], instruction) if instruction else body["messages"]
 
 
-def _add_thinking(out: Body, body: Json, conversation: Conversation) -> None:
+def _add_thinking(out: Body, body: Request, conversation: Conversation) -> None:
     effort = body.get("reasoning_effort")
     forced = "tool_choice" in out and out["tool_choice"]["type"] in ("any", "tool")
     model, messages = body["model"], body["messages"]
@@ -256,13 +257,13 @@ def _thinking_type(
     return out["thinking"].get("type") if "thinking" in out else None
 
 
-def _add_sampling(out: Body, body: Json) -> None:
+def _add_sampling(out: Body, body: Request) -> None:
     if stop := body.get("stop"):
         out["stop_sequences"] = [stop] if isinstance(stop, str) else stop
     if _thinking_type(out) in ("enabled", "adaptive"):
         return  # refused together with thinking
     if (top_k := body.get("top_k")) is not None:
-        out["top_k"] = top_k
+        out["top_k"] = cast("int", top_k)  # Anthropic says if it is none
     chosen = sampling(body)
     if "temperature" in chosen:
         out["temperature"] = chosen["temperature"]
@@ -282,7 +283,7 @@ def _user_id(user: str) -> str:
     return f"user_{hashlib.sha256(user.encode(errors='surrogatepass')).hexdigest()[:32]}"
 
 
-def _add_account(out: Body, body: Json) -> None:
+def _add_account(out: Body, body: Request) -> None:
     metadata = body.get("metadata") or {}
     user = body.get("safety_identifier") or body.get("user") or metadata.get("user_id")
     if isinstance(user, str):

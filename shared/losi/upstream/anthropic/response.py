@@ -3,9 +3,11 @@
 https://platform.claude.com/docs/en/api/messages, https://platform.claude.com/docs/en/api/errors
 """
 
+from __future__ import annotations
+
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -15,7 +17,21 @@ from losi.upstream.anthropic.request import AnthropicRequest
 from losi.upstream.anthropic.shapes import Block, Message, ToolUseBlock
 from losi.upstream.claude import placed
 from losi.upstream.format import retry_after_seconds, upstream_error
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire import JsonObject
+    from losi.wire.chat import (
+        Annotation,
+        Call,
+        Called,
+        Choice,
+        Completion,
+        Said,
+        Spoken,
+        ThinkingBlock,
+        UrlCitation,
+    )
+    from losi.wire.chat import Usage as ToldUsage
 
 #: Anything else (end_turn, stop_sequence, what is yet to come) is a normal stop.
 _FINISH_REASONS = {
@@ -58,19 +74,22 @@ _PARAMETERS = {
 }
 
 
-def completion(message: Message, *, created: int) -> Json:
+def completion(message: Message, *, created: int) -> Completion:
     """Anthropic's message as a chat completion."""
     parts = Parts()
     for block in message["content"]:
         parts.add(block)
-    answer: Json = {"role": "assistant", "content": parts.content, "refusal": None}
-    answer.update(parts.extras())
-    answer["refusal"] = refusal(message.get("stop_details"))
+    answer: Spoken = {
+        "role": "assistant",
+        "content": parts.content,
+        "refusal": refusal(message.get("stop_details")),
+    }
+    parts.add_extras(answer)
     reason = finish_reason(message["stop_reason"])
     if parts.tool_calls:
         answer["tool_calls"] = parts.tool_calls
-    choice = {"index": 0, "message": answer, "logprobs": None, "finish_reason": reason}
-    completed: Json = {
+    choice: Choice = {"index": 0, "message": answer, "logprobs": None, "finish_reason": reason}
+    completed: Completion = {
         "id": message["id"],
         "object": "chat.completion",
         "created": created,
@@ -88,9 +107,9 @@ class Parts:
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.length = 0
-        self.tool_calls: list[Json] = []
-        self.thinking_blocks: list[Json] = []
-        self.annotations: list[Json] = []
+        self.tool_calls: list[Call] = []
+        self.thinking_blocks: list[ThinkingBlock] = []
+        self.annotations: list[Annotation] = []
 
     @property
     def content(self) -> str | None:
@@ -107,46 +126,48 @@ class Parts:
         elif block["type"] == "tool_use":
             self.tool_calls.append(tool_call(block, arguments(block["input"])))
 
-    def add_text(self, piece: str, citations: Any) -> None:
+    def add_text(self, piece: str, citations: Iterable[object]) -> None:
         start, self.length = self.length, self.length + len(piece)
         self.texts.append(piece)
         for citation in citations:
             # only citations of web pages have a counterpart
             if isinstance(citation, dict) and isinstance(url := citation.get("url"), str):
-                cited = {"start_index": start, "end_index": self.length, "url": url}
-                cited["title"] = citation.get("title") or url
+                cited: UrlCitation = {
+                    "start_index": start,
+                    "end_index": self.length,
+                    "url": url,
+                    "title": citation.get("title") or url,
+                }
                 self.annotations.append({"type": "url_citation", "url_citation": cited})
 
     def add_thinking(self, thought: str, signature: str) -> None:
-        block = {"type": "thinking", "thinking": thought, "signature": signature}
+        block: ThinkingBlock = {"type": "thinking", "thinking": thought, "signature": signature}
         self._add_thought(block)
 
-    def _add_thought(self, block: Json) -> None:
+    def _add_thought(self, block: ThinkingBlock) -> None:
         block = placed(block, text=self.length, calls=len(self.tool_calls))
         self.thinking_blocks.append(block)
 
-    def extras(self) -> Json:
+    def add_extras(self, said: Said) -> None:
         """Fields beyond OpenAI's own, each only when there is something in it.
 
         `thinking_blocks` is what Anthropic wants back, signed, with the results of tool calls;
         `reasoning_content` is the same for people to read.
         """
-        extras: Json = {}
         if thought := "".join(block.get("thinking", "") for block in self.thinking_blocks):
-            extras["reasoning_content"] = thought
+            said["reasoning_content"] = thought
         if self.thinking_blocks:
-            extras["thinking_blocks"] = self.thinking_blocks
+            said["thinking_blocks"] = self.thinking_blocks
         if self.annotations:
-            extras["annotations"] = self.annotations
-        return extras
+            said["annotations"] = self.annotations
 
 
-def tool_call(block: ToolUseBlock, arguments: str) -> Json:
-    function = {"name": block["name"], "arguments": arguments}
+def tool_call(block: ToolUseBlock, arguments: str) -> Call:
+    function: Called = {"name": block["name"], "arguments": arguments}
     return {"id": block["id"], "type": "function", "function": function}
 
 
-def arguments(value: Json) -> str:
+def arguments(value: JsonObject) -> str:
     return orjson.dumps(value).decode()
 
 
@@ -154,13 +175,13 @@ def finish_reason(stop_reason: str) -> str:
     return _FINISH_REASONS.get(stop_reason, "stop")
 
 
-def refusal(details: Any) -> str | None:
+def refusal(details: object) -> str | None:
     """Why the model refused, when its `stop_details` say so."""
     explanation = details.get("explanation") if isinstance(details, dict) else None
     return explanation if isinstance(explanation, str) and explanation else None
 
 
-def usage(reported: Any) -> Json | None:
+def usage(reported: object) -> ToldUsage | None:
     """Anthropic counts input in three parts that do not overlap; OpenAI's total holds them all."""
     if not isinstance(reported, dict) or "output_tokens" not in reported:
         return None
@@ -185,14 +206,14 @@ def usage(reported: Any) -> Json | None:
     return counted.to_openai({name for name, figure in told.items() if figure is not None})
 
 
-def _for_an_hour(written: Any) -> int:
+def _for_an_hour(written: object) -> int:
     """https://platform.claude.com/docs/en/build-with-claude/prompt-caching#1-hour-cache-duration"""
     return _count(written.get("ephemeral_1h_input_tokens")) if isinstance(written, dict) else 0
 
 
 def error(
     status: int,
-    body: Json | None,
+    body: JsonObject | None,
     headers: Mapping[str, str],
     provider: str,
     request: AnthropicRequest,
@@ -243,7 +264,7 @@ def _parameter(path: list[str], request: AnthropicRequest) -> str:
     return _PARAMETERS.get(".".join(path[:2]), _PARAMETERS.get(path[0], path[0]))
 
 
-def _count(value: Any) -> int:
+def _count(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         return 0
     return min(max(value, 0), MAX_TOKENS)

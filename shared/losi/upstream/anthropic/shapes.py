@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict
 
 from losi.upstream.shape import ShapeError, checked
-from losi.wire import Json
+from losi.wire import JsonObject
 
 
 class TextBlock(TypedDict):
@@ -36,7 +36,7 @@ class ToolUseBlock(TypedDict):
     type: Literal["tool_use"]
     id: str
     name: str
-    input: Json
+    input: JsonObject
 
 
 class OtherBlock(TypedDict):
@@ -157,7 +157,7 @@ _DELTAS = frozenset(
 )
 
 
-def message(answer: Json) -> Message:
+def message(answer: JsonObject) -> Message:
     """A plain answer, without the blocks of Anthropic's own server tools. Raises ShapeError."""
     content = answer.get("content")
     if isinstance(content, list):

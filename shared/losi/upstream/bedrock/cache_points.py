@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 
     from mypy_boto3_bedrock_runtime.type_defs import CachePointBlockTypeDef, ContentBlockTypeDef
 
-    from losi.wire import Json
+    from losi.wire import JsonObject
+    from losi.wire.chat import Message, Part
 
 
-def cache_point(mark: Json) -> CachePointBlockTypeDef:
-    if mark.get("ttl") == "1h":
+def cache_point(mark: object) -> CachePointBlockTypeDef:
+    if isinstance(mark, dict) and mark.get("ttl") == "1h":
         return {"type": "default", "ttl": "1h"}
     return {"type": "default"}
 
 
-def cache_points(marked: Json) -> Iterator[ContentBlockTypeDef]:
+def cache_points(marked: Message | Part) -> Iterator[ContentBlockTypeDef]:
     """The block for the mark, if there is one."""
     if (mark := marked.get(MARK)) is not None:
         yield {"cachePoint": cache_point(mark)}
@@ -36,7 +37,7 @@ def fit_cache_points(blocks: Any, *, claude: bool) -> None:
 
     `blocks` are the tools, the system prompt, or the content of one message.
     """
-    before: Json = {}
+    before: JsonObject = {}
     kept = []
     for block in blocks:
         if "cachePoint" not in block or (claude and _may_follow(before)):
@@ -45,7 +46,7 @@ def fit_cache_points(blocks: Any, *, claude: bool) -> None:
     blocks[:] = kept
 
 
-def _may_follow(block: Json) -> bool:
+def _may_follow(block: JsonObject) -> bool:
     document = block.get("document")
     if document is not None:
         return bool(document["format"] == "pdf")

@@ -4,6 +4,8 @@ boto3 blocks, so each call has one thread of its own and the event loop none of 
 docs/decisions/0004-bedrock-converse.md says what maps to what, and why.
 """
 
+from __future__ import annotations
+
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -19,16 +21,18 @@ from losi.upstream.bedrock.errors import translate_error
 from losi.upstream.bedrock.request import ConverseRequest, converse_request, left_out, mapped
 from losi.upstream.bedrock.response import StreamState, completion, usage
 from losi.upstream.format import UpstreamCall
-from losi.wire import Json
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
+
+    from losi.wire import JsonObject
+    from losi.wire.chat import Chunk, Completion
 
 #: Events read ahead of the caller; beyond it the thread waits, and TCP slows Bedrock down.
 READ_AHEAD = 64
 
 
-def bedrock_client(region: str | None = None) -> "BedrockRuntimeClient":
+def bedrock_client(region: str | None = None) -> BedrockRuntimeClient:
     """A client; without a region, boto3 takes the function's own.
 
     Routes have timeouts and retries of their own, so botocore's only end what nobody waits for.
@@ -51,10 +55,10 @@ def bedrock_client(region: str | None = None) -> "BedrockRuntimeClient":
 
 
 class BedrockConverse:
-    def __init__(self, client_factory: Callable[[], "BedrockRuntimeClient"]) -> None:
+    def __init__(self, client_factory: Callable[[], BedrockRuntimeClient]) -> None:
         self._client = cache(client_factory)  # made on first use, in the thread of a call
 
-    def prepare(self, call: UpstreamCall) -> "ConverseExchange":
+    def prepare(self, call: UpstreamCall) -> ConverseExchange:
         request = converse_request(call)
         return ConverseExchange(
             self._client, call, request, left_out(call.body, request), mapped(call.body)
@@ -63,13 +67,13 @@ class BedrockConverse:
 
 @dataclass(frozen=True, slots=True)
 class ConverseExchange:
-    _client: Callable[[], "BedrockRuntimeClient"]
+    _client: Callable[[], BedrockRuntimeClient]
     _call: UpstreamCall
     request: ConverseRequest
     left_out: frozenset[str]
     mapped: frozenset[str]
 
-    async def complete(self) -> Json:
+    async def complete(self) -> Completion:
         reader = _Reader(lambda: self._client().converse(**self.request))
         async with aclosing(reader.events()) as answers:
             (answer,) = await anext(answers)
@@ -84,7 +88,7 @@ class ConverseExchange:
         state = StreamState(self._call)
         async with aclosing(reader.events()) as events:
             async for together in events:
-                batch: list[Json] = []
+                batch: list[Chunk] = []
                 try:
                     for event in together:
                         batch += state.chunks(shapes.event(event))
@@ -115,7 +119,7 @@ class _Reader:
         self._lock = threading.Lock()
         self._stream: Any = None
 
-    async def events(self) -> AsyncGenerator[list[Json]]:
+    async def events(self) -> AsyncGenerator[list[JsonObject]]:
         """Those that are there, together."""
         threading.Thread(target=self._run, name="bedrock", daemon=True).start()
         ended = False
@@ -155,7 +159,7 @@ class _Reader:
         except Exception as error:
             self._deliver(error)
 
-    def _items(self) -> Generator[Json]:
+    def _items(self) -> Generator[JsonObject]:
         answer = self._call()
         stream = answer.get("stream")
         if stream is None:

@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from losi.errors import echo
 from losi.upstream.bedrock.cache_points import cache_point, cache_points
@@ -18,7 +18,7 @@ from losi.upstream.cache_marks import MARK
 from losi.upstream.claude import in_order, is_claude, takes_prefill
 from losi.upstream.conversation import (
     DataUri,
-    Named,
+    NamedPart,
     check_tool_calls,
     content_parts,
     fitting_id,
@@ -32,7 +32,6 @@ from losi.upstream.conversation import (
     tool_arguments,
 )
 from losi.upstream.turns import EMPTY, as_turns
-from losi.wire import Json
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime.literals import ConversationRoleType, DocumentFormatType
@@ -46,6 +45,8 @@ if TYPE_CHECKING:
         ToolResultContentBlockTypeDef,
         ToolUseBlockTypeDef,
     )
+
+    from losi.wire.chat import Message
 
 DOCUMENT_FORMATS: dict[str, DocumentFormatType] = {
     "application/pdf": "pdf",
@@ -68,7 +69,7 @@ _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 def convert_messages(
-    messages: list[Json], model: str, *, thinking: bool
+    messages: list[Message], model: str, *, thinking: bool
 ) -> tuple[list[SystemContentBlockTypeDef], list[MessageTypeDef]]:
     """Converse's `system` and `messages`; raises InvalidRequestError naming what does not fit.
 
@@ -100,7 +101,7 @@ def convert_messages(
     return system, converted
 
 
-def _system(where: str, message: Json) -> Iterator[SystemContentBlockTypeDef]:
+def _system(where: str, message: Message) -> Iterator[SystemContentBlockTypeDef]:
     for name, part in content_parts(where, message):
         yield {"text": spoken(name, part, message["role"])}
         if (mark := part.get(MARK)) is not None:
@@ -111,7 +112,7 @@ def tool_use_id(call_id: str) -> str:
     return fitting_id(call_id, _TOOL_ID)
 
 
-def tool_name(where: str, name: Any) -> str:
+def tool_name(where: str, name: object) -> str:
     if not isinstance(name, str) or not _TOOL_NAME.fullmatch(name):
         invalid(where, "A tool's name has 1 to 64 letters, digits, underscores and hyphens.")
     return name
@@ -125,7 +126,7 @@ class _DocumentNames:
         #: The last number given to each stem: to begin anew would be quadratic in the documents.
         self._numbers: dict[str, int] = {}
 
-    def name(self, filename: Any) -> str:
+    def name(self, filename: object) -> str:
         stem = filename.rsplit(".", 1)[0] if isinstance(filename, str) else ""
         stem = re.sub(r"[^a-zA-Z0-9()\[\]-]+", " ", stem).strip()[:180] or "document"
         name, number = stem, self._numbers.get(stem, 1)
@@ -138,7 +139,7 @@ class _DocumentNames:
 
 
 def _blocks(
-    where: str, message: Json, documents: _DocumentNames, *, thinking: bool
+    where: str, message: Message, documents: _DocumentNames, *, thinking: bool
 ) -> Iterator[ContentBlockTypeDef]:
     role = message["role"]
     if role == "assistant":
@@ -160,7 +161,7 @@ def _blocks(
 
 
 def _assistant_blocks(
-    where: str, message: Json, *, thinking: bool
+    where: str, message: Message, *, thinking: bool
 ) -> Iterator[ContentBlockTypeDef]:
     if thinking:
         yield from _reasoning_blocks(where, message)
@@ -171,17 +172,16 @@ def _assistant_blocks(
         yield {"text": refusal}
     for position, call in enumerate(message.get("tool_calls") or []):
         name = f"{where}.tool_calls[{position}]"
-        arguments = tool_arguments(name, call)
-        function = fitting_name(call["function"]["name"])
+        called, arguments = tool_arguments(name, call)
         use: ToolUseBlockTypeDef = {
             "toolUseId": tool_use_id(call["id"]),
-            "name": function,
+            "name": fitting_name(called),
             "input": arguments,
         }
         yield {"toolUse": use}
 
 
-def _reasoning_blocks(where: str, message: Json) -> Iterator[ContentBlockTypeDef]:
+def _reasoning_blocks(where: str, message: Message) -> Iterator[ContentBlockTypeDef]:
     for position, block in enumerate(message.get("thinking_blocks") or []):
         name = f"{where}.thinking_blocks[{position}]"
         match block:
@@ -202,7 +202,7 @@ def _base64(where: str, text: str) -> bytes:
         invalid(where, "This is not valid base64.")
 
 
-def _block(named: Named, documents: _DocumentNames) -> ContentBlockTypeDef:
+def _block(named: NamedPart, documents: _DocumentNames) -> ContentBlockTypeDef:
     where, part = named
     match part["type"]:
         case "text":
@@ -238,7 +238,7 @@ def _image(where: str, url: str) -> ImageBlockTypeDef:
     return {"format": form, "source": {"bytes": image.data}}
 
 
-def _document(where: str, file: Any, documents: _DocumentNames) -> DocumentBlockTypeDef:
+def _document(where: str, file: object, documents: _DocumentNames) -> DocumentBlockTypeDef:
     if not isinstance(file, dict) or not isinstance(file.get("file_data"), str):
         invalid(where, "Send the file itself as a data URI in 'file_data'; ids are not known here.")
     document = parse_data_uri(f"{where}.file_data", file["file_data"])
@@ -250,7 +250,7 @@ def _document(where: str, file: Any, documents: _DocumentNames) -> DocumentBlock
     }
 
 
-def _document_format(where: str, document: DataUri, filename: Any) -> DocumentFormatType:
+def _document_format(where: str, document: DataUri, filename: object) -> DocumentFormatType:
     if document.media_type in DOCUMENT_FORMATS:
         return DOCUMENT_FORMATS[document.media_type]
     # browsers and SDKs that do not know a type say octet-stream: the file's name knows better

@@ -5,10 +5,12 @@ Converse has no field for it that every family takes, so it goes into the model'
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Literal, TypedDict, cast
 
 from losi.upstream.claude import ThinkingFields, is_claude, thinking_fields
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire.chat import Message
 
 
 class ReasoningConfig(TypedDict):
@@ -37,7 +39,7 @@ class ModelFields(ThinkingFields, total=False):
 
 
 def reasoning_fields(
-    model: str, effort: str | None, max_tokens: int, messages: list[Json], *, forced_tool: bool
+    model: str, effort: str | None, max_tokens: int, messages: list[Message], *, forced_tool: bool
 ) -> ModelFields:
     """Empty when there is nothing to ask for."""
     if is_claude(model):

@@ -20,9 +20,14 @@ from losi.upstream.claude_schema import (
     kept_schema,
     tool_schema,
 )
-from losi.upstream.conversation import allowed_tools, invalid, not_understood, with_instruction
+from losi.upstream.conversation import (
+    allowed_tools,
+    answer_schema,
+    invalid,
+    not_understood,
+    with_instruction,
+)
 from losi.upstream.format import UpstreamCall
-from losi.wire import Json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +45,7 @@ if TYPE_CHECKING:
     )
 
     from losi.upstream.bedrock.reasoning import ClaudesChoice, ModelFields
+    from losi.wire.chat import Message, Request, Tool, ToolChoice
 
 #: Converse demands a tool where the history holds calls, even when none may be called any more.
 NO_TOOL: ToolTypeDef = {
@@ -67,7 +73,7 @@ class ConverseRequest(TypedDict):
 def converse_request(call: UpstreamCall) -> ConverseRequest:
     """Arguments of `converse` and `converse_stream` alike; raises InvalidRequestError."""
     marked = with_fitting_marks(call.body, call.route.cache_from, whole=False)
-    body = {**marked, "messages": _asked_in_words(marked)}
+    body: Request = {**marked, "messages": _asked_in_words(marked)}
     limit = max_tokens(call)
     tools = _tool_config(body)
     extra = reasoning_fields(
@@ -100,7 +106,7 @@ def converse_request(call: UpstreamCall) -> ConverseRequest:
     return request
 
 
-def left_out(body: Json, request: ConverseRequest) -> frozenset[str]:
+def left_out(body: Request, request: ConverseRequest) -> frozenset[str]:
     """Parameters that Converse has no place for, or that others exclude (thinking, sampling)."""
     config, extra = request["inferenceConfig"], request.get("additionalModelRequestFields") or {}
     efforts = {"thinking", "reasoningConfig", "reasoning_effort"}
@@ -115,10 +121,10 @@ def left_out(body: Json, request: ConverseRequest) -> frozenset[str]:
     return frozenset(excluded | not_understood(body, _UNDERSTOOD))
 
 
-def mapped(body: Json) -> frozenset[str]:
+def mapped(body: Request) -> frozenset[str]:
     """Parameters that are said in another way."""
-    response_format, model = body.get("response_format") or {}, body["model"]
-    in_words = response_format.get("type") == "json_object"
+    response_format, model = body.get("response_format"), body["model"]
+    in_words = response_format is not None and response_format["type"] == "json_object"
     loosened = is_claude(model) and is_loosened(response_format, native=takes_format(model))
     return frozenset({"response_format"} if in_words or loosened else ())
 
@@ -128,7 +134,9 @@ def max_tokens(call: UpstreamCall) -> int:
     return int(asked or call.route.max_output_tokens)
 
 
-def _inference_config(body: Json, limit: int, *, thinking: bool) -> InferenceConfigurationTypeDef:
+def _inference_config(
+    body: Request, limit: int, *, thinking: bool
+) -> InferenceConfigurationTypeDef:
     config: InferenceConfigurationTypeDef = {"maxTokens": limit}
     if stop := body.get("stop"):
         config["stopSequences"] = [stop] if isinstance(stop, str) else list(stop)
@@ -143,7 +151,7 @@ def _inference_config(body: Json, limit: int, *, thinking: bool) -> InferenceCon
     return config
 
 
-def _tool_config(body: Json) -> ToolConfigurationTypeDef | None:
+def _tool_config(body: Request) -> ToolConfigurationTypeDef | None:
     """None when no tool may be called: Converse has no choice "none"."""
     choice = body.get("tool_choice") or "auto"
     tools = [_tool(i, tool, body["model"]) for i, tool in enumerate(body.get("tools") or [])]
@@ -151,7 +159,7 @@ def _tool_config(body: Json) -> ToolConfigurationTypeDef | None:
         return None
     if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
         tools, choice = _allowed(tools, choice)
-    config: ToolConfigurationTypeDef = {"tools": list(_marked(tools, body["tools"]))}
+    config: ToolConfigurationTypeDef = {"tools": list(_marked(tools, body.get("tools") or []))}
     if choice == "required":
         config["toolChoice"] = {"any": {}}
     elif isinstance(choice, dict):
@@ -161,7 +169,7 @@ def _tool_config(body: Json) -> ToolConfigurationTypeDef | None:
     return config
 
 
-def _marked(tools: list[ToolSpecificationTypeDef], given: list[Json]) -> Iterator[ToolTypeDef]:
+def _marked(tools: list[ToolSpecificationTypeDef], given: list[Tool]) -> Iterator[ToolTypeDef]:
     marks = {tool["function"]["name"]: tool.get(MARK) for tool in given}
     for tool in tools:
         yield {"toolSpec": tool}
@@ -169,7 +177,7 @@ def _marked(tools: list[ToolSpecificationTypeDef], given: list[Json]) -> Iterato
             yield {"cachePoint": cache_point(mark)}
 
 
-def _tool(position: int, tool: Json, model: str) -> ToolSpecificationTypeDef:
+def _tool(position: int, tool: Tool, model: str) -> ToolSpecificationTypeDef:
     where = f"tools[{position}]"
     if tool["type"] != "function":
         invalid(f"{where}.type", "This model takes tools of type 'function' only.")
@@ -189,7 +197,7 @@ def _tool(position: int, tool: Json, model: str) -> ToolSpecificationTypeDef:
 
 
 def _allowed(
-    tools: list[ToolSpecificationTypeDef], choice: Json
+    tools: list[ToolSpecificationTypeDef], choice: ToolChoice
 ) -> tuple[list[ToolSpecificationTypeDef], str]:
     names, mode = allowed_tools(choice, {tool["name"] for tool in tools})
     return [tool for tool in tools if tool["name"] in names], mode
@@ -207,21 +215,23 @@ def _stub_for_history(messages: list[MessageTypeDef]) -> ToolConfigurationTypeDe
     return {"tools": [NO_TOOL]} if any("toolUse" in block for block in blocks) else None
 
 
-def _asked_in_words(body: Json) -> list[Json]:
+def _asked_in_words(body: Request) -> list[Message]:
     """The messages, with what asks for a form of answer that the model has no field for."""
-    response_format, model = body.get("response_format") or {}, body["model"]
-    if response_format.get("type") == "json_object" or is_claude(model):
+    response_format, model = body.get("response_format"), body["model"]
+    is_any = response_format is not None and response_format["type"] == "json_object"
+    if is_any or is_claude(model):
         instruction = format_instruction(response_format, native=takes_format(model))
         return with_instruction(body["messages"], instruction) if instruction else body["messages"]
     return list(body["messages"])
 
 
-def _output_config(body: Json) -> OutputConfigTypeDef | None:
-    response_format, model = body.get("response_format") or {}, body["model"]
-    if response_format.get("type") != "json_schema" or not takes_format(model):
+def _output_config(body: Request) -> OutputConfigTypeDef | None:
+    response_format, model = body.get("response_format"), body["model"]
+    if response_format is None or response_format["type"] != "json_schema":
         return None
-    wanted = response_format["json_schema"]
-    schema = wanted.get("schema") or {"type": "object"}
+    if not takes_format(model):
+        return None
+    wanted, schema = response_format["json_schema"], answer_schema(response_format)
     if is_claude(model):
         kept = kept_schema(schema)
         if kept is None:

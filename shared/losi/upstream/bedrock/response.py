@@ -3,10 +3,12 @@
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
 """
 
+from __future__ import annotations
+
 import base64
 import json
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from losi.metering.usage import HOUR_WRITES, from_openai
 from losi.upstream.bedrock.errors import PROVIDER
@@ -22,7 +24,21 @@ from losi.upstream.bedrock.shapes import (
 )
 from losi.upstream.claude import placed
 from losi.upstream.format import UpstreamCall, incomplete, malformed
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire.chat import (
+        Call,
+        Called,
+        CallPiece,
+        Choice,
+        Chunk,
+        ChunkChoice,
+        Completion,
+        Delta,
+        Spoken,
+        ThinkingBlock,
+        Usage,
+    )
 
 FINISH_REASONS = {
     "end_turn": "stop",
@@ -37,25 +53,31 @@ FINISH_REASONS = {
 _BROKEN = frozenset({"malformed_model_output", "malformed_tool_use"})
 
 
-def completion(answer: Answer, call: UpstreamCall) -> Json:
+def completion(answer: Answer, call: UpstreamCall) -> Completion:
     """A whole completion; raises UpstreamError when the model broke off."""
     reason = answer["stopReason"]
     message = _message(answer["output"]["message"]["content"])
     if reason in _BROKEN:
         raise malformed(PROVIDER)
-    choice = {
+    choice: Choice = {
         "index": 0,
         "message": message,
         "finish_reason": FINISH_REASONS.get(reason, "stop"),
         "logprobs": None,
     }
-    result = {**_identity(call, "chat.completion"), "choices": [choice]}
+    result: Completion = {
+        "id": f"chatcmpl-{call.request_id}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": call.body["model"],
+        "choices": [choice],
+    }
     if used := usage(answer.get("usage")):
         result["usage"] = used
     return result
 
 
-def usage(raw: Any) -> Json | None:
+def usage(raw: object) -> Usage | None:
     """OpenAI's usage: what was read from or written to the cache is part of the prompt."""
     if not isinstance(raw, dict) or "inputTokens" not in raw:
         return None
@@ -78,14 +100,15 @@ def usage(raw: Any) -> Json | None:
     return known.to_openai({ours for ours, theirs in told.items() if raw.get(theirs) is not None})
 
 
-def _for_an_hour(details: Any) -> int:
+def _for_an_hour(details: object) -> int:
     """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CacheDetail.html"""
-    rows = [row for row in details or () if isinstance(row, dict) and row.get("ttl") == "1h"]
+    told = details if isinstance(details, list) else []
+    rows = [row for row in told if isinstance(row, dict) and row.get("ttl") == "1h"]
     return sum(row.get("inputTokens") or 0 for row in rows)
 
 
-def _message(blocks: list[Block]) -> Json:
-    texts, thinking, calls = list[str](), list[Json](), list[Json]()
+def _message(blocks: list[Block]) -> Spoken:
+    texts, thinking, calls = list[str](), list["ThinkingBlock"](), list["Call"]()
     for block in blocks:
         if "text" in block:
             texts.append(block["text"])
@@ -96,7 +119,7 @@ def _message(blocks: list[Block]) -> Json:
             thinking.append(placed(thought, text=sum(map(len, texts)), calls=len(calls)))
         elif "toolUse" in block:
             calls.append(_tool_call(block["toolUse"]))
-    message: Json = {"role": "assistant", "content": "".join(texts) or None, "refusal": None}
+    message: Spoken = {"role": "assistant", "content": "".join(texts) or None, "refusal": None}
     if thinking:
         message["reasoning_content"] = "".join(block.get("thinking", "") for block in thinking)
         message["thinking_blocks"] = thinking
@@ -107,7 +130,7 @@ def _message(blocks: list[Block]) -> Json:
     return message
 
 
-def _thinking_block(content: Reasoning) -> Json:
+def _thinking_block(content: Reasoning) -> ThinkingBlock:
     """As Anthropic writes it, signed: to be sent back unchanged when tools were called."""
     if "redactedContent" in content:
         data = base64.b64encode(content["redactedContent"]).decode()
@@ -122,16 +145,17 @@ def _thinking_block(content: Reasoning) -> Json:
     }
 
 
-def _tool_call(use: ToolUse) -> Json:
+def _tool_call(use: ToolUse) -> Call:
     arguments = json.dumps(use["input"] or {}, ensure_ascii=False, separators=(",", ":"))
-    function = {"name": use["name"], "arguments": arguments}
+    function: Called = {"name": use["name"], "arguments": arguments}
     return {"id": use["toolUseId"], "type": "function", "function": function}
 
 
-def _identity(call: UpstreamCall, kind: str) -> Json:
+def _identity(call: UpstreamCall) -> Chunk:
     return {
+        "choices": [],
         "id": f"chatcmpl-{call.request_id}",
-        "object": kind,
+        "object": "chat.completion.chunk",
         "created": int(time.time()),
         "model": call.body["model"],
     }
@@ -145,11 +169,11 @@ class StreamState:
     """
 
     def __init__(self, call: UpstreamCall) -> None:
-        self._identity = _identity(call, "chat.completion.chunk")
+        self._identity = _identity(call)
         self._role_sent = False
         self._stop_reason: str | None = None
         self._tools: dict[int, _Tool] = {}  # by content block index, which counts texts as well
-        self._thinking: dict[int, Json] = {}
+        self._thinking: dict[int, ThinkingBlock] = {}
         self._length = 0  # of the text so far
 
     def end(self) -> None:
@@ -159,7 +183,7 @@ class StreamState:
         if self._stop_reason in _BROKEN:
             raise malformed(PROVIDER)
 
-    def chunks(self, event: Event) -> list[Json]:
+    def chunks(self, event: Event) -> list[Chunk]:
         if "contentBlockStart" in event:
             return self._block_start(event["contentBlockStart"])
         if "contentBlockDelta" in event:
@@ -169,19 +193,23 @@ class StreamState:
         if "messageStop" in event:
             return self._message_stop(event["messageStop"]["stopReason"])
         if "metadata" in event and (used := usage(event["metadata"].get("usage"))):
-            return [{**self._identity, "choices": [], "usage": used}]
+            return [{**self._identity, "usage": used}]
         return []
 
-    def _block_start(self, block: BlockStart) -> list[Json]:
+    def _block_start(self, block: BlockStart) -> list[Chunk]:
         use = block["start"].get("toolUse")
         if use is None:
             return []
         tool = self._tools[block["contentBlockIndex"]] = _Tool(len(self._tools))
-        function = {"name": use["name"], "arguments": ""}
-        opening = {"id": use["toolUseId"], "type": "function", "function": function}
-        return [self._delta({"tool_calls": [{"index": tool.index, **opening}]})]
+        opening: CallPiece = {
+            "index": tool.index,
+            "id": use["toolUseId"],
+            "type": "function",
+            "function": {"name": use["name"], "arguments": ""},
+        }
+        return [self._delta({"tool_calls": [opening]})]
 
-    def _block_delta(self, block: BlockDelta) -> list[Json]:
+    def _block_delta(self, block: BlockDelta) -> list[Chunk]:
         index, delta = block["contentBlockIndex"], block["delta"]
         if delta.get("text"):
             self._length += len(delta["text"])
@@ -192,53 +220,55 @@ class StreamState:
             return self._reasoning(index, delta["reasoningContent"])
         return []
 
-    def _tool(self, index: int) -> "_Tool":
+    def _tool(self, index: int) -> _Tool:
         if index not in self._tools:
             raise malformed(PROVIDER)
         return self._tools[index]
 
-    def _arguments(self, tool: "_Tool", text: str) -> list[Json]:
+    def _arguments(self, tool: _Tool, text: str) -> list[Chunk]:
         if not text:
             return []
         tool.has_arguments = True
         return [self._delta({"tool_calls": [tool.arguments(text)]})]
 
-    def _reasoning(self, index: int, content: ReasoningDelta) -> list[Json]:
+    def _reasoning(self, index: int, content: ReasoningDelta) -> list[Chunk]:
         if "redactedContent" in content:
             data = base64.b64encode(content["redactedContent"]).decode()
             self._thinking[index] = self._placed({"type": "redacted_thinking", "data": data})
             return []
-        empty = {"type": "thinking", "thinking": "", "signature": ""}
+        empty: ThinkingBlock = {"type": "thinking", "thinking": "", "signature": ""}
         block = self._thinking.setdefault(index, self._placed(empty))
         block["signature"] += content.get("signature", "")
         text = content.get("text", "")
         block["thinking"] += text
         return [self._delta({"reasoning_content": text})] if text else []
 
-    def _placed(self, block: Json) -> Json:
+    def _placed(self, block: ThinkingBlock) -> ThinkingBlock:
         return placed(block, text=self._length, calls=len(self._tools))
 
-    def _block_stop(self, index: int) -> list[Json]:
+    def _block_stop(self, index: int) -> list[Chunk]:
         tool = self._tools.get(index)
         if tool is not None and not tool.has_arguments:
             return self._arguments(tool, "{}")
         return []
 
-    def _message_stop(self, reason: str) -> list[Json]:
+    def _message_stop(self, reason: str) -> list[Chunk]:
         self._stop_reason = reason
         if reason in _BROKEN:
             return []  # said by end(): the usage is still to come
         # whole and at once: SDKs cannot add up the parts of a list whose items have no index
-        thinking = {"thinking_blocks": list(self._thinking.values())} if self._thinking else {}
-        chunk = self._delta(thinking)
+        delta: Delta = {}
+        if self._thinking:
+            delta["thinking_blocks"] = list(self._thinking.values())
+        chunk = self._delta(delta)
         chunk["choices"][0]["finish_reason"] = FINISH_REASONS.get(reason, "stop")
         return [chunk]
 
-    def _delta(self, delta: Json) -> Json:
+    def _delta(self, delta: Delta) -> Chunk:
         if not self._role_sent:
             delta = {"role": "assistant", **delta}
             self._role_sent = True
-        choice = {"index": 0, "delta": delta, "finish_reason": None, "logprobs": None}
+        choice: ChunkChoice = {"index": 0, "delta": delta, "finish_reason": None, "logprobs": None}
         return {**self._identity, "choices": [choice]}
 
 
@@ -249,5 +279,5 @@ class _Tool:
         self.index = index
         self.has_arguments = False
 
-    def arguments(self, text: str) -> Json:
+    def arguments(self, text: str) -> CallPiece:
         return {"index": self.index, "function": {"arguments": text}}

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from losi.upstream.bedrock.errors import PROVIDER
 from losi.upstream.format import malformed
 from losi.upstream.shape import ShapeError, checked
-from losi.wire import Json
+from losi.wire import JsonObject
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 class ToolUse(TypedDict):
     toolUseId: str
     name: str
-    input: Json | None
+    input: JsonObject | None
 
 
 class _Signed(TypedDict, total=False):

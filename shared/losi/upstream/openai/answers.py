@@ -4,12 +4,17 @@ Clients are made for OpenAI's types: what has no place in them breaks some. Othe
 through. Pure. https://platform.openai.com/docs/api-reference/chat/object
 """
 
-from typing import cast
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
 
 from losi.upstream.openai.shapes import Answer, Choice, Said, TextField, called, choices, said
 from losi.upstream.openai.tool_calls import ToolCalls, arguments_text, whole_calls
 from losi.upstream.reading import is_high_surrogate, joined, without_halves
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire import JsonObject
+    from losi.wire.chat import Chunk, Completion
 
 _SERVICE_TIERS = {"auto", "default", "flex", "scale", "priority"}
 _FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter", "function_call")
@@ -44,7 +49,7 @@ _FOREIGN_FINISH_REASONS = {
 _TEXTS: tuple[TextField, ...] = ("content", "reasoning_content", "reasoning", "refusal")
 
 
-def completion(answer: Json, *, named: bool) -> Json:
+def completion(answer: JsonObject, *, named: bool) -> Completion:
     """A plain answer, whose choices are known to have messages. `named`: a tool was forced by its
     name, where OpenAI itself says `stop`.
     """
@@ -58,7 +63,7 @@ def completion(answer: Json, *, named: bool) -> Json:
         word = finish_reason(choice.get("finish_reason")) or "stop"
         calls = bool(message.get("tool_calls"))
         choice["finish_reason"] = _fitting(word, called=calls, named=named)
-    return answer
+    return cast("Completion", told)  # which it was just made
 
 
 class Chunks:
@@ -74,7 +79,7 @@ class Chunks:
         """Whether all choices that began have said why they end."""
         return bool(self._choices) and all(one.finished for one in self._choices.values())
 
-    def read(self, chunk: Json) -> Json:
+    def read(self, chunk: JsonObject) -> Chunk:
         told = cast(Answer, chunk)
         _hoist_usage(told)
         _keep_known_tier(told)
@@ -85,7 +90,7 @@ class Chunks:
                 index = choice["index"] = position
             self._latest = self._choices.setdefault(index, _Choice())
             self._latest.read(choice, named=self._named)
-        return chunk
+        return cast("Chunk", told)  # which it was just made
 
     def more_text(self, texts: list[str]) -> int:
         """How many texts it has taken that came after the one text of the last chunk."""
@@ -159,7 +164,7 @@ def _fitting(word: str, *, called: bool, named: bool) -> str:
     return "stop" if word == "tool_calls" and not called else word
 
 
-def hoist_usage(answer: Json) -> None:
+def hoist_usage(answer: JsonObject) -> None:
     """Put usage where OpenAI has it, under OpenAI's names. Moonshot tells it in a choice."""
     _hoist_usage(cast(Answer, answer))
 
@@ -173,7 +178,7 @@ def _hoist_usage(answer: Answer) -> None:
         answer["usage"] = _in_openais_names(usage)
 
 
-def _in_openais_names(usage: Json) -> Json:
+def _in_openais_names(usage: JsonObject) -> JsonObject:
     others = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
     named = {others.get(name, name): value for name, value in usage.items()}
     return {

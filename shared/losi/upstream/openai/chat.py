@@ -3,9 +3,12 @@
 https://platform.openai.com/docs/api-reference/chat; providers.toml says how providers differ.
 """
 
+from __future__ import annotations
+
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from losi.catalogue.models import Route
 from losi.catalogue.providers import Provider
@@ -24,7 +27,11 @@ from losi.upstream.openai.strict import with_kept_schemas
 from losi.upstream.reading import loads
 from losi.upstream.registry import Settings
 from losi.upstream.sse import batches
-from losi.wire import Json
+from losi.wire import without
+
+if TYPE_CHECKING:
+    from losi.wire import JsonObject
+    from losi.wire.chat import Chunk, Completion, Request, StreamOptions
 
 #: Finish reasons of an answer that failed half-way: https://docs.mistral.ai/api (error), vLLM
 #: (abort), https://api-docs.deepseek.com/api/create-chat-completion (the last).
@@ -37,7 +44,7 @@ class OpenAIChat:
         url = f"{settings.base_url.rstrip('/')}/chat/completions"
         self._endpoint = Endpoint(provider.name, url, auth_headers(provider, settings.key))
 
-    def prepare(self, call: UpstreamCall) -> "ChatExchange":
+    def prepare(self, call: UpstreamCall) -> ChatExchange:
         body, mapped = call.body, frozenset[str]()
         if self._provider.strict_schemas == "openai":
             body, mapped = with_kept_schemas(body)
@@ -50,12 +57,12 @@ class ChatExchange:
     _provider: Provider
     _endpoint: Endpoint
     _route: Route
-    body: Json
+    body: Request
     mapped: frozenset[str] = frozenset()
     left_out: frozenset[str] = frozenset()  # the row's unsupported_parameters say it beforehand
 
-    async def complete(self) -> Json:
-        body = {name: value for name, value in self.body.items() if name != "stream_options"}
+    async def complete(self) -> Completion:
+        body = without(self.body, ("stream_options",))
         answer = await self._endpoint.post_json(body, self._route, self._refusal)
         if answer.get("error"):
             raise self._refusal(200, answer, {})
@@ -66,9 +73,9 @@ class ChatExchange:
         return answers.completion(answer, named=self._named)
 
     async def stream(self) -> AsyncGenerator[Batch]:
-        body = {**self.body, "stream": True}
+        body: Request = {**self.body, "stream": True}
         if self._provider.stream_options:
-            options = self.body.get("stream_options") or {}
+            options: StreamOptions = self.body.get("stream_options") or {}
             body["stream_options"] = {**options, "include_usage": True}
         reading = _Reading(self._provider.name, named=self._named)
         async with self._endpoint.post_stream(body, self._route, self._refusal) as chunks:
@@ -84,7 +91,9 @@ class ChatExchange:
     def _named(self) -> bool:
         return isinstance(self.body.get("tool_choice"), dict)
 
-    def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
+    def _refusal(
+        self, status: int, body: JsonObject | None, headers: Mapping[str, str]
+    ) -> LosiError:
         return refusal(self._provider.name, status, body, headers)
 
 
@@ -100,21 +109,21 @@ class _Reading:
     def is_whole(self) -> bool:
         return self._chunks.is_finished
 
-    def feed(self, data: bytes) -> Iterator[Json]:
+    def feed(self, data: bytes) -> Iterator[Chunk]:
         if data.strip() == b"[DONE]":
             self.finished = True
         elif (chunk := self._chunk(data)) is not None:
             if (fault := self._fault(chunk)) is not None:
                 answers.hoist_usage(chunk)
                 if chunk.get("usage"):  # what was told is paid, whatever the end
-                    yield {**chunk, "choices": []}
+                    yield cast("Chunk", {**chunk, "choices": []})
                 raise fault
             yield self._chunks.read(chunk)
 
     def more_text(self, texts: list[str]) -> int:
         return self._chunks.more_text(texts)
 
-    def _chunk(self, data: bytes) -> Json | None:
+    def _chunk(self, data: bytes) -> JsonObject | None:
         """What an event says; None where it says nothing."""
         try:
             chunk = loads(data, pieces=True)
@@ -128,13 +137,13 @@ class _Reading:
             raise refusal(self._provider, 200, chunk, {})
         return chunk
 
-    def _fault(self, chunk: Json) -> LosiError | None:
+    def _fault(self, chunk: JsonObject) -> LosiError | None:
         if not isinstance(chunk.get("choices") or [], list):
             return malformed(self._provider)
         return incomplete(self._provider) if _is_broken_off(chunk) else None
 
 
-def _is_completion(answer: Json) -> bool:
+def _is_completion(answer: JsonObject) -> bool:
     choices = answer.get("choices")
     return (
         isinstance(choices, list)
@@ -143,9 +152,9 @@ def _is_completion(answer: Json) -> bool:
     )
 
 
-def _is_broken_off(answer: Json) -> bool:
+def _is_broken_off(answer: JsonObject) -> bool:
     return any(str(choice.get("finish_reason")) in _BROKEN_OFF for choice in _choices(answer))
 
 
-def _choices(answer: Json) -> list[Json]:
+def _choices(answer: JsonObject) -> list[JsonObject]:
     return [choice for choice in answer.get("choices") or () if isinstance(choice, dict)]

@@ -3,12 +3,18 @@
 https://platform.openai.com/docs/api-reference/embeddings
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
 from losi.catalogue.providers import Provider
 from losi.upstream.format import UpstreamCall, malformed
 from losi.upstream.http import Endpoint
 from losi.upstream.openai.refusal import auth_headers, refusal
 from losi.upstream.registry import Settings
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire import JsonObject, embeddings
 
 
 class OpenAIEmbeddings:
@@ -16,7 +22,7 @@ class OpenAIEmbeddings:
         url = f"{settings.base_url.rstrip('/')}/embeddings"
         self._endpoint = Endpoint(provider.name, url, auth_headers(provider, settings.key))
 
-    async def embed(self, call: UpstreamCall) -> Json:
+    async def embed(self, call: UpstreamCall[embeddings.Request]) -> embeddings.Embeddings:
         """OpenAI's list, one vector for each input. Raises a LosiError when the upstream fails."""
         provider = self._endpoint.provider
         answer = await self._endpoint.post_json(
@@ -28,10 +34,10 @@ class OpenAIEmbeddings:
             raise refusal(provider, 200, answer, {})
         if not _is_list(answer, call.body["input"]):
             raise malformed(provider)
-        return answer
+        return cast("embeddings.Embeddings", answer)  # as far as its vectors go
 
 
-def _is_list(answer: Json, given: object) -> bool:
+def _is_list(answer: JsonObject, given: object) -> bool:
     """Whether there is a vector for each input, and each says whose it is."""
     several = isinstance(given, list) and not isinstance(given[0], int)
     wanted = set(range(len(given))) if several and isinstance(given, list) else {0}

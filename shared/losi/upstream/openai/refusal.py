@@ -1,13 +1,17 @@
 """How OpenAI and others with its format refuse, and how they learn who asks."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from losi.catalogue.providers import Provider
 from losi.errors import LosiError
 from losi.upstream.format import retry_after_seconds, upstream_error
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire import JsonObject
 
 #: Gemini refuses our key with a 400: https://ai.google.dev/gemini-api/docs/troubleshooting
 _BAD_KEY = re.compile(r"API key (not valid|not found|expired)", re.IGNORECASE)
@@ -35,7 +39,9 @@ _ACCOUNT_MESSAGE = re.compile(
 )
 
 
-def refusal(provider: str, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
+def refusal(
+    provider: str, status: int, body: JsonObject | None, headers: Mapping[str, str]
+) -> LosiError:
     """OpenAI's error object, or the shapes other providers use for it, as one of ours."""
     error: Any = (body or {}).get("error", body) or {}
     if status < 400:
@@ -56,7 +62,7 @@ def refusal(provider: str, status: int, body: Json | None, headers: Mapping[str,
     )
 
 
-def _is_of_account(error: Json) -> bool:
+def _is_of_account(error: JsonObject) -> bool:
     if _ACCOUNT_CODES & {str(error.get("code")).lower(), str(error.get("type")).lower()}:
         return True
     # Gemini asks to check plan and billing where a minute's limit is met

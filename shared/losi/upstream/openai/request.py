@@ -4,10 +4,12 @@ providers.toml says how providers differ; OpenAI's own bounds are from its OpenA
 https://github.com/openai/openai-openapi
 """
 
+from __future__ import annotations
+
 import hashlib
 import re
 from collections.abc import Sequence
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from losi.catalogue.providers import Provider
 from losi.upstream.conversation import (
@@ -18,9 +20,11 @@ from losi.upstream.conversation import (
     is_text_file,
     with_instruction,
 )
-from losi.upstream.openai.shapes import Request, RequestCall, RequestMessage
 from losi.upstream.turns import after_results, without_blanks
-from losi.wire import Json
+from losi.wire import F, without
+
+if TYPE_CHECKING:
+    from losi.wire.chat import GivenCall, Message, Part, Request
 
 #: OpenAI's fields of a message by role, of its parts by type, and of a tool.
 _FIELDS = frozenset({"role", "content", "name"})
@@ -45,9 +49,9 @@ _KEYS: tuple[Literal["prompt_cache_key", "safety_identifier"], ...] = (
 _UNSIGNED = re.compile(r"gemini-[12]\b")
 
 
-def request_body(provider: Provider, body: Json) -> Json:
+def request_body(provider: Provider, body: Request) -> Request:
     """The request as this provider takes it; fields it is not known to refuse pass through."""
-    out = cast(Request, dict(body))
+    out: Request = {**body}
     limit = out.pop("max_completion_tokens", None) or out.pop("max_tokens", None)
     out.pop("max_tokens", None)
     if limit is not None:
@@ -57,8 +61,8 @@ def request_body(provider: Provider, body: Json) -> Json:
     for name in _KEYS:
         if len(str(out.get(name) or "")) > _LONGEST_KEY:
             out[name] = hashlib.sha256(str(out[name]).encode()).hexdigest()
-    if provider.own_fields_only and out.get("tools"):
-        out["tools"] = [_only(tool, _TOOL_FIELDS) for tool in out["tools"]]
+    if provider.own_fields_only and (tools := out.get("tools")):
+        out["tools"] = [_only(tool, _TOOL_FIELDS) for tool in tools]
     messages = [m for _, m in after_results([("", m) for m in body["messages"]])]
     if _is_json_unspoken(out, messages):
         messages = with_instruction(messages, JSON_INSTRUCTION)
@@ -69,10 +73,10 @@ def request_body(provider: Provider, body: Json) -> Json:
     if provider.unsigned_calls and not _UNSIGNED.search(out["model"]):
         for message in out["messages"]:
             _sign(message.get("tool_calls") or (), provider.unsigned_calls)
-    return cast(Json, out)
+    return out
 
 
-def _message(provider: Provider, at: int, message: Json) -> RequestMessage:
+def _message(provider: Provider, at: int, message: Message) -> Message:
     role = message["role"]
     if "files" in provider.refuses and isinstance(parts := message.get("content"), list):
         where = f"messages[{at}].content"
@@ -84,12 +88,11 @@ def _message(provider: Provider, at: int, message: Json) -> RequestMessage:
     if provider.own_fields_only:
         known = _MESSAGE_FIELDS.get(role, _FIELDS) | provider.message_fields
         message = _only(message, known)
-        if isinstance(message.get("content"), list):
-            message["content"] = [_part(part) for part in message["content"]]
+        if isinstance(content := message.get("content"), list):
+            message["content"] = [_part(part) for part in content]
         if isinstance(name := message.get("name"), str):
             message["name"] = _NOT_IN_NAMES.sub("_", name)
-    message = {n: v for n, v in message.items() if n not in provider.refused_message_fields}
-    sent = cast(RequestMessage, message)
+    sent = without(message, provider.refused_message_fields)
     if role == "developer" and not provider.developer_role:
         sent["role"] = "system"
     if isinstance(call_id := sent.get("tool_call_id"), str):
@@ -99,18 +102,18 @@ def _message(provider: Provider, at: int, message: Json) -> RequestMessage:
     return sent
 
 
-def _part(part: Json) -> Json:
+def _part(part: Part) -> Part:
     return _only(part, _PART_FIELDS.get(part["type"], frozenset(part)))
 
 
-def _call(provider: Provider, call: RequestCall) -> RequestCall:
+def _call(provider: Provider, call: GivenCall) -> GivenCall:
     call = {**call, "id": _call_id(provider, call["id"])}
     if function := call.get("function"):
         call["function"] = {**function, "name": fitting_name(function["name"])}
     return call
 
 
-def _sign(calls: Sequence[RequestCall], signature: str) -> None:
+def _sign(calls: Sequence[GivenCall], signature: str) -> None:
     """Calls that the provider did not make, or whose client left its signature out."""
     for call in calls:
         google = (call.get("extra_content") or {}).get("google") or {}
@@ -124,22 +127,23 @@ def _call_id(provider: Provider, call_id: str) -> str:
     return fitting_id(call_id, re.compile(provider.tool_call_ids))
 
 
-def _only(fields: Json, known: frozenset[str]) -> Json:
-    return {name: value for name, value in fields.items() if name in known}
+def _only(fields: F, known: frozenset[str]) -> F:
+    return without(fields, fields.keys() - known)
 
 
-def _says(message: RequestMessage) -> bool:
+def _says(message: Message) -> bool:
     return bool(message.get("content") or message.get("tool_calls"))
 
 
-def _is_json_unspoken(body: Request, messages: list[Json]) -> bool:
+def _is_json_unspoken(body: Request, messages: list[Message]) -> bool:
     """OpenAI wants the word in a message where any JSON object is asked for."""
-    if (body.get("response_format") or {}).get("type") != "json_object":
+    form = body.get("response_format")
+    if form is None or form["type"] != "json_object":
         return False
     return not any("json" in _text(message.get("content")).lower() for message in messages)
 
 
-def _text(content: str | list[Json] | None) -> str:
+def _text(content: str | list[Part] | None) -> str:
     if isinstance(content, str):
         return content
     return " ".join(str(part.get("text", "")) for part in content or ())

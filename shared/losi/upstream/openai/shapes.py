@@ -1,4 +1,4 @@
-"""What of OpenAI's chat completions is read, mended and written, as types: a mistyped field fails
+"""What of the answers of OpenAI's format is read and mended, as types: a mistyped field fails
 mypy.
 
 Providers send other things than OpenAI does. So what they tell is an `object` until it was looked
@@ -10,8 +10,6 @@ from typing import Any, Literal, TypeAlias, cast
 
 from typing_extensions import TypedDict
 
-#: The kinds of a tool, which are fields of a call as well.
-Kind: TypeAlias = Literal["function", "custom"]
 #: What is text in a message or a delta.
 TextField: TypeAlias = Literal["content", "reasoning_content", "reasoning", "refusal"]
 
@@ -48,24 +46,6 @@ class Answer(TypedDict, total=False):
     error: object
 
 
-class Called(TypedDict, total=False):
-    """What a call calls: a function with arguments, or a custom tool with an input."""
-
-    name: str
-    arguments: str
-    input: str
-
-
-class Call(TypedDict, total=False):
-    """A tool call, or a piece of one, as OpenAI sends it."""
-
-    index: int
-    id: str
-    type: Kind
-    function: Called
-    custom: Called
-
-
 class ToldCall(TypedDict, total=False):
     """The same as a provider sends it."""
 
@@ -79,46 +59,6 @@ class ToldFunction(TypedDict, total=False):
     name: object
     arguments: object
     input: object
-
-
-class Function(TypedDict, total=False):
-    name: str
-
-
-class ExtraContent(TypedDict, total=False):
-    """https://ai.google.dev/gemini-api/docs/openai"""
-
-    google: dict[str, Any]
-
-
-class RequestCall(TypedDict, total=False):
-    """A call in a message that we send."""
-
-    id: str
-    function: Function
-    extra_content: ExtraContent
-
-
-class RequestMessage(TypedDict, total=False):
-    role: str
-    content: Any
-    name: str
-    tool_calls: list[RequestCall]
-    tool_call_id: str
-
-
-class Request(TypedDict, total=False):
-    """What of a request depends on the provider."""
-
-    model: str
-    messages: list[RequestMessage]
-    tools: list[dict[str, Any]]
-    max_tokens: int | None
-    max_completion_tokens: int | None
-    temperature: float | None
-    prompt_cache_key: str
-    safety_identifier: str
-    response_format: dict[str, Any] | None
 
 
 def said(told: object) -> Said:

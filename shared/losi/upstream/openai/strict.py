@@ -6,11 +6,16 @@ brought to it at all, it is sent as not strict. Structured output is then checke
 the caller (losi.upstream.wishes).
 """
 
+from __future__ import annotations
+
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from losi.upstream.schema_words import told
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire import JsonObject, JsonSchema
+    from losi.wire.chat import AnswerSchema, FunctionDefinition, Request, Tool
 
 _FORMATS = frozenset(
     {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"}
@@ -29,25 +34,31 @@ _REFERENCE = re.compile(r"#|#/(\$defs|definitions)/[^/]+")
 _KINDS = frozenset({"type", "anyOf", "enum", "const"})
 
 
+N = TypeVar("N", "FunctionDefinition", "AnswerSchema")
+
+
 class _NotKept(Exception):
     """Something in the schema that has no place in strict ones."""
 
 
-def with_kept_schemas(body: Json) -> tuple[Json, frozenset[str]]:
+def with_kept_schemas(body: Request) -> tuple[Request, frozenset[str]]:
     """A request whose strict schemas OpenAI takes, and the parameters that this changed."""
-    changed: Json = {}
-    form = body.get("response_format") or {}
-    if form.get("type") == "json_schema":
+    kept: Request = {**body}
+    changed = set[str]()
+    form = body.get("response_format")
+    if form is not None and form["type"] == "json_schema":
         wanted = _fitting(form["json_schema"], "schema")
         if wanted is not form["json_schema"]:
-            changed["response_format"] = {**form, "json_schema": wanted}
+            kept["response_format"] = {**form, "json_schema": wanted}
+            changed.add("response_format")
     tools = [_tool(tool) for tool in body.get("tools") or ()]
     if any(ours is not theirs for ours, theirs in zip(tools, body.get("tools") or (), strict=True)):
-        changed["tools"] = tools
-    return {**body, **changed}, frozenset(changed)
+        kept["tools"] = tools
+        changed.add("tools")
+    return kept, frozenset(changed)
 
 
-def _tool(tool: Json) -> Json:
+def _tool(tool: Tool) -> Tool:
     function = tool.get("function")
     if not function:
         return tool
@@ -55,18 +66,23 @@ def _tool(tool: Json) -> Json:
     return tool if fitting is function else {**tool, "function": fitting}
 
 
-def _fitting(named: Json, name: str) -> Json:
+def _fitting(named: N, name: Literal["schema", "parameters"]) -> N:
     """A function or a form of answer; the same object where nothing had to change."""
     if not named.get("strict"):
         return named
-    schema = named.get(name) or {"type": "object"}
+    fields = cast("JsonObject", {**named})
+    schema = fields.get(name) or {"type": "object"}
     kept = kept_schema(schema)
     if kept is None:
-        return {**named, "strict": False}
-    return named if kept == schema else {**named, name: kept}
+        fields["strict"] = False
+    elif kept == schema:
+        return named
+    else:
+        fields[name] = kept
+    return cast(N, fields)
 
 
-def kept_schema(schema: Json) -> Json | None:
+def kept_schema(schema: JsonSchema) -> JsonSchema | None:
     """The schema as OpenAI keeps to it. None where no rewriting lets it: open objects, optional
     properties, values of any type, a root that is no object.
     """
@@ -77,7 +93,7 @@ def kept_schema(schema: Json) -> Json | None:
     return kept if kept.get("type") == "object" and "anyOf" not in kept else None
 
 
-def _kept(schema: Any) -> Json:
+def _kept(schema: Any) -> JsonSchema:
     if not isinstance(schema, dict) or schema.keys() & {"allOf", "prefixItems"}:
         raise _NotKept
     if schema.keys() >= {"anyOf", "oneOf"}:
@@ -109,12 +125,12 @@ def _is_refused(name: str, value: Any) -> bool:
     return name in _REFUSED or (name == "pattern" and bool(_LOOKAROUND.search(str(value))))
 
 
-def _is_object(schema: Json) -> bool:
+def _is_object(schema: JsonSchema) -> bool:
     kinds = schema.get("type")
     return kinds == "object" or (isinstance(kinds, list) and "object" in kinds)
 
 
-def _is_closed(schema: Json) -> bool:
+def _is_closed(schema: JsonSchema) -> bool:
     """Whether an object has no other properties, and all of its own."""
     optional = set(schema.get("properties") or ()).difference(schema.get("required") or ())
     return schema.get("additionalProperties") is False and not optional

@@ -6,13 +6,18 @@ change or are repeated, arguments as objects, or one index for all.
 https://platform.openai.com/docs/api-reference/chat-streaming
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from losi.ids import random_id
-from losi.upstream.openai.shapes import Call, Called, Kind, ToldCall, called, objects
+from losi.upstream.openai.shapes import ToldCall, called, objects
+
+if TYPE_CHECKING:
+    from losi.wire.chat import Call, Called, CallPiece, Kind
 
 #: Arguments that say nothing: some providers begin with them, and send the real ones after that.
 _NOTHING = ("", "{}", "null")
@@ -34,7 +39,7 @@ def whole_calls(told: object) -> list[Call]:
 
 def _whole_call(call: ToldCall, kind: Kind) -> Call:
     said, field = called(call[kind]) or {}, _KINDS[kind]
-    body = cast(Called, said)
+    body = cast("Called", said)
     body["name"] = _word(said.get("name"))
     body[field] = arguments_text(said.get(field)) or "{}" * (kind == "function")
     whole: Call = {"id": _word(call.get("id")) or _new_id(), "type": kind}
@@ -50,7 +55,7 @@ class _Call:
         self.kind: Kind = "function"
         self.arguments = ""
         #: Fields that OpenAI does not have, such as the signature of Gemini's thoughts.
-        self.more: Call = {}
+        self.more: CallPiece = {}
         #: Ours; None until the name is known, which stands in the first piece.
         self.index: int | None = None
 
@@ -76,7 +81,7 @@ class ToolCalls:
         """Whether any call was passed on."""
         return any(call.index is not None for call in self._calls)
 
-    def feed(self, pieces: object) -> list[Call]:
+    def feed(self, pieces: object) -> list[CallPiece]:
         """The pieces to pass on for a delta's `tool_calls`."""
         told = _objects(pieces)
         said = [one for piece in told if (one := self._feed(piece))]
@@ -96,16 +101,16 @@ class ToolCalls:
         call.arguments += "".join(texts[:taken])
         return taken
 
-    def finish(self) -> list[Call]:
+    def finish(self) -> list[CallPiece]:
         """What is still to be said at the end: arguments of calls that have none are `{}`."""
         return list(self._last_pieces())
 
-    def _last_pieces(self) -> Iterator[Call]:
+    def _last_pieces(self) -> Iterator[CallPiece]:
         for call in self._calls:
             if call.index is not None and call.kind == "function" and not call.arguments:
                 yield {"index": call.index, "function": {"arguments": "{}"}}
 
-    def _feed(self, piece: ToldCall) -> Call | None:
+    def _feed(self, piece: ToldCall) -> CallPiece | None:
         kind = _kind(piece)
         said = (kind and called(piece[kind])) or {}
         name, text = _word(said.get("name")), arguments_text(said.get(_KINDS[kind or "function"]))
@@ -130,14 +135,14 @@ class ToolCalls:
             body[_KINDS[call.kind]] = text
         return self._said(call, {"index": call.index}, body)
 
-    def _said(self, call: _Call, piece: Call, body: Called) -> Call:
+    def _said(self, call: _Call, piece: CallPiece, body: Called) -> CallPiece:
         """With what is to be told of the call beside it."""
         more, call.more = call.more, {}
         piece.update(more)
         piece[call.kind] = body
         return piece
 
-    def _opened(self, call: _Call) -> Call | None:
+    def _opened(self, call: _Call) -> CallPiece | None:
         """The first piece of a call, once its name is known."""
         if not call.name:
             return None
@@ -175,8 +180,8 @@ def _is_another(known: _Call, identity: str, name: str) -> bool:
     return known.is_whole
 
 
-def _more(call: ToldCall, own: set[str]) -> Call:
-    return cast(Call, {name: value for name, value in call.items() if name not in own})
+def _more(call: ToldCall, own: set[str]) -> CallPiece:
+    return cast("CallPiece", {name: value for name, value in call.items() if name not in own})
 
 
 def _objects(told: object) -> list[ToldCall]:

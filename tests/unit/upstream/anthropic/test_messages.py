@@ -7,7 +7,7 @@ import pytest
 
 from losi.errors import InvalidRequestError
 from losi.upstream.anthropic.messages import Conversation
-from losi.wire import Json
+from tests.loose import Json
 
 PDF = "data:application/pdf;base64,JVBERi0xLjQ="
 

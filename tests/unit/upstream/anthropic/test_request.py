@@ -7,9 +7,9 @@ import pytest
 from losi.catalogue.models import Route
 from losi.errors import InvalidRequestError
 from losi.upstream.anthropic.request import AnthropicRequest, translate
-from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.contract.anthropic_types import check_request
+from tests.loose import Json, loose
 
 ROUTE = Route(provider=PROVIDERS["anthropic"], model="claude-sonnet-5", max_output_tokens=8_000)
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
@@ -22,7 +22,7 @@ def allowing(name: str) -> Json:
 
 
 def translated(model: str = "claude-sonnet-5", **body: Any) -> AnthropicRequest:
-    request = translate({"model": model, "messages": [user("Hi")], **body}, ROUTE)
+    request = translate(loose({"model": model, "messages": [user("Hi")], **body}), ROUTE)
     check_request(request.body)
     return request
 
@@ -30,7 +30,7 @@ def translated(model: str = "claude-sonnet-5", **body: Any) -> AnthropicRequest:
 def sent_unchecked(**body: Any) -> Json:
     """With what Anthropic is to refuse, in its own words."""
     model = "claude-sonnet-5"
-    return {**translate({"model": model, "messages": [user("Hi")], **body}, ROUTE).body}
+    return {**translate(loose({"model": model, "messages": [user("Hi")], **body}), ROUTE).body}
 
 
 def sent(model: str = "claude-sonnet-5", **body: Any) -> Json:

@@ -13,9 +13,9 @@ from losi.upstream.anthropic.request import translate
 from losi.upstream.anthropic.response import completion, error, usage
 from losi.upstream.anthropic.stream import StreamState
 from losi.upstream.shape import ShapeError
-from losi.wire import Json
 from tests.catalogue import PROVIDERS
 from tests.contract.anthropic_calls import fed
+from tests.loose import Json, loose
 
 ROUTE = Route(provider=PROVIDERS["anthropic"], model="claude-sonnet-4-5")
 
@@ -42,7 +42,7 @@ def told(status: int, text: str, **body: Any) -> LosiError:
     """What the caller is told of a refusal of this request."""
     request = {"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": "Hi"}]}
     refusal = {"error": {"type": "invalid_request_error", "message": text}}
-    return error(status, refusal, {}, "Anthropic", translate({**request, **body}, ROUTE))
+    return error(status, refusal, {}, "Anthropic", translate(loose({**request, **body}), ROUTE))
 
 
 class TestFinishReasons:

@@ -4,7 +4,7 @@ import pytest
 
 from losi.errors import Remedy, UpstreamError
 from losi.upstream.openai.refusal import refusal
-from losi.wire import Json
+from tests.loose import Json
 
 
 @pytest.mark.parametrize(

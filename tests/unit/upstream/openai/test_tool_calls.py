@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from losi.upstream.openai.tool_calls import ToolCalls, whole_calls
-from losi.wire import Json
+from tests.loose import Json
 
 OSLO = '{"city": "Oslo"}'
 

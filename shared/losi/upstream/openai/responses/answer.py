@@ -3,7 +3,9 @@
 https://platform.openai.com/docs/api-reference/responses/object
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, cast
 
 from losi.errors import LosiError, UpstreamError
 from losi.upstream.format import malformed, upstream_error
@@ -11,14 +13,35 @@ from losi.upstream.openai.responses import shapes
 from losi.upstream.openai.responses.items import REASONING
 from losi.upstream.openai.responses.shapes import Ended, Head, Item, Reasoning
 from losi.upstream.shape import ShapeError
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire import JsonObject
+    from losi.wire.chat import (
+        Call,
+        Called,
+        Choice,
+        Completion,
+        CompletionDetails,
+        LikelyToken,
+        Logprobs,
+        PromptDetails,
+        Spoken,
+        ThinkingBlock,
+        Usage,
+    )
 
 #: Codes of a failed run (openai-python, types/responses/response_error.py) that do not blame the
 #: request; all others do.
 _OURS = {"server_error": 500, "vector_store_timeout": 504, "rate_limit_exceeded": 429}
 
+#: Details of what was read, under one name in both formats.
+_READ: tuple[Literal["cached_tokens", "cache_write_tokens"], ...] = (
+    "cached_tokens",
+    "cache_write_tokens",
+)
 
-def completion(response: Json, provider: str) -> Json:
+
+def completion(response: JsonObject, provider: str) -> Completion:
     """Raises a LosiError for a run that failed, or an answer that is no response object."""
     try:
         return _completion(response, provider)
@@ -27,7 +50,7 @@ def completion(response: Json, provider: str) -> Json:
         raise
 
 
-def _completion(answer: Json, provider: str) -> Json:
+def _completion(answer: JsonObject, provider: str) -> Completion:
     try:
         response = shapes.response(answer)
     except ShapeError as error:
@@ -36,14 +59,17 @@ def _completion(answer: Json, provider: str) -> Json:
         raise failure(response["error"], provider)
     output = response["output"]
     message = _message(output, str(response.get("model")))
-    choice = {
+    choice: Choice = {
         "index": 0,
         "message": message,
         "logprobs": _logprobs(output),
         "finish_reason": finish_reason(response, called=bool(message.get("tool_calls"))),
     }
-    completed: Json = {
-        **identity(response, "chat.completion"),
+    completed: Completion = {
+        "id": str(response.get("id")),
+        "object": "chat.completion",
+        "created": created(response),
+        "model": str(response.get("model")),
         "choices": [choice],
     }
     if tier := response.get("service_tier"):
@@ -53,17 +79,11 @@ def _completion(answer: Json, provider: str) -> Json:
     return completed
 
 
-def identity(response: Head, kind: str) -> Json:
-    """What a completion and all of its chunks begin with."""
-    return {
-        "id": str(response.get("id")),
-        "object": kind,
-        "created": int(response.get("created_at") or 0),
-        "model": str(response.get("model")),
-    }
+def created(response: Head) -> int:
+    return int(response.get("created_at") or 0)
 
 
-def failure(error: Any, provider: str) -> LosiError:
+def failure(error: object, provider: str) -> LosiError:
     """What the `error` of a run or of a stream means for the caller."""
     if not isinstance(error, dict):
         return malformed(provider)
@@ -82,29 +102,33 @@ def finish_reason(ended: Ended, *, called: bool) -> str:
     return "tool_calls" if called else "stop"
 
 
-def usage(theirs: Any) -> Json | None:
+def usage(theirs: object) -> Usage | None:
     """OpenAI's figures under chat's names; None where there are none."""
     if not isinstance(theirs, dict):
         return None
     read, written = theirs.get("input_tokens"), theirs.get("output_tokens")
     if not isinstance(read, int) or not isinstance(written, int):
         return None
-    out: Json = {
+    out: Usage = {
         "prompt_tokens": read,
         "completion_tokens": written,
         "total_tokens": read + written,
     }
-    read_details = ("cached_tokens", "cache_write_tokens")
-    for name, theirs_name, known in (
-        ("prompt_tokens_details", "input_tokens_details", read_details),
-        ("completion_tokens_details", "output_tokens_details", ("reasoning_tokens",)),
-    ):
-        if isinstance(details := theirs.get(theirs_name), dict):
-            out[name] = {figure: details[figure] for figure in known if figure in details}
+    if isinstance(details := theirs.get("input_tokens_details"), dict):
+        of_input: PromptDetails = {}
+        for name in _READ:
+            if name in details:
+                of_input[name] = details[name]
+        out["prompt_tokens_details"] = of_input
+    if isinstance(details := theirs.get("output_tokens_details"), dict):
+        thought: CompletionDetails = {}
+        if "reasoning_tokens" in details:
+            thought["reasoning_tokens"] = details["reasoning_tokens"]
+        out["completion_tokens_details"] = thought
     return out
 
 
-def thinking_block(item: Reasoning, model: str) -> Json | None:
+def thinking_block(item: Reasoning, model: str) -> ThinkingBlock | None:
     """A reasoning item as the caller carries it to the next turn; None if it is not encrypted."""
     encrypted = item.get("encrypted_content")
     if encrypted is None:
@@ -117,22 +141,22 @@ def thinking_block(item: Reasoning, model: str) -> Json | None:
     }
 
 
-def tool_call(item: Item) -> Json | None:
+def tool_call(item: Item) -> Call | None:
     """A call in chat's form, or None for an item that is no call of the caller's tools."""
     if item["type"] == "function_call":
-        function = {"name": item["name"], "arguments": item.get("arguments") or ""}
+        function: Called = {"name": item["name"], "arguments": item.get("arguments") or ""}
         return {"id": item["call_id"], "type": "function", "function": function}
     if item["type"] == "custom_tool_call":
-        custom = {"name": item["name"], "input": item.get("input") or ""}
+        custom: Called = {"name": item["name"], "input": item.get("input") or ""}
         return {"id": item["call_id"], "type": "custom", "custom": custom}
     return None
 
 
-def _message(output: list[Item], model: str) -> Json:
+def _message(output: list[Item], model: str) -> Spoken:
     said = [part for item in output if item["type"] == "message" for part in item["content"]]
     texts = [part["text"] for part in said if part["type"] == "output_text"]
     refusals = [part["refusal"] for part in said if part["type"] == "refusal"]
-    message: Json = {
+    message: Spoken = {
         "role": "assistant",
         "content": "".join(texts) if texts else None,
         "refusal": "".join(refusals) if refusals else None,
@@ -150,8 +174,13 @@ def _message(output: list[Item], model: str) -> Json:
     return message
 
 
-def _logprobs(output: list[Item]) -> Json | None:
+def logprobs(tokens: list[JsonObject] | None) -> Logprobs | None:
+    """Chat has the tokens in the same form."""
+    return {"content": cast("list[LikelyToken]", tokens), "refusal": None} if tokens else None
+
+
+def _logprobs(output: list[Item]) -> Logprobs | None:
     said = [part for item in output if item["type"] == "message" for part in item["content"]]
     texts = [part for part in said if part["type"] == "output_text"]
     tokens = [token for text in texts for token in text.get("logprobs") or ()]
-    return {"content": tokens, "refusal": None} if tokens else None
+    return logprobs(tokens)

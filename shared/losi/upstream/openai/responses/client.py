@@ -4,9 +4,12 @@ For models that can do there what they cannot do in chat completions, such as ca
 they reason. The translation is pure, in the modules beside this one: request, answer, stream.
 """
 
+from __future__ import annotations
+
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from losi.catalogue.models import Route
 from losi.catalogue.providers import Provider
@@ -22,7 +25,10 @@ from losi.upstream.openai.strict import with_kept_schemas
 from losi.upstream.reading import loads
 from losi.upstream.registry import Settings
 from losi.upstream.sse import batches
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire import JsonObject
+    from losi.wire.chat import Chunk, Completion
 
 
 class OpenAIResponses:
@@ -30,7 +36,7 @@ class OpenAIResponses:
         url = f"{settings.base_url.rstrip('/')}/responses"
         self._endpoint = Endpoint(provider.name, url, auth_headers(provider, settings.key))
 
-    def prepare(self, call: UpstreamCall) -> "ResponsesExchange":
+    def prepare(self, call: UpstreamCall) -> ResponsesExchange:
         body, mapped = with_kept_schemas(call.body)
         return ResponsesExchange(self._endpoint, call.route, translate(body), mapped)
 
@@ -46,7 +52,7 @@ class ResponsesExchange:
     def left_out(self) -> frozenset[str]:
         return self._request.left_out
 
-    async def complete(self) -> Json:
+    async def complete(self) -> Completion:
         response = await self._endpoint.post_json(self._request.body, self._route, self._refusal)
         return answer.completion(response, self._endpoint.provider)
 
@@ -63,7 +69,9 @@ class ResponsesExchange:
                 return
         raise incomplete(provider)
 
-    def _refusal(self, status: int, body: Json | None, headers: Mapping[str, str]) -> LosiError:
+    def _refusal(
+        self, status: int, body: JsonObject | None, headers: Mapping[str, str]
+    ) -> LosiError:
         return refusal(self._endpoint.provider, status, body, headers)
 
 
@@ -78,7 +86,7 @@ class _Reading:
     def finished(self) -> bool:
         return self._state.finished
 
-    def feed(self, data: bytes) -> Iterator[Json]:
+    def feed(self, data: bytes) -> Iterator[Chunk]:
         event = self._event(data)
         try:
             yield from self._state.feed(event)
@@ -90,7 +98,7 @@ class _Reading:
         """None: each event has a number of its own."""
         return 0
 
-    def _event(self, data: bytes) -> Json:
+    def _event(self, data: bytes) -> JsonObject:
         try:
             event = loads(data)
         except ValueError as error:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Final, TypedDict, cast
 
 from losi.errors import echo
 from losi.upstream.conversation import fitting_id, fitting_name, invalid
-from losi.wire import Json
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -27,20 +26,23 @@ if TYPE_CHECKING:
         ResponseOutputRefusalParam,
     )
     from openai.types.responses.image_detail import ImageDetail
-    from openai.types.responses.response_input_param import FunctionCallOutput, Message
+    from openai.types.responses.response_input_param import FunctionCallOutput
+    from openai.types.responses.response_input_param import Message as SaidMessage
+
+    from losi.wire.chat import GivenCall, Message, Part
 
 #: `call_id` in `FunctionCallItemParam`.
 _CALL_IDS = re.compile(r".{1,64}", re.DOTALL)
 #: In the canonical form's `thinking_blocks`: a reasoning item, encrypted for one model.
-REASONING = "reasoning"
+REASONING: Final = "reasoning"
 
 
 class ReasoningItem(TypedDict):
     """What the model thought. The SDK asks for an `id` too, which only stored ones need."""
 
     type: Literal["reasoning"]
-    summary: list[Any]
-    encrypted_content: str
+    summary: object
+    encrypted_content: object
 
 
 class OutputText(TypedDict):
@@ -56,7 +58,7 @@ class AssistantMessage(TypedDict):
     content: list[OutputText | ResponseOutputRefusalParam]
 
 
-def items(messages: list[Json], model: str) -> Iterator[ResponseInputItemParam]:
+def items(messages: list[Message], model: str) -> Iterator[ResponseInputItemParam]:
     custom_calls: set[str] = set()
     for position, message in enumerate(messages):
         where = f"messages[{position}]"
@@ -70,12 +72,18 @@ def items(messages: list[Json], model: str) -> Iterator[ResponseInputItemParam]:
             yield _custom_result(where, message)
         elif role == "tool":
             yield _result(where, message, message["tool_call_id"])
+        elif role == "function":
+            invalid(f"{where}.role", "This model takes no 'function' messages. Use role 'tool'.")
         else:
-            said: Message = {"type": "message", "role": role, "content": _content(where, message)}
+            said: SaidMessage = {
+                "type": "message",
+                "role": role,
+                "content": _content(where, message),
+            }
             yield said
 
 
-def _assistant(where: str, message: Json, model: str) -> Iterator[ResponseInputItemParam]:
+def _assistant(where: str, message: Message, model: str) -> Iterator[ResponseInputItemParam]:
     for block in message.get("thinking_blocks") or ():
         # another model's thoughts cannot be decrypted, and are refused
         if block.get("type") == REASONING and block.get("model") == model:
@@ -88,8 +96,8 @@ def _assistant(where: str, message: Json, model: str) -> Iterator[ResponseInputI
     content: list[OutputText | ResponseOutputRefusalParam] = []
     for text in _texts(message.get("content")):
         content.append({"type": "output_text", "text": text})
-    if message.get("refusal"):
-        content.append({"type": "refusal", "refusal": message["refusal"]})
+    if isinstance(refusal := message.get("refusal"), str) and refusal:
+        content.append({"type": "refusal", "refusal": refusal})
     if content:
         said: AssistantMessage = {"type": "message", "role": "assistant", "content": content}
         yield cast("ResponseInputItemParam", said)
@@ -97,7 +105,9 @@ def _assistant(where: str, message: Json, model: str) -> Iterator[ResponseInputI
         yield _call(f"{where}.tool_calls[{position}]", call)
 
 
-def _call(where: str, call: Json) -> ResponseFunctionToolCallParam | ResponseCustomToolCallParam:
+def _call(
+    where: str, call: GivenCall
+) -> ResponseFunctionToolCallParam | ResponseCustomToolCallParam:
     if call.get("type") != "custom":
         function = call["function"]
         return {
@@ -113,13 +123,13 @@ def _call(where: str, call: Json) -> ResponseFunctionToolCallParam | ResponseCus
     invalid(f"{where}.custom", "A call of a custom tool needs a 'name' and an 'input'.")
 
 
-def _texts(content: Any) -> list[str]:
+def _texts(content: str | list[Part] | None) -> list[str]:
     if isinstance(content, str):
         return [content] if content else []
     return [part["text"] for part in content or () if part.get("type") == "text" and part["text"]]
 
 
-def _result(where: str, message: Json, call_id: str) -> FunctionCallOutput:
+def _result(where: str, message: Message, call_id: str) -> FunctionCallOutput:
     return {
         "type": "function_call_output",
         "call_id": _fitting(call_id),
@@ -128,7 +138,7 @@ def _result(where: str, message: Json, call_id: str) -> FunctionCallOutput:
     }
 
 
-def _custom_result(where: str, message: Json) -> ResponseCustomToolCallOutputParam:
+def _custom_result(where: str, message: Message) -> ResponseCustomToolCallOutputParam:
     return {
         "type": "custom_tool_call_output",
         "call_id": _fitting(message["tool_call_id"]),
@@ -136,25 +146,25 @@ def _custom_result(where: str, message: Json) -> ResponseCustomToolCallOutputPar
     }
 
 
-def _output(where: str, message: Json) -> str | list[ResponseInputContentParam]:
+def _output(where: str, message: Message) -> str | list[ResponseInputContentParam]:
     content = message.get("content")
     return content if isinstance(content, str) else _content(where, message)
 
 
-def _content(where: str, message: Json) -> list[ResponseInputContentParam]:
+def _content(where: str, message: Message) -> list[ResponseInputContentParam]:
     content = message.get("content")
     if isinstance(content, str) or content is None:
         return [{"type": "input_text", "text": content or ""}]
     return [_part(f"{where}.content[{index}]", part) for index, part in enumerate(content)]
 
 
-def _part(where: str, part: Json) -> ResponseInputContentParam:
+def _part(where: str, part: Part) -> ResponseInputContentParam:
     match part["type"]:
         case "text":
             return {"type": "input_text", "text": part["text"]}
         case "image_url":
             image = part["image_url"]
-            detail: ImageDetail = image.get("detail") or "auto"
+            detail = cast("ImageDetail", image.get("detail") or "auto")  # OpenAI says if it is none
             return {"type": "input_image", "image_url": image["url"], "detail": detail}
         case "file":
             return _file(f"{where}.file", part.get("file"))
@@ -166,7 +176,7 @@ def _part(where: str, part: Json) -> ResponseInputContentParam:
             )
 
 
-def _file(where: str, file: Any) -> ResponseInputFileParam:
+def _file(where: str, file: object) -> ResponseInputFileParam:
     if not isinstance(file, dict):
         invalid(
             where, "Send the file itself: 'file': {'filename': '...', 'file_data': 'data:...'}."

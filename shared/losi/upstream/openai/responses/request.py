@@ -7,7 +7,7 @@ conversation is sent each time, and what the model thought comes and goes encryp
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import orjson
 
@@ -19,7 +19,7 @@ from losi.upstream.conversation import (
 )
 from losi.upstream.openai.responses.items import items
 from losi.upstream.turns import after_results
-from losi.wire import Json
+from losi.wire import without
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -34,7 +34,11 @@ if TYPE_CHECKING:
         ToolChoiceFunctionParam,
     )
     from openai.types.responses.response_create_params import ResponseCreateParamsBase, ToolChoice
+    from openai.types.shared import ReasoningEffort
     from openai.types.shared_params import Reasoning
+
+    from losi.wire import JsonObject
+    from losi.wire.chat import FunctionDefinition, Message, Request, Tool
 
 #: The smallest `max_output_tokens` (OpenAI's OpenAPI document, `CreateResponse`).
 SMALLEST_LIMIT = 16
@@ -77,10 +81,10 @@ class ResponsesRequest:
     left_out: frozenset[str]
 
 
-def translate(body: Json) -> ResponsesRequest:
+def translate(body: Request) -> ResponsesRequest:
     """Raises InvalidRequestError (400) for content that the Responses API has no place for."""
-    same = {name: body[name] for name in _SAME & body.keys() if body[name] is not None}
-    out = cast("ResponseCreateParamsBase", same)
+    others = [name for name, value in body.items() if name not in _SAME or value is None]
+    out = cast("ResponseCreateParamsBase", without(body, others))
     out["store"] = False
     out["include"] = _included(body)
     messages = [message for _, message in after_results([("", m) for m in body["messages"]])]
@@ -90,7 +94,7 @@ def translate(body: Json) -> ResponsesRequest:
     out["input"] = list(items(messages, body["model"]))
     reasoning: Reasoning = {"summary": "auto"}
     if effort := body.get("reasoning_effort"):
-        reasoning["effort"] = effort
+        reasoning["effort"] = cast("ReasoningEffort", effort)
     out["reasoning"] = reasoning
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
     if limit is not None:
@@ -105,7 +109,7 @@ def translate(body: Json) -> ResponsesRequest:
     return ResponsesRequest(out, left_out)
 
 
-def _included(body: Json) -> list[ResponseIncludable]:
+def _included(body: Request) -> list[ResponseIncludable]:
     included: list[ResponseIncludable] = []
     if body.get("reasoning_effort") != "none":  # else there is nothing to encrypt
         included.append("reasoning.encrypted_content")
@@ -114,34 +118,34 @@ def _included(body: Json) -> list[ResponseIncludable]:
     return included
 
 
-def _lower(messages: list[Json]) -> bytes:
+def _lower(messages: list[Message]) -> bytes:
     """The words of the conversation, where OpenAI looks for "json"."""
     return orjson.dumps([message.get("content") for message in messages], default=str).lower()
 
 
-def _text(body: Json) -> ResponseTextConfigParam:
+def _text(body: Request) -> ResponseTextConfigParam:
     text: ResponseTextConfigParam = {}
     form = body.get("response_format")
-    if form and form["type"] == "json_schema" and form["json_schema"].get("schema"):
-        wanted = form["json_schema"]
+    wanted = form["json_schema"] if form and form["type"] == "json_schema" else None
+    if wanted is not None and (asked := wanted.get("schema")):
         schema: ResponseFormatTextJSONSchemaConfigParam = {
             "type": "json_schema",
             "name": wanted["name"],
-            "schema": wanted["schema"],
+            "schema": asked,
         }
-        if wanted.get("description") is not None:
-            schema["description"] = wanted["description"]
+        if (description := wanted.get("description")) is not None:
+            schema["description"] = description
         if wanted.get("strict") is not None:
             schema["strict"] = wanted["strict"]
         text["format"] = schema
     elif form and form["type"] != "text":  # a schema that was left out asks for any object
         text["format"] = {"type": "json_object"}
-    if body.get("verbosity"):
-        text["verbosity"] = body["verbosity"]
+    if verbosity := body.get("verbosity"):
+        text["verbosity"] = cast("Literal['low', 'medium', 'high']", verbosity)
     return text
 
 
-def _tool(where: str, tool: Json) -> FunctionToolParam | CustomToolParam:
+def _tool(where: str, tool: Tool) -> FunctionToolParam | CustomToolParam:
     """Chat nests what stands flat here, https://platform.openai.com/docs/guides/migrate-to-responses"""
     match tool:
         case {"type": "function", "function": dict(function)}:
@@ -151,7 +155,7 @@ def _tool(where: str, tool: Json) -> FunctionToolParam | CustomToolParam:
     invalid(where, "This model takes tools of the types 'function' and 'custom', with a 'name'.")
 
 
-def _function_tool(where: str, function: Json) -> FunctionToolParam:
+def _function_tool(where: str, function: FunctionDefinition) -> FunctionToolParam:
     flat: FunctionToolParam = {
         "type": "function",
         "name": _name(where, function),
@@ -164,7 +168,7 @@ def _function_tool(where: str, function: Json) -> FunctionToolParam:
     return flat
 
 
-def _custom_tool(where: str, custom: Json) -> CustomToolParam:
+def _custom_tool(where: str, custom: JsonObject) -> CustomToolParam:
     flat: CustomToolParam = {"type": "custom", "name": _name(where, custom)}
     if description := custom.get("description"):
         flat["description"] = description
@@ -184,25 +188,25 @@ def _custom_tool(where: str, custom: Json) -> CustomToolParam:
     return flat
 
 
-def _name(where: str, named: Any) -> str:
+def _name(where: str, named: FunctionDefinition | JsonObject) -> str:
     name = named.get("name") if isinstance(named, dict) else None
     if not isinstance(name, str):
         invalid(where, "A tool needs a 'name'.")
     return name
 
 
-def _tool_choice(body: Json) -> ToolChoice | None:
+def _tool_choice(body: Request) -> ToolChoice | None:
     choice = body.get("tool_choice")
     match choice:
         case None | "none" | "auto" | "required":
-            return cast("Literal['none', 'auto', 'required'] | None", choice)
+            return choice
         case {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": list(tools)}}:
             named: list[dict[str, object]] = [{**_named(tool)} for tool in tools]
             return {"type": "allowed_tools", "mode": mode, "tools": named}
     return _named(choice)
 
 
-def _named(choice: Any) -> ToolChoiceFunctionParam | ToolChoiceCustomParam:
+def _named(choice: object) -> ToolChoiceFunctionParam | ToolChoiceCustomParam:
     match choice:
         case {"type": "function", "function": function}:
             return {"type": "function", "name": _name("tool_choice", function)}

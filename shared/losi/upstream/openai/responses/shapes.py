@@ -12,13 +12,13 @@ from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict
 
 from losi.upstream.shape import ShapeError, checked
-from losi.wire import Json
+from losi.wire import JsonObject
 
 
 class OutputText(TypedDict):
     type: Literal["output_text"]
     text: str
-    logprobs: NotRequired[list[Json] | None]
+    logprobs: NotRequired[list[JsonObject] | None]
 
 
 class Refusal(TypedDict):
@@ -102,7 +102,7 @@ class Created(TypedDict):
 class TextDelta(TypedDict):
     type: Literal["response.output_text.delta"]
     delta: str
-    logprobs: NotRequired[list[Json] | None]
+    logprobs: NotRequired[list[JsonObject] | None]
 
 
 class RefusalDelta(TypedDict):
@@ -202,7 +202,7 @@ _EVENTS = frozenset(
 )
 
 
-def response(answer: Json) -> Response:
+def response(answer: JsonObject) -> Response:
     """A plain answer. Raises ShapeError."""
     output = answer.get("output")
     if isinstance(output, list):
@@ -210,7 +210,7 @@ def response(answer: Json) -> Response:
     return checked(_response_shape(), {**answer, "output": output})
 
 
-def event(value: Json) -> Event | None:
+def event(value: JsonObject) -> Event | None:
     """An event of a stream; None for one that repeats others, or is of a kind that is yet to come.
     Raises ShapeError.
     """
@@ -221,7 +221,7 @@ def event(value: Json) -> Event | None:
     return checked(_event_shape(), value)
 
 
-def _known(item: Any) -> Json:
+def _known(item: Any) -> JsonObject:
     """The item without parts of kinds that chat has no place for."""
     if not isinstance(item, dict):
         raise ShapeError("item: no object")

@@ -4,13 +4,18 @@ https://platform.openai.com/docs/api-reference/responses-streaming: there is no 
 event is `response.completed`, `.incomplete`, `.failed` or `error`.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from losi.upstream.format import malformed
 from losi.upstream.openai.responses import answer, shapes
 from losi.upstream.openai.responses.shapes import Ended, Event, Head, Item, TextDelta
 from losi.upstream.shape import ShapeError
-from losi.wire import Json
+
+if TYPE_CHECKING:
+    from losi.wire import JsonObject
+    from losi.wire.chat import CallPiece, Chunk, ChunkChoice, Delta, Kind, Logprobs
 
 
 class StreamState:
@@ -19,14 +24,14 @@ class StreamState:
     def __init__(self, provider: str) -> None:
         self._provider = provider
         self._model = ""
-        self._identity: Json | None = None
-        self._role: Json = {"role": "assistant"}
+        self._identity: Chunk | None = None
+        self._role: Delta = {"role": "assistant"}
         #: The upstream's index of an output item -> our index of the call, and what was sent of it.
         self._calls: dict[int | None, _Call] = {}
         self._summaries = 0
         self.finished = False
 
-    def feed(self, value: Json) -> list[Json]:
+    def feed(self, value: JsonObject) -> list[Chunk]:
         """The chunks that an event becomes. Raises a LosiError when it says that the run failed.
 
         Events of other kinds repeat what the deltas said, or speak of tools that we do not send.
@@ -37,7 +42,7 @@ class StreamState:
             raise malformed(self._provider) from error
         return [] if event is None else self._chunks(event)
 
-    def _chunks(self, event: Event) -> list[Json]:
+    def _chunks(self, event: Event) -> list[Chunk]:
         if event["type"] == "response.created":
             return self._created(event["response"])
         if event["type"] == "response.output_text.delta":
@@ -60,33 +65,38 @@ class StreamState:
             return self._end(event["response"])
         return self._arguments(event.get("output_index"), event["delta"])
 
-    def _created(self, response: Head) -> list[Json]:
+    def _created(self, response: Head) -> list[Chunk]:
         self._model = str(response.get("model"))
-        self._identity = answer.identity(response, "chat.completion.chunk")
+        self._identity = {
+            "id": str(response.get("id")),
+            "object": "chat.completion.chunk",
+            "created": answer.created(response),
+            "model": self._model,
+            "choices": [],
+        }
         return []
 
-    def _text(self, event: TextDelta) -> list[Json]:
-        tokens = event.get("logprobs")
-        logprobs = {"content": tokens, "refusal": None} if tokens else None
+    def _text(self, event: TextDelta) -> list[Chunk]:
+        logprobs = answer.logprobs(event.get("logprobs"))
         return [self._chunk({"content": event["delta"]}, logprobs=logprobs)]
 
-    def _summary_part(self) -> list[Json]:
+    def _summary_part(self) -> list[Chunk]:
         self._summaries += 1
         return [self._chunk({"reasoning_content": "\n\n"})] if self._summaries > 1 else []
 
-    def _item_added(self, index: int | None, item: Item) -> list[Json]:
+    def _item_added(self, index: int | None, item: Item) -> list[Chunk]:
         call = answer.tool_call(item)
         if call is None:
             return []
         known = self._calls[index] = _Call(len(self._calls), call["type"])
         return [self._call_chunk({"index": known.index, **call})]
 
-    def _arguments(self, index: int | None, text: str) -> list[Json]:
+    def _arguments(self, index: int | None, text: str) -> list[Chunk]:
         if index not in self._calls:
             raise malformed(self._provider)
         return self._more(self._calls[index], text)
 
-    def _item_done(self, index: int | None, item: Item) -> list[Json]:
+    def _item_done(self, index: int | None, item: Item) -> list[Chunk]:
         if item["type"] == "reasoning":
             block = answer.thinking_block(item, self._model)
             return [self._chunk({"thinking_blocks": [block]})] if block else []
@@ -100,47 +110,56 @@ class StreamState:
             text = item.get("input") or ""
         return self._more(known, text[known.sent :])  # where an upstream sends no deltas
 
-    def _more(self, known: "_Call", text: str) -> list[Json]:
+    def _more(self, known: _Call, text: str) -> list[Chunk]:
         if not text:
             return []
         known.sent += len(text)
-        name = "input" if known.kind == "custom" else "arguments"
-        return [self._call_chunk({"index": known.index, known.kind: {name: text}})]
+        piece: CallPiece = {"index": known.index}
+        piece[known.kind] = {"input": text} if known.kind == "custom" else {"arguments": text}
+        return [self._call_chunk(piece)]
 
     def _chunk(
-        self, delta: Json, *, finish: str | None = None, logprobs: Json | None = None
-    ) -> Json:
+        self, delta: Delta, *, finish: str | None = None, logprobs: Logprobs | None = None
+    ) -> Chunk:
         if self._identity is None:
             raise malformed(self._provider)  # content before response.created
         delta, self._role = {**self._role, **delta}, {}
-        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
+        choice: ChunkChoice = {
+            "index": 0,
+            "delta": delta,
+            "logprobs": logprobs,
+            "finish_reason": finish,
+        }
         return {**self._identity, "choices": [choice]}
 
-    def _call_chunk(self, call: Json) -> Json:
+    def _call_chunk(self, call: CallPiece) -> Chunk:
         return self._chunk({"tool_calls": [call]})
 
-    def _end(self, ended: Ended) -> list[Json]:
+    def _end(self, ended: Ended) -> list[Chunk]:
         if ended.get("error"):
             raise answer.failure(ended["error"], self._provider)
         self.finished = True
         last = self._chunk({}, finish=answer.finish_reason(ended, called=bool(self._calls)))
         if tier := ended.get("service_tier"):
             last["service_tier"] = tier
-        return [last, *({**last, **chunk} for chunk in self._usage_chunks(ended.get("usage")))]
+        if (reported := answer.usage(ended.get("usage"))) is None:
+            return [last]
+        return [last, {**last, "choices": [], "usage": reported}]
 
-    def usage_chunks(self, event: Json) -> list[Json]:
+    def usage_chunks(self, event: JsonObject) -> list[Chunk]:
         """The figures that an event tells, if any."""
         response = event.get("response")
         return self._usage_chunks(response.get("usage") if isinstance(response, dict) else None)
 
-    def _usage_chunks(self, told: Any) -> list[Json]:
+    def _usage_chunks(self, told: object) -> list[Chunk]:
         reported = answer.usage(told)
-        identity = self._identity or {}
-        return [{**identity, "choices": [], "usage": reported}] if reported else []
+        identity: Chunk = self._identity or {"choices": []}
+        usage: Chunk = {**identity, "choices": [], "usage": reported}
+        return [usage] if reported else []
 
 
 class _Call:
-    def __init__(self, index: int, kind: str) -> None:
+    def __init__(self, index: int, kind: Kind) -> None:
         self.index = index
         self.kind = kind
         #: Characters of the arguments that were passed on.

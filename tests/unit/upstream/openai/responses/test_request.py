@@ -6,10 +6,11 @@ import pytest
 
 from losi.errors import InvalidRequestError
 from losi.upstream.openai.responses.request import SMALLEST_LIMIT, translate
+from tests.loose import Json, loose
 
 PDF = "data:application/pdf;base64,QQ=="
 USER = {"role": "user", "content": "Hi"}
-WEATHER: dict[str, Any] = {
+WEATHER: Json = {
     "type": "function",
     "function": {
         "name": "get_weather",
@@ -25,7 +26,8 @@ CALL = {
 
 
 def sent(*messages: Any, **more: Any) -> Any:
-    return translate({"model": "gpt-6.1-sol", "messages": list(messages) or [USER], **more}).body
+    body = {"model": "gpt-6.1-sol", "messages": list(messages) or [USER], **more}
+    return translate(loose(body)).body
 
 
 def test_nothing_is_stored_and_what_was_thought_comes_back_encrypted() -> None:
@@ -172,13 +174,13 @@ def test_limits_effort_and_verbosity() -> None:
 
 
 def test_what_it_has_no_place_for_is_named() -> None:
-    translated = translate({"model": "m", "messages": [USER], "seed": 1, "logit_bias": {}})
+    translated = translate({"model": "m", "messages": [loose(USER)], "seed": 1, "logit_bias": {}})
 
     assert translated.left_out == {"seed", "logit_bias"}
     assert not {"seed", "logit_bias"} & translated.body.keys()
 
 
-CUSTOM: dict[str, Any] = {"type": "custom", "custom": {"name": "run", "description": "Code"}}
+CUSTOM: Json = {"type": "custom", "custom": {"name": "run", "description": "Code"}}
 
 
 def test_custom_tools_their_grammar_and_their_calls() -> None:
