@@ -190,7 +190,10 @@ def test_each_call_of_several_is_estimated_by_itself(prompts: int, usage: Usage)
         "chatcmpl-1", 1, "gpt-4o", include_usage=False, asked=Asked(7), prompts=prompts
     )
     for index in (0, 1):
-        like: Json = {**chunk({"content": ""}), "choices": [{"index": index, "delta": {"content": ""}}]}
+        like: Json = {
+            **chunk({"content": ""}),
+            "choices": [{"index": index, "delta": {"content": ""}}],
+        }
         relay.batch([run(("12", "12345")[index], like)])
 
     assert relay.usage == replace(usage, estimated=True)
