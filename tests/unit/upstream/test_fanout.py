@@ -160,9 +160,14 @@ class TestAChoiceThatFails:
     async def test_is_alone_asked_for_again(self) -> None:
         provider = OneAtATime(broken=[1])
 
-        answer = await prepare(provider, call(), no_pause).complete()
+        pauses: list[float] = []
 
-        assert len(provider.bodies) == 4
+        async def pause(seconds: float) -> None:
+            pauses.append(seconds)
+
+        answer = await prepare(provider, call(), pause).complete()
+
+        assert (len(provider.bodies), len(pauses)) == (4, 1)
         said = {choice["message"]["content"] for choice in answer["choices"]}
         assert said == {"answer 0", "answer 2", "answer 3"}
 

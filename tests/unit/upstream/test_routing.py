@@ -23,10 +23,13 @@ from losi.upstream.format import Format, UpstreamCall, upstream_error
 from losi.upstream.health import FAILURES, SKIP_SECONDS, RouteHealth
 from losi.upstream.registry import Registry
 from losi.upstream.routing import (
+    Answered,
     ChatRouter,
     Job,
     Prepared,
+    answered_headers,
     candidates,
+    prompts,
 )
 from tests.catalogue import PROVIDERS
 from tests.fake_format import FakeExchange, chunks_of
@@ -368,3 +371,28 @@ def test_a_test_key_reaches_only_the_sandbox() -> None:
     routes = candidates(a_model(route("openai")), NEEDS_VISION, (), 10, test_key=True)
 
     assert [route.provider.id for route in routes] == ["sandbox"]
+
+
+@pytest.mark.parametrize(("tokens", "taken"), [(99, True), (100, True), (101, False)])
+def test_a_route_takes_as_many_tokens_as_it_says(tokens: int, taken: bool) -> None:
+    small = route("openai", max_input_tokens=100)
+    found = candidates(a_model(small), [], [], tokens, test_key=False)
+    assert found == ([small] if taken else [])
+
+
+@pytest.mark.parametrize(("native", "paid"), [("openai", 1), ("anthropic", 3)])
+def test_a_prompt_is_paid_as_often_as_it_is_sent(native: str, paid: int) -> None:
+    assert prompts(route(native), 3) == paid
+
+
+def test_what_answered_stands_in_the_headers() -> None:
+    plain = Answered(route("openai"), 2, ())
+    named = Answered(route("openai"), 1, ("seed", "user"), ("stop", "tools"))
+
+    assert answered_headers(plain) == {
+        "x-losi-provider": "openai",
+        "x-losi-model": "openai-model",
+        "x-losi-attempts": "2",
+    }
+    assert answered_headers(named)["x-losi-dropped-params"] == "seed, user"
+    assert answered_headers(named)["x-losi-mapped"] == "stop, tools"
