@@ -7,7 +7,16 @@ import pytest
 from losi.catalogue.models import Route
 from losi.upstream.anthropic.request import translate
 from losi.upstream.bedrock.request import converse_request
-from losi.upstream.claude import Thinks, takes_budget, thinks
+from losi.upstream.claude import (
+    Thinks,
+    fitting_thinking,
+    in_order,
+    placed,
+    sampling,
+    takes_budget,
+    thinking_fields,
+    thinks,
+)
 from losi.upstream.format import UpstreamCall
 from tests.catalogue import PROVIDERS
 from tests.loose import Json
@@ -110,3 +119,122 @@ def test_a_budget_is_given_where_the_answer_has_not_begun(
     messages: list[Json], expected: bool
 ) -> None:
     assert takes_budget(messages) is expected
+
+
+BUDGET: Json = {"type": "enabled", "budget_tokens": 500}
+
+
+class TestTheCallersOwnThinking:
+    """https://platform.claude.com/docs/en/models/sonnet-5-5/whats-new-sonnet-5-5"""
+
+    OLD, BOTH, NEW = "claude-sonnet-4-5", "claude-opus-4-6", "claude-sonnet-5"
+
+    @pytest.mark.parametrize(
+        ("model", "asked"),
+        [
+            (OLD, BUDGET),
+            (OLD, {"type": "disabled"}),
+            (BOTH, BUDGET),
+            (NEW, {"type": "adaptive"}),
+            (NEW, {"kind": "?"}),
+        ],
+    )
+    def test_it_stands_where_the_model_takes_it(self, model: str, asked: Json) -> None:
+        assert fitting_thinking(model, asked, 1_000) == {"thinking": asked}
+
+    @pytest.mark.parametrize(
+        ("budget", "effort"),
+        [
+            (100, "low"),
+            (340, "low"),
+            (360, "medium"),
+            (640, "medium"),
+            (660, "high"),
+            (999, "high"),
+            (None, "medium"),
+        ],
+    )
+    def test_a_budget_is_the_nearest_effort_where_it_is_not_taken(
+        self, budget: int | None, effort: str
+    ) -> None:
+        asked = {"type": "enabled", "budget_tokens": budget}
+        assert fitting_thinking(self.NEW, asked, 1_000) == {
+            "thinking": {"type": "adaptive", "display": "summarized"},
+            "output_config": {"effort": effort},
+        }
+
+    @pytest.mark.parametrize(
+        ("model", "fields"),
+        [
+            (NEW, {"thinking": {"type": "disabled"}}),
+            ("claude-sonnet-5-5", {"thinking": {"type": "between_tools"}}),
+            ("claude-opus-5-5", {"output_config": {"effort": "low"}}),
+            ("claude-fable-1", {"output_config": {"effort": "low"}}),
+        ],
+    )
+    def test_no_thinking_is_as_little_as_the_model_lets_itself_be_told(
+        self, model: str, fields: Json
+    ) -> None:
+        assert fitting_thinking(model, {"type": "disabled"}, 1_000) == fields
+
+
+@pytest.mark.parametrize(
+    ("effort", "budget"),
+    [
+        ("minimal", 10_000),
+        ("low", 20_000),
+        ("medium", 50_000),
+        ("high", 80_000),
+        ("xhigh", 90_000),
+        ("max", 95_000),
+    ],
+)
+def test_an_effort_is_a_share_of_the_output_limit(effort: str, budget: int) -> None:
+    def fields(limit: int) -> Json:
+        return {**thinking_fields("claude-sonnet-4-5", effort, limit, [USER], forced_tool=False)}
+
+    assert fields(100_000) == {"thinking": {"type": "enabled", "budget_tokens": budget}}
+    assert fields(1_025) == {"thinking": {"type": "enabled", "budget_tokens": 1_024}}
+    assert fields(1_024) == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ({}, {}),
+        ({"temperature": 0}, {"temperature": 0}),
+        ({"temperature": 1.5, "top_p": 0.5}, {"temperature": 1}),
+        ({"top_p": 0.5}, {"top_p": 0.5}),
+        ({"top_p": 0}, {"top_p": 0}),
+        ({"top_p": 1}, {}),
+        ({"temperature": None, "top_p": None}, {}),
+    ],
+)
+def test_what_is_sampled(asked: Json, sent: Json) -> None:
+    assert sampling(asked) == sent
+
+
+def test_thoughts_stand_where_they_were_thought() -> None:
+    """https://platform.claude.com/docs/en/build-with-claude/extended-thinking"""
+
+    def thought(word: str, text: int = 0, calls: int = 0) -> Json:
+        return placed({"type": "thinking", "thinking": word}, text=text, calls=calls)
+
+    first, second, third = thought("a"), thought("b", 2), thought("c", 4, 1)
+    assert first == {"type": "thinking", "thinking": "a"}
+    assert second["after_text"] == 2 and "after_calls" not in second
+    call, other = {"id": "1"}, {"id": "2"}
+    message: Json = {
+        "role": "assistant",
+        "content": "abcdef",
+        "thinking_blocks": [first, second, third],
+        "tool_calls": [call, other],
+    }
+
+    parts = in_order(message)
+
+    assert [part.get("thinking_blocks") for part in parts] == [[first], [second], [third]]
+    assert [part.get("content") for part in parts] == ["ab", "cd", "ef"]
+    assert [part.get("tool_calls") or [] for part in parts] == [[], [call], [other]]
+    plain: Json = {**message, "thinking_blocks": [first]}
+    assert in_order(plain) == [plain]
