@@ -295,6 +295,13 @@ class TestParameters:
         assert json.loads(definition.pop("schema")) == schema
         assert definition == {"name": "answer", "description": "d"}
 
+    def test_a_claude_without_structured_output_is_told_the_schema_in_words(self) -> None:
+        schema = {"type": "object", "properties": {}, "additionalProperties": False}
+        wanted = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+        request = translated("anthropic.claude-opus-4-20250514-v1:0", response_format=wanted)
+        assert "outputConfig" not in request
+        assert json.dumps(schema) in request["messages"][-1]["content"][-1]["text"]
+
     def test_json_object_is_asked_for_in_words(self) -> None:
         request = translated(response_format={"type": "json_object"})
         assert "JSON object" in request["messages"][-1]["content"][-1]["text"]

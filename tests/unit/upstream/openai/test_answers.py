@@ -9,6 +9,20 @@ from losi.upstream.reading import loads
 from tests.loose import Json, loose
 
 CALL = {"index": 0, "id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+#: Words of providers: https://docs.mistral.ai/api,
+#: https://docs.together.ai/reference/chat-completions-1,
+#: https://ai.google.dev/api/generate-content#FinishReason, and Anthropic's and Cohere's own.
+STOPS = (
+    *("eos", "eos_token", "end_turn", "stop_sequence", "complete", "completed", "finished"),
+    *("end", "done"),
+)
+LENGTHS = (
+    *("model_length", "max_tokens", "max_length", "token_limit", "MAX_TOKENS"),
+    "model_context_window_exceeded",
+)
+FILTERS = (
+    *("safety", "refusal", "recitation", "blocklist", "prohibited_content", "spii", "sensitive"),
+)
 USAGE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
 
 
@@ -31,7 +45,10 @@ def text(choices: list[Json], field: str = "content") -> str:
     return "".join(choice["delta"].get(field) or "" for choice in choices)
 
 
-@pytest.mark.parametrize("unfinished", [None, "", "null", "none", "unspecified", 0, False, {}, []])
+@pytest.mark.parametrize(
+    "unfinished",
+    [None, "", "null", "none", "unspecified", 0, False, {}, [], ["stop", "stop"], [None]],
+)
 def test_a_word_that_is_no_reason_finishes_nothing(unfinished: Any) -> None:
     stream = Chunks(named=False)
     first = stream.read(chunk({"content": "It "}, unfinished))
@@ -47,14 +64,16 @@ def test_a_word_that_is_no_reason_finishes_nothing(unfinished: Any) -> None:
     [
         ("stop", "stop"),
         ("STOP", "stop"),
-        ("eos", "stop"),
-        ("end_turn", "stop"),
         (["stop"], "stop"),
-        ("model_length", "length"),
-        ("MAX_TOKENS", "length"),
-        ("SAFETY", "content_filter"),
-        ("refusal", "content_filter"),
+        ("length", "length"),
+        ("content_filter", "content_filter"),
+        ("function_call", "function_call"),
+        *((word, "stop") for word in STOPS),
+        *((word, "length") for word in LENGTHS),
+        *((word.upper(), "content_filter") for word in FILTERS),
         ("tool_calls", "stop"),  # without a call an agent would wait for ever
+        ("tool_use", "stop"),
+        ("tool_call", "stop"),
     ],
 )
 def test_finish_reasons_are_openais(theirs: Any, ours: str) -> None:
@@ -64,7 +83,9 @@ def test_finish_reasons_are_openais(theirs: Any, ours: str) -> None:
     assert answer({"content": "x"}, theirs)["choices"][0]["finish_reason"] == ours
 
 
-@pytest.mark.parametrize("theirs", ["stop", "STOP", "eos", "tool_calls", "tool_use", "end_turn"])
+@pytest.mark.parametrize(
+    "theirs", ["stop", "STOP", "eos", "tool_calls", "tool_use", "tool_call", "end_turn"]
+)
 def test_an_answer_with_calls_ends_with_tool_calls(theirs: str) -> None:
     choices = read(chunk({"tool_calls": [dict(CALL)]}), chunk({}, theirs))
 
@@ -173,3 +194,59 @@ def test_usage_of_a_plain_answer_too() -> None:
 def test_a_tier_that_is_not_openais_is_left_out(tier: Any) -> None:
     assert "service_tier" not in answer({"content": "x"}, service_tier=tier)
     assert answer({"content": "x"}, service_tier="flex")["service_tier"] == "flex"
+
+
+@pytest.mark.parametrize("tier", ["auto", "default", "flex", "scale", "priority"])
+def test_openais_tiers_are_told_also_in_a_stream(tier: str) -> None:
+    assert answer({"content": "x"}, service_tier=tier)["service_tier"] == tier
+    told = {**chunk({"content": "x"}), "service_tier": tier}
+    assert Chunks(named=False).read(told)["service_tier"] == tier
+    assert "service_tier" not in Chunks(named=False).read({**told, "service_tier": "turbo"})
+
+
+def test_a_choice_without_a_number_has_its_place_as_one() -> None:
+    stream = Chunks(named=False)
+    choices = [{"delta": {"content": "a"}}, {"delta": {"content": "b"}, "index": True}]
+    read_ = stream.read({"choices": choices})["choices"]
+    assert [choice["index"] for choice in read_] == [0, 1]
+    stream.read({"choices": [{"index": 1, "delta": {}, "finish_reason": "stop"}]})
+    assert not stream.is_finished
+    stream.read({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    assert stream.is_finished
+    assert not Chunks(named=False).is_finished
+
+
+def test_a_function_call_has_arguments_that_are_a_text() -> None:
+    """https://platform.openai.com/docs/api-reference/chat/object, `function_call`"""
+    called = {"content": None, "function_call": {"name": "f", "arguments": {"a": 1}}}
+    bare = {"content": None, "function_call": {"name": "f"}}
+
+    [choice] = answer(called, "function_call")["choices"]
+    assert choice["message"]["function_call"]["arguments"] == '{"a": 1}'
+    assert choice["finish_reason"] == "function_call"
+    assert answer(bare)["choices"][0]["message"]["function_call"]["arguments"] == "{}"
+    first, last = read(
+        chunk({"function_call": {"name": "f", "arguments": None}}), chunk({}, "stop")
+    )
+    assert first["delta"]["function_call"] == {"name": "f", "arguments": ""}
+    assert last["finish_reason"] == "stop"
+
+
+def test_thoughts_among_the_parts_follow_those_that_were_told_apart() -> None:
+    parts = [{"type": "reasoning", "reasoning": "b"}, {"text": "c"}, 5, {"type": "image"}]
+    message = {"content": parts, "reasoning_content": "a"}
+
+    said = answer(message)["choices"][0]["message"]
+
+    assert (said["content"], said["reasoning_content"]) == ("c", "ab")
+
+
+def test_half_a_character_waits_over_pieces_without_text_and_ends_with_its_stream() -> None:
+    first = loads(b'{"choices":[{"delta":{"content":"a\\ud83d"}}]}', pieces=True)
+    second = loads(b'{"choices":[{"delta":{"content":"\\ude00"}}]}', pieces=True)
+
+    assert text(read(first, chunk({}), second)) == "a😀"
+    first = loads(b'{"choices":[{"delta":{"content":"a\\ud83d"}}]}', pieces=True)
+    assert read(first, chunk({}), chunk({}, "stop"))[-1]["delta"]["content"] == "\ufffd"
+    last = chunk({"content": "b"}, "stop")
+    assert read(last)[0]["delta"] == {"content": "b"}

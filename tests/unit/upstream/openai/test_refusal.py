@@ -2,8 +2,9 @@
 
 import pytest
 
+from losi.catalogue.providers import Provider
 from losi.errors import Remedy, UpstreamError
-from losi.upstream.openai.refusal import refusal
+from losi.upstream.openai.refusal import auth_headers, refusal
 from tests.loose import Json
 
 
@@ -69,3 +70,83 @@ def test_what_the_caller_can_mend_is_said_in_the_providers_words() -> None:
     told = refusal("OpenAI", 400, {"error": error}, {})
 
     assert (told.status, told.param, told.message) == (400, "max_tokens", "max_tokens is too large")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "access_terminated",
+        "account_deactivated",
+        "billing_hard_limit_reached",
+        "billing_not_active",
+        "credit_balance_exhausted",
+        "insufficient_balance",
+        "insufficient_credits",
+        "insufficient_quota",
+        "insufficient_user_quota",
+        "organization_restricted",
+    ],
+)
+@pytest.mark.parametrize("name", ["code", "type"])
+@pytest.mark.parametrize("status", [400, 402, 403, 404, 429])
+def test_each_word_for_the_account_counts_wherever_it_stands(
+    code: str, name: str, status: int
+) -> None:
+    told = refusal("OpenAI", status, {"error": {name: code.upper(), "message": "No."}}, {})
+    assert told.code == "upstream_account"
+
+
+@pytest.mark.parametrize("words", ["API key not valid.", "api key expired", "API key not found"])
+def test_a_400_about_our_key_is_ours(words: str) -> None:
+    """https://ai.google.dev/gemini-api/docs/troubleshooting"""
+    assert refusal("Gemini", 400, {"error": {"message": words}}, {}).code == "upstream_credentials"
+    assert refusal("Gemini", 413, {"error": {"message": words}}, {}).status == 413
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        ({"status": 400}, 400),
+        ({"status": "413"}, 413),
+        ({"code": 413}, 413),
+        ({"status": 399, "code": 413}, 413),
+        ({"status": 600, "code": 413}, 413),
+        ({"status": 599}, 502),
+        ({"status": 200}, 502),
+        ({"code": "rate_limit"}, 502),
+        ("No.", 502),
+        (None, 502),
+    ],
+)
+@pytest.mark.parametrize("sent", [200, 399])
+def test_an_error_that_was_sent_as_none_names_its_status(
+    error: object, status: int, sent: int
+) -> None:
+    assert refusal("OpenAI", sent, {"error": error}, {}).status == status
+
+
+@pytest.mark.parametrize("body", [None, {}, {"error": None}, {"error": []}, {"error": "No."}])
+def test_a_refusal_in_any_form_is_one(body: Json | None) -> None:
+    told = refusal("OpenAI", 400, body, {})
+    words = "No." if body == {"error": "No."} else "OpenAI refused the request as malformed."
+    assert (told.status, told.message, told.param) == (400, words, None)
+
+
+def test_words_without_an_envelope_and_their_length() -> None:
+    assert refusal("OpenAI", 400, {"message": "No.", "code": "c"}, {}).message == "No."
+    long = refusal("OpenAI", 413, {"error": {"message": "x" * 1_001}}, {})
+    assert long.message == "x" * 1_000
+    busy = refusal("OpenAI", 429, {"error": {}}, {"retry-after": "3"})
+    assert isinstance(busy, UpstreamError) and busy.retry_after == 3
+
+
+@pytest.mark.parametrize(
+    ("header", "key", "sent"),
+    [
+        ("authorization", "k", {"authorization": "Bearer k"}),
+        ("api-key", "k", {"api-key": "k"}),
+        ("authorization", "", {}),
+    ],
+)
+def test_how_a_key_is_sent(header: str, key: str, sent: dict[str, str]) -> None:
+    assert auth_headers(Provider.model_construct(key_header=header), key) == sent

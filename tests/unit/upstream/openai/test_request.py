@@ -223,3 +223,9 @@ def test_empty_messages_are_left_out_or_named_where_they_are_refused(
 ) -> None:
     assert [m["content"] for m in sent("mistral", messages=messages)["messages"]] == said
     assert sent("groq", messages=messages)["messages"] == messages
+
+
+@pytest.mark.parametrize(("provider", "role"), [("openai", "developer"), ("groq", "system")])
+def test_developers_are_the_system_where_no_others_are_known(provider: str, role: str) -> None:
+    messages = [{"role": "developer", "content": "Be brief."}, USER]
+    assert [one["role"] for one in sent(provider, messages=messages)["messages"]] == [role, "user"]
