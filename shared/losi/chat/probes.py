@@ -64,6 +64,8 @@ class Probe:
     body: Request
     #: Whether the route takes it, according to the catalogue.
     expected: bool
+    #: Whether the answer is asked for as a stream.
+    stream: bool = False
 
 
 #: (Field, name) of a probe -> None if the upstream took it, else the words of its refusal.
@@ -87,6 +89,8 @@ def probes(model: Model, route: Route) -> Iterator[Probe]:
     yield Probe("features", "structured_output", formatted, "structured_output" in features)
     yield Probe("features", "vision", seeing, "vision" in features)
     yield Probe("refuses", "forced_tools", forced, "forced_tools" not in combined)
+    if {"tools", "structured_output"} <= features:
+        yield from _of_schemas(plain, combined)
     yield Probe("refuses", "files", reading, "files" not in combined)
     unsupported = route.unsupported_parameters | route.provider.unsupported(_PARAMETERS)
     for name in _PARAMETERS:
@@ -95,6 +99,15 @@ def probes(model: Model, route: Route) -> Iterator[Probe]:
         yield Probe("unsupported_parameters", name, body, name not in unsupported)
     if "reasoning_effort" not in unsupported | route.unsupported_parameters:
         yield from _of_efforts(route, combined)
+
+
+def _of_schemas(plain: Request, combined: frozenset[Any]) -> Iterator[Probe]:
+    """For an upstream that takes schemas of the answer at all."""
+    formatted: Request = {**plain, "response_format": _FORMAT}
+    together: Request = {**formatted, "tools": _TOOLS}
+    yield Probe("refuses", "schema_with_tools", together, "schema_with_tools" not in combined)
+    streamed = "schema_in_streams" not in combined
+    yield Probe("refuses", "schema_in_streams", formatted, streamed, stream=True)
 
 
 def _of_efforts(route: Route, combined: frozenset[Any]) -> Iterator[Probe]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import aclosing
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from losi.catalogue.providers import Provider
     from losi.chat.probes import Probe
     from losi.config import Config
-    from losi.upstream.format import Format
+    from losi.upstream.format import Exchange, Format
 
 #: OpenAI's 400 when reasoning left no tokens for the answer: what was asked was taken.
 #: https://github.com/openai/openai-python/pull/3182
@@ -159,7 +160,7 @@ async def _asked(upstream: Format, route: Route, probe: Probe) -> tuple[str, str
         if probe.name in exchange.left_out:
             return "not sent", None
         async with asyncio.timeout(route.answer_timeout):
-            await exchange.complete()
+            await _answered(exchange, stream=probe.stream)
     except InvalidRequestError as error:
         if _RAN_OUT in error.message:
             return "takes", None
@@ -169,6 +170,15 @@ async def _asked(upstream: Format, route: Route, probe: Probe) -> tuple[str, str
     except TimeoutError:
         return "fails", "It took too long."
     return "takes", None
+
+
+async def _answered(exchange: Exchange, *, stream: bool) -> None:
+    if not stream:
+        await exchange.complete()
+        return
+    async with aclosing(exchange.stream()) as chunks:
+        async for _ in chunks:
+            pass
 
 
 async def _shutdown_days(config: Config, providers: list[Provider]) -> dict[tuple[str, str], date]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from losi.upstream.conversation import JSON_INSTRUCTION, answer_schema
@@ -17,7 +18,7 @@ from losi.upstream.schema_words import told
 
 if TYPE_CHECKING:
     from losi.wire import JsonSchema
-    from losi.wire.chat import ResponseFormat
+    from losi.wire.chat import ResponseFormat, Tool
 
 _FORMATS = frozenset(
     {
@@ -74,6 +75,15 @@ def is_loosened(response_format: ResponseFormat | None, *, native: bool = True) 
         return False
     schema = answer_schema(response_format)
     return kept_schema(schema) != schema
+
+
+def are_loosened(tools: Iterable[Tool], *, native: bool = True) -> bool:
+    """Whether Claude is held to less than the schema of a strict tool, or to none at all where the
+    model takes none (not `native`).
+    """
+    functions = [function for tool in tools if (function := tool.get("function"))]
+    strict = [function.get("parameters") for function in functions if function.get("strict")]
+    return any(schema and (not native or kept_schema(schema) != schema) for schema in strict)
 
 
 def _schema_instruction(schema: JsonSchema) -> str:

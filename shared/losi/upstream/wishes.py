@@ -13,7 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from losi.errors import Remedy, UpstreamError
+from losi.errors import Remedy, UpstreamError, echo
 from losi.json_schema.limits import Budget, SchemaError
 from losi.json_schema.validation import Document
 from losi.upstream.batch import Batch, each
@@ -44,11 +44,20 @@ class UnmetWishError(UpstreamError):
 
 
 @dataclass(slots=True)
+class Call:
+    """A call of a tool; the arguments in the pieces in which they came."""
+
+    name: str = ""
+    arguments: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Said:
     """What one choice said, whole or as far as its chunks have come."""
 
     text: str = ""
     called: set[str] = field(default_factory=set)
+    calls: dict[int, Call] = field(default_factory=dict)
     refused: bool = False
 
     def add(self, part: Spoken | Delta) -> None:
@@ -59,6 +68,11 @@ class Said:
         calls = [call.get("function") for call in part.get("tool_calls") or ()]
         functions = [*calls, part.get("function_call")]
         self.called |= {f["name"] for f in functions if f and f.get("name")}
+        for place, call in enumerate(part.get("tool_calls") or ()):
+            one = self.calls.setdefault(call.get("index", place), Call())
+            if function := call.get("function"):
+                one.name = function.get("name") or one.name
+                one.arguments.append(function.get("arguments") or "")
 
 
 Check = Callable[[Said], UnmetWishError | None]
@@ -135,6 +149,8 @@ def prepare(
     if "response_format" in exchange.mapped | in_words:
         exchange = Unfenced(exchange)
         checks.append(_schema_check(wanted))
+    if "tools" in exchange.mapped:
+        checks.append(_arguments_check(call.body))
     return Asked(exchange, frozenset(in_words), tuple(checks))
 
 
@@ -222,6 +238,26 @@ def _schema_check(response_format: ResponseFormat) -> Check:
             "part of JSON Schema only: simplify the schema, or use another model.",
             code="schema_not_met",
         )
+
+    return check
+
+
+def _arguments_check(body: Request) -> Check:
+    """By the schemas of strict tools, to which the upstream holds the model in part at most."""
+    functions = [tool.get("function") for tool in body.get("tools") or ()]
+    schemas = {f["name"]: f.get("parameters") or {} for f in functions if f and f.get("strict")}
+
+    def check(said: Said) -> UnmetWishError | None:
+        for call in said.calls.values():
+            schema = schemas.get(call.name)
+            if schema and not _is_valid("".join(call.arguments) or "{}", schema):
+                return UnmetWishError(
+                    f"The model called '{echo(call.name)}' with arguments that are not valid by "
+                    "its 'parameters', though it is strict. It keeps to a part of JSON Schema "
+                    "only: simplify the schema, or use another model.",
+                    code="schema_not_met",
+                )
+        return None
 
     return check
 

@@ -220,6 +220,8 @@ class Call(TypedDict, total=False):
     type: Required[Kind]
     function: Called
     custom: Called
+    #: Some providers send the place of a call in whole answers too.
+    index: int
 
 
 class CallPiece(TypedDict, total=False):

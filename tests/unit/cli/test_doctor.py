@@ -9,12 +9,13 @@ import tomllib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from losi.catalogue import loader
 from losi.catalogue.loader import SHIPPED
+from losi.catalogue.row import Combination
 from tests.strict_upstream import StrictUpstream
 from tests.unit.cli.command_line import losi
 
@@ -125,6 +126,31 @@ def test_where_the_catalogue_is_wrong_it_says_what_to_write(
     assert found["failures"] == []
     assert found["write"] == expected
     assert code == 1
+
+
+GROQ = """
+[mine]
+name = "Mine"
+format = "openai"
+base_url = "{url}/groq/openai/v1"
+key_variable = "LOSI_OPENAI_API_KEY"
+own_fields_only = true
+message_fields = ["reasoning"]
+refused_message_fields = ["audio", "name", "refusal"]
+"""
+
+
+def test_every_combination_that_a_catalogue_can_refuse_is_probed(
+    config: Path, upstream: StrictUpstream
+) -> None:
+    """Groq's endpoint takes schemas neither beside tools nor in streams: C5."""
+    (config / "providers.toml").write_text(GROQ.format(url=upstream.url))
+
+    code, found = examine(config, 'provider = "mine", model = "openai/gpt-oss-120b"')
+
+    assert {"schema_in_streams", "schema_with_tools"} <= {*found["write"]["refuses"]}
+    assert code == 1
+    assert {row["what"] for row in found["probes"]} >= {*get_args(Combination)}
 
 
 def test_the_shipped_catalogue_is_right_wherever_it_leads(

@@ -264,6 +264,21 @@ async def test_a_call_of_a_tool_beside_a_schema_is_no_answer_yet() -> None:
     assert answer["choices"][0]["message"]["tool_calls"]
 
 
+async def test_arguments_that_break_a_loosened_strict_tool_are_asked_for_once_more() -> None:
+    strict = {"name": "weather", "strict": True, "parameters": {**SCHEMA, "required": ["n"]}}
+    good = calls("weather")
+    good["message"]["tool_calls"][0]["function"]["arguments"] = '{"n": 1}'
+    asked = ask(
+        Upstream(calls("weather"), good, mapped=("tools",)),
+        tools=[{"type": "function", "function": strict}, TIME],
+    )
+
+    answer, answered = await asked.plain()
+
+    assert answer["choices"][0]["message"] == good["message"]
+    assert (answered.attempts, answered.mapped, len(asked.job.spent)) == (2, ("tools",), 1)
+
+
 async def test_a_schema_that_cannot_be_judged_is_not_held_against_the_answer() -> None:
     schema = {"$ref": "https://example.com/schema"}
     wanted = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}

@@ -24,7 +24,13 @@ from losi.upstream.claude import (
     thinking_fields,
     thinks,
 )
-from losi.upstream.claude_schema import format_instruction, is_loosened, kept_schema, tool_schema
+from losi.upstream.claude_schema import (
+    are_loosened,
+    format_instruction,
+    is_loosened,
+    kept_schema,
+    tool_schema,
+)
 from losi.upstream.conversation import (
     allowed_tools,
     answer_schema,
@@ -120,6 +126,7 @@ def _mapped(body: Request, out: Body) -> frozenset[str]:
     silenced = body.get("reasoning_effort") == "none" and thinking != {"type": "disabled"}
     mapped = {
         "response_format": is_loosened(body.get("response_format")),
+        "tools": are_loosened(body.get("tools") or ()),
         "reasoning_effort": silenced and thinks(body["model"]) is Thinks.ADAPTIVELY,
         "thinking": bool(body.get("thinking")) and thinking != body["thinking"],
     }

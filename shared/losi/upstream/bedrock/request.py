@@ -15,6 +15,7 @@ from losi.upstream.bedrock.structured import takes_format, takes_strict_tools
 from losi.upstream.cache_marks import MARK, with_fitting_marks
 from losi.upstream.claude import is_claude, sampling
 from losi.upstream.claude_schema import (
+    are_loosened,
     format_instruction,
     is_loosened,
     kept_schema,
@@ -126,7 +127,9 @@ def mapped(body: Request) -> frozenset[str]:
     response_format, model = body.get("response_format"), body["model"]
     in_words = response_format is not None and response_format["type"] == "json_object"
     loosened = is_claude(model) and is_loosened(response_format, native=takes_format(model))
-    return frozenset({"response_format"} if in_words or loosened else ())
+    strict = are_loosened(body.get("tools") or (), native=takes_strict_tools(model))
+    said = {"response_format": in_words or loosened, "tools": strict}
+    return frozenset(name for name, is_mapped in said.items() if is_mapped)
 
 
 def max_tokens(call: UpstreamCall) -> int:

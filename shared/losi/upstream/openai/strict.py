@@ -2,8 +2,8 @@
 
 https://developers.openai.com/api/docs/guides/structured-outputs#supported-schemas. What the part
 has no word for moves into the description, which models mostly follow; where the schema cannot be
-brought to it at all, it is sent as not strict. Structured output is then checked by the schema of
-the caller (losi.upstream.wishes).
+brought to it at all, it is sent as not strict. What is answered is then checked by the caller's
+schema (losi.upstream.wishes).
 """
 
 from __future__ import annotations
