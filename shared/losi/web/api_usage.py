@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import Header, Query
@@ -83,7 +83,7 @@ def date_range(start_date: str | None, end_date: str | None, today: date) -> tup
     if start_date is not None:
         start = _parse_date("start_date", start_date)
     else:
-        start = max(end, date.min + timedelta(DEFAULT_DAYS)) - timedelta(DEFAULT_DAYS - 1)
+        start = date.fromordinal(max(1, end.toordinal() - DEFAULT_DAYS + 1))
     # a day that the caller did not name is explained, or the refusal speaks of a range unheard of
     shown_end = f"{end}" if end_date is not None else f"{end}: today in UTC, as none was sent"
     if start > end:

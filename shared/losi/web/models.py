@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Path
+from fastapi import HTTPException, Path
 
 from losi.web.endpoints import Answers
 from losi.web.injection import AppServices, Caller
@@ -26,4 +26,6 @@ def get_model(
     services: AppServices,
 ) -> "Annotated[JsonResponse, Answers(PublicModel)]":
     """A model of your plan; a model of a larger plan is refused by a 403 that names the plans."""
+    if not id:  # a slash after /models
+        raise HTTPException(404)
     return JsonResponse(services.catalogue.find(id, caller.plan).to_openai())

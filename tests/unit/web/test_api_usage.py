@@ -65,6 +65,7 @@ def test_every_model_of_the_catalogue_has_a_cost() -> None:
         (None, None, (date(2026, 10, 25), date(2026, 11, 23))),
         ("2026-11-23", None, (date(2026, 11, 23), date(2026, 11, 23))),
         (None, "2026-01-30", (date(2026, 1, 1), date(2026, 1, 30))),
+        (None, "0001-01-01", (date.min, date.min)),
     ],
 )
 def test_dates_left_out(start: str | None, end: str | None, expected: tuple[date, date]) -> None:

@@ -40,6 +40,13 @@ async def test_one_is_as_in_the_list(api: Api) -> None:
     assert listed["object"] == "model" and listed["owned_by"]
 
 
+async def test_a_slash_after_the_list_is_told_the_right_url(api: Api) -> None:
+    error = await api.refused("GET", f"{PATH}/")
+
+    assert (error["status"], error["code"]) == (404, "unknown_url")
+    assert f"Did you mean {PATH}?" in error["message"]
+
+
 async def test_one_that_is_not_there_and_one_of_a_larger_plan(api: Api, free: Api) -> None:
     unknown = await api.refused("GET", f"{PATH}/gpt-9")
     larger = await free.refused("GET", f"{PATH}/gpt-4o")
