@@ -37,6 +37,7 @@ class Api(BaseHTTPRequestHandler):
         self._answer(json.loads(self.rfile.read(int(self.headers["content-length"]))))
 
     def _answer(self, body: Any) -> None:
+        assert self.headers["content-type"] == "application/json"
         self.asked.append((self.path, self.headers["authorization"], body))
         status, answer = self.answers[self.path]
         self.send_response(status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from moto import mock_aws
 
 from losi.cli.connection import Connection
-from losi.cli.logs import Wanted, _lines
+from losi.cli.logs import Wanted, _lines, _pattern
 from losi.observe.request import Attempt, RequestLine
 from tests.unit.cli.command_line import data, error, losi, output
 
@@ -51,6 +52,49 @@ def log(tmp_path: Path) -> Path:
     reach = {"dynamodb_endpoint": "http://127.0.0.1:1", "table": "losi"}
     (folder / "local.json").write_text(json.dumps(reach))
     return folder / "requests.jsonl"
+
+
+MINUTE = Wanted(AT.replace(second=0), AT.replace(second=0) + timedelta(minutes=1))
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "ended", "fields", "taken"),
+    [
+        (MINUTE, AT, {}, True),
+        (MINUTE, MINUTE.start, {}, True),
+        (MINUTE, MINUTE.start - SECOND, {}, False),
+        (MINUTE, MINUTE.end, {}, False),
+        (MINUTE, MINUTE.end, {"duration_ms": 1}, True),
+        (MINUTE, MINUTE.end + SECOND, {"duration_ms": 1_000}, False),
+        (replace(MINUTE, account=ACCOUNT), AT, {}, True),
+        (replace(MINUTE, account="acct_other"), AT, {}, False),
+        (replace(MINUTE, request="req_1"), AT, {}, True),
+        (replace(MINUTE, request="req_2"), AT, {}, False),
+        (replace(MINUTE, failed=True), AT, {}, False),
+        (replace(MINUTE, failed=True), AT, {"error": "upstream_error"}, True),
+    ],
+)
+def test_what_is_wanted_is_taken_and_nothing_else(
+    wanted: Wanted, ended: datetime, fields: dict[str, Any], taken: bool
+) -> None:
+    assert wanted.takes(json.loads(line(ended, **fields))) is taken
+    assert wanted.takes({"run": "canary"}) is False
+
+
+@pytest.mark.parametrize(
+    ("wanted", "pattern"),
+    [
+        (MINUTE, '{ ($.request_id = "*") }'),
+        (replace(MINUTE, request="req_1"), '{ ($.request_id = "req_1") }'),
+        (
+            replace(MINUTE, account="acct_1"),
+            '{ ($.request_id = "*") && ($.account = "acct_1") }',
+        ),
+    ],
+)
+def test_cloudwatch_is_asked_for_no_more(wanted: Wanted, pattern: str) -> None:
+    assert _pattern(wanted) == pattern
 
 
 class TestOfALocalServer:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from losi.embeddings.request import MAX_INPUTS, MAX_TOKENS, parse_embedding_request
+from losi.embeddings.request import parse_embedding_request
 from losi.errors import InvalidRequestError
 
 
@@ -46,9 +46,11 @@ def test_one_text_or_several_or_their_tokens(given: Any, inputs: list[Any], toke
         {"text": "x"},
         7,
         None,
-        ["x"] * (MAX_INPUTS + 1),
-        [1] * (MAX_TOKENS + 1),
+        ["x"] * 2_049,
+        [[1]] * 2_049,
+        [1] * 300_001,
     ],
+    ids=lambda given: repr(given)[:30],
 )
 def test_anything_else_is_refused_in_one_sentence(given: Any) -> None:
     with pytest.raises(InvalidRequestError, match="'input' must be a text") as caught:
@@ -56,6 +58,13 @@ def test_anything_else_is_refused_in_one_sentence(given: Any) -> None:
 
     assert caught.value.param == "input"
     assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize(
+    ("given", "inputs"), [(["x"] * 2_048, 2_048), ([[0]] * 2_048, 2_048), ([1] * 300_000, 1)]
+)
+def test_the_limits_themselves_are_allowed(given: Any, inputs: int) -> None:
+    assert len(parse(given, dimensions=1).inputs) == inputs
 
 
 @pytest.mark.parametrize(
