@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from losi.web.endpoints import BASE_PATH, CONSOLE
 from losi.web.openapi import document
+from tests.quick_boto3 import untraced
 
 Json = dict[str, Any]
 #: Of HTTP, of CORS, and of how a body is carried: openapi.json does not name them.
@@ -53,7 +54,7 @@ def _validator(reference: str) -> Draft202012Validator:
 
 
 def fits(schema: Json, value: Any) -> None:
-    _validator(schema["$ref"]).validate(value)
+    untraced(_validator(schema["$ref"]).validate)(value)
 
 
 def check(response: httpx.Response) -> None:

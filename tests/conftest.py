@@ -9,7 +9,10 @@ import boto3
 import pytest
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
 
+import tests.quick_boto3  # noqa: F401
 from local.table import create_table
 from losi.catalogue import loader
 from losi.management.emails import INDEXED
@@ -59,9 +62,4 @@ def table(moto_client: DynamoDBClient) -> Iterator[tuple[DynamoDBClient, str]]:
     """
     moto_client.put_item(TableName="losi", Item=INDEXED)
     yield moto_client, "losi"
-    keys = moto_client.scan(TableName="losi", ProjectionExpression="pk, sk", ConsistentRead=True)[
-        "Items"
-    ]
-    for batch in (keys[i : i + 25] for i in range(0, len(keys), 25)):
-        deleted = [{"DeleteRequest": {"Key": key}} for key in batch]
-        moto_client.batch_write_item(RequestItems={"losi": deleted})  # type: ignore[dict-item]
+    dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].get_table("losi").items.clear()

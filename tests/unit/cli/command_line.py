@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
+from typer import testing
 from typer.testing import CliRunner, Result
 
 from losi.cli import app
+
+# it would make all commands anew for each that is run
+testing._get_command = cache(testing._get_command)  # type: ignore[attr-defined]
 
 
 def losi(*arguments: str, input: str | None = None) -> Result:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
 from losi.config import Config
 from losi.identity.key import NewKey
@@ -55,10 +57,17 @@ def principal(services: Services, secret: Secret) -> Principal:
     return services.authenticator.authenticate(secret)
 
 
+@cache
+def _app() -> Starlette:
+    """One for all tests: FastAPI takes longer to read our declarations than a test takes."""
+    return create_app(*FUNCTIONS, services=Services(Config(table=TABLE)))
+
+
 @pytest.fixture
 async def http(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     """The whole API without a key; every answer must be one that openapi.json documents."""
-    app = create_app(*FUNCTIONS, services=services)
+    app = _app()
+    app.state.services = services
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app),
         base_url="http://api.test",
