@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from local.banner import banner
-from local.data import DataFolder, FolderUnusable, open_data
+from local.data import DataFolder, FolderUnusableError, open_data
 from local.demo import account_of, ensure_demo_key, write_demo_env
 from local.demo_usage import seed
-from local.journal import DamagedJournal
+from local.journal import DamagedJournalError
 from local.protocol import Protocol
 from local.requests_log import requests_log
 from local.sign_in import add_demo_sign_in
 from local.site.build import ensure_site
 from local.stopping import EndsWithTheServer, Server
-from local.store import StoreUnusable, open_store
+from local.store import StoreUnusableError, open_store
 from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.loader import CatalogueError, load
 from losi.config import read_config
@@ -61,7 +61,7 @@ def main() -> int:
     try:
         with closing(open_data(port)) as data:
             serve(listener, data, catalogue)
-    except (FolderUnusable, DamagedJournal, StoreUnusable) as error:
+    except (FolderUnusableError, DamagedJournalError, StoreUnusableError) as error:
         print(error, file=sys.stderr)
         return 1
     print("\nStopped.")
@@ -69,7 +69,7 @@ def main() -> int:
 
 
 def serve(listener: socket.socket, data: DataFolder, catalogue: Catalogue) -> None:
-    """Until the process is told to stop. Raises DamagedJournal, StoreUnusable."""
+    """Until the process is told to stop. Raises DamagedJournalError, StoreUnusableError."""
     port = listener.getsockname()[1]
     os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
     os.environ.setdefault("LOSI_DATA", str(data.path))

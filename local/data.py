@@ -14,7 +14,7 @@ from typing import IO
 DEFAULT = Path(".losi")
 
 
-class FolderUnusable(Exception):
+class FolderUnusableError(Exception):
     """Another server uses it, or it cannot be written to; the message says what to do."""
 
 
@@ -56,12 +56,12 @@ class DataFolder:
 def open_data(port: int) -> DataFolder:
     """LOSI_DATA; else `.losi`, or where another server uses that one of this port's own.
 
-    A port that has had one of its own gets it again. Raises FolderUnusable.
+    A port that has had one of its own gets it again. Raises FolderUnusableError.
     """
     if named := os.environ.get("LOSI_DATA"):
         folder = _open(Path(named))
         if folder is None:
-            raise FolderUnusable(
+            raise FolderUnusableError(
                 f"{named} is in use by {_user_of(Path(named))}. Stop that one, or give this one "
                 f"data of its own: LOSI_DATA={named}-{port} PORT={port} make run"
             )
@@ -70,7 +70,7 @@ def open_data(port: int) -> DataFolder:
     folder = None if own.is_dir() else _open(DEFAULT)
     folder = folder or _open(own)
     if folder is None:
-        raise FolderUnusable(f"{own} is in use by {_user_of(own)}. Stop that one first.")
+        raise FolderUnusableError(f"{own} is in use by {_user_of(own)}. Stop that one first.")
     return folder
 
 
@@ -79,7 +79,7 @@ def _open(path: Path) -> DataFolder | None:
         path.mkdir(parents=True, exist_ok=True)
         lock = (path / "lock").open("ab")
     except OSError as error:
-        raise FolderUnusable(
+        raise FolderUnusableError(
             f"Cannot write to {path}: {error.strerror}. Data go there; name another folder: "
             "LOSI_DATA=/tmp/losi make run"
         ) from error

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from local.deployer import POLICY, UnknownService, as_text, policy
-from local.sam import SamFailed, run, translated
+from local.deployer import POLICY, UnknownServiceError, as_text, policy
+from local.sam import SamFailedError, run, translated
 from losi.catalogue.loader import CatalogueError, load
 
 
-class Mistake(Exception):
+class DeployCheckError(Exception):
     """What is wrong, and what to do."""
 
 
@@ -29,7 +29,7 @@ def lint() -> str:
 
 def deployer_policy() -> str:
     if POLICY.read_text() != as_text(policy()):
-        raise Mistake(
+        raise DeployCheckError(
             "docs/deployer-policy.json is not what this template needs: run "
             "`make deploy-policy`, look at what changed, and give it to the role that deploys."
         )
@@ -46,7 +46,7 @@ def main() -> int:
         name = check.__name__.replace("_", " ")
         try:
             print(f"ok    {name}: {check()}", flush=True)
-        except (CatalogueError, SamFailed, UnknownService, Mistake) as error:
+        except (CatalogueError, SamFailedError, UnknownServiceError, DeployCheckError) as error:
             wrong += 1
             print(f"WRONG {name}: {error}", flush=True)
     return 1 if wrong else 0

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from local.sam import ROOT, SAM_PYTHON, SamFailed, translated
+from local.sam import ROOT, SAM_PYTHON, SamFailedError, translated
 
 POLICY = ROOT / "docs" / "deployer-policy.json"
 
@@ -145,12 +145,12 @@ SERVICE_ROLES = {
 EVERYTHING = {"GradualDeployment": "Canary10Percent5Minutes"}
 
 
-class UnknownService(Exception):
+class UnknownServiceError(Exception):
     """A handler calls a service of which this page does not say whether it is used."""
 
 
 def policy() -> dict[str, Any]:
-    """Raises UnknownService, SamFailed."""
+    """Raises UnknownServiceError, SamFailedError."""
     kinds = {resource["Type"] for resource in translated(**EVERYTHING).values()}
     statements: list[dict[str, Any]] = []
     for service, actions in sorted(needed(kinds).items()):
@@ -172,7 +172,7 @@ def needed(kinds: Iterable[str]) -> dict[str, list[str]]:
                 if service in UNUSED or action in LEFT_OUT.get(service, ()):
                     continue
                 if service not in RESOURCES:
-                    raise UnknownService(
+                    raise UnknownServiceError(
                         f"{kind} is made with {permission}: add {service} to RESOURCES or UNUSED "
                         "of local/deployer.py."
                     )
@@ -215,7 +215,7 @@ def _linter(path: str) -> Path:
     """A file of cfn-lint's data."""
     for found in SAM_PYTHON.parent.parent.glob(f"lib/python*/site-packages/cfnlint/data/{path}"):
         return found
-    raise SamFailed("The SAM CLI is missing: run `make sam-venv`.")
+    raise SamFailedError("The SAM CLI is missing: run `make sam-venv`.")
 
 
 def as_text(policy: dict[str, Any]) -> str:
@@ -225,5 +225,5 @@ def as_text(policy: dict[str, Any]) -> str:
 if __name__ == "__main__":
     try:
         POLICY.write_text(as_text(policy()))
-    except (UnknownService, SamFailed) as error:
+    except (UnknownServiceError, SamFailedError) as error:
         sys.exit(str(error))

@@ -25,7 +25,7 @@ DAEMON_OPTIONS: tuple[list[str], ...] = (
 )
 
 
-class DockerUnavailable(Exception):
+class DockerUnavailableError(Exception):
     """Docker cannot run here; the message says why, and what would help."""
 
 
@@ -33,12 +33,12 @@ class DockerUnavailable(Exception):
 def docker() -> Iterator[dict[str, str]]:
     """Yields what docker's clients need in their environment to find a daemon."""
     if shutil.which("docker") is None:
-        raise DockerUnavailable("The command docker is missing. Install Docker (docker.io).")
+        raise DockerUnavailableError("The command docker is missing. Install Docker (docker.io).")
     if _succeeds(["docker", "version"], {}):
         yield {}
         return
     if os.geteuid() != 0 or shutil.which("dockerd") is None:
-        raise DockerUnavailable(
+        raise DockerUnavailableError(
             "No Docker daemon answers, and none can be started here: that takes root and the "
             "command dockerd (package docker.io). Start Docker and try again."
         )
@@ -60,7 +60,7 @@ def ensure_image(environment: dict[str, str]) -> None:
         text=True,
     )
     if made.returncode:
-        raise DockerUnavailable(
+        raise DockerUnavailableError(
             f"{IMAGE} can neither be pulled nor replaced by a stand-in:\n{made.stderr}"
         )
 
@@ -105,7 +105,7 @@ def _start_daemon(folder: Path, host: str) -> subprocess.Popen[bytes]:
         if _wait_until_answering(daemon, host):
             return daemon
     last_words = log.read_text(errors="replace").strip().splitlines()[-3:]
-    raise DockerUnavailable("dockerd does not start here:\n" + "\n".join(last_words))
+    raise DockerUnavailableError("dockerd does not start here:\n" + "\n".join(last_words))
 
 
 def _wait_until_answering(daemon: subprocess.Popen[bytes], host: str) -> bool:

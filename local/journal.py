@@ -22,12 +22,12 @@ Change = tuple[str, str, Item | None]
 SPARE_BYTES = 64_000_000
 
 
-class DamagedJournal(Exception):
+class DamagedJournalError(Exception):
     """A line that is not the last one cannot be read; the message says which and what to do."""
 
 
 class Journal:
-    """Opening it leaves one line for each item that is still there. Raises DamagedJournal."""
+    """Opening it leaves one line for each item that is still there. Raises DamagedJournalError."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -79,7 +79,7 @@ def _read(path: Path) -> dict[tuple[str, str], Item]:
                 if item is not None:
                     items[pk, sk] = item
         except (ValueError, TypeError) as error:
-            raise DamagedJournal(
+            raise DamagedJournalError(
                 f"{path}, line {number} cannot be read ({error}). Mend or remove that line, or "
                 "start without these data: FRESH=1 make run"
             ) from error

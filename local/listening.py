@@ -6,12 +6,12 @@ import subprocess
 SECONDS = 120
 
 
-class NotListening(Exception):
+class NotListeningError(Exception):
     """The process ended, or never listened; the message says which."""
 
 
 def wait_until_listening(server: subprocess.Popen[bytes], port: int, name: str) -> None:
-    """Returns once the loopback port answers. Raises NotListening."""
+    """Returns once the loopback port answers. Raises NotListeningError."""
     for _ in range(SECONDS * 10):
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -22,5 +22,5 @@ def wait_until_listening(server: subprocess.Popen[bytes], port: int, name: str) 
             server.wait(timeout=0.1)
         except subprocess.TimeoutExpired:
             continue
-        raise NotListening(f"{name} ended with exit code {server.returncode}")
-    raise NotListening(f"{name} did not listen within {SECONDS} seconds")
+        raise NotListeningError(f"{name} ended with exit code {server.returncode}")
+    raise NotListeningError(f"{name} did not listen within {SECONDS} seconds")

@@ -8,7 +8,7 @@ import subprocess
 from functools import cache
 
 
-class Python313Missing(Exception):
+class Python313MissingError(Exception):
     """`python3.13` is not on the PATH."""
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Python313Missing(Exception):
 
 @cache
 def python313_environment() -> dict[str, str]:
-    """What to add to the environment so that `python3.13` runs. Raises Python313Missing."""
+    """What to add to the environment so that `python3.13` runs. Raises Python313MissingError."""
     if _runs({}):
         return {}
     if shutil.which("pyenv"):  # it installs a python3.13 that refuses to run unless selected
@@ -29,7 +29,7 @@ def python313_environment() -> dict[str, str]:
         for version in versions.stdout.split():
             if version.startswith("3.13.") and _runs({"PYENV_VERSION": version}):
                 return {"PYENV_VERSION": version}
-    raise Python313Missing
+    raise Python313MissingError
 
 
 def _runs(extra: dict[str, str]) -> bool:

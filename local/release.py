@@ -29,14 +29,14 @@ _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _ENTRY = re.compile(r"^## (?P<version>\d+\.\d+\.\d+)(?: \((?P<day>[^)]+)\))?$", re.MULTILINE)
 
 
-class NotReady(Exception):
+class NotReadyError(Exception):
     """What has to be done before this can be released."""
 
 
 def notes(changelog: str, tag: str, version: str = __version__) -> str:
-    """The entry of the changelog that the tag is of, without its heading. Raises NotReady."""
+    """The entry of the changelog that the tag is of, without its heading. Raises NotReadyError."""
     if tag != f"v{version}":
-        raise NotReady(f"The tag is {tag}, the version of losi/__init__.py is {version}.")
+        raise NotReadyError(f"The tag is {tag}, the version of losi/__init__.py is {version}.")
     entries = list(_ENTRY.finditer(changelog))
     for entry, following in zip(entries, [*entries[1:], None], strict=True):
         if entry["version"] == version:
@@ -44,14 +44,14 @@ def notes(changelog: str, tag: str, version: str = __version__) -> str:
             text = changelog[entry.end() : following.start() if following else None].strip()
             if text:
                 return text + "\n"
-    raise NotReady(f"CHANGELOG.md says nothing of {version}.")
+    raise NotReadyError(f"CHANGELOG.md says nothing of {version}.")
 
 
 def _check_day(entry: re.Match[str]) -> None:
     try:
         date.fromisoformat(entry["day"] or "")
     except ValueError:
-        raise NotReady(
+        raise NotReadyError(
             f"The entry of {entry['version']} in CHANGELOG.md has no day: end its heading with "
             "the day of the release, such as (2026-12-01)."
         ) from None
@@ -97,7 +97,7 @@ def main(command: str, tag: str = f"v{__version__}") -> int:
         return 0
     try:
         print(notes(CHANGELOG.read_text(), tag), end="")
-    except NotReady as error:
+    except NotReadyError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

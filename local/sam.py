@@ -36,7 +36,7 @@ DEFAULT = "default"
 DOCKER_HOST_NAME = "host.docker.internal"
 
 
-class SamFailed(Exception):
+class SamFailedError(Exception):
     """The SAM CLI is missing, or a command of it failed."""
 
 
@@ -44,7 +44,7 @@ def executable() -> str:
     own = ROOT / ".venv-sam" / "bin" / "sam"
     found = str(own) if own.exists() else shutil.which("sam")
     if found is None:
-        raise SamFailed("The SAM CLI is missing: run `make sam-venv`.")
+        raise SamFailedError("The SAM CLI is missing: run `make sam-venv`.")
     return found
 
 
@@ -64,14 +64,14 @@ def run(*arguments: str) -> str:
         text=True,
     )
     if done.returncode:
-        raise SamFailed(f"sam {' '.join(arguments)} failed:\n{done.stdout}")
+        raise SamFailedError(f"sam {' '.join(arguments)} failed:\n{done.stdout}")
     return done.stdout
 
 
 def translated(layer_version: str = "1", **parameters: str) -> dict[str, Any]:
     """template.yaml's resources as CloudFormation gets them. `layer_version`: of its contents."""
     if not SAM_PYTHON.exists():
-        raise SamFailed("The SAM CLI is missing: run `make sam-venv`.")
+        raise SamFailedError("The SAM CLI is missing: run `make sam-venv`.")
     script = str(Path(__file__).with_name("translate.py"))
     done = subprocess.run(
         [str(SAM_PYTHON), script, str(TEMPLATE), layer_version, json.dumps(parameters)],
@@ -81,7 +81,7 @@ def translated(layer_version: str = "1", **parameters: str) -> dict[str, Any]:
         text=True,
     )
     if done.returncode:
-        raise SamFailed(f"template.yaml cannot be translated:\n{done.stderr}")
+        raise SamFailedError(f"template.yaml cannot be translated:\n{done.stderr}")
     resources: dict[str, Any] = json.loads(done.stdout)["Resources"]
     return resources
 
@@ -89,7 +89,7 @@ def translated(layer_version: str = "1", **parameters: str) -> dict[str, Any]:
 def deploy(settings: str, own: Path = OWN_SETTINGS) -> None:
     """Build and deploy with one set of the operator's settings; asks until they have answered once.
 
-    Raises SamFailed.
+    Raises SamFailedError.
     """
     if not own.exists():
         shutil.copyfile(SHIPPED_SETTINGS, own)
@@ -100,7 +100,7 @@ def deploy(settings: str, own: Path = OWN_SETTINGS) -> None:
     for command in (["build", *where], ["deploy", *where, *(["--guided"] if asks else [])]):
         variables = {**os.environ, **python313_environment(), "SAM_CLI_TELEMETRY": "0"}
         if subprocess.run([executable(), *command], cwd=ROOT, env=variables).returncode:
-            raise SamFailed(f"sam {command[0]} failed; what it says stands above.")
+            raise SamFailedError(f"sam {command[0]} failed; what it says stands above.")
 
 
 def build(folder: Path = BUILD, architecture: str = MACHINE) -> Path:
@@ -174,7 +174,7 @@ def start_api(
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise SamFailed(f"Port {port} is in use; choose another with PORT=...") from error
+            raise SamFailedError(f"Port {port} is in use; choose another with PORT=...") from error
     command = [executable(), "local", "start-api", f"--port={port}"]
     command += [f"--template={local_template(built, variables)}"]
     command += ["--skip-pull-image", "--warm-containers=LAZY", "--region=us-east-1"]

@@ -7,22 +7,22 @@ from collections.abc import Mapping
 from types import FrameType
 
 from local.banner import banner
-from local.data import FolderUnusable, open_data
+from local.data import FolderUnusableError, open_data
 from local.demo import ensure_demo_key, write_demo_env
-from local.docker import DockerUnavailable, docker, ensure_image
-from local.journal import DamagedJournal
-from local.listening import NotListening
-from local.python313 import Python313Missing
-from local.sam import SamFailed, build, deploy, function_environment, run, start_api
-from local.store import ENDPOINT, StoreUnusable, open_store
+from local.docker import DockerUnavailableError, docker, ensure_image
+from local.journal import DamagedJournalError
+from local.listening import NotListeningError
+from local.python313 import Python313MissingError
+from local.sam import SamFailedError, build, deploy, function_environment, run, start_api
+from local.store import ENDPOINT, StoreUnusableError, open_store
 from losi.config import read_config
 from losi.web.dependencies import Services
 
 DEFAULT_PORT = 3000
 #: Told in their own words, without a traceback.
 FAILURES = (
-    *(DockerUnavailable, NotListening, Python313Missing, SamFailed),
-    *(FolderUnusable, DamagedJournal, StoreUnusable),
+    *(DockerUnavailableError, NotListeningError, Python313MissingError, SamFailedError),
+    *(FolderUnusableError, DamagedJournalError, StoreUnusableError),
 )
 
 
@@ -58,7 +58,7 @@ def _port() -> int:
     text = os.environ.get("PORT") or str(DEFAULT_PORT)
     if text.isdecimal() and 0 < int(text) < 65536:
         return int(text)
-    raise SamFailed(f"PORT={text} is not a port: use a number from 1 to 65535.")
+    raise SamFailedError(f"PORT={text} is not a port: use a number from 1 to 65535.")
 
 
 def start(port: int) -> None:

@@ -20,14 +20,14 @@ ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"
 EMBEDDED_SECONDS = "60"
 
 
-class StoreUnusable(Exception):
+class StoreUnusableError(Exception):
     """The DynamoDB that the environment names does not answer; the message says what to do."""
 
 
 def open_store(data: DataFolder, host: str = "127.0.0.1") -> str:
     """Make the table where it is to be, and return the URL of its DynamoDB. Tells the environment.
 
-    `host`: where the embedded one listens. Raises DamagedJournal, StoreUnusable.
+    `host`: where the embedded one listens. Raises DamagedJournalError, StoreUnusableError.
     """
     table = os.environ.setdefault("LOSI_TABLE", "losi-local")
     if named := os.environ.get(ENDPOINT):
@@ -53,7 +53,7 @@ def _create(table: str, endpoint: str) -> None:
     try:
         create_table(client(), table)
     except (BotoCoreError, ClientError, ValueError) as error:
-        raise StoreUnusable(
+        raise StoreUnusableError(
             f"The DynamoDB at {endpoint} cannot be used ({error}). Is it running? Without "
             f"{ENDPOINT} the embedded one is used."
         ) from error

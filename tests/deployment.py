@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from local.docker import DockerUnavailable, docker, ensure_image
-from local.python313 import Python313Missing, python313_environment
-from local.sam import SamFailed, build, executable
+from local.docker import DockerUnavailableError, docker, ensure_image
+from local.python313 import Python313MissingError, python313_environment
+from local.sam import SamFailedError, build, executable
 from tests.obtain import skip_or_fail
 
 Build = Callable[[str], Path]
@@ -33,7 +33,7 @@ def sam_build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     try:
         executable()
         python313_environment()
-    except (SamFailed, Python313Missing) as error:
+    except (SamFailedError, Python313MissingError) as error:
         skip_or_fail(str(error))
     folder = tmp_path_factory.mktemp("sam")
 
@@ -51,5 +51,5 @@ def docker_environment() -> Iterator[dict[str, str]]:
         with docker() as environment:
             ensure_image(environment)
             yield environment
-    except DockerUnavailable as error:
+    except DockerUnavailableError as error:
         pytest.skip(str(error))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local import deployer
-from local.deployer import POLICY, UnknownService, needed
+from local.deployer import POLICY, UnknownServiceError, needed
 from local.sam import SAM_PYTHON
 from tests.integration.translated import translated
 from tests.obtain import skip_or_fail
@@ -118,5 +118,5 @@ def test_a_role_holds_it(policy: dict[str, Any]) -> None:
 
 
 def test_a_service_of_which_nobody_said_what_it_is_for_is_named() -> None:
-    with pytest.raises(UnknownService, match=r"AWS::S3Tables::Table is made with s3tables:"):
+    with pytest.raises(UnknownServiceError, match=r"AWS::S3Tables::Table is made with s3tables:"):
         needed({"AWS::S3Tables::Table"})

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from local import sam
-from local.sam import ROOT, SHIPPED_SETTINGS, SamFailed, deploy
+from local.sam import ROOT, SHIPPED_SETTINGS, SamFailedError, deploy
 
 Calls = Callable[[], list[str]]
 
@@ -56,7 +56,7 @@ def test_a_set_of_settings_is_taken_as_it_is(tmp_path: Path, calls: Calls) -> No
 
 
 def test_what_was_not_built_is_not_deployed(tmp_path: Path, calls: Calls) -> None:
-    with pytest.raises(SamFailed, match="sam build failed"):
+    with pytest.raises(SamFailedError, match="sam build failed"):
         deploy("broken", tmp_path / "own.toml")
 
     assert len(calls()) == 1

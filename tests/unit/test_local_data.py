@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from local import journal
-from local.data import FolderUnusable, open_data
-from local.journal import Change, DamagedJournal, Item, Journal
+from local.data import FolderUnusableError, open_data
+from local.journal import Change, DamagedJournalError, Item, Journal
 
 
 def item(pk: str, sk: str, **more: str) -> Item:
@@ -80,7 +80,7 @@ class TestTheJournal:
         damaged = path.read_bytes() + b"[[\n" + path.read_bytes()
         path.write_bytes(damaged)
 
-        with pytest.raises(DamagedJournal, match="line 2 cannot be read"):
+        with pytest.raises(DamagedJournalError, match="line 2 cannot be read"):
             Journal(path)
         assert path.read_bytes() == damaged
 
@@ -123,7 +123,7 @@ class TestTheFolder:
         with closing(open_data(3000)) as first:
             first.reach.write_text(json.dumps({"base_url": "http://127.0.0.1:3000/api/v1"}))
 
-            with pytest.raises(FolderUnusable) as refused:
+            with pytest.raises(FolderUnusableError) as refused:
                 open_data(4000)
 
         assert "mine is in use by http://127.0.0.1:3000/api/v1." in str(refused.value)
@@ -132,5 +132,5 @@ class TestTheFolder:
     def test_one_that_cannot_be_written_to_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LOSI_DATA", "/proc/losi")
 
-        with pytest.raises(FolderUnusable, match=r"Cannot write to /proc/losi.*LOSI_DATA="):
+        with pytest.raises(FolderUnusableError, match=r"Cannot write to /proc/losi.*LOSI_DATA="):
             open_data(3000)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from local.release import CHANGELOG, ROOT, SHIPPED, NotReady, main, notes, sbom
+from local.release import CHANGELOG, ROOT, SHIPPED, NotReadyError, main, notes, sbom
 from losi import __version__
 
 CHANGES = """# Changelog
@@ -40,7 +40,7 @@ class TestNotes:
     def test_what_is_not_ready_is_refused(
         self, tag: str, version: str, changes: str, says: str
     ) -> None:
-        with pytest.raises(NotReady, match=says):
+        with pytest.raises(NotReadyError, match=says):
             notes(changes, tag, version)
 
     def test_the_changelog_of_this_version_can_be_cut_once_it_has_a_day(self) -> None:

@@ -26,7 +26,7 @@ KEY_VARIABLE = "LOSI_CANARY_KEY"
 SECONDS = 20.0
 
 
-class Failed(Exception):
+class CanaryFailedError(Exception):
     """What went wrong, in words that hold no secret."""
 
 
@@ -46,7 +46,9 @@ class Canary:
                 self._ask()
             except Exception as error:  # whatever it is, no customer would have been served
                 # the words of others may hold a secret
-                failure = str(error) if isinstance(error, Failed) else type(error).__name__
+                failure = (
+                    str(error) if isinstance(error, CanaryFailedError) else type(error).__name__
+                )
                 count(Event.CANARY_FAILED)
                 logger.error("the canary failed: %s", failure)
         milliseconds = round((time.monotonic() - began) * 1000)
@@ -57,16 +59,16 @@ class Canary:
         models = self._answer("/models").get("data", [])
         model = next((each["id"] for each in models if each["kind"] == "chat"), None)
         if model is None:
-            raise Failed("the key's plan has no chat model")
+            raise CanaryFailedError("the key's plan has no chat model")
         hello = [{"role": "user", "content": "Hello"}]
         answer = self._answer("/chat/completions", {"model": model, "messages": hello})
         if not answer.get("choices"):
-            raise Failed("what was answered is no completion")
+            raise CanaryFailedError("what was answered is no completion")
 
     def _answer(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         key = credential(self._config, KEY_VARIABLE)
         if not key or not key.startswith("losi-test-"):
-            raise Failed(f"{KEY_VARIABLE} is not set to a test key")
+            raise CanaryFailedError(f"{KEY_VARIABLE} is not set to a test key")
         request = urllib.request.Request(  # noqa: S310 (the deployment's own URL)
             self._config.canary_url + path,
             None if body is None else json.dumps(body).encode(),
@@ -76,7 +78,7 @@ class Canary:
             with urllib.request.urlopen(request, timeout=SECONDS) as response:  # noqa: S310
                 found: dict[str, Any] = json.load(response)
         except urllib.error.HTTPError as error:
-            raise Failed(f"{path} answered {error.code}") from None
+            raise CanaryFailedError(f"{path} answered {error.code}") from None
         except (OSError, ValueError) as error:
-            raise Failed(f"{path} gave no answer: {type(error).__name__}") from None
+            raise CanaryFailedError(f"{path} gave no answer: {type(error).__name__}") from None
         return found

@@ -54,7 +54,7 @@ class Asked:
 
     def told(self, theirs: object, calls: int = 1) -> Usage | None:
         """The provider's usage of `calls` calls, clamped to the bounds; None if it reports none."""
-        usage = _told(theirs)
+        usage = _reported_usage(theirs)
         return usage and clamped(usage, calls * self.most_input, calls * self.most_output)
 
 
@@ -148,8 +148,8 @@ class ChunkStream:
     def public(self, chunk: Chunk) -> Chunk | None:
         # a provider that repeats its figures counts cumulatively: keep the highest
         theirs, call = chunk.pop("usage", None), chunk.pop("choice", None)
-        if theirs is not None and _told(theirs) is not None:
-            self._told[call] = _risen(self._told.get(call), theirs)
+        if theirs is not None and _reported_usage(theirs) is not None:
+            self._told[call] = _merged_figures(self._told.get(call), theirs)
         choices = [choice for choice in chunk["choices"] if isinstance(choice, dict)]
         for name in _OF_ALL:
             if name in chunk:
@@ -231,7 +231,7 @@ def _answer_usage(choices: list[Choice], theirs: object, asked: Asked, calls: in
     return asked.told(theirs, calls) or asked.estimate(characters)
 
 
-def _told(theirs: object) -> Usage | None:
+def _reported_usage(theirs: object) -> Usage | None:
     """The provider's figures; None if they are missing or all zero, because no request uses
     nothing.
     """
@@ -239,7 +239,7 @@ def _told(theirs: object) -> Usage | None:
     return reported if reported and reported.total_tokens else None
 
 
-def _risen(before: ToldUsage | None, theirs: ToldUsage) -> ToldUsage:
+def _merged_figures(before: ToldUsage | None, theirs: ToldUsage) -> ToldUsage:
     """Merge later figures into earlier ones; the three totals never fall."""
     if before is None:
         return theirs

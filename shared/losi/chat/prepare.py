@@ -43,7 +43,7 @@ def prepare(request: ChatRequest, model: Model, route: Route, input_tokens: int 
     unsupported = route.unsupported_parameters | provider.unsupported({*defaults, *sent})
     # routes that refuse these still honour them: losi.upstream cuts the answer or uses tools
     unsupported -= {"stop", "functions", "function_call"}
-    dropped = _telling(unsupported & sent.keys())
+    dropped = _header_names(unsupported & sent.keys())
     if "top_p" in sent:  # OpenAI: change temperature or top_p, not both
         defaults.pop("temperature", None)
     both: Request = {**defaults, **sent}
@@ -117,7 +117,7 @@ def _said(body: Request) -> Request:
     return without(body, silent)
 
 
-def _telling(dropped: Collection[str]) -> tuple[str, ...]:
+def _header_names(dropped: Collection[str]) -> tuple[str, ...]:
     """The dropped names that are safe in a header, sorted; at most as many as fit in it."""
     named = (name for name in dropped if name.isascii() and name.isidentifier())
     return tuple(sorted(name for name in named if len(name) <= 64)[:32])

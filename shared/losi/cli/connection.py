@@ -17,7 +17,7 @@ LOCAL_STATE = "local.json"
 TABLE_OUTPUT = "TableName"
 
 
-class CannotConnect(Exception):
+class CannotConnectError(Exception):
     """Why there is no table to work on, and what to do, in one line."""
 
 
@@ -72,9 +72,9 @@ def _made_by_make_run(data: str) -> Connection:
                 endpoint, table = found["dynamodb_endpoint"], found["table"]
                 url = found.get("base_url", "")
             except (ValueError, KeyError, TypeError):
-                raise CannotConnect(f"{state} is damaged: start `make run` again.") from None
+                raise CannotConnectError(f"{state} is damaged: start `make run` again.") from None
             return Connection(_local_client(endpoint), table, endpoint, url, folder)
-    raise CannotConnect(
+    raise CannotConnectError(
         "Which API? Start a local one with `make run` and call losi in the same directory, or "
         "name a deployed one with --stack and --region."
     )
@@ -89,7 +89,7 @@ def _stack(stack: str, region: str | None) -> Connection:
         where = cloudformation.meta.region_name
         outputs = {row["OutputKey"]: row["OutputValue"] for row in found.get("Outputs", [])}
         if TABLE_OUTPUT not in outputs:
-            raise CannotConnect(f"The stack {stack} in {where} has no output {TABLE_OUTPUT}.")
+            raise CannotConnectError(f"The stack {stack} in {where} has no output {TABLE_OUTPUT}.")
         return Connection(
             _client("dynamodb", region_name=where),
             outputs[TABLE_OUTPUT],
@@ -102,13 +102,17 @@ def _stack(stack: str, region: str | None) -> Connection:
             },
         )
     except NoRegionError:
-        raise CannotConnect("Which region? Add --region, such as --region us-east-1.") from None
+        raise CannotConnectError(
+            "Which region? Add --region, such as --region us-east-1."
+        ) from None
     except NoCredentialsError:
-        raise CannotConnect("No AWS credentials were found. Sign in with `aws login`.") from None
+        raise CannotConnectError(
+            "No AWS credentials were found. Sign in with `aws login`."
+        ) from None
     except ClientError as error:
-        raise CannotConnect(f"AWS refused: {error.response['Error']['Message']}") from None
+        raise CannotConnectError(f"AWS refused: {error.response['Error']['Message']}") from None
     except BotoCoreError as error:
-        raise CannotConnect(f"AWS cannot be reached: {error}") from None
+        raise CannotConnectError(f"AWS cannot be reached: {error}") from None
 
 
 def _client(service: str, **where: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from losi.cli.connection import CannotConnect, Connection
+from losi.cli.connection import CannotConnectError, Connection
 from losi.cli.output import print_json
 from losi.cli.session import Session, account_id, command
 from losi.identity.values import InvalidValueError
@@ -105,7 +105,7 @@ def _lines(connection: Connection, wanted: Wanted) -> Iterator[Line]:
     elif connection.data is not None:
         read = of_folder(connection.data)
     else:
-        raise CannotConnect("A DynamoDB alone has no log. Name a stack, or LOSI_DATA.")
+        raise CannotConnectError("A DynamoDB alone has no log. Name a stack, or LOSI_DATA.")
     for text in read:
         try:
             line = json.loads(text)

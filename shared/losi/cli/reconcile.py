@@ -38,13 +38,13 @@ def reconcile(
       losi reconcile --provider openai usage.json --stack losi-prod
     """
     from losi.metering.comparison import compare
-    from losi.metering.told import NotAnExport, read
+    from losi.metering.told import ExportError, read
 
     try:
         told = read(provider, file.read_text("utf-8"))
     except OSError as error:
         raise InvalidValueError(f"{file} cannot be read: {error.strerror}.") from None
-    except NotAnExport as error:
+    except ExportError as error:
         raise InvalidValueError(str(error)) from None
     lines = compare(provider, told, _booked(session, told, scan), session.catalogue)
     if session.as_json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from losi.cli.connection import CannotConnect
+from losi.cli.connection import CannotConnectError
 from losi.cli.output import print_json
 from losi.cli.session import Session, command, group
 from losi.identity.values import InvalidValueError
@@ -108,7 +108,7 @@ class _Vault:
         except ValueError:
             stored = None
         if not isinstance(stored, dict):
-            raise CannotConnect(
+            raise CannotConnectError(
                 f"The secret {self.arn} is no JSON object: mend it in the AWS console first."
             )
         return stored
@@ -121,7 +121,7 @@ class _Vault:
 def _vault(session: Session) -> _Vault:
     connection = session.connection
     if not connection.region:
-        raise CannotConnect(
+        raise CannotConnectError(
             "A local API takes its credentials from the environment of `make run`. Name a deployed "
             "one with --stack and --region."
         )
@@ -135,9 +135,9 @@ def _refused() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise CannotConnect(f"AWS refused: {error.response['Error']['Message']}") from None
+        raise CannotConnectError(f"AWS refused: {error.response['Error']['Message']}") from None
     except BotoCoreError as error:
-        raise CannotConnect(f"AWS cannot be reached: {error}") from None
+        raise CannotConnectError(f"AWS cannot be reached: {error}") from None
 
 
 def _value(name: str) -> str:

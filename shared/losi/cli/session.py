@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from losi.cli.connection import CannotConnect, Connection, connect
+from losi.cli.connection import CannotConnectError, Connection, connect
 from losi.errors import LosiError, StoreUnavailableError
 from losi.identity.account import account_id_from
 from losi.identity.key import key_id_from
@@ -102,7 +102,7 @@ class Session:
             fail(self._why_unavailable(error.__cause__))
         except LosiError as error:
             fail(error.message)
-        except (InvalidValueError, CannotConnect) as error:
+        except (InvalidValueError, CannotConnectError) as error:
             fail(str(error))
 
     def _why_unavailable(self, cause: BaseException | None) -> str:

@@ -72,7 +72,7 @@ def import_(
         if not again and _holds_data(into):
             fail("The table is not empty. Import into a new one; --again goes on with an import.")
         _shown(copies.load(copies.read(file), into), f"of {total:,} written")
-    except copies.NotACopy as error:
+    except copies.CopyError as error:
         raise InvalidValueError(str(error)) from None
     except OSError as error:
         raise InvalidValueError(f"{file} cannot be read: {error.strerror}.") from None

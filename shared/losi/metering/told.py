@@ -42,26 +42,26 @@ class Figures:
 Told = dict[tuple[date, str], Figures]
 
 
-class NotAnExport(ValueError):
+class ExportError(ValueError):
     """Says what is wrong with the file, and what to ask the provider for."""
 
 
 def read(provider: str, text: str) -> Told:
-    """Parse one export, or a JSON list of its pages. Raises NotAnExport."""
+    """Parse one export, or a JSON list of its pages. Raises ExportError."""
     if provider not in READERS:
-        raise NotAnExport(f"No export of '{provider}' is known here: {', '.join(READERS)} are.")
+        raise ExportError(f"No export of '{provider}' is known here: {', '.join(READERS)} are.")
     told: Told = {}
     try:
         for day, model, figures in READERS[provider](text):
             if not model:
-                raise NotAnExport("A row names no model. Export the usage grouped by model.")
+                raise ExportError("A row names no model. Export the usage grouped by model.")
             told[day, model] = told.get((day, model), Figures(figures.requests and 0)) + figures
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError, OSError) as error:
-        if isinstance(error, NotAnExport):
+        if isinstance(error, ExportError):
             raise
-        raise NotAnExport(f"This is no usage export of {provider}: {error!r}") from error
+        raise ExportError(f"This is no usage export of {provider}: {error!r}") from error
     if not told:
-        raise NotAnExport("The file has no usage in it.")
+        raise ExportError("The file has no usage in it.")
     return told
 
 
@@ -99,7 +99,7 @@ def _buckets(text: str) -> Iterator[Row]:
     stored = json.loads(text)
     pages = stored if isinstance(stored, list) else [stored]
     if pages and pages[-1].get("has_more"):
-        raise NotAnExport("There is another page: ask for all of them, and put them in a list.")
+        raise ExportError("There is another page: ask for all of them, and put them in a list.")
     for page in pages:
         yield from page["data"]
 

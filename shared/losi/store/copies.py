@@ -16,7 +16,7 @@ from losi.store.client import Item
 from losi.store.table import BATCH, Table
 
 
-class NotACopy(ValueError):
+class CopyError(ValueError):
     """Says what is wrong with the file, and in which line."""
 
 
@@ -37,19 +37,19 @@ def write(items: Iterator[Item], path: Path) -> Iterator[int]:
 
 
 def read(path: Path) -> Iterator[Item]:
-    """The items of a file. Raises NotACopy, at the line that is wrong; OSError."""
+    """The items of a file. Raises CopyError, at the line that is wrong; OSError."""
     number = 0
     try:
         with gzip.open(path) if _is_compressed(path) else path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 item = json.loads(line)["Item"]
                 if not (isinstance(item["pk"]["S"], str) and isinstance(item["sk"]["S"], str)):
-                    raise NotACopy(f"Line {number} of {path} has no key of this table.")
+                    raise CopyError(f"Line {number} of {path} has no key of this table.")
                 yield item
     except (ValueError, KeyError, TypeError, EOFError, gzip.BadGzipFile) as error:
-        if isinstance(error, NotACopy):
+        if isinstance(error, CopyError):
             raise
-        raise NotACopy(
+        raise CopyError(
             f"Line {number or 1} of {path} holds no item: the file is damaged."
         ) from None
 

@@ -32,7 +32,7 @@ _PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 _UNIONS = ("anyOf", "oneOf", "allOf")
 
 
-class _NotKept(Exception):
+class _NotKeptError(Exception):
     """Something in the schema that Claude would not keep to."""
 
 
@@ -45,7 +45,7 @@ def kept_schema(schema: JsonSchema) -> JsonSchema | None:
     try:
         _refuse_recursion(schema)
         kept = _rewritten(schema)
-    except _NotKept:
+    except _NotKeptError:
         return None
     optional, unions = _complexity(kept)
     return kept if optional <= _MOST_OPTIONAL and unions <= _MOST_UNIONS else None
@@ -143,7 +143,7 @@ def _with_fitting_names(schema: Any) -> Any:
 
 def _rewritten(schema: Any) -> JsonSchema:
     if not isinstance(schema, dict):
-        raise _NotKept
+        raise _NotKeptError
     rest = dict(schema)
     out: JsonSchema = {}
     if "$defs" in rest:
@@ -181,7 +181,7 @@ def _add_kind(out: JsonSchema, rest: JsonSchema) -> str:
     if out.keys() & {"enum", "const", "anyOf", "allOf"}:
         return "any"
     if kind is None:
-        raise _NotKept
+        raise _NotKeptError
     out["type"] = kind
     return str(kind)
 
@@ -190,9 +190,9 @@ def _add_object(out: JsonSchema, rest: JsonSchema) -> None:
     properties = rest.pop("properties", None) or {}
     more = rest.pop("additionalProperties", None)
     if not all(_PROPERTY.fullmatch(name) for name in properties):
-        raise _NotKept
+        raise _NotKeptError
     if isinstance(more, dict) or (not properties and more is not False):
-        raise _NotKept  # any keys
+        raise _NotKeptError  # any keys
     out["properties"] = {name: _rewritten(one) for name, one in properties.items()}
     out["additionalProperties"] = False
     if isinstance(required := rest.pop("required", None), list):
@@ -206,7 +206,7 @@ def _add_string(out: JsonSchema, rest: JsonSchema) -> None:
 
 def _add_array(out: JsonSchema, rest: JsonSchema) -> None:
     if "items" not in rest:
-        raise _NotKept
+        raise _NotKeptError
     out["items"] = _rewritten(rest.pop("items"))
     if rest.get("minItems") in (0, 1):
         out["minItems"] = rest.pop("minItems")
@@ -229,7 +229,7 @@ def _refuse_recursion(schema: JsonSchema) -> None:
         if isinstance(ref := node.get("$ref"), str):
             name = ref.removeprefix("#/$defs/")
             if ref in above or name not in definitions or name == ref:
-                raise _NotKept
+                raise _NotKeptError
             if ref not in done:
                 follow(definitions[name], above | {ref})
                 done.add(ref)

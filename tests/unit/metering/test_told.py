@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from losi.metering.told import Figures, NotAnExport, read
+from losi.metering.told import ExportError, Figures, read
 
 DAY, NEXT = date(2024, 11, 1), date(2024, 11, 2)
 
@@ -105,10 +105,10 @@ def test_anthropic_tells_its_input_in_parts_and_no_requests() -> None:
     ],
 )
 def test_what_is_no_export_is_said(text: str, said: str) -> None:
-    with pytest.raises(NotAnExport, match=said):
+    with pytest.raises(ExportError, match=said):
         read("openai", text)
 
 
 def test_a_provider_whose_export_is_not_known() -> None:
-    with pytest.raises(NotAnExport, match="openai, anthropic"):
+    with pytest.raises(ExportError, match="openai, anthropic"):
         read("groq", "{}")

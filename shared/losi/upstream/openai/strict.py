@@ -37,7 +37,7 @@ _KINDS = frozenset({"type", "anyOf", "enum", "const"})
 N = TypeVar("N", "FunctionDefinition", "AnswerSchema")
 
 
-class _NotKept(Exception):
+class _NotKeptError(Exception):
     """Something in the schema that has no place in strict ones."""
 
 
@@ -88,19 +88,19 @@ def kept_schema(schema: JsonSchema) -> JsonSchema | None:
     """
     try:
         kept = _kept(schema)
-    except _NotKept:
+    except _NotKeptError:
         return None
     return kept if kept.get("type") == "object" and "anyOf" not in kept else None
 
 
 def _kept(schema: Any) -> JsonSchema:
     if not isinstance(schema, dict) or schema.keys() & {"allOf", "prefixItems"}:
-        raise _NotKept
+        raise _NotKeptError
     if schema.keys() >= {"anyOf", "oneOf"}:
-        raise _NotKept
+        raise _NotKeptError
     if "$ref" in schema:  # nothing may stand beside it
         if not _REFERENCE.fullmatch(str(schema["$ref"])):
-            raise _NotKept
+            raise _NotKeptError
         return {"$ref": schema["$ref"]}
     out, said = dict[str, Any](), dict[str, Any]()
     for name, value in schema.items():
@@ -115,7 +115,7 @@ def _kept(schema: Any) -> JsonSchema:
         else:
             out[name] = value
     if not out.keys() & _KINDS or (_is_object(out) and not _is_closed(out)):
-        raise _NotKept
+        raise _NotKeptError
     return told(out, said)
 
 
