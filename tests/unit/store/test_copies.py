@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from losi.store.client import Item
-from losi.store.copies import NotACopy, load, read, write
+from losi.store.copies import CopyError, load, read, write
 from losi.store.table import Table
 
 ITEMS: list[Item] = [{"pk": {"S": "a"}, "sk": {"S": str(number)}} for number in range(3)]
@@ -65,7 +65,7 @@ def test_a_damaged_copy_is_refused_at_its_line(tmp_path: Path, text: str, said: 
     path = tmp_path / "copy.json"
     path.write_text(text)
 
-    with pytest.raises(NotACopy, match=said):
+    with pytest.raises(CopyError, match=said):
         list(read(path))
 
 
@@ -74,7 +74,7 @@ def test_a_compressed_copy_that_is_cut_off_is_refused(tmp_path: Path, kept: int)
     path = tmp_path / "copy.json.gz"
     path.write_bytes(gzip.compress(LINE.encode())[:kept])
 
-    with pytest.raises(NotACopy, match="the file is damaged"):
+    with pytest.raises(CopyError, match="the file is damaged"):
         list(read(path))
 
 
@@ -82,7 +82,7 @@ def test_what_is_no_compressed_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "copy.json.gz"
     path.write_text(LINE)
 
-    with pytest.raises(NotACopy, match=r"Line 1 of .* the file is damaged"):
+    with pytest.raises(CopyError, match=r"Line 1 of .* the file is damaged"):
         list(read(path))
 
 
