@@ -124,7 +124,7 @@ class TestRequests:
         ]
 
     async def test_of_a_bare_host_are_for_its_root(self) -> None:
-        first, host, *_ = await self.sent("GET", "http://user:password@HOST", {}, b"")
+        first, host, *_ = await self.sent("GET", "http://somebody@HOST", {}, b"")
 
         assert (first, host) == (b"GET / HTTP/1.1", b"host: HOST")
 

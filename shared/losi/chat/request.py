@@ -157,6 +157,8 @@ class ResponseFormat(_Wire):
                 "'response_format' of type 'json_schema' needs "
                 "'json_schema': {'name': '...', 'schema': {...}}."
             )
+        if not isinstance((self.json_schema or {}).get("schema", {}), dict | None):
+            raise ValueError("'schema' in 'json_schema' must be a JSON Schema, which is an object.")
         return self
 
 

@@ -78,13 +78,16 @@ class Usage:
 
 
 def from_openai(usage: object) -> Usage | None:
-    """Parse OpenAI's `usage` object; None if it is missing or no usage.
+    """Parse OpenAI's `usage` object; None if it is missing or half of it is: that half would be
+    given away, so all is estimated instead.
 
     Negative, absurd or non-integer figures are clamped to 0..MAX_TOKENS. If `total_tokens` exceeds
     the sum of its two parts, the difference counts as output, so that it is billed: Gemini's
     compatible endpoint leaves reasoning out of `completion_tokens`.
     """
-    if not isinstance(usage, dict) or "prompt_tokens" not in usage:
+    if not isinstance(usage, dict) or usage.get("prompt_tokens") is None:
+        return None
+    if usage.get("completion_tokens") is None and usage.get("total_tokens") is None:
         return None
     prompt = _count(usage.get("prompt_tokens"))
     total = _count(usage.get("total_tokens"))

@@ -61,7 +61,7 @@ def test_usages_add_up_and_one_estimate_makes_the_sum_one() -> None:
         ({"prompt_tokens": 10.9, "completion_tokens": True}, Usage(10, 0)),
         ({"prompt_tokens": float("nan"), "completion_tokens": "5"}, Usage(0, 0)),
         ({"prompt_tokens": -1, "completion_tokens": 10**12}, Usage(0, MAX_TOKENS)),
-        ({"prompt_tokens": 10, "prompt_tokens_details": []}, Usage(10, 0)),
+        ({"prompt_tokens": 10, "completion_tokens": 0, "prompt_tokens_details": []}, Usage(10, 0)),
         (
             {
                 "prompt_tokens": 10,
@@ -79,6 +79,19 @@ def test_usages_add_up_and_one_estimate_makes_the_sum_one() -> None:
 )
 def test_a_part_is_no_larger_than_what_it_is_part_of(reported: Any, expected: Usage) -> None:
     assert from_openai(reported) == expected
+
+
+@pytest.mark.parametrize(
+    "reported",
+    [
+        {"prompt_tokens": 10},
+        {"prompt_tokens": 10, "completion_tokens": None, "total_tokens": None},
+        {"completion_tokens": 20, "total_tokens": 20},
+        {"prompt_tokens": None, "completion_tokens": 20},
+    ],
+)
+def test_half_of_the_figures_are_none_as_the_other_half_would_be_free(reported: Any) -> None:
+    assert from_openai(reported) is None
 
 
 @pytest.mark.parametrize(
@@ -121,7 +134,9 @@ def test_whatever_is_reported_is_clamped(a: Any, b: Any, c: Any, d: Any) -> None
 
     usage = from_openai(reported)
 
-    assert usage is not None
+    assert (usage is None) == (a is None or (b is None and c is None))
+    if usage is None:
+        return
     assert 0 <= usage.cached_tokens <= usage.input_tokens <= MAX_TOKENS
     assert 0 <= usage.output_tokens <= MAX_TOKENS
 

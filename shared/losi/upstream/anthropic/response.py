@@ -183,8 +183,10 @@ def refusal(details: object) -> str | None:
 
 def usage(reported: object) -> ToldUsage | None:
     """Anthropic counts input in three parts that do not overlap; OpenAI's total holds them all."""
-    if not isinstance(reported, dict) or "output_tokens" not in reported:
+    if not isinstance(reported, dict):
         return None
+    if reported.get("input_tokens") is None or reported.get("output_tokens") is None:
+        return None  # what is not reported would be free
     cached = _count(reported.get("cache_read_input_tokens"))
     written = _count(reported.get("cache_creation_input_tokens"))
     details = reported.get("output_tokens_details")

@@ -79,7 +79,7 @@ def completion(answer: Answer, call: UpstreamCall) -> Completion:
 
 def usage(raw: object) -> Usage | None:
     """OpenAI's usage: what was read from or written to the cache is part of the prompt."""
-    if not isinstance(raw, dict) or "inputTokens" not in raw:
+    if not isinstance(raw, dict) or raw.get("inputTokens") is None:
         return None
     parts = ("inputTokens", "cacheReadInputTokens", "cacheWriteInputTokens")
     fresh, read, written = (n if isinstance(n := raw.get(part), int) else 0 for part in parts)

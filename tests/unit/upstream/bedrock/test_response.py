@@ -129,7 +129,7 @@ class TestUsage:
         found = usage({**told, "cacheDetails": rows})
         assert found and found["prompt_tokens_details"][HOUR_WRITES] == 5
 
-    @pytest.mark.parametrize("nothing", [None, [], {}, {"outputTokens": 1}])
+    @pytest.mark.parametrize("nothing", [None, [], {}, {"outputTokens": 1}, {"inputTokens": 1}])
     def test_no_figures_are_not_zero(self, nothing: object) -> None:
         assert usage(nothing) is None
 
