@@ -1,4 +1,4 @@
-"""The base path of an operator's own domain, which stands before the path of each event."""
+"""The base path of an operator's own domain, which API Gateway puts before each event's path."""
 
 from collections.abc import Mapping
 from typing import Any

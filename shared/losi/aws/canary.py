@@ -1,7 +1,7 @@
-"""Asks the API by its public URL as a customer would, with a test key: the sandbox answers.
+"""Calls the API by its public URL as a customer would, with a test key, which the sandbox answers.
 
-What fails is counted (`losi.canary.failures`), so that an alarm can watch the way in, from DNS and
-API Gateway to the answer, which no metric of a request that never came can do.
+Failures are counted (`losi.canary.failures`), so that an alarm watches the whole way from DNS and
+API Gateway to the answer: no metric of requests can report a request that never arrived.
 """
 
 import json
@@ -22,7 +22,7 @@ logger = logging.getLogger("losi.canary")
 
 #: Set with `losi secret set`.
 KEY_VARIABLE = "LOSI_CANARY_KEY"
-#: For each of its two requests.
+#: Time limit (seconds) of each of its two requests.
 SECONDS = 20.0
 
 

@@ -20,10 +20,9 @@ _HOST = re.compile(r"[\w.-]+(:\d{1,5})?", re.ASCII)
 
 
 class Handler(Mangum):
-    """Mangum, except that paths come without a domain's base path, and a body which only claims to
-    be base64 is the app's to refuse.
-
-    Mangum itself would fail on that, and API Gateway answer 502 for the client's mistake.
+    """Mangum, with two additions: it removes a domain's base path from paths, and it lets the app
+    refuse a body that only claims to be base64. Mangum itself would fail on that, and API Gateway
+    would answer 502 for the client's mistake.
     """
 
     def __init__(self, app: "ASGI") -> None:
@@ -40,7 +39,9 @@ class Handler(Mangum):
 
 
 def _without_odd_host(event: dict[str, Any]) -> dict[str, Any]:
-    """Mangum fails on a Host that is no name with or without a port; nothing here needs one."""
+    """Mangum fails on a Host header other than a name with or without a port; nothing here needs
+    one.
+    """
     kept = dict(event)
     for field in ("headers", "multiValueHeaders"):
         values = event.get(field) or {}

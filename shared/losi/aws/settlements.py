@@ -1,9 +1,9 @@
-"""The consumer of the settlements' queue, which reconciles the books too.
+"""The consumer of the settlements' queue, which then reconciles the books.
 
-By schedule it empties the queue itself: a poller of Lambda's would ask the queue day and night, at
-a price. Then it goes on with the reconciliation of the days that are over. It takes the records of
-an SQS event as well (`sam local invoke`, or an operator's own mapping, with partial batch
-responses): https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+A schedule starts it, and it empties the queue itself: a Lambda poller would ask the queue day and
+night, at a price. Then it continues the reconciliation of past days. It also accepts the records of
+an SQS event (`sam local invoke`, or an operator's own mapping, with partial batch responses):
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from losi.store.writes import DynamoDBWrites
 
 logger = logging.getLogger("losi.settler")
 
-#: Left of the invocation when nothing more is taken from the queue.
+#: Time left of the invocation at which it stops taking letters from the queue.
 MARGIN_SECONDS = 20.0
 
 
@@ -87,7 +87,9 @@ class Consumer:
         return {"settled": settled, "reconciled": reconciled}
 
     async def _reconcile(self, until: float) -> list[str]:
-        """The days that were finished. What the store stops, the next run goes on with."""
+        """Returns the days that were finished. If the store stops the run, the next run
+        continues.
+        """
         loop = asyncio.get_running_loop()
         try:
             days = await self._reconciliation.run(lambda: loop.time() < until)
@@ -101,7 +103,9 @@ class Consumer:
         return [day.day.isoformat() for day in days]
 
     async def _settle(self, records: list[dict[str, Any]]) -> dict[str, Any]:
-        """What is not done comes again; in the end the queue's policy makes it a dead letter."""
+        """Returns the failed records. SQS sends them again; in the end its policy makes them dead
+        letters.
+        """
         failed = [
             record["messageId"]
             for record in records

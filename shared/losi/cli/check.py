@@ -56,7 +56,7 @@ def check(as_json: Json = False) -> None:
 
 
 def bedrock_models(catalogue: "Catalogue") -> list[str]:
-    """Ids of the foundation models that routes name there: what the chat function may call."""
+    """Ids of the Bedrock foundation models that routes name: those the chat function may call."""
     routes = [route for model in catalogue.models.values() for route in model.routes]
     named = [route.model for route in routes if route.provider.format == "bedrock"]
     return sorted({_GEOGRAPHY.sub("", name, count=1) for name in named})

@@ -11,7 +11,8 @@ from losi.config import KEPT, Retention, read_config
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-#: Where `make run` keeps its data unless LOSI_DATA names another folder, and what it writes there.
+#: Where `make run` keeps its data unless LOSI_DATA names another folder, and the file it writes
+#: there.
 LOCAL_DATA = ".losi"
 LOCAL_STATE = "local.json"
 TABLE_OUTPUT = "TableName"
@@ -25,13 +26,13 @@ class CannotConnectError(Exception):
 class Connection:
     client: "DynamoDBClient"
     table: str
-    #: The local DynamoDB's URL, or None on AWS.
+    #: URL of the local DynamoDB; None on AWS.
     endpoint: str | None = None
-    #: Where the API answers; empty where that is not known.
+    #: URL of the API; "" if it is not known.
     base_url: str = ""
-    #: Of a local server: the folder of its data.
+    #: Data folder of a local server.
     data: Path | None = None
-    #: Of a deployed stack: its name, Region, outputs and parameters.
+    #: Name, Region, outputs and parameters of a deployed stack.
     stack: str = ""
     region: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
@@ -39,7 +40,7 @@ class Connection:
 
     @property
     def retention(self) -> Retention:
-        """The deployed stack's; what `make run` has for a local one."""
+        """The retention of the deployed stack, or that of `make run` for a local one."""
         return Retention(
             int(self.parameters.get("UsageDays", KEPT.usage_days)),
             int(self.parameters.get("AuditDays", KEPT.audit_days)),

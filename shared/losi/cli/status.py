@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from losi.config import Config
 
 HEALTH_SECONDS = 5.0
-#: What an AWS account has until it asks for more; new ones have less.
+#: The default of an AWS account until it asks for more; new ones have less.
 #: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 USUAL_CONCURRENCY = 1000
 

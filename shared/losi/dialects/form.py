@@ -1,4 +1,4 @@
-"""How an answer is written on the wire: as events, or as one JSON object."""
+"""How an answer is written: as server-sent events, or as one JSON object."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,8 +9,9 @@ from losi.errors import LosiError
 @dataclass(frozen=True, slots=True)
 class Form:
     headers: Mapping[str, str]
-    #: Means nothing and may come between events; sent after so many seconds of silence.
+    #: A text without meaning that may come between events, and after how many seconds of silence it
+    #: is sent.
     heartbeat: bytes
     heartbeat_seconds: float
-    #: How a failure is written once the answer has begun.
+    #: Renders a failure after the answer has begun.
     error: Callable[[LosiError], bytes]

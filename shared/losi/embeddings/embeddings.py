@@ -77,7 +77,7 @@ class Embeddings:
             )
             answer, answered = await self._ask(job)
             told = from_openai(answer.get("usage"))
-            # whatever the provider says, no input has four times its estimate in tokens
+            # whatever the provider reports, no input has four times its estimate in tokens
             most = max(model.context_window, 4 * input_tokens)
             read = min(told.input_tokens, most) if told else input_tokens
             counted = Usage(read, 0, estimated=told is None)
@@ -111,7 +111,7 @@ def _prepare(request: EmbeddingInput, route: Route) -> Prepared[embeddings.Reque
 def _public(
     answer: embeddings.Embeddings, model_id: str, usage: Usage, encoding: str | None
 ) -> embeddings.Embeddings:
-    """OpenAI's list under the public name, in the encoding that was asked for."""
+    """OpenAI's list with the public model name, in the encoding that was asked for."""
     data: list[embeddings.Embedding] = [
         {"object": "embedding", "index": index, "embedding": _encoded(one["embedding"], encoding)}
         for index, one in enumerate(sorted(answer["data"], key=lambda one: one["index"]))
@@ -124,7 +124,9 @@ def _public(
 
 
 def _encoded(vector: list[float] | str, encoding: str | None) -> list[float] | str:
-    """Providers that know no base64 answer numbers: little-endian 32-bit floats, as OpenAI's."""
+    """Base64 of little-endian 32-bit floats, like OpenAI's, for providers that answer only
+    numbers.
+    """
     if encoding == "base64" and isinstance(vector, list):
         return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
     return vector

@@ -31,7 +31,7 @@ class EmbeddingRequest(BaseModel):
     @field_validator("input", mode="wrap")
     @classmethod
     def _texts_or_tokens(cls, value: Any, _: ValidatorFunctionWrapHandler) -> Any:
-        """One look at each item; pydantic would try all four forms on every one."""
+        """Looks at each item once; pydantic would try all four forms on every one."""
         if not _is_input(value) and not (
             isinstance(value, list)
             and 1 <= len(value) <= MAX_INPUTS
@@ -50,7 +50,7 @@ class EmbeddingInput:
 
     @property
     def inputs(self) -> list[str] | list[list[int]]:
-        """What is to be embedded, one item a vector."""
+        """The inputs to embed; each gets one vector."""
         value: Any = self.params.input
         return [value] if _is_input(value) else value
 
@@ -61,7 +61,7 @@ class EmbeddingInput:
 
 
 def parse_embedding_request(body: "JsonObject") -> EmbeddingInput:
-    """Raises InvalidRequestError (400) naming the parameter that is wrong."""
+    """Validate the body. Raises InvalidRequestError (400) that names the wrong parameter."""
     params = validated(EmbeddingRequest, body)
     return EmbeddingInput(params, cast("Request", body))
 

@@ -20,10 +20,10 @@ from losi.sandbox.tools import ToolCall, calls, is_legacy, json_instance
 if TYPE_CHECKING:
     from losi.wire.chat import Message, Part, Request
 
-#: What an image costs whatever its size, and one with `"detail": "low"`.
+#: What an image costs, whatever its size, and what one with `"detail": "low"` costs (tokens).
 IMAGE_TOKENS = 765
 LOW_DETAIL_IMAGE_TOKENS = 85
-#: What thinking costs, by `reasoning_effort`.
+#: What thinking costs (tokens), by `reasoning_effort`.
 REASONING_TOKENS = {"minimal": 16, "low": 64, "medium": 256, "high": 1024, "xhigh": 2048}
 
 _OPENINGS = (
@@ -75,7 +75,7 @@ def answer(body: Request, directives: Directives) -> Answer:
 
 
 def _check_size(body: Request, tokens: int) -> None:
-    """Log probabilities multiply what an answer weighs, so they count."""
+    """Refuse an answer that is too large. Log probabilities multiply its size, so they count."""
     top = body.get("top_logprobs")
     if tokens * (1 + top if isinstance(top, int) else 1) > MAX_TOKENS:
         raise InvalidRequestError(
@@ -130,7 +130,7 @@ def _choices(body: Request, directives: Directives, seed: str, number: int) -> I
 
 
 def _calls_of_choice(first: list[ToolCall], index: int) -> tuple[ToolCall, ...]:
-    """Each choice's calls are its own, and so are their ids."""
+    """Ids of calls are unique: each choice has calls of its own."""
     return tuple(
         replace(call, id=f"{call.id[:-4]}{index:04x}") if index else call for call in first
     )
@@ -163,7 +163,7 @@ def _spoken(heard: list[str], seed: str, index: int) -> str:
 
 
 def _heard(body: Request) -> list[str]:
-    """What the answer says about the request; found once, however many choices there are."""
+    """What the answer says about the request; computed once for all choices."""
     parts = []
     results = _tool_results(body)
     said = without(last_user_text(body))

@@ -1,6 +1,6 @@
 """Every error that the API documents, for the directive `[[sandbox:error=...]]`.
 
-None of them is to be retried or answered by another route on the way: the caller asked for it.
+None of them is retried or answered by another route: the caller asked for it.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ _ASKED = "The sandbox gives this error because a directive in the last user mess
 
 
 def directed_error(name: str, retry_after: float) -> LosiError:
-    """The error of that name; `retry_after` (seconds) is for those that pass by themselves."""
+    """The error with that name; `retry_after` (seconds) is for temporary ones."""
     return ERRORS[name](retry_after)
 
 
@@ -41,7 +41,7 @@ def _upstream(status: int) -> Callable[[float], LosiError]:
     )
 
 
-#: Documented statuses by number, and by name those that share one.
+#: Documented statuses by number; those that several errors share by name.
 ERRORS: dict[str, Callable[[float], LosiError]] = {
     "400": lambda _: InvalidRequestError(_ASKED, param="messages", code="invalid_value"),
     "401": lambda _: AuthenticationError(_ASKED),

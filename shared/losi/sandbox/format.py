@@ -1,7 +1,7 @@
 """The sandbox: the product's test mode, a deterministic model for callers' own tests.
 
-It streams, calls tools, keeps to schemas and limits, and fails on demand, all without a model
-behind it and without a state. docs/sandbox.md describes it for callers.
+It streams, calls tools, follows schemas and limits, and fails on demand, without a model and
+without state. docs/sandbox.md describes it for callers.
 """
 
 from __future__ import annotations

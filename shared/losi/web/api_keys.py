@@ -24,7 +24,7 @@ from losi.web.responses import JsonResponse
 if TYPE_CHECKING:
     from losi.web.schemas import KeyAnswer, KeyDeleted, KeysAnswer, RotatedKeyAnswer
 
-#: In a body; a key has few properties, and each unknown one costs a message to refuse.
+#: Parameters of a body. A key has few properties, and each unknown one costs a message to refuse.
 MAX_VALUES = 1_000
 DAY_SECONDS = 86_400
 LONGEST_OVERLAP = 30 * DAY_SECONDS
@@ -118,7 +118,7 @@ class OneKeyOrAll(StrictQuery):
 
 
 def _known(public_id: str) -> str:
-    """A malformed id is not found, as another account's is not."""
+    """The id without its prefix. A malformed id is not found, like one of another account."""
     key_id = key_id_from(public_id)
     if key_id is None:
         raise no_such_key()

@@ -56,7 +56,7 @@ def get_usage(
     """Get API usage statistics for a specific date range, as JSON, or as CSV with
     `Accept: text/csv`. Days without usage are not listed; one request spans at most 400 days.
     """
-    # test keys are not billed, and what live ones used is not theirs to see
+    # test keys are not billed, and may not see what live keys used
     account_id = None if caller.test else caller.account_id
     return usage_response(services, account_id, query, accept)
 
@@ -64,7 +64,9 @@ def get_usage(
 def usage_response(
     services: Services, account_id: str | None, query: UsageQuery, accept: str | None
 ) -> Response:
-    """The account's usage as the query and the Accept header ask for it; None: of nobody."""
+    """The account's usage, as the query and the Accept header ask for it. Without an account: no
+    usage.
+    """
     start, end = date_range(query.start_date, query.end_date, datetime.now(UTC).date())
     days = [] if account_id is None else services.books.usage(account_id, start, end)
     rows = (
@@ -78,7 +80,9 @@ def usage_response(
 
 
 def date_range(start_date: str | None, end_date: str | None, today: date) -> tuple[date, date]:
-    """Both days count. Without dates: the last 30 days. Raises InvalidRequestError (400)."""
+    """The first and last day, both included; by default the last 30 days. Raises
+    InvalidRequestError (400).
+    """
     end = _parse_date("end_date", end_date) if end_date is not None else today
     if start_date is not None:
         start = _parse_date("start_date", start_date)
@@ -106,7 +110,7 @@ def date_range(start_date: str | None, end_date: str | None, today: date) -> tup
 def grouped_rows(
     days: Iterable[DayUsage], group_by: Literal["model", "key"], catalogue: Catalogue
 ) -> list[Row]:
-    """A row per day and model, or day and key, with its cost at the catalogue's prices."""
+    """One row per day and model, or day and key, with its cost at the catalogue's prices."""
     rows = []
     for day in days:
         groups: dict[str, tuple[int, Usage, float]] = {}

@@ -1,6 +1,6 @@
-"""The app factory: one app per function, or one of them all for `make run`.
+"""The app factory: one app per function, or one app with all of them for `make run`.
 
-FastAPI serves the buffered endpoints, Starlette alone those that stream.
+FastAPI serves the buffered endpoints, plain Starlette those that stream.
 """
 
 import asyncio
@@ -44,8 +44,8 @@ KNOWN_METHODS = (*METHODS, "HEAD", "OPTIONS")
 
 
 def create_app(*functions: str, services: Services | None = None) -> Starlette:
-    """An app that serves the endpoints of these functions, and answers everything else in our error
-    envelope. openapi.json is an endpoint like the others (openapi.py).
+    """An app that serves the endpoints of these functions, and answers all other requests with our
+    error envelope. openapi.json is an endpoint like the others (openapi.py).
     """
     endpoints = [each for each in (*ENDPOINTS, *CONSOLE) if each.function in functions]
     buffered = [endpoint for endpoint in endpoints if not endpoint.streams]
@@ -58,17 +58,17 @@ def create_app(*functions: str, services: Services | None = None) -> Starlette:
         if endpoint.streams:
             handler, methods = endpoint.handler(), [endpoint.method]
             route = Route(endpoint.route, handler, methods=methods, name=endpoint.name)
-            app.router.routes.insert(0, route)  # what is called most is found first
+            app.router.routes.insert(0, route)  # the most frequent requests are matched first
     return finished(app, services or Services(read_config()))
 
 
 def finished(app: Starlette, services: Services) -> Starlette:
-    """The app with all that is the same for every response."""
+    """Adds to the app what all responses share."""
     app.router.redirect_slashes = False
     app.state.services = services
     app.add_exception_handler(LosiError, _losi_error)
     app.add_exception_handler(HTTPException, _http_exception)
-    # from the inside out: a crash is rendered, gets its CORS headers, then those of every response
+    # from the inside out: a crash is rendered, then gets its CORS headers, then the common headers
     app.add_middleware(LastResort)
     app.add_middleware(
         CORSMiddleware,
@@ -77,7 +77,7 @@ def finished(app: Starlette, services: Services) -> Starlette:
         allow_headers=["*"],
         expose_headers=EXPOSED,
         max_age=86400,
-        allow_private_network=True,  # Chrome asks before a page may reach `make run`
+        allow_private_network=True,  # Chrome asks before a page may call `make run`
     )
     config = services.config
     metrics = Metrics(config.metrics_namespace, config.metrics_details)
@@ -86,10 +86,10 @@ def finished(app: Starlette, services: Services) -> Starlette:
 
 
 class RequestContext:
-    """Sets each request's id and the headers that every response carries; writes a line for each,
-    when its answer has ended.
+    """Sets each request's id and the headers of every response; writes a log line when the answer
+    has ended.
 
-    `support` is whom messages name where help is needed.
+    `support` is the contact that messages name.
     """
 
     def __init__(self, app: ASGIApp, support: str, metrics: Metrics) -> None:
@@ -114,7 +114,7 @@ class RequestContext:
             lines.write(line, self.metrics)
 
     def _line(self, scope: Scope) -> RequestLine:
-        """The caller's own words are in none of it."""
+        """The log line has no text of the caller in it."""
         is_cold, self._was_called = not self._was_called, True
         return RequestLine(
             request_id=request_id_of(scope),
@@ -144,7 +144,7 @@ class RequestContext:
 
         try:
             await self.app(scope, receive, send_with_headers)
-        except asyncio.CancelledError:  # the function's time is over, or the process stops
+        except asyncio.CancelledError:  # the function's time is up, or the process stops
             note(error_type="server_error", error="stopped")
             raise
         finally:
@@ -152,8 +152,8 @@ class RequestContext:
 
 
 class LastResort:
-    """What no handler caught becomes a 500 in our envelope, and a log line with the place of the
-    failure but none of the request's content.
+    """Turns an exception that no handler caught into a 500 in our envelope, and a log line with the
+    place of the failure but none of the request's content.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -178,7 +178,7 @@ class LastResort:
             await self.app(scope, receive, watched_send)
         except Exception as error:
             request_id = scope["state"]["request_id"]
-            if gone or isinstance(error, ClientDisconnect):  # nobody is left to be answered
+            if gone or isinstance(error, ClientDisconnect):  # the client is gone
                 logger.info("%s the client went away", request_id)
                 return
             log_failure(error, request_id)
@@ -187,7 +187,7 @@ class LastResort:
 
 
 def log_failure(error: BaseException, request_id: str) -> None:
-    """One line that says where it broke; the message is left out, as it may quote a prompt."""
+    """Log where the request failed. The message is left out, because it may quote a prompt."""
     logger.error("%s failed: %s at %s", request_id, type(error).__name__, place(error))
 
 
@@ -203,7 +203,7 @@ async def _losi_error(_: Request, error: Any) -> JsonResponse:
 
 
 async def _http_exception(request: Request, error: Any) -> JsonResponse:
-    """Starlette's own refusals: unknown path, method not allowed, a client that went away."""
+    """Renders Starlette's own refusals: unknown path, method not allowed, a client that left."""
     if error.status_code == 404:
         return render(
             NotFoundError(
@@ -221,7 +221,7 @@ async def _http_exception(request: Request, error: Any) -> JsonResponse:
 
 
 def _allowed_methods(request: Request) -> list[str]:
-    """All methods of the path; Starlette's refusal names those of its first route alone."""
+    """All methods of the path; Starlette's refusal names only those of its first route."""
     return [
         method
         for method in METHODS

@@ -14,11 +14,11 @@ _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
 class TooLongError(Exception):
-    """A small body that would become a large one."""
+    """A small body whose decoded size exceeds the limit."""
 
 
 def coding_of(headers: Sequence[str]) -> str:
-    """What `Content-Encoding` names, in lower case; empty for none. Raises UnsupportedMediaError
+    """The coding in `Content-Encoding`, in lower case; "" for none. Raises UnsupportedMediaError
     (415).
     """
     named = [coding.strip().lower() for header in headers for coding in header.split(",")]
@@ -55,5 +55,5 @@ def decoded(body: bytes, coding: str, most: int) -> bytes:
 
 
 def _is_plain(body: bytes) -> bool:
-    """Whether it was inflated on its way: neither coding begins as JSON does."""
+    """Whether it was decoded on its way here: no coding begins like JSON."""
     return body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[", b"")

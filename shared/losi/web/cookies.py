@@ -1,8 +1,9 @@
-"""The session cookie: where a request may use it, and how it is set.
+"""The session cookie: which requests may use it, and how it is set.
 
-Browsers send a cookie whoever wrote the page, so it counts only where the browser itself says that
-a page of this origin asks (`Sec-Fetch-Site`, which no script can set), and for changes only with a
-header that a form cannot send. With an Authorization header the key speaks, never the cookie.
+Browsers send a cookie whoever wrote the page. So it counts only if the browser itself says that a
+page of this origin asks (`Sec-Fetch-Site`, which no script can set), and for changes only with a
+header that a form cannot send. If there is an Authorization header, its key counts and the cookie
+is ignored.
 """
 
 import ipaddress
@@ -20,7 +21,7 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def session_token(request: Request) -> SessionToken | None:
-    """The session that this request may speak for. Raises PermissionDeniedError (403)."""
+    """The session that this request may use. Raises PermissionDeniedError (403)."""
     headers = request.headers
     if "authorization" in headers or not _is_own(request):
         return None
@@ -31,7 +32,7 @@ def session_token(request: Request) -> SessionToken | None:
 
 
 def check_write(request: Request) -> None:
-    """Raises PermissionDeniedError (403) unless a page of the console itself asks for a change."""
+    """Raises PermissionDeniedError (403) unless a page of the console asks for the change."""
     headers = request.headers
     if not (
         headers.get("sec-fetch-site") == "same-origin"
@@ -46,7 +47,7 @@ def check_write(request: Request) -> None:
 
 
 def set_cookie(request: Request, response: Response, token: SessionToken, days: int) -> None:
-    """Raises InvalidRequestError (400) where the cookie would travel in the clear."""
+    """Raises InvalidRequestError (400) if the cookie would travel unencrypted."""
     secure = _is_https(request)
     if not secure and not _is_loopback(request):
         raise InvalidRequestError(
@@ -60,12 +61,12 @@ def set_cookie(request: Request, response: Response, token: SessionToken, days: 
         path="/",
         secure=secure,
         httponly=True,
-        samesite="lax",  # strict is not sent on the way back from an identity provider
+        samesite="lax",  # a strict cookie is not sent on the way back from an identity provider
     )
 
 
 def set_login_cookie(request: Request, response: Response, value: str) -> None:
-    """What a sign-in that has begun must find again when it comes back, for ten minutes."""
+    """What a sign-in needs when the browser comes back from the issuer, for ten minutes."""
     response.set_cookie(
         cookie_name(request, "login"),
         value,
@@ -92,7 +93,7 @@ def clear_cookie(request: Request, response: Response, purpose: str = "") -> Non
 
 
 def cookie_name(request: Request, purpose: str = "") -> str:
-    """Stages share a host, and so do the ports of a machine; each has a cookie of its own."""
+    """Stages share a host, and so do the ports of a machine: each needs a cookie of its own."""
     end = f"-{purpose}" if purpose else ""
     if not _is_https(request):
         return f"losi-{request.url.port or 80}{end}"
@@ -101,7 +102,7 @@ def cookie_name(request: Request, purpose: str = "") -> str:
 
 
 def _is_own(request: Request) -> bool:
-    """Whether a page of this origin asks, or the reader's own address bar."""
+    """Whether the request comes from a page of this origin, or from the address bar."""
     site = request.headers.get("sec-fetch-site", "none")
     origin = request.headers.get("origin")
     return site in ("same-origin", "none") and (origin is None or _is_own_origin(request, origin))

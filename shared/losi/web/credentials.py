@@ -1,4 +1,4 @@
-"""The credential of a request, an API key or a session: the one place that reads it."""
+"""Reads the credential of a request, an API key or a session. No other module does."""
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -10,7 +10,7 @@ from losi.web.cookies import session_token
 
 
 def credential(request: Request) -> Credential:
-    """The console's session where its cookie counts, or else the API key (losi.web.cookies)."""
+    """The console's session if its cookie counts (losi.web.cookies), else the API key."""
     return session_token(request) or api_key(request.headers)
 
 
@@ -20,7 +20,7 @@ def api_key(headers: Headers) -> Secret:
     No message repeats any of the header: it may hold a secret.
     """
     values = headers.getlist("authorization")
-    # gateways and firewalls differ in which of them they read; some join them with a comma
+    # gateways and firewalls differ in which one they read; some join them with a comma
     if len(values) > 1 or any("," in value for value in values):
         raise refused("Send the Authorization header once; this request has it more than once.")
     return _bearer(values[0] if values else "")

@@ -1,4 +1,4 @@
-"""Endpoints as FastAPI serves them: with parameters that it reads, checks and describes."""
+"""Endpoints served by FastAPI, which reads, checks and describes their parameters."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -15,7 +15,9 @@ from losi.web.responses import JsonResponse, render
 
 
 def declared(endpoints: Iterable[Endpoint]) -> FastAPI:
-    """An app that answers them; what it refuses itself is in our error envelope."""
+    """An app that serves the endpoints; FastAPI's own refusals are rendered in our error
+    envelope.
+    """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     for endpoint in endpoints:
         app.add_api_route(
@@ -32,6 +34,6 @@ def declared(endpoints: Iterable[Endpoint]) -> FastAPI:
 
 async def _request_validation_error(request: Request, error: Any) -> JsonResponse:
     mistake = dict(error.errors()[0])
-    mistake["loc"] = tuple(mistake["loc"])[1:]  # without "query", "path" or "header"
+    mistake["loc"] = tuple(mistake["loc"])[1:]  # without the leading "query", "path" or "header"
     known = [field.alias for field in get_flat_params(request.scope["route"].dependant)]
     return render(invalid(mistake, known))  # type: ignore[arg-type]

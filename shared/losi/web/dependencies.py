@@ -1,4 +1,4 @@
-"""What endpoints need of the layers below, and of the request."""
+"""What endpoints need from the layers below, and from the request."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -40,18 +40,18 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-#: Statuses of refusals that are the body's own fault.
+#: Statuses of refusals that the body itself causes.
 REFUSED_BODY = {400, 403, 404, 413}
-#: Lambda's longest invocation; elsewhere the same holds, so that no hold outlives its request.
+#: The longest Lambda invocation. Used everywhere, so that no hold expires while its request runs.
 LONGEST_SECONDS = 900.0
-#: Left before the process may be stopped: to send the error event, then to settle (the gate's
-#: SETTLING_SECONDS), then to hand over what the store did not take.
+#: Seconds reserved before the process may be stopped: to send the error event, then to settle (the
+#: gate's SETTLING_SECONDS), then to hand over what the store did not accept.
 MARGIN_SECONDS = 6.0
 
 
 class Services:
-    """One of each for an app, made on first use: a cold start pays only for what its first request
-    needs, and under SnapStart clients are made after the restore.
+    """The services of an app, each made on first use: a cold start pays only for what its first
+    request needs, and with SnapStart clients are made after the restore.
     """
 
     def __init__(self, config: Config) -> None:
@@ -67,12 +67,12 @@ class Services:
 
     @cached_property
     def dynamodb(self) -> SendsToDynamoDB:
-        """What authenticates and admits, on the event loop."""
+        """The client for authentication and admission, on the event loop."""
         return self._lean_client()
 
     @cached_property
     def settling_dynamodb(self) -> SendsToDynamoDB:
-        """A client of their own for settlements."""
+        """A separate client for settlements."""
         return self._lean_client()
 
     def _lean_client(self) -> DynamoDB:
@@ -123,8 +123,8 @@ class Services:
 
     @cached_property
     def openid_connect(self) -> "OpenIdConnect":
-        """Of the client that the deployment wrote down, under a name that the function can know
-        before the client exists (its address, in turn, is the client's to know).
+        """The client whose settings the deployment stored in a parameter. Only its name is known
+        when the function is created, because the settings contain the function's own address.
         """
         from losi.web.openid_connect import Client, OpenIdConnect
 
@@ -157,7 +157,7 @@ class Services:
 
     @cached_property
     def route_figures(self) -> "RouteFigures | None":
-        """None: a stack whose `Metrics` are not `details`."""
+        """None in a stack whose `Metrics` are not `details`."""
         from losi.observe.routes import FromCloudWatch, FromLog, cloudwatch
 
         if self.config.local_data:
@@ -168,12 +168,14 @@ class Services:
 
     @cached_property
     def management_throttle(self) -> Throttle:
-        """Reads of management have no counter in the table: a list is cheaper than a write."""
+        """Limits management reads in memory: counting them in the table would cost more than the
+        reads.
+        """
         return Throttle(5, 60, "Too many requests with this API key. Try again in a second.")
 
     @cached_property
     def refusal_throttle(self) -> Throttle:
-        """Bodies that are refused are counted nowhere else, however much it took to read them."""
+        """Limits refused bodies, which nothing else counts, however costly they were to read."""
         return Throttle(
             1,
             60,
@@ -182,7 +184,7 @@ class Services:
 
 
 def read_parameter(name: str) -> str:
-    """A parameter of Systems Manager."""
+    """The value of a parameter of Systems Manager."""
     import boto3
 
     found: Any = boto3.client("ssm").get_parameter(Name=name, WithDecryption=True)
@@ -195,7 +197,9 @@ def services_of(request: Request) -> Services:
 
 
 def seconds_left(request: Request) -> float:
-    """What this invocation may still take; Mangum and our runtime put its context in the scope."""
+    """Seconds that this invocation may still run; Mangum and our runtime put its context in the
+    scope.
+    """
     context = request.scope.get("aws.context")
     if context is None:
         return LONGEST_SECONDS - MARGIN_SECONDS
@@ -212,7 +216,9 @@ def throttled(caller: Principal) -> str:
 
 @contextmanager
 def counted_refusals(services: Services, caller: Principal) -> Iterator[None]:
-    """Around what may refuse a body: the ledger counts no request that was not admitted."""
+    """A context around code that may refuse a body: counts the refusals, because the ledger counts
+    only admitted requests.
+    """
     services.refusal_throttle.check(throttled(caller))
     try:
         yield
@@ -226,8 +232,9 @@ def counted_refusals(services: Services, caller: Principal) -> Iterator[None]:
 async def parsing_for(
     services: Services, caller: Principal, again: Callable[[], Awaitable[object]]
 ) -> AsyncIterator[None]:
-    """Around the reading and checking of a body: what is wrong with it is said only to a key
-    that is known to be good (`again` authenticates it with fresh records), and not without end.
+    """A context around reading and checking a body. Refusals of the body are shown only to a key
+    known to be good (`again` authenticates it with fresh records), and only a limited number of
+    them.
     """
     with counted_refusals(services, caller):
         try:

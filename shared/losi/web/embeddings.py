@@ -58,7 +58,7 @@ async def create_embeddings(
         request = parse_embedding_request(await read_json(http))
     seconds = seconds_left(http) - (time.monotonic() - began)
     caller = Caller(presented, PERMISSION, request_id(http), seconds)
-    # relayed, because the vectors of one request may be larger than a buffered answer can be
+    # relayed: the vectors of one request may exceed the size of a buffered answer
     opening = _open(services, caller, principal, request)
     return RelayResponse(opening, render, PLAIN, caller.seconds, caller.unfinished)
 

@@ -1,7 +1,7 @@
-"""The one list of endpoints: the server, the template's test, docs, permissions and events read it.
+"""The one list of endpoints, read by the server, the template's test, docs, permissions and events.
 
-`losi.web.models.list_models` answers the row `list_models` of the function `models`, which is
-deployed as `functions/models/app.py`. A new endpoint is a row here, that handler, that file, and
+The row `list_models` of the function `models` is answered by `losi.web.models.list_models`, and
+deployed as `functions/models/app.py`. A new endpoint takes a row here, that handler, that file, and
 its event in template.yaml.
 """
 
@@ -22,14 +22,14 @@ class Endpoint:
     #: The handler in `losi/web/<function>.py`, and the `operationId` in openapi.json.
     name: str
     method: str
-    #: Under BASE_PATH, as API Gateway writes it: `{id+}` may hold slashes.
+    #: Relative to BASE_PATH, in API Gateway's syntax: `{id+}` may contain slashes.
     resource: str
     #: The folder in `functions/`.
     function: str
-    #: What the key must be allowed (losi/identity/principal.py). None: anyone may call it.
+    #: The permission a key needs (losi/identity/principal.py). None: anyone may call it.
     permission: str | None
     summary: str
-    #: Sent while it is produced, by our Lambda runtime; Mangum sends the others in one piece.
+    #: Whether it streams, through our Lambda runtime; Mangum sends the other answers in one piece.
     streams: bool = False
 
     @property
@@ -38,11 +38,11 @@ class Endpoint:
 
     @property
     def route(self) -> str:
-        """The path as Starlette writes it."""
+        """The path in Starlette's syntax."""
         return self.path.replace("+}", ":path}")
 
     def handler(self) -> "Callable[..., Awaitable[Response]]":
-        """Imported now: a function needs those of its own endpoints only."""
+        """The handler, imported on use: a function loads only those of its own endpoints."""
         module = importlib.import_module(f"losi.web.{self.function}")
         found: Callable[..., Awaitable[Response]] = getattr(module, self.name)
         return found
@@ -84,7 +84,8 @@ ENDPOINTS = (
     Endpoint("get_health", "GET", "/health", "health", None, "Ask whether the API works"),
     Endpoint("get_openapi", "GET", "/openapi.json", "openapi", None, "Get this description"),
 )
-#: What the console's pages call by session. No part of the documented API: it changes with them.
+#: Called by the console's pages with a session. Not part of the documented API: they change with
+#: the pages.
 CONSOLE = (
     Endpoint("sign_in_methods", "GET", "/session/methods", "session", None, "How to sign in"),
     Endpoint("sign_in", "POST", "/session", "session", None, "Sign in with an API key"),
@@ -105,7 +106,7 @@ CONSOLE = (
     Endpoint("list_routes", "GET", "/operator/routes", "operator", None, "How routes do"),
     Endpoint("export_profile", "GET", "/profile/export", "profile", None, "Export all data"),
 )
-#: The console and the docs, and every path that nothing else answers: functions/console.
+#: The console, the docs, and every path that has no endpoint: functions/console.
 SITE = ("/", "/{path+}")
 METHODS = ("GET", "POST", "PATCH", "DELETE")
 #: All functions of the API, in the order of the lists.
@@ -114,23 +115,25 @@ FUNCTIONS = tuple(dict.fromkeys(endpoint.function for endpoint in (*ENDPOINTS, *
 
 @dataclass(frozen=True, slots=True)
 class Takes:
-    """In a handler's `Annotated[Request, ...]`: the body that it reads, and validates itself."""
+    """In a handler's `Annotated[Request, ...]`: the body, which the handler reads and validates
+    itself.
+    """
 
     body: "type[BaseModel]"
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """In a handler's return annotation, which is a string so that no cold start loads the models:
-    the JSON of a 200, and what else comes in its place when the caller asks for it.
+    """In a handler's return annotation (a string, so that no cold start loads the models): the JSON
+    of a 200, and the other forms of the answer that the caller may ask for.
     """
 
     json: "type[BaseModel]"
     events: "type[BaseModel] | None" = None
     csv: "type[BaseModel] | None" = None
-    #: Whether the answer's headers say who answered and what is left of the account's limits.
+    #: Whether the answer's headers name the provider and what remains of the account's limits.
     metered: bool = False
-    #: Whether it is 503 without the table, though it asks for no key.
+    #: Whether it answers 503 without the table, although it needs no key.
     reads_table: bool = False
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from losi.wire import JsonObject
 
-#: Stands for the id of a key that exists.
+#: Placeholder for the id of an existing key.
 A_KEY = "key_xyz78900"
 
 
@@ -19,11 +19,11 @@ class Example:
     name: str
     summary: str
     answer: Any
-    #: Of the path and the query.
+    #: Parameters of the path and the query.
     parameters: Mapping[str, str] = field(default_factory=dict)
     body: JsonObject | None = None
     status: int = 200
-    #: What is asked for and answered; of a stream the first event is shown.
+    #: Request and answer; of a stream, its first event.
     kind: Literal["json", "events", "csv"] = "json"
 
 
@@ -201,7 +201,7 @@ _UNKNOWN_KEY = Example(
 _NO_USAGE = {"total_requests": 2, "total_input_tokens": 1920, "total_output_tokens": 960}
 _JUNE = {"start_date": "2026-06-01", "end_date": "2026-06-30"}
 
-#: By the name of the endpoint.
+#: By name of the endpoint.
 EXAMPLES: dict[str, tuple[Example, ...]] = {
     "create_chat_completion": _CHAT,
     "list_models": _MODELS,

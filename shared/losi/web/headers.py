@@ -1,4 +1,4 @@
-"""The headers of answers: browsers may read all of them, and openapi.json names them."""
+"""The headers of answers: browsers may read all of them, and openapi.json lists them."""
 
 import re
 from collections.abc import MutableMapping
@@ -16,7 +16,7 @@ REFUSED = {
     "retry-after-ms": "The same in milliseconds.",
     "x-should-retry": "`false`: trying again does not help, and SDKs do not.",
 }
-#: Read by HTTP clients, not by scripts of a page.
+#: Read by HTTP clients, not by a page's scripts.
 UNAUTHORIZED = {"www-authenticate": "How to authenticate: `Bearer`."}
 METERED = {
     **{
@@ -42,7 +42,9 @@ _GATEWAY_ID = re.compile(r"[0-9a-zA-Z-]{8,64}", re.ASCII)
 
 
 def request_id_of(scope: MutableMapping[str, Any]) -> str:
-    """API Gateway's own where there is one, so that its access log has the id that callers see."""
+    """API Gateway's request id if there is one, so that its access log has the id that callers
+    see.
+    """
     event = scope.get("aws.event")
     context = event.get("requestContext") if isinstance(event, dict) else None
     given = context.get("requestId") if isinstance(context, dict) else None
@@ -51,7 +53,7 @@ def request_id_of(scope: MutableMapping[str, Any]) -> str:
 
 
 def trace_id_of(scope: MutableMapping[str, Any]) -> str | None:
-    """X-Ray's, which API Gateway gives every request, traced or not."""
+    """X-Ray's id, which API Gateway gives every request, traced or not."""
     if "aws.event" not in scope:
         return None
     found = _TRACE.search(header_of(scope, b"x-amzn-trace-id"))
@@ -59,7 +61,7 @@ def trace_id_of(scope: MutableMapping[str, Any]) -> str | None:
 
 
 def header_of(scope: MutableMapping[str, Any], name: bytes) -> str:
-    """The first value of a header, or nothing; `name` in small letters."""
+    """The first value of a header, or ""; `name` in lower case."""
     for given, value in scope.get("headers", ()):
         if given == name:
             return str(value.decode("latin-1"))

@@ -1,5 +1,7 @@
-"""What FastAPI hands to the handlers of buffered endpoints. Those that stream ask for it themselves
-(dependencies.py), so that their functions start without FastAPI.
+"""What FastAPI passes to the handlers of buffered endpoints.
+
+Streaming endpoints call it themselves (dependencies.py), so that their functions start without
+FastAPI.
 """
 
 from collections.abc import Callable
@@ -24,7 +26,7 @@ CHANGE_TRIES = 3
 
 
 async def _services(request: Request) -> Services:
-    return services_of(request)  # not in a worker thread, as FastAPI would call a plain function
+    return services_of(request)  # not in a worker thread, where FastAPI calls plain functions
 
 
 async def _accounts(request: Request) -> Accounts:
@@ -36,10 +38,10 @@ AppAccounts = Annotated[Accounts, Depends(_accounts)]
 
 
 def fresh_principal(request: Request, services: AppServices) -> Principal:
-    """The caller, read from the store on every request, with the permission of the endpoint.
+    """The caller, read from the store on every request, with the endpoint's permission.
 
-    For the management endpoints, which are called seldom: a revoked key fails at once.
-    Synchronous, so that FastAPI runs it in a worker thread: boto3 blocks.
+    For management endpoints, which are rarely called: a revoked key fails at once. Synchronous, so
+    that FastAPI runs it in a worker thread, because boto3 blocks.
     """
     permission = endpoint(request.scope["route"].name).permission
     caller = credential(request)
@@ -57,9 +59,8 @@ def fresh_principal(request: Request, services: AppServices) -> Principal:
 
 
 async def changed_by(request: Request, caller: Principal, change: Callable[[Actor], R]) -> R:
-    """What `change` returns, done by the caller as its key and account are at that moment.
-
-    When either changed since it was let in, it is let in again, or refused.
+    """Returns what `change` returns, for the caller as its key and account are now. If either has
+    changed since authentication, the caller is authenticated again, or refused.
     """
     services = services_of(request)
     for _ in range(CHANGE_TRIES):

@@ -18,17 +18,17 @@ import httpx
 from losi.errors import LosiError
 from losi.management.logins import Identity
 
-#: Clocks of two machines may differ by less than this many seconds.
+#: The clocks of two machines may differ by up to this many seconds.
 SKEW_SECONDS = 60
-#: Signatures only; a token signed with a shared secret, or not at all, is none.
+#: Only public-key signatures: a token signed with a shared secret, or unsigned, is refused.
 ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "EdDSA"]
-#: An unknown key makes us fetch the issuer's keys again, but no more often than this.
+#: An unknown key id makes us fetch the issuer's keys again, at most this often (seconds).
 REFETCH_SECONDS = 60
 TIMEOUT = httpx.Timeout(10.0)
 
 
 class SignInFailedError(LosiError):
-    """Signing in did not work; the message is for the log, the person starts again."""
+    """The sign-in failed. The message is for the log; the person must start again."""
 
     status = 400
     type = "invalid_request_error"
@@ -37,7 +37,7 @@ class SignInFailedError(LosiError):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who we are to the issuer. Without a secret PKCE alone binds the code to us."""
+    """Our identity at the issuer. Without a secret, only PKCE binds the code to us."""
 
     issuer: str
     client_id: str
@@ -46,7 +46,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One sign-in that has begun; kept in the browser's cookie until it comes back."""
+    """A sign-in in progress, kept in the browser's cookie until the browser comes back."""
 
     state: str
     nonce: str
@@ -63,7 +63,7 @@ class Attempt:
 
 
 class OpenIdConnect:
-    """Safe for concurrent use; what the issuer publishes is kept for the life of the process."""
+    """Safe for concurrent use. The issuer's published data is kept as long as the process lives."""
 
     def __init__(
         self,
@@ -93,7 +93,9 @@ class OpenIdConnect:
         return f"{metadata['authorization_endpoint']}?{urlencode(query)}"
 
     async def identity(self, code: str, attempt: Attempt, redirect_uri: str) -> Identity:
-        """Who signed in, for a code that the issuer sent back. Raises SignInFailedError."""
+        """The person who signed in, for the code that the issuer sent back. Raises
+        SignInFailedError.
+        """
         metadata = await self._discover()
         form = {
             "grant_type": "authorization_code",
@@ -111,9 +113,11 @@ class OpenIdConnect:
         return await self.verify(token, attempt.nonce)
 
     async def verify(self, token: str, nonce: str) -> Identity:
-        """The claims of a genuine ID token for us. Raises SignInFailedError saying what is wrong.
+        """The claims of a genuine ID token for us. Raises SignInFailedError that says what is
+        wrong.
 
-        Keys that rotated are fetched anew once, when a token names one that we do not have.
+        If the token names an unknown key, the issuer's keys are fetched again, once: they may have
+        been rotated.
         """
         from joserfc.errors import JoseError
 
@@ -128,7 +132,7 @@ class OpenIdConnect:
             except (JoseError, ValueError) as error:
                 raise SignInFailedError("The ID token's signature does not hold.") from error
         self._check(claims, nonce)
-        verified = claims.get("email_verified") in (True, "true")  # Cognito writes a string
+        verified = claims.get("email_verified") in (True, "true")  # Cognito sends a string
         return Identity(
             self._client.issuer,
             str(claims["sub"]),

@@ -1,7 +1,7 @@
 """/api/v1/operator: accounts and routes, for people whose own account is marked as an operator's.
 
-The mark is set by `losi account operator` alone. It is no permission: no API key, and no session
-that a key opened, ever has it.
+Only `losi account operator` sets the mark. It is not a permission: no API key, and no session
+opened by a key, has it.
 """
 
 from dataclasses import asdict
@@ -165,7 +165,7 @@ def list_routes(caller: Operator, services: AppServices) -> JsonResponse:
 
 
 def _models_by_route(services: Services) -> dict[str, list[str]]:
-    """Without retired models, of which no plan has any."""
+    """Without retired models, which no plan has."""
     found: dict[str, list[str]] = {}
     for model in services.catalogue.models.values():
         for route in model.routes if model.plans else ():

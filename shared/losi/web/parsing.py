@@ -1,4 +1,4 @@
-"""Reading request bodies: whatever arrives becomes a JSON object or a 400 that says what to do."""
+"""Reads request bodies: returns a JSON object, or refuses with a 400 that says what to do."""
 
 import codecs
 from typing import Any
@@ -17,19 +17,21 @@ from losi.json_count import holds_more_values
 from losi.validation import json_type
 from losi.web.codings import TooLongError, coding_of, decoded
 
-#: What Lambda takes in one synchronous invocation; the same everywhere, so that what works locally
-#: works deployed. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+#: The most that Lambda accepts in a synchronous invocation. The same everywhere, so that what works
+#: locally works deployed. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_EVENT_BYTES = 6 * 1024 * 1024
-#: Of that, for what the event holds beside the body: API Gateway takes headers of 10,240 bytes, and
-#: it holds them twice. https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+#: Reserved for what the event contains besides the body: API Gateway accepts 10,240 bytes of
+#: headers, and sends them twice.
+#: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 EVENT_RESERVE = 64 * 1024
 TOO_LARGE = (
     "The request is larger than 6 MB; quotes, backslashes and line breaks in its body count twice. "
     "Shorten the conversation, or refer to images by URL instead of sending them inline."
 )
-#: No recorded request has a hundredth of it; each costs memory and time in every step to come.
+#: No recorded request has a hundredth of this; each value costs memory and time in every later
+#: step.
 MAX_VALUES = 50_000
-#: Deeper nesting than any real request; JSON writers give up at about 250 levels.
+#: Deeper than the nesting of any real request; JSON writers give up at about 250 levels.
 MAX_DEPTH = 128
 
 _DOUBLED = (b'"', b"\\", b"\n", b"\r", b"\t", b"\b", b"\f")
@@ -37,7 +39,7 @@ _CONTROLS = bytes(code for code in range(32) if chr(code) not in "\n\r\t\b\f")
 
 
 class StrictQuery(BaseModel):
-    """Query parameters, and no others: `start_dat=` must not answer for other days."""
+    """Refuses unknown query parameters: a mistyped `start_dat=` must not return other days."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -65,7 +67,7 @@ async def read_json(request: Request, *, max_values: int = MAX_VALUES) -> dict[s
 
 
 def _plain(body: bytes, coding: str) -> bytes:
-    """The body without its coding, and without the byte-order mark that some editors write."""
+    """The body decoded, and without the byte-order mark that some editors write."""
     most = MAX_EVENT_BYTES - EVENT_RESERVE
     try:
         plain = decoded(body, coding, most)
@@ -101,7 +103,7 @@ def loads(body: bytes, *, max_values: int = MAX_VALUES) -> Any:
 
 
 async def each_once(request: Request) -> None:
-    """Raises InvalidRequestError (400) for a query parameter that is given twice."""
+    """Raises InvalidRequestError (400) if a query parameter is given twice."""
     seen: set[str] = set()
     for name, _ in request.query_params.multi_items():
         if name in seen:
@@ -135,7 +137,7 @@ def _size_in_event(body: bytes) -> int:
 
 
 def _check_depth(data: Any, body: bytes) -> None:
-    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:  # so it cannot be deeper
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:  # which rules out deeper nesting
         return
     level = [data] if isinstance(data, dict | list) else []
     for _ in range(MAX_DEPTH):

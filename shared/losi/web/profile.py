@@ -68,7 +68,7 @@ def get_limits(caller: Caller, services: AppServices) -> Any:
     """The figures of the `x-ratelimit-*` headers, without a completion."""
     now = time.time()
     account, today = caller.account, utc_day(now)
-    test = caller.principal.test  # what live keys used is not a test key's to see
+    test = caller.principal.test  # test keys may not see what live keys used
     sort = sort_key(today, test=test)
     found = Table(services.client, services.config.table).get_all(account.id, [sort])
     day = DayItem(account.id, today, test=test, item=found.get(sort))
@@ -119,7 +119,7 @@ def profile_json(caller: SignedIn, services: Services) -> dict[str, Any]:
     return {
         "id": f"acct_{account.id}",
         "name": account.name,
-        # somebody who has a key of the account may learn what the key may do, not whose it is
+        # the holder of a key may learn what the key may do, but not whose it is
         "email": account.email if person else None,
         "created_at": iso(account.created_at),
         "api_access": account.api_access,
@@ -136,7 +136,9 @@ def profile_json(caller: SignedIn, services: Services) -> dict[str, Any]:
 
 
 def answers(services: Services) -> str:
-    """`sandbox` where no provider is set up and the sandbox stands in (`make run`), or `live`."""
+    """`sandbox` if no provider is set up and the sandbox answers instead (`make run`), else
+    `live`.
+    """
     if not services.config.sandbox_fallback:
         return "live"
     models = services.catalogue.models.values()

@@ -1,8 +1,8 @@
-"""The response of a completion, written so that nothing that was produced goes unmetered.
+"""Writes the response of a completion, so that all that was produced is metered.
 
-A client that disconnects does not stop the relay: the events are read to their end (which settles
-what the provider produced) and no longer sent. While the provider is silent, something that means
-nothing (a comment, in JSON a space) keeps whatever lies between from closing the connection.
+If the client disconnects, the relay goes on: it reads the events to their end (which settles what
+the provider produced) and sends nothing. While the provider is silent, a heartbeat without meaning
+(a comment, or a space in JSON) keeps the connection open.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from losi.errors import LosiError, ServerError
 from losi.observe.request import failed
 from losi.time_limit import TimeLimit
 
-#: Left after the end of a request for its last words: the error event.
+#: Seconds after the end of a request in which the error event may still be sent.
 WRITING_SECONDS = 1.0
 
 Opened = tuple[AsyncGenerator[bytes], Mapping[str, str]]
@@ -28,12 +28,11 @@ Render = Callable[[LosiError], Callable[[Scope, Receive, Send], Awaitable[None]]
 class RelayResponse(Response):
     """Subclasses Response only for FastAPI's check of return types.
 
-    `opening` gives the events and their headers, or raises a LosiError.
-
-    An error before anything was sent is rendered with its status; once the answer has begun
-    (the first event, or a heartbeat while the provider was silent) it is written in the form.
-    After `seconds`, which the request may last, nothing more is written: a client that reads slowly
-    cannot hold it longer. What is `unfinished` goes on when the answer is written.
+    `opening` returns the events and their headers, or raises a LosiError. An error before anything
+    was sent is rendered with its status; once the answer has begun (with the first event, or a
+    heartbeat) it is written in the answer's form. After `seconds`, the longest time of the request,
+    nothing is written: a slow reader cannot hold it longer. `unfinished` tasks are awaited after
+    the answer.
     """
 
     def __init__(
@@ -64,10 +63,10 @@ class RelayResponse(Response):
             try:
                 events, headers = await self._opening
             except Exception as error:
-                async with writer.lock:  # not in the middle of its writing
+                async with writer.lock:  # not while it is writing
                     await writer.stop_heartbeat()
                 if not writer.begun and not isinstance(error, LosiError):
-                    raise  # becomes the app's 500
+                    raise  # the app turns it into a 500
                 failure = error if isinstance(error, LosiError) else _broken()
                 if not writer.begun:
                     await self._render(failure)(scope, receive, send)
@@ -89,7 +88,7 @@ def _broken() -> ServerError:
 
 
 class _Writer:
-    """Writes to the client; after it has disconnected, writes are dropped."""
+    """Writes to the client. After a disconnect, writes are dropped."""
 
     def __init__(self, send: Send, form: Form, deadline: float) -> None:
         self._deadline = deadline
@@ -106,7 +105,9 @@ class _Writer:
         self._timer = self._loop.call_later(form.heartbeat_seconds, self._listen)
 
     def _listen(self) -> None:
-        """Write a heartbeat if nothing was written for so long."""
+        """Listen for a disconnect; write a heartbeat after each interval in which nothing was
+        written.
+        """
         silent = self._loop.time() - self._last_write
         if silent >= self._form.heartbeat_seconds and not self.lock.locked():
             self._beating = self._loop.create_task(self.write(self._form.heartbeat))

@@ -1,7 +1,7 @@
-"""What the endpoints answer. Only openapi.json is made of these models: answers are not validated a
-second time, and no cold start but that of openapi.json loads them.
+"""The models of the endpoints' answers. Only openapi.json is made from them.
 
-The tests hold every answer against them (tests/api_description.py).
+Answers are not validated a second time, and only the cold start of openapi.json loads these models.
+The tests validate every answer against them (tests/api_description.py).
 """
 
 from datetime import date, datetime
@@ -14,13 +14,13 @@ from losi.identity.principal import PERMISSIONS
 
 
 class _Ours(BaseModel):
-    """Wholly ours: no field but these."""
+    """Our own object: it has no other fields."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class _OpenAIs(BaseModel):
-    """OpenAI's, from a provider: fields that a provider adds are passed on."""
+    """OpenAI's object, from a provider: fields that the provider adds are passed on."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -51,7 +51,7 @@ def fresh_person(caller: Annotated[SignedIn, Depends(person)], services: AppServ
     return caller
 
 
-#: Added by `make run` alone.
+#: Only `make run` adds it.
 DEMO_PATH = "/api/v1/session/demo"
 
 Caller = Annotated[SignedIn, Depends(signed_in)]
@@ -76,7 +76,9 @@ async def sign_in(http: Request) -> Any:
 
 
 async def open_session(http: Request, account_id: str, key_id: str | None = None) -> Response:
-    """A response that signs in. The session the browser had ends: no token outlives a sign-in."""
+    """A response that signs in. It ends the browser's previous session: no old token survives a
+    sign-in.
+    """
     old = session_token(http)
     if old is not None:
         await anyio.to_thread.run_sync(_end_own, http, old)
@@ -134,7 +136,7 @@ def sign_in_methods(http: Request) -> Any:
 
 
 def _end_own(http: Request, token: SessionToken) -> None:
-    """Of a forged token nothing is ended."""
+    """End the session of a genuine token. A forged token ends nothing."""
     sessions = services_of(http).sessions
     try:
         found = sessions.read(token)

@@ -55,12 +55,12 @@ async def finish_sign_in(
         query = urlencode({"error": failed.code})
         page = f"{stage_prefix(http.scope)}/console/signin/?{query}"
         response = RedirectResponse(page, status_code=302)
-    clear_cookie(http, response, "login")  # it serves once
+    clear_cookie(http, response, "login")  # valid for one use
     return response
 
 
 def own_path(http: Request, path: str) -> str:
-    """The page to come back to, if it is the console's; else its first page."""
+    """The page to return to, if it is one of the console; else the console's first page."""
     home = f"{stage_prefix(http.scope)}/console/"
     foreign = not path.startswith(home) or "//" in path or "\\" in path or ":" in path
     return home if foreign or not path.isprintable() else path
@@ -76,7 +76,7 @@ def _signed_in(http: Request, identity: Identity, path: str) -> RedirectResponse
 
 
 def _kept(http: Request) -> tuple[Attempt, str]:
-    """Raises SignInFailedError when this browser began no sign-in, or too long ago."""
+    """Raises SignInFailedError if this browser began no sign-in, or too long ago."""
     try:
         kept = json.loads(base64.urlsafe_b64decode(login_cookie(http)))
         state, nonce, verifier, path = map(str, kept)
@@ -90,5 +90,5 @@ def _callback(http: Request) -> str:
 
 
 def _client(http: Request) -> OpenIdConnect:
-    """Blocks when it reads the parameter."""
+    """Blocks while it reads the parameter."""
     return services_of(http).openid_connect

@@ -1,6 +1,6 @@
-"""The console and the docs: files that `make site` made, as a plain ASGI app.
+"""Serves the console and the docs, the files of `make site`, as a plain ASGI app.
 
-It imports no framework and reads no table, so that a first visit does not wait for either.
+It imports no framework and reads no table, so that a first visit waits for neither.
 """
 
 import gzip
@@ -44,13 +44,13 @@ SECURITY = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
 }
-#: Replaced by the operator's address, which is known only where the files are served.
+#: Replaced by the operator's address, which is not known when the files are made.
 SUPPORT_MARK = "%SUPPORT%"
 NO_ADDRESS = "the address that your operator gave you"
 
 
 class Site:
-    """`support` is where people get help: an e-mail address, a URL or nothing."""
+    """`support` is where people get help: an e-mail address, a URL or ""."""
 
     def __init__(self, folder: Path, support: str = "") -> None:
         self._folder = folder
@@ -63,7 +63,7 @@ class Site:
 
     @property
     def _files(self) -> dict[str, str]:
-        """Path -> ETag. What is not listed is not served, whatever the path says."""
+        """Path -> ETag. Files that are not listed are not served, whatever the path says."""
         files: dict[str, str] = self._manifest["files"]
         return files
 
@@ -88,7 +88,7 @@ class Site:
         if scope["method"] not in ("GET", "HEAD"):
             return self._missing(scope, headers, path, prefix)
         if path in ("", "/"):
-            # the cookie may have ended; the console then asks to sign in
+            # the session may have ended; the console then asks to sign in
             start = "console" if "losi-" in headers.get("cookie", "") else "docs"
             return _redirect(f"{prefix}/{start}/")
         name = path.strip("/")
@@ -122,7 +122,7 @@ class Site:
         return 200, answer, filled or file.read_bytes()
 
     def _filled(self, name: str) -> bytes | None:
-        """A file that names support, with the address in it; of other files nothing."""
+        """The file with the support address filled in; None if it has no place for it."""
         if name not in self._manifest["support"]:
             return None
         text = (self._folder / name).read_text("utf-8")
@@ -133,7 +133,7 @@ class Site:
     def _missing(
         self, scope: Scope, headers: Headers, path: str, prefix: str
     ) -> tuple[int, Headers, bytes]:
-        """A page for a person, and the envelope of the API for a program."""
+        """A 404: a page for people, our error envelope for programs."""
         if "text/html" not in headers.get("accept", ""):
             error = {
                 "message": unknown_url(scope["method"], path, prefix),
@@ -162,7 +162,7 @@ class Site:
 
 
 def link(address: str) -> str:
-    """An e-mail address or URL as HTML; other words stay words."""
+    """An e-mail address or URL as an HTML link; other text stays text."""
     words = html.escape(address)
     if address.startswith("https://"):
         return f'<a href="{words}">{words}</a>'
@@ -170,7 +170,7 @@ def link(address: str) -> str:
 
 
 def stage_prefix(scope: Scope) -> str:
-    """`/prod` where API Gateway's stage is part of the URL, or nothing."""
+    """`/prod` if API Gateway's stage is part of the URL, else ""."""
     context = (scope.get("aws.event") or {}).get("requestContext") or {}
     whole, path = unquote(context.get("path") or ""), scope["path"]
     return whole.removesuffix(path).rstrip("/") if whole.endswith(path) else whole.rstrip("/")
@@ -182,12 +182,14 @@ def _page_headers(scope: Scope) -> Headers:
 
 
 def _caching(name: str) -> str:
-    """Assets lie under their hash, so they never change; documents are asked for each time."""
+    """Assets have their hash in their names, so they never change; documents are revalidated each
+    time.
+    """
     return "max-age=31536000, immutable" if name.startswith("console/assets/") else "no-cache"
 
 
 def _may_compress() -> bool:
-    """`sam local` takes bodies as text, unless the API declared binary types."""
+    """`sam local` handles bodies as text unless the API declares binary types."""
     return "AWS_SAM_LOCAL" not in os.environ
 
 

@@ -1,4 +1,4 @@
-"""Paths that nothing answers, and the URL that was meant. Pure; the site, too, imports it."""
+"""Suggests the right URL for a path without an endpoint. Pure; the site imports it, too."""
 
 import difflib
 import re
@@ -7,14 +7,14 @@ from losi.errors import echo
 from losi.web.endpoints import BASE_PATH, ENDPOINTS
 
 _RESOURCES = {e.resource: e.resource for e in ENDPOINTS if "{" not in e.resource}
-#: Endpoints of OpenAI that are not here, and the one that does the same.
+#: Endpoints of OpenAI that do not exist here -> the one that does the same.
 _MEANT = {**_RESOURCES, "/responses": "/chat/completions", "/completions": "/chat/completions"}
-#: What base URLs end with, here and elsewhere; clients also write it twice.
+#: How base URLs end, here and elsewhere; clients also write it twice.
 _BASES = re.compile(r"(/(api|openai|v\d\w*)(?=/|$))+", re.IGNORECASE)
 
 
 def unknown_url(method: str, path: str, prefix: str = "") -> str:
-    """The words of a 404. `prefix` is what stands before the path where the API is deployed."""
+    """The message of a 404. `prefix` is what comes before the path in the deployed URL."""
     found = meant(path)
     remedy = (
         f"Did you mean {prefix}{found}?"
@@ -25,7 +25,7 @@ def unknown_url(method: str, path: str, prefix: str = "") -> str:
 
 
 def meant(path: str) -> str | None:
-    """The path that is most like this one and answered; None without a clue."""
+    """The most similar path that exists; None if none is similar."""
     asked = re.sub("/+", "/", f"/{path}").rstrip("/")
     resource = _BASES.sub("", asked, count=1) if _BASES.match(asked) else asked
     if resource.startswith("/models/"):
