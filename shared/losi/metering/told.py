@@ -10,13 +10,53 @@ https://platform.claude.com/docs/en/api/admin/usage_report/retrieve_messages
 
 import csv
 import io
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Annotated, Generic, TypeVar
 
-Row = Mapping[str, Any]
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
+
+#: A figure that is missing, null or an empty cell is zero.
+Count = Annotated[int, BeforeValidator(lambda given: given or 0), Field(ge=0)]
+
+
+class _OpenAIRow(BaseModel):
+    model: str | None
+    num_model_requests: Count
+    input_tokens: Count
+    output_tokens: Count = 0  # embeddings have no output
+
+
+class _OpenAIBucket(BaseModel):
+    #: Epoch seconds, before the year 10000.
+    start_time: int = Field(ge=0, lt=253_402_300_800)
+    results: list[_OpenAIRow]
+
+
+class _AnthropicRow(BaseModel):
+    model: str | None
+    uncached_input_tokens: Count
+    cache_read_input_tokens: Count = 0
+    cache_creation: dict[str, Count] | None = None
+    output_tokens: Count
+
+
+class _AnthropicBucket(BaseModel):
+    starting_at: AwareDatetime
+    results: list[_AnthropicRow]
+
+
+Bucket = TypeVar("Bucket", bound=BaseModel)
+
+
+class _Page(BaseModel, Generic[Bucket]):
+    data: list[Bucket]
+    has_more: bool = False
+
+
+_OPENAI_PAGES = TypeAdapter(_Page[_OpenAIBucket] | list[_Page[_OpenAIBucket]])
+_ANTHROPIC_PAGES = TypeAdapter(_Page[_AnthropicBucket] | list[_Page[_AnthropicBucket]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,55 +96,54 @@ def read(provider: str, text: str) -> Told:
             if not model:
                 raise ExportError("A row names no model. Export the usage grouped by model.")
             told[day, model] = told.get((day, model), Figures(figures.requests and 0)) + figures
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, OSError) as error:
-        if isinstance(error, ExportError):
-            raise
-        raise ExportError(f"This is no usage export of {provider}: {error!r}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ExportError(
+            f"This is no usage export of {provider}: {place or 'file'}: {first['msg']}"
+        ) from error
+    except csv.Error as error:
+        raise ExportError(f"This is no usage export of {provider}: {error}") from error
     if not told:
         raise ExportError("The file has no usage in it.")
     return told
 
 
-def _openai(text: str) -> Iterator[tuple[date, str, Figures]]:
-    for start, row in _openai_rows(text):
-        figures = Figures(
-            int(row["num_model_requests"] or 0),
-            int(row["input_tokens"] or 0),
-            int(row.get("output_tokens") or 0),  # embeddings have no output
-        )
-        yield datetime.fromtimestamp(int(start), UTC).date(), str(row["model"] or ""), figures
+def _openai(text: str) -> Iterator[tuple[date, str | None, Figures]]:
+    for bucket in _openai_buckets(text):
+        day = datetime.fromtimestamp(bucket.start_time, UTC).date()
+        for row in bucket.results:
+            figures = Figures(row.num_model_requests, row.input_tokens, row.output_tokens)
+            yield day, row.model, figures
 
 
-def _openai_rows(text: str) -> Iterator[tuple[Any, Row]]:
-    if not text.lstrip().startswith(("{", "[")):
-        rows = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
-        # a bucket without usage is a row without figures
-        yield from ((row["start_time"], row) for row in rows if row["num_model_requests"])
+def _openai_buckets(text: str) -> Iterator[_OpenAIBucket]:
+    if text.lstrip().startswith(("{", "[")):
+        yield from _buckets(_OPENAI_PAGES.validate_json(text))
         return
-    for bucket in _buckets(text):
-        yield from ((bucket["start_time"], row) for row in bucket["results"])
+    for row in csv.DictReader(io.StringIO(text.lstrip("\ufeff"))):
+        if row.get("num_model_requests") != "":  # a day without usage has empty cells
+            yield _OpenAIBucket.model_validate({**row, "results": [row]})
 
 
-def _anthropic(text: str) -> Iterator[tuple[date, str, Figures]]:
-    for bucket in _buckets(text):
-        day = datetime.fromisoformat(bucket["starting_at"]).astimezone(UTC).date()
-        for row in bucket["results"]:
-            written = row.get("cache_creation") or {}
-            read_ = row["uncached_input_tokens"] + row.get("cache_read_input_tokens", 0)
-            total = int(read_ + sum(written.values()))
-            yield day, str(row["model"] or ""), Figures(None, total, int(row["output_tokens"]))
+def _anthropic(text: str) -> Iterator[tuple[date, str | None, Figures]]:
+    for bucket in _buckets(_ANTHROPIC_PAGES.validate_json(text)):
+        day = bucket.starting_at.astimezone(UTC).date()
+        for row in bucket.results:
+            written = sum((row.cache_creation or {}).values())
+            read_ = row.uncached_input_tokens + row.cache_read_input_tokens
+            yield day, row.model, Figures(None, read_ + written, row.output_tokens)
 
 
-def _buckets(text: str) -> Iterator[Row]:
-    stored = json.loads(text)
-    pages = stored if isinstance(stored, list) else [stored]
-    if pages and pages[-1].get("has_more"):
+def _buckets(pages: _Page[Bucket] | list[_Page[Bucket]]) -> Iterator[Bucket]:
+    pages = pages if isinstance(pages, list) else [pages]
+    if pages and pages[-1].has_more:
         raise ExportError("There is another page: ask for all of them, and put them in a list.")
     for page in pages:
-        yield from page["data"]
+        yield from page.data
 
 
-READERS: dict[str, Callable[[str], Iterator[tuple[date, str, Figures]]]] = {
+READERS: dict[str, Callable[[str], Iterator[tuple[date, str | None, Figures]]]] = {
     "openai": _openai,
     "anthropic": _anthropic,
 }

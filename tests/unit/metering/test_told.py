@@ -97,7 +97,12 @@ def test_anthropic_tells_its_input_in_parts_and_no_requests() -> None:
         ("{}", "no usage export of openai"),
         ("[]", "has no usage in it"),
         ("null", "no usage"),
-        ("a,b\n1,2\n", "no usage export of openai"),
+        ("a,b\n1,2\n", "no usage export of openai: start_time"),
+        ("start_time\n" + "9" * 200_000, "field larger than field limit"),
+        (
+            json.dumps(page(openai_bucket(1730419200, {"input_tokens": "many"}))),
+            r"results\.0\.input_tokens",
+        ),
         (json.dumps({"data": [{"start_time": "x", "results": [{}]}]}), "no usage export"),
         (json.dumps(page(openai_bucket(10**18, {}))), "no usage export"),
         (json.dumps(page(openai_bucket(1730419200, {"model": None}))), "grouped by model"),
