@@ -154,12 +154,13 @@ class Reconciliation:
     async def _check_item(self, item: Item) -> Found:
         try:
             day = DayItem.from_item(item)
+            wrong = mistakes(day)  # reads all of it
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             where = f"{item['pk']['S']} {item['sk']['S']}"
             logger.error("%s cannot be read: %s", where, type(error).__name__)
             return Found(items=1, wrong=1)
         expired = await self._ledger.settle_expired(day)
-        off = await self._drift(day) if mistakes(day) else None
+        off = await self._drift(day) if wrong else None
         return Found(1, expired, int(off is not None), abs(off or 0))
 
     async def _drift(self, day: DayItem) -> int | None:
