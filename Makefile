@@ -40,7 +40,7 @@ site: $(RUN_INSTALLED) ## Build the console and the docs as files (part of run a
 	@$(BIN)/python -m local.site
 
 .PHONY: unit
-unit: $(INSTALLED) ## Run the unit tests alone (seconds)
+unit: $(INSTALLED) ## Run the unit tests alone (minutes)
 	$(PYTEST) tests/unit $(PYTEST_ARGS)
 
 .PHONY: contract
