@@ -24,7 +24,8 @@ CONTAINER_MONTH = (4 * 0.03238 + 8 * 0.00356) * 730
 CHAT_GB = 0.25
 #: Two processes of 64 streams.
 STREAMS_AN_INSTANCE = 128
-#: 474 us of CPU a paced event, 20 events a second, four processors that are 60 % busy.
+#: 474 us of CPU a paced event (LiteLLM's best; docs/performance.md has what is measured now),
+#: 20 events a second, four processors that are 60 % busy.
 STREAMS_A_CONTAINER = math.floor(4 * 0.6 / (474e-6 * 20))
 FIRST_INSTANCES, FIRST_CONTAINERS = 3, 2
 #: Of the average, so many streams are there at the busiest time.
