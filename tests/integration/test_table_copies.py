@@ -127,7 +127,8 @@ def test_a_table_with_data_is_not_written_over_unless_an_import_goes_on(
 
     assert losi("import", file) == (
         1,
-        "Error: The table is not empty. Import into a new one; --again goes on with an import.\n",
+        "Error: The table is not empty. Import into a new one. --again goes on with an import that "
+        "broke off: the file's items replace the table's, newer ones too.\n",
     )
     assert losi("import", file, "--again")[0] == 0
 

@@ -71,8 +71,8 @@ def import_(
         total = sum(1 for _ in copies.read(file))
         if not again and _holds_data(into):
             fail(
-                "The table is not empty. Import into a new one. --again goes on with an import that "
-                "broke off: the file's items replace the table's, newer ones too."
+                "The table is not empty. Import into a new one. --again goes on with an import "
+                "that broke off: the file's items replace the table's, newer ones too."
             )
         _shown(copies.load(copies.read(file), into), f"of {total:,} written")
     except copies.CopyError as error:
