@@ -69,7 +69,7 @@ def main() -> int:
 
 
 def serve(listener: socket.socket, data: DataFolder, catalogue: Catalogue) -> None:
-    """Until the process is told to stop. Raises DamagedJournalError, StoreUnusableError."""
+    """Serve until the process is told to stop. Raises DamagedJournalError or StoreUnusableError."""
     port = listener.getsockname()[1]
     os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")
     os.environ.setdefault("LOSI_DATA", str(data.path))
@@ -98,7 +98,7 @@ def serve(listener: socket.socket, data: DataFolder, catalogue: Catalogue) -> No
 
 
 def whole(api: ASGIApp, site: Site) -> ASGIApp:
-    """The API and the site under one address, as API Gateway divides them."""
+    """The API and the site at one address, with the paths that API Gateway gives them."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].startswith("/api/"):
@@ -123,7 +123,7 @@ def _port() -> int | None:
 
 
 def _listen(port: int) -> socket.socket | None:
-    """Listens before the banner is printed, so that a busy port is reported first."""
+    """Listen before the banner is printed, so that a busy port is reported first."""
     # asyncio sends small writes at once only on sockets that say they are TCP: without `proto`,
     # every answer would be 40 ms late (Nagle's algorithm and delayed acknowledgements)
     listener = socket.socket(proto=socket.IPPROTO_TCP)
@@ -153,7 +153,7 @@ def _run(app: ASGIApp, listener: socket.socket) -> None:
         log_config=None,
         lifespan="off",
         timeout_graceful_shutdown=5,
-        timeout_keep_alive=75,  # a busy server would close connections that are just being used
+        timeout_keep_alive=75,  # a short limit would close connections while they are in use
     )
     try:
         Server(config).run(sockets=[listener])

@@ -46,7 +46,7 @@ Stop with Ctrl-C."""
 
 
 def _answers(services: Services) -> str:
-    """Who answers which model; people must not take the sandbox for a model."""
+    """Say who answers which model, so that nobody takes the sandbox for a model."""
     config = services.config
     real = [
         f"{model.id} ({route.provider.name})"

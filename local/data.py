@@ -1,4 +1,6 @@
-"""The folder in which a local server keeps its data: one for each that runs at the same time."""
+"""The folder in which a local server keeps its data. Servers that run at the same time have one
+each.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,13 @@ DEFAULT = Path(".losi")
 
 
 class FolderUnusableError(Exception):
-    """Another server uses it, or it cannot be written to; the message says what to do."""
+    """Another server uses the folder, or it cannot be written to. The message says what to do."""
 
 
 class DataFolder:
-    """Nobody else's as long as this process runs: a lock ends with its process, also by a kill."""
+    """A folder that no other process uses while this one runs: its lock ends with the process, even
+    if it is killed.
+    """
 
     def __init__(self, path: Path, lock: IO[bytes]) -> None:
         self.path = path
@@ -27,24 +31,26 @@ class DataFolder:
         self.demo_env = path / "demo.env"
         self.journal = path / "items.jsonl"
         self.settlements = path / "settlements"
-        #: A line for each request: docs/observability.md
+        #: One line per request: docs/observability.md
         self.requests = path / "requests.jsonl"
-        #: For `losi`: where the API and its table are.
+        #: Tells `losi` where the API and its table are.
         self.reach = path / "local.json"
 
     def close(self) -> None:
-        """Leave it to others."""
+        """Release the folder for others."""
         self._lock.close()
 
     def forget(self) -> None:
-        """FRESH=1: all but the demo key, so that what was given it goes on."""
+        """For FRESH=1: delete all data but the demo key, so that clients that have it keep
+        working.
+        """
         self.journal.unlink(missing_ok=True)
         self.requests.unlink(missing_ok=True)
         shutil.rmtree(self.settlements, ignore_errors=True)
 
     @contextmanager
     def reachable(self, base_url: str, dynamodb_endpoint: str, table: str) -> Iterator[None]:
-        """Says for as long as the server runs where `losi` finds it."""
+        """While the server runs, a file tells `losi` where it is."""
         reach = {"dynamodb_endpoint": dynamodb_endpoint, "table": table, "base_url": base_url}
         self.reach.write_text(json.dumps(reach, indent=2) + "\n")
         try:
@@ -54,9 +60,8 @@ class DataFolder:
 
 
 def open_data(port: int) -> DataFolder:
-    """LOSI_DATA; else `.losi`, or where another server uses that one of this port's own.
-
-    A port that has had one of its own gets it again. Raises FolderUnusableError.
+    """Open LOSI_DATA if it is set, else `.losi`; if another server uses that, a folder of this
+    port's own. A port that once had its own folder gets it again. Raises FolderUnusableError.
     """
     if named := os.environ.get("LOSI_DATA"):
         folder = _open(Path(named))

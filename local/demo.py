@@ -17,7 +17,7 @@ EMAIL = "demo@losi.local"
 
 
 def ensure_demo_key(accounts: Accounts, demo_env: Path) -> str:
-    """The key of the last start, made valid in this table; a new one at the first start."""
+    """Make the key of the last start valid in this table, or create one at the first start."""
     key = _remembered(demo_env) or mint(new_account_id())
     if not _exists(lambda: accounts.account(key.account_id)):
         accounts.create_account("ultra", name="Demo", email=EMAIL, account_id=key.account_id)
@@ -42,8 +42,8 @@ def _exists(look: Callable[[], object]) -> bool:
 
 
 def write_demo_env(data: DataFolder, base_url: str, key: str) -> None:
-    """The names that OpenAI's SDKs read by themselves, and for `losi` where this server's data are;
-    for the owner's eyes only.
+    """Write the variables that OpenAI's SDKs read, and for `losi` the place of this server's data.
+    Only the owner can read the file.
     """
     names = {
         "OPENAI_BASE_URL": base_url,

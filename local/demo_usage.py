@@ -19,9 +19,9 @@ from losi.store.writes import DynamoDBWrites
 from losi.web.dependencies import Services
 
 DAYS = 30
-#: How many requests a day has at most, and at the weekend.
+#: The most requests of a weekday, and of a day at the weekend.
 BUSY, QUIET = 24, 6
-#: How often each model is asked, in the order of the catalogue.
+#: The relative frequency of each model, in the order of the catalogue.
 WEIGHTS = (8, 14, 3, 6, 5, 1, 1, 1)
 
 
@@ -34,7 +34,7 @@ class _Clock:
 
 
 def seed(principal: Principal, services: Services, today: date) -> None:
-    """Requests of the 30 days before today, by the demo key and the playground."""
+    """Add requests for the 30 days before today, by the demo key and the playground."""
     first = today - timedelta(days=DAYS)
     known = {each.day for each in services.books.usage(principal.account_id, first, today)}
     clock = _Clock()

@@ -11,7 +11,7 @@ from losi.catalogue.loader import CatalogueError, load
 
 
 class DeployCheckError(Exception):
-    """What is wrong, and what to do."""
+    """Says what is wrong, and what to do."""
 
 
 def catalogue() -> str:
@@ -40,7 +40,7 @@ CHECKS: tuple[Callable[[], str], ...] = (catalogue, translation, lint, deployer_
 
 
 def main() -> int:
-    """All checks run, also after one that failed."""
+    """Runs all checks, even after one has failed."""
     wrong = 0
     for check in CHECKS:
         name = check.__name__.replace("_", " ")

@@ -54,7 +54,7 @@ RESOURCES: dict[str, list[str]] = {
     "ssm": ["arn:aws:ssm:*:*:parameter/losi/*"],
     "wafv2": ["arn:aws:wafv2:*:*:regional/webacl/*"],
 }
-#: Services that handlers name for properties which no resource of ours has.
+#: Services that handlers name only for properties that no resource of ours has.
 UNUSED = {
     *("amplify", "application-autoscaling", "apprunner", "appsync", "backup-storage"),
     *("bedrock-agentcore", "cloudfront", "ec2", "elasticfilesystem", "elasticloadbalancing"),
@@ -91,7 +91,7 @@ LEFT_OUT = {
     "secretsmanager": {"RemoveRegionsFromReplication", "ReplicateSecretToRegions"},
     "wafv2": {"GetPermissionPolicy", "PutPermissionPolicy"},
 }
-#: What `sam deploy` calls itself: change sets, and the bucket that it keeps what was built in.
+#: What `sam deploy` itself calls: change sets, and the bucket in which it keeps the build.
 SAM_CLI = [
     {
         "Effect": "Allow",
@@ -131,7 +131,7 @@ SAM_CLI = [
         "Resource": "arn:aws:s3:::aws-sam-cli-managed-default-*",
     },
 ]
-#: Roles that AWS's services make for themselves when an account first uses them: for a custom
+#: Roles that AWS's services create for themselves when an account first uses them: for a custom
 #: domain, and for Managed Instances.
 SERVICE_ROLES = {
     "Effect": "Allow",
@@ -141,12 +141,12 @@ SERVICE_ROLES = {
         "arn:aws:iam::*:role/aws-service-role/ops.apigateway.amazonaws.com/*",
     ],
 }
-#: Parameters under which every resource is translated that any of them makes.
+#: The parameters that make every optional resource, so that all resources are translated.
 EVERYTHING = {"GradualDeployment": "Canary10Percent5Minutes"}
 
 
 class UnknownServiceError(Exception):
-    """A handler calls a service of which this page does not say whether it is used."""
+    """A handler calls a service that this module does not list as used or unused."""
 
 
 def policy() -> dict[str, Any]:
@@ -163,7 +163,9 @@ def policy() -> dict[str, Any]:
 
 
 def needed(kinds: Iterable[str]) -> dict[str, list[str]]:
-    """Service -> the actions by which CloudFormation makes, reads, changes and deletes these."""
+    """Service -> the actions with which CloudFormation creates, reads, changes and deletes these
+    types.
+    """
     found: dict[str, set[str]] = {}
     for kind in kinds:
         for handler, row in _handlers(kind).items():
@@ -212,7 +214,7 @@ def _actions(service: str) -> dict[str, Any]:
 
 
 def _linter(path: str) -> Path:
-    """A file of cfn-lint's data."""
+    """Read a data file of cfn-lint."""
     for found in SAM_PYTHON.parent.parent.glob(f"lib/python*/site-packages/cfnlint/data/{path}"):
         return found
     raise SamFailedError("The SAM CLI is missing: run `make sam-venv`.")

@@ -26,12 +26,12 @@ DAEMON_OPTIONS: tuple[list[str], ...] = (
 
 
 class DockerUnavailableError(Exception):
-    """Docker cannot run here; the message says why, and what would help."""
+    """Docker cannot run here. The message says why, and what would help."""
 
 
 @contextmanager
 def docker() -> Iterator[dict[str, str]]:
-    """Yields what docker's clients need in their environment to find a daemon."""
+    """Yields the environment variables with which Docker's clients find a daemon."""
     if shutil.which("docker") is None:
         raise DockerUnavailableError("The command docker is missing. Install Docker (docker.io).")
     if _succeeds(["docker", "version"], {}):
@@ -47,7 +47,7 @@ def docker() -> Iterator[dict[str, str]]:
 
 
 def ensure_image(environment: dict[str, str]) -> None:
-    """Get AWS's base image, or where no registry can be reached make a stand-in of this machine."""
+    """Pull AWS's base image; if no registry can be reached, build a stand-in from this machine."""
     if _succeeds(["docker", "image", "inspect", IMAGE], environment):
         return
     if _succeeds(["docker", "pull", IMAGE], environment):
@@ -72,7 +72,7 @@ def _succeeds(command: list[str], environment: dict[str, str]) -> bool:
 
 @contextmanager
 def _own_daemon() -> Iterator[str]:
-    """A daemon that shares nothing with any other and leaves nothing behind."""
+    """A daemon that shares nothing with other daemons and leaves nothing on the machine."""
     folder = Path(tempfile.mkdtemp(prefix="losi-docker-"))
     host = f"unix://{folder / 'docker.sock'}"
     try:
@@ -83,7 +83,7 @@ def _own_daemon() -> Iterator[str]:
             daemon.terminate()
             daemon.wait()
     finally:
-        # where containers shared this machine's network, dockerd leaves it mounted
+        # dockerd leaves this mounted if containers shared this machine's network
         network = folder / "exec" / "netns" / "default"
         if os.path.ismount(network):  # which Path.is_mount denies of a file
             subprocess.run(["umount", str(network)], check=True)
@@ -100,7 +100,7 @@ def _start_daemon(folder: Path, host: str) -> subprocess.Popen[bytes]:
                 command,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C must not stop it before its containers
+                start_new_session=True,  # Ctrl-C must not stop the daemon before its containers
             )
         if _wait_until_answering(daemon, host):
             return daemon

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 REGION = "us-east-1"
-#: A DynamoDB that is not AWS's takes any; a process that has real ones must not send them there.
+#: A local DynamoDB accepts any credentials; real ones must not be sent to it.
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
@@ -29,9 +29,9 @@ OTHER_CREDENTIALS = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
 
 
 class EmbeddedDynamoDB:
-    """Starts it on a free port. Its data are the journal's; without one they end with the process.
-
-    Single-threaded on purpose: threaded, moto loses concurrent updates.
+    """Starts moto's server on a free port. Its data are in the journal; without a journal they end
+    with the process. It has a single thread on purpose: with several, moto loses concurrent
+    updates.
     """
 
     def __init__(self, journal: Journal, host: str = "127.0.0.1") -> None:
@@ -40,7 +40,7 @@ class EmbeddedDynamoDB:
 
         class QuietHandler(WSGIRequestHandler):
             def log(self, type: str, message: str, *args: object) -> None:
-                """Its access log would drown the banner."""
+                """Prints nothing: an access log would drown the banner."""
 
         self._journal = journal
         app = _Journaled(DomainDispatcherApplication(create_backend_app), journal)
@@ -50,14 +50,16 @@ class EmbeddedDynamoDB:
         self.url = f"http://127.0.0.1:{server.port}"
 
     def restore(self, table: str) -> None:
-        """Put the journal's items into the table, which exists and which nobody uses yet."""
+        """Write the journal's items to the table, which must exist and not be in use yet."""
         stored = _backend().get_table(table)
         for item in self._journal.items():
             stored.put_item(item)
 
 
 def use_local_credentials(endpoint: str) -> None:
-    """What signs requests to this DynamoDB: for AWS's own what the environment has."""
+    """Choose the credentials that sign requests: the environment's for AWS itself, dummies for a
+    local DynamoDB.
+    """
     if not (urlsplit(endpoint).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn")):
         os.environ.update(CREDENTIALS)
         for name in OTHER_CREDENTIALS:
@@ -65,7 +67,7 @@ def use_local_credentials(endpoint: str) -> None:
 
 
 class _Journaled:
-    """WSGI middleware: what a request changed is in the journal before it is answered."""
+    """WSGI middleware: writes what a request changed to the journal before it answers."""
 
     def __init__(self, app: WSGIApplication, journal: Journal) -> None:
         self._app = app
@@ -90,7 +92,7 @@ class _Journaled:
 
 
 def _written(operation: str, body: bytes) -> Iterator[tuple[str, Any]]:
-    """The table and the keys, or the item, of everything that the request may have changed."""
+    """The table and the keys or the item of everything the request may have changed."""
     match operation:
         case "PutItem" | "UpdateItem" | "DeleteItem":
             request = json.loads(body)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 Item = dict[str, Any]
-#: What became of an item: its keys, and None where it was deleted.
+#: A change of an item: its keys, and its new value, or None if it was deleted.
 Change = tuple[str, str, Item | None]
 
 #: Lines of changed items may take so much more than the items themselves, then the file is
@@ -23,7 +23,7 @@ SPARE_BYTES = 64_000_000
 
 
 class DamagedJournalError(Exception):
-    """A line that is not the last one cannot be read; the message says which and what to do."""
+    """A line other than the last one cannot be read. The message says which one, and what to do."""
 
 
 class Journal:
@@ -37,7 +37,7 @@ class Journal:
         return list(_read(self._path).values())
 
     def append(self, changes: Sequence[Change]) -> None:
-        """On return the changes outlive this process."""
+        """When it returns, the changes survive this process."""
         self._file.write(_line(changes))
         self._file.flush()
         if self._file.tell() > self._limit:
@@ -68,7 +68,7 @@ def _line(changes: Sequence[Change]) -> bytes:
 
 
 def _read(path: Path) -> dict[tuple[str, str], Item]:
-    """The items by their keys, without those whose time to live is over."""
+    """The items by their keys, without those whose time to live has passed."""
     items: dict[tuple[str, str], Item] = {}
     lines = path.read_bytes().split(b"\n") if path.exists() else []
     for number, line in enumerate(lines[:-1], start=1):  # a last line without an end was cut off

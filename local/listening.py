@@ -7,7 +7,7 @@ SECONDS = 120
 
 
 class NotListeningError(Exception):
-    """The process ended, or never listened; the message says which."""
+    """The process ended or never listened. The message says which."""
 
 
 def wait_until_listening(server: subprocess.Popen[bytes], port: int, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Python 3.13, the Python of the Lambda runtime: `sam build` cannot do without it."""
+"""Python 3.13, the version of the Lambda runtime, without which `sam build` cannot work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ class Python313MissingError(Exception):
 
 @cache
 def python313_environment() -> dict[str, str]:
-    """What to add to the environment so that `python3.13` runs. Raises Python313MissingError."""
+    """The variables to add to the environment so that `python3.13` runs. Raises
+    Python313MissingError.
+    """
     if _runs({}):
         return {}
     if shutil.which("pyenv"):  # it installs a python3.13 that refuses to run unless selected

@@ -30,11 +30,11 @@ _ENTRY = re.compile(r"^## (?P<version>\d+\.\d+\.\d+)(?: \((?P<day>[^)]+)\))?$", 
 
 
 class NotReadyError(Exception):
-    """What has to be done before this can be released."""
+    """Says what has to be done before this version can be released."""
 
 
 def notes(changelog: str, tag: str, version: str = __version__) -> str:
-    """The entry of the changelog that the tag is of, without its heading. Raises NotReadyError."""
+    """The changelog's entry for the tag, without its heading. Raises NotReadyError."""
     if tag != f"v{version}":
         raise NotReadyError(f"The tag is {tag}, the version of losi/__init__.py is {version}.")
     entries = list(_ENTRY.finditer(changelog))

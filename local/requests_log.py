@@ -1,4 +1,4 @@
-"""Where `make run` writes the lines of requests: whole into a file, in short on the terminal."""
+"""Writes the log lines of `make run`: whole to a file, in short to the terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def requests_log(path: Path) -> tuple[logging.Handler, logging.Handler]:
 class OnTheTerminal(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         line: dict[str, object] = getattr(record, "line", {})
-        if "request_id" in line:  # some are metrics alone
+        if "request_id" in line:  # some lines hold only metrics
             logger.info("%s", in_short(line))
 
 

@@ -32,12 +32,12 @@ BUILD = ROOT / ".aws-sam" / "build"
 #: The operator's answers and settings of stacks, beside the shipped samconfig.toml and out of Git.
 SHIPPED_SETTINGS, OWN_SETTINGS = ROOT / "samconfig.toml", ROOT / "samconfig.local.toml"
 DEFAULT = "default"
-#: The name of this machine inside of containers.
+#: This machine's name inside containers.
 DOCKER_HOST_NAME = "host.docker.internal"
 
 
 class SamFailedError(Exception):
-    """The SAM CLI is missing, or a command of it failed."""
+    """The SAM CLI is missing, or one of its commands failed."""
 
 
 def executable() -> str:
@@ -49,7 +49,7 @@ def executable() -> str:
 
 
 def environment() -> dict[str, str]:
-    defaults = {"AWS_DEFAULT_REGION": "us-east-1"}  # asked for even where nothing reaches AWS
+    defaults = {"AWS_DEFAULT_REGION": "us-east-1"}  # SAM asks for it even if nothing reaches AWS
     return {**defaults, **os.environ, "SAM_CLI_TELEMETRY": "0"}
 
 
@@ -106,7 +106,7 @@ def deploy(settings: str, own: Path = OWN_SETTINGS) -> None:
 def build(folder: Path = BUILD, architecture: str = MACHINE) -> Path:
     """`sam build` for this machine, or another architecture; returns the built template."""
     os.environ.update(python313_environment())
-    ensure_site()  # a folder of its own, which the console's function is made of
+    ensure_site()  # a folder of its own, from which the console's function is built
     run(
         "build",
         "--cached",
@@ -143,7 +143,7 @@ def local_template(built: Path, variables: Mapping[str, str]) -> Path:
 
 
 def seen_from_container(url: str) -> str:
-    """The same server's URL for a container on this machine."""
+    """The same server's URL as a container on this machine sees it."""
     return url.replace("//127.0.0.1", f"//{DOCKER_HOST_NAME}").replace(
         "//localhost", f"//{DOCKER_HOST_NAME}"
     )
@@ -188,7 +188,7 @@ def start_api(
         env={**environment(), **docker_environment, **variables},
         stdout=output,
         stderr=output,
-        start_new_session=True,  # Ctrl-C is for us: we stop it in our own time
+        start_new_session=True,  # Ctrl-C is meant for us: we stop it when we are ready
     )
     try:
         wait_until_listening(server, port, "sam local start-api")

@@ -19,7 +19,7 @@ from losi.config import read_config
 from losi.web.dependencies import Services
 
 DEFAULT_PORT = 3000
-#: Told in their own words, without a traceback.
+#: Errors that are printed without a traceback.
 FAILURES = (
     *(DockerUnavailableError, NotListeningError, Python313MissingError, SamFailedError),
     *(FolderUnusableError, DamagedJournalError, StoreUnusableError),
@@ -47,7 +47,7 @@ def main(command: str, settings: str = "default") -> int:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    # once: a second Ctrl-C would leave containers and a daemon behind
+    # only the first Ctrl-C counts: a second one would leave containers and a daemon running
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     print("\nStopping the containers ...", flush=True)
@@ -67,7 +67,7 @@ def start(port: int) -> None:
         ensure_image(environment)
         print("Building the functions and their layer ...", flush=True)
         built = build()
-        # containers come from another address than this machine's own
+        # containers reach the store from an address other than this machine's
         anywhere = "0.0.0.0"  # noqa: S104
         data, named = open_data(port), os.environ.get(ENDPOINT)
         os.environ.setdefault("LOSI_SANDBOX_FALLBACK", "1")

@@ -1,4 +1,4 @@
-"""One click instead of a sign-in, for `make run` alone: no deployed code can open it."""
+"""Signing in with one click, for `make run` alone: no deployed code can open it."""
 
 from typing import Any
 
@@ -10,7 +10,9 @@ from losi.web.session import DEMO_PATH, open_session
 
 
 def add_demo_sign_in(app: Starlette, account_id: str) -> None:
-    """POST /api/v1/session/demo: whoever reaches this machine's loopback is the demo account."""
+    """Add POST /api/v1/session/demo: anyone who can reach this machine's loopback may use the demo
+    account.
+    """
 
     async def demo_sign_in(http: Request) -> Any:
         check_write(http)

@@ -1,4 +1,4 @@
-"""How the local server stops: what is still being answered ends with an error of ours, not cut."""
+"""How the local server stops: requests that are still being answered end with an error of ours."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("local")
 
-#: What is being answered has so long to end by itself, and then to write its last words.
+#: Seconds that running answers have to end by themselves, and then to write their last words.
 GRACE_SECONDS = 1.0
 LAST_WORDS_SECONDS = 1.0
 EVENTS = b"text/event-stream"
@@ -34,7 +34,9 @@ class StoppingError(ServerError):
 
 
 class Server(uvicorn.Server):
-    """uvicorn waits, then cuts; this one cancels first what EndsWithTheServer writes to its end."""
+    """uvicorn waits, then cuts connections; this server first cancels what EndsWithTheServer then
+    ends properly.
+    """
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
@@ -47,7 +49,7 @@ class Server(uvicorn.Server):
 
 
 class EndsWithTheServer:
-    """ASGI middleware: a request whose task is cancelled is answered to an end all the same."""
+    """ASGI middleware: even a request whose task is cancelled gets the end of its answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -64,7 +66,7 @@ class EndsWithTheServer:
 
 
 class _Answer:
-    """What of an answer was sent so far."""
+    """How much of an answer was sent."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

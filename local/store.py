@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"
-#: The embedded one does one thing at a time: many requests at once wait for it, and it is not sick.
+#: Seconds to wait for the embedded store, which does one thing at a time.
 EMBEDDED_SECONDS = "60"
 
 
 class StoreUnusableError(Exception):
-    """The DynamoDB that the environment names does not answer; the message says what to do."""
+    """The DynamoDB that the environment names does not answer. The message says what to do."""
 
 
 def open_store(data: DataFolder, host: str = "127.0.0.1") -> str:
@@ -60,7 +60,7 @@ def _create(table: str, endpoint: str) -> None:
 
 
 def _bypass_proxies(hosts: Iterable[str]) -> None:
-    """HTTP_PROXY is for what lies outside; none of these does."""
+    """HTTP_PROXY is meant for other hosts; these are all local."""
     for name in ("NO_PROXY", "no_proxy"):
         known = [each for each in os.environ.get(name, "").split(",") if each.strip()]
         if "*" not in known:

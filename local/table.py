@@ -1,4 +1,4 @@
-"""The table as template.yaml declares it; its schema is there and nowhere else."""
+"""The table as template.yaml declares it, the only place of its schema."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ yaml.add_multi_constructor("!", _intrinsic, Loader=_TemplateLoader)
 
 @cache
 def load_template(template: Path = TEMPLATE) -> dict[str, Any]:
-    """The template as plain data, intrinsic functions in their long form. Not to be changed."""
+    """The template as plain data, with intrinsic functions in their long form. Do not change it."""
     text = template.read_text()
     loaded: dict[str, Any] = yaml.load(text, Loader=_TemplateLoader)  # noqa: S506 (a SafeLoader)
     return loaded
@@ -52,12 +52,12 @@ def table_definition(template: Path = TEMPLATE) -> dict[str, Any]:
 
 
 def create_table(client: DynamoDBClient, name: str, template: Path = TEMPLATE) -> None:
-    """Make the table, with its time to live, unless it is there already with something in it."""
+    """Create the table and its time to live, unless it exists with data in it."""
     try:
         client.create_table(TableName=name, **table_definition(template))
     except client.exceptions.ResourceInUseException:
         if client.scan(TableName=name, Limit=1)["Items"]:
-            return  # else it was made just now: a call that was answered too late is repeated
+            return  # else an earlier try created it, and its answer came too late
     client.get_waiter("table_exists").wait(TableName=name)
     properties = load_template(template)["Resources"]["LosiTable"]["Properties"]
     lived = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
@@ -65,4 +65,4 @@ def create_table(client: DynamoDBClient, name: str, template: Path = TEMPLATE) -
         client.update_time_to_live(
             TableName=name, TimeToLiveSpecification=properties["TimeToLiveSpecification"]
         )
-    client.put_item(TableName=name, Item=INDEXED)  # no account of version 0.1 is in it
+    client.put_item(TableName=name, Item=INDEXED)  # it has no account of version 0.1

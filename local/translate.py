@@ -12,7 +12,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 
 class ManagedPolicies:
-    """Stands in for a call to IAM that lists AWS's own policies."""
+    """Stands in for a call to IAM that lists AWS's managed policies."""
 
     def load(self) -> dict[str, str]:
         names = ("AWSLambdaBasicExecutionRole", "AWSCodeDeployRoleForLambda")

@@ -10,9 +10,9 @@ import re
 import shutil
 from pathlib import Path
 
-#: In this order, a module comes after those that it needs while it is loaded.
+#: The order of the modules: each comes after those that it uses while it is loaded.
 LIBRARY = ("api", "format", "ui", "samples", "draft", "tabs", "chart", "keys", "usage", "frame")
-#: Loaded by a page when it is needed.
+#: Loaded by a page only when it is needed.
 LAZY = ("markdown",)
 
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "([^"]+)";\n', re.MULTILINE)
@@ -66,7 +66,7 @@ def join_library(folder: Path) -> str:
 
 
 def _check(source: Path) -> None:
-    """What the Content-Security-Policy would refuse in the browser is refused here already."""
+    """Refuse here already what the Content-Security-Policy would refuse in the browser."""
     exported = set()
     for module in LIBRARY:
         exported |= set(_EXPORT.findall((source / "lib" / f"{module}.js").read_text("utf-8")))

@@ -23,7 +23,7 @@ COMPRESSED = {".html", ".css", ".js", ".svg", ".json", ".md", ".txt"}
 
 
 def ensure_site() -> Path:
-    """The folder of the site, built anew where its sources have changed since."""
+    """The site's folder, built again if its sources have changed."""
     stamp = _fingerprint()
     manifest = PUBLIC / MANIFEST
     if not manifest.is_file() or json.loads(manifest.read_text())["sources"] != stamp:
@@ -32,7 +32,9 @@ def ensure_site() -> Path:
 
 
 def build(folder: Path, stamp: str) -> None:
-    """Everything that is served, and the manifest: path -> ETag, and which files name support."""
+    """Write everything that is served, and the manifest: path -> ETag, and which files name
+    support.
+    """
     assets = build_assets(SOURCE / "assets", folder / "console" / "assets")
     files = {**console_documents(assets), **docs_documents(GUIDES, OPENAPI, assets)}
     for path, text in files.items():
@@ -52,7 +54,9 @@ def build(folder: Path, stamp: str) -> None:
 
 
 def _replace(stamp: str) -> None:
-    """Another process may build at the same time: each builds aside, and the last one stays."""
+    """Put the new folder in place. Several processes may build at once: each builds in a folder of
+    its own, and the last one wins.
+    """
     aside = Path(tempfile.mkdtemp(prefix=".public-", dir=PUBLIC.parent))
     try:
         build(aside, stamp)

@@ -18,7 +18,7 @@ class Page:
     path: str
     title: str
     script: str
-    #: The entry of the navigation that it belongs to.
+    #: The navigation entry under which the page is shown.
     nav: str = ""
     heading: str = ""
     sandbox_banner: bool = False
@@ -41,7 +41,7 @@ PAGES = (
     Page("operator/routes/", "Routes", "routes", "operator/routes/"),
 )
 
-#: For operators alone.
+#: Whether only operators see it.
 OPERATOR_NAV = (("operator/accounts/", "Accounts"), ("operator/routes/", "Routes"))
 
 DESCRIPTION = "API keys, usage, models and a playground of the Losi API."
@@ -155,7 +155,9 @@ def _plain(assets: str, root: str, heading: str, body: str) -> str:
 
 
 def not_found(assets: str) -> str:
-    """Served at any depth, so its links begin with a mark that the server fills."""
+    """The 404 page. It is served at any depth, so its links begin with a placeholder that the
+    server fills.
+    """
     return (
         head("There is no such page", f"%PREFIX%/console/assets/{assets}/")
         + """<body>

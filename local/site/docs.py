@@ -36,7 +36,7 @@ GROUPS = {
 #: The third cell of a row.
 _CODE_CELL = re.compile(r"(?<=</td>\n)<td>[^\n]+</td>(?=\n<td>[^\n]+</td>\n</tr>)")
 SUMMARY = "OpenAI's format, several providers' models, one key."
-#: In place of the file's own, where that one is written for another reader.
+#: Replaces the file's own heading where that is written for another reader.
 TITLES = {"sandbox": "Sandbox and test keys"}
 
 
@@ -90,7 +90,7 @@ def _guides(folder: Path, group: str) -> list[Page]:
 
 
 def _with_anchor(cell: re.Match[str]) -> str:
-    """Each code of the table of errors has an anchor: errors/#key_expired."""
+    """Give each code in the table of errors an anchor: errors/#key_expired."""
     return re.sub(r"<code>(\w+)</code>", r'<code id="\1">\1</code>', cell.group())
 
 
@@ -248,7 +248,7 @@ def _home(pages: list[Page], assets: str) -> str:
 
 
 def _contents(pages: list[Page], assets: str) -> str:
-    """Every anchor there is: what the search finds, for those without script."""
+    """All anchors: what the search finds, for readers without script."""
     sections = "".join(
         f'<h2><a href="../{page.slug}/">{escape(page.title)}</a></h2><ul>'
         + "".join(
@@ -267,7 +267,7 @@ def _contents(pages: list[Page], assets: str) -> str:
 
 
 def _index(pages: list[Page]) -> list[dict[str, str]]:
-    """What the search reads: the sections of the pages, their words without marks."""
+    """The search's index: the sections of all pages, as plain words."""
     found = []
     for page in pages:
         parts = re.split(r'<h[23] id="([^"]+)">', page.body)

@@ -28,7 +28,7 @@ class Rendered:
 
 
 def render(text: str) -> Rendered:
-    """The page without its first heading, which the frame shows."""
+    """Render a page without its first heading, which the frame shows."""
     tokens = _PARSER.parse(text)
     result, position, seen = Rendered(), 0, set[str]()
     parts: list[str] = []
@@ -84,7 +84,7 @@ def code(text: str, language: str, label: str = "") -> str:
 
 
 def tabs(samples: list[tuple[str, str]]) -> str:
-    """The same in several languages: (language, text). Without script all are shown."""
+    """One sample in several languages: (language, text). Without script all of them are shown."""
     panels = "".join(
         f'<section data-language="{_tab_name(language)}"><p class="lang">{LANGUAGES[language]}</p>'
         f"<pre><code>{highlighted(text, language)}</code></pre></section>"

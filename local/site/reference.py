@@ -9,7 +9,7 @@ from typing import Any
 from local.site.markdown import BASE_URL, PLACEHOLDER, code, heading, render, tabs
 
 Schema = dict[str, Any]
-#: Nested objects are shown this deep; what is deeper names its schema.
+#: Nested objects are shown to this depth; deeper ones only name their schema.
 DEPTH = 3
 
 
@@ -35,7 +35,7 @@ class Operation:
         self.text: str = self._operation["description"]
 
     def parameters(self) -> list[tuple[str, list[Parameter]]]:
-        """By place: in the path, in the query, in the body."""
+        """The operation's parameters by place: path, query, body."""
         groups = []
         for place, title in (("path", "Path"), ("query", "Query")):
             rows = [
@@ -48,7 +48,7 @@ class Operation:
         return [(title, rows) for title, rows in groups if rows]
 
     def answer(self) -> list[Parameter]:
-        """What a 200 holds. That all of it is always there need not be said of each."""
+        """What a 200 holds. Fields that are always there are not marked as such."""
         content = self._operation["responses"]["200"].get("content", {})
         schema = content.get("application/json", {}).get("schema", {})
         rows = self._properties(self._resolve(schema), "answer-", 0)
@@ -139,7 +139,7 @@ def operations(document: Schema) -> list[Operation]:
 
 
 def to_html(operation: Operation) -> tuple[str, list[tuple[int, str, str]]]:
-    """The page's body and its headings: the text, and beside it the samples."""
+    """The page's body and its headings: text on the left, samples beside it."""
     headings: list[tuple[int, str, str]] = []
 
     def section(title: str, body: str) -> str:
@@ -167,7 +167,7 @@ def to_html(operation: Operation) -> tuple[str, list[tuple[int, str, str]]]:
 
 
 def _try_it(operation: Operation) -> str:
-    """A fold that the docs' script fills: it alone can send the request."""
+    """A fold that the docs' script fills, as only a script can send the request."""
     body = operation.request_example()
     shown = "" if body is None else json.dumps(body, indent=2, ensure_ascii=False)
     path = operation.url().removeprefix(f"{BASE_URL}/")
