@@ -41,17 +41,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-#: Unless template.yaml's parameters say otherwise.
+#: Used unless template.yaml's parameters say otherwise.
 USAGE_DAYS, AUDIT_DAYS, SESSION_DAYS = 800, 400, 7
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Days until what is stored goes by itself (docs/data.md)."""
+    """How many days stored data are kept (docs/data.md)."""
 
     usage_days: int = USAGE_DAYS
     audit_days: int = AUDIT_DAYS
-    #: A session ends then, however much it is used.
+    #: The longest life of a session, however much it is used.
     session_days: int = SESSION_DAYS
 
 
@@ -66,7 +66,7 @@ class Config:
     dynamodb_endpoint: str = ""
     secrets_endpoint: str = ""
     region: str = ""
-    #: So that a store that hangs refuses within three seconds.
+    #: Short enough that requests are refused within three seconds if the store hangs.
     store_seconds: float = 2.5
     log_level: str = "INFO"
     settlements_queue: str = ""
@@ -74,19 +74,22 @@ class Config:
     settlements_folder: str = ""
     local_data: str = ""
     stage: str = ""
-    #: Who we are to the OpenID Connect issuer, as JSON, or the name of the parameter with it.
+    #: Our registration at the OpenID Connect issuer, as JSON, or the name of the parameter that
+    #: holds it.
     sign_in: str = field(default="", repr=False)
     sign_in_parameter: str = ""
-    #: The plan of accounts that people make themselves, and how many a day. Empty: they make none.
+    #: The plan of accounts that people create themselves, and the most of them in a day. Empty:
+    #: nobody can create one.
     self_sign_up_plan: str = ""
     self_sign_ups_a_day: int = 0
-    #: An e-mail address or URL of the operator's.
+    #: The operator's e-mail address or URL for support.
     support: str = ""
-    #: CloudWatch's namespace for metrics; empty for none. `details`: by model, route, error too.
+    #: CloudWatch's namespace for metrics; empty for none. `details`: metrics by model, route and
+    #: error too.
     metrics_namespace: str = ""
     metrics_details: bool = False
     retention: Retention = KEPT
-    #: The API's own base URL, where there is a canary.
+    #: The API's own base URL, if there is a canary.
     canary_url: str = ""
     runtime_api: str = ""
     max_concurrency: int = 1
@@ -98,12 +101,12 @@ class Config:
     memory_limit_in_mb: str = ""
     log_group_name: str = ""
     log_stream_name: str = ""
-    #: All variables that begin with LOSI_: those of providers are data, no fields of ours.
+    #: All variables that begin with LOSI_: those of providers are data, not fields of ours.
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def signs_in(self) -> bool:
-        """Whether people can sign in at an issuer."""
+        """Whether people can sign in with an issuer."""
         return bool(self.sign_in or self.sign_in_parameter)
 
 

@@ -17,33 +17,35 @@ from urllib.parse import SplitResult, urlsplit
 
 import httptools
 
-#: Read without an end of the headers; llhttp itself knows no limit.
+#: The most bytes read before the headers end; llhttp itself knows no limit.
 MAX_HEADER_BYTES = 65_536
-#: Bytes that wait for a slow reader; beyond, the socket is not read.
+#: The most bytes kept for a slow reader; beyond that the socket is not read.
 MAX_WAITING_BYTES = 262_144
-#: Kept idle, for each host.
+#: The most idle connections kept for each host.
 MAX_IDLE = 64
 
 
 class HttpError(Exception):
-    """Base: the request failed below HTTP, or the answer is not HTTP."""
+    """The request failed below HTTP, or the answer is not HTTP."""
 
 
 class ConnectError(HttpError):
-    """No connection was made: nothing was sent."""
+    """No connection was made, so nothing was sent."""
 
 
 class UnsendableError(ValueError):
-    """The address or a header is none that HTTP has a form for."""
+    """The address or a header cannot be written in HTTP."""
 
 
 class ConnectionLostError(HttpError):
-    """The connection ended, or broke the protocol, before the answer was complete."""
+    """The connection ended or broke the protocol before the answer was complete."""
 
 
 @cache
 def tls_context() -> ssl.SSLContext:
-    """One for the process: reading the certificate authorities takes 20 to 40 ms of CPU."""
+    """The TLS context of the process: reading the certificate authorities takes 20 to 40 ms of
+    CPU.
+    """
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
@@ -124,7 +126,7 @@ class Client:
 
 
 class Response:
-    """`headers` has lower-case names; of a name that came twice, the last value."""
+    """An answer. `headers` has lower-case names, and the last value of a name that came twice."""
 
     def __init__(
         self, client: Client, origin: tuple[str, str, int], connection: "_Connection"
@@ -139,7 +141,9 @@ class Response:
         return self
 
     async def __anext__(self) -> bytes:
-        """What the next read of the socket brought. Raises ConnectionLostError for a cut body."""
+        """Return what the next read of the socket brought. Raises ConnectionLostError for a cut
+        body.
+        """
         data = None if self._connection is None else await self._connection.read()
         if data is None:
             self._release()
@@ -158,7 +162,7 @@ class Response:
         self._release()
 
     def _release(self) -> None:
-        """Keep the connection when its answer was read to the end, else hang up."""
+        """Keep the connection if its answer was read to the end, else close it."""
         connection, self._connection = self._connection, None
         if connection is not None:
             self._client._give_back(self._origin, connection)
@@ -172,7 +176,7 @@ class _Connection(asyncio.Protocol):
         self._closed = False
         self._waiter: asyncio.Future[None] | None = None
         self._pieces: list[bytes] = []
-        #: Called for each piece; a body may have thousands in one read.
+        #: The list's own method: it is called for each piece, thousands of times in one read.
         self.on_body = self._pieces.append
         self._reset()
 
@@ -195,7 +199,7 @@ class _Connection(asyncio.Protocol):
             await self._progress()
 
     async def read(self) -> bytes | None:
-        """The next piece of the body; None after its end."""
+        """Return the next piece of the body, or None after its end."""
         while not self._pieces:
             if self._complete:
                 return None
@@ -264,7 +268,7 @@ class _Connection(asyncio.Protocol):
         self._wake()
 
     def eof_received(self) -> None:
-        """The end of the connection ends a body that named no length; any other is cut."""
+        """The end of the connection ends a body without a length; it cuts any other."""
         measured = "content-length" in self.headers or "transfer-encoding" in self.headers
         if self._headers_complete and not measured:
             self._complete = True
@@ -276,7 +280,7 @@ class _Connection(asyncio.Protocol):
     # called by the parser
 
     def on_message_begin(self) -> None:
-        if self._complete:  # a second answer to one request: nothing of this connection is sure
+        if self._complete:  # a second answer to one request: this connection cannot be trusted
             self._closed = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -298,7 +302,9 @@ class _Connection(asyncio.Protocol):
 
 @lru_cache(maxsize=64)
 def _address(url: str) -> tuple[tuple[str, str, int], str, str]:
-    """Where to connect, the `host` header, and what to ask there for: a process calls few URLs."""
+    """Where to connect, the `host` header, and the request target. It is cached, as a process calls
+    few URLs.
+    """
     parts = urlsplit(url)
     target = parts.path or "/"
     if parts.query:
@@ -307,10 +313,9 @@ def _address(url: str) -> tuple[tuple[str, str, int], str, str]:
 
 
 def is_silent(transport: asyncio.BaseTransport) -> bool:
-    """Whether a kept connection can be used again.
-
-    The loop may have slept since its last use (a frozen Lambda): whatever can be read now is the
-    host's goodbye, or an answer to nothing.
+    """Whether a kept connection can be used again. The loop may have slept since its last use, as
+    in a frozen Lambda: anything that can be read now is the end of the connection, or an answer to
+    nothing.
     """
     if transport.is_closing():
         return False

@@ -7,10 +7,13 @@ ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 
 def random_id(length: int) -> str:
-    """Random base62 characters from the operating system (safe after a SnapStart restore)."""
+    """Random base62 characters from the operating system, which is safe after a SnapStart
+    restore.
+    """
     text = ""
     while len(text) < length:
-        # bytes from 248 on would favour the first letters; of 1.1 a letter, one system call mostly
+        # bytes from 248 on would favour the first letters; 1.1 bytes a letter mostly need one
+        # system call
         data = token_bytes(length + length // 8 + 4)
         text += "".join(ALPHABET[byte % 62] for byte in data if byte < 248)
     return text[:length]

@@ -15,7 +15,7 @@ _TO_THE_NEXT = rb'(?:(?:[^"{\[,]++|"(?:[^"\\]++|\\.)*+"?)*+[{\[,])'
 def holds_more_values(text: bytes, limit: int) -> bool:
     """Whether the text, JSON or not, holds more than `limit` values."""
     if text.count(b",") + text.count(b"[") + text.count(b"{") <= limit:
-        return False  # not even with those inside of strings
+        return False  # not even if those inside strings count
     return _more_than(limit).match(text) is not None
 
 

@@ -1,14 +1,14 @@
-"""How much is logged. Prompts, keys and credentials never are, at any level."""
+"""How much is logged. Prompts, keys and credentials are never logged, at any level."""
 
 import logging
 import re
 from typing import Any
 
-#: At DEBUG these write whole requests, with names, hashes and provider credentials; at INFO a line
+#: At DEBUG these log whole requests, with names, hashes and provider credentials; at INFO a line
 #: for every call.
 CHATTY_LIBRARIES = ["boto3", "botocore", "httpcore", "httpx"]
 
-#: A key, or enough of one to be guessed; of what follows `losi-` and the public ids.
+#: A key, or enough of one to guess it; not the public ids that also begin with `losi-`.
 _KEY = re.compile(r"(losi-(?:test-)?)[0-9A-Za-z]{20,}")
 MASKED = r"\1********"
 
@@ -24,8 +24,8 @@ def set_levels(level: str) -> None:
 
 
 def mask_keys() -> None:
-    """From now on no log line of this process holds an API key, whoever writes it: a caller who
-    puts one into a URL would find it in the lines of servers and libraries.
+    """From now on no log line of this process contains an API key, whoever writes it: a caller who
+    puts a key into a URL would find it in the lines of servers and libraries.
     """
     make = logging.getLogRecordFactory()
     if getattr(make, "masks_keys", False):

@@ -12,18 +12,20 @@ T = TypeVar("T")
 
 
 class TimeLimit:
-    """For waits that follow each other. Close it when there are no more."""
+    """Time limits for waits that follow each other. Close it after the last wait."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        #: Of the wait that goes on now.
+        #: The deadline of the current wait.
         self._task: asyncio.Task[Any] | None = None
         self._until: float
         self._expired: bool
 
     async def wait(self, answer: Awaitable[T], until: float) -> T:
-        """Raises TimeoutError when the answer is not there `until` then (the loop's time)."""
+        """Wait for the result. Raises TimeoutError if it is not there at `until` (the loop's
+        time).
+        """
         task = asyncio.current_task()
         assert task is not None
         cancelling = task.cancelling()
@@ -51,7 +53,7 @@ class TimeLimit:
     def _rings(self) -> None:
         self._timer = None
         if self._task is None:
-            return  # nobody waits; the next wait sets the timer
+            return  # nobody waits: the next wait sets the timer
         if self._loop.time() < self._until:
             self._set(self._until)
             return

@@ -29,8 +29,8 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class UntilMistake(FailFast):
-    """A list is validated up to its first mistake: to find all would cost far more than the list.
-    Hashable, so that a union can hold it.
+    """A list that is validated up to its first mistake: finding all mistakes would cost far more
+    than the list. It is hashable, so that a union can contain it.
     """
 
     def __hash__(self) -> int:
@@ -38,8 +38,8 @@ class UntilMistake(FailFast):
 
 
 def at_most(most: int) -> BeforeValidator:
-    """An object of no more properties, counted first: pydantic's own limit comes after it has
-    found what is wrong with each of them. Lists have `UntilMistake`.
+    """An object with at most so many properties, counted first: pydantic's own limit applies only
+    after it has found what is wrong with each of them. For lists there is `UntilMistake`.
     """
 
     def check(value: Any) -> Any:
@@ -52,7 +52,9 @@ def at_most(most: int) -> BeforeValidator:
 
 
 def validated(model: type[M], data: Any) -> M:
-    """The data as that model. Raises InvalidRequestError (400) naming the first mistake."""
+    """Return the data as that model. Raises InvalidRequestError (400) that names the first
+    mistake.
+    """
     try:
         return model.model_validate(data)
     except ValidationError as error:  # of few mistakes: see `at_most`
@@ -60,7 +62,7 @@ def validated(model: type[M], data: Any) -> M:
 
 
 def invalid(mistake: ErrorDetails, known: Collection[str] = ()) -> InvalidRequestError:
-    """One of pydantic's errors in the words of this API; `known` are the parameters there are."""
+    """Word one of pydantic's errors for callers; `known` are the parameters that exist."""
     param = param_name(mistake["loc"])
     kind = mistake["type"]
     if kind == "missing":
@@ -104,7 +106,7 @@ def param_name(location: tuple[int | str, ...]) -> str | None:
 
 
 def _rule(mistake: ErrorDetails) -> str:
-    """What the value should be, in JSON's words where pydantic speaks of Python's."""
+    """What the value should be, in terms of JSON rather than Python."""
     rule = _RULES.get(mistake["type"])
     if rule is None:
         return mistake["msg"].removeprefix("Input ")
@@ -117,7 +119,7 @@ def json_type(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A short value as sent; of anything longer only its type, as it may be a whole prompt."""
+    """A short value as it was sent; of a longer one only its type, as it may be a whole prompt."""
     if isinstance(value, bool | int | float | None):
         return orjson.dumps(value).decode()
     if isinstance(value, dict):

@@ -1,26 +1,27 @@
-"""What bounds the work on schemas and patterns, which are the caller's own."""
+"""Bounds on the work for schemas and patterns, which come from callers."""
 
 from typing import Any, TypeAlias
 
-#: An object schema, whatever it says.
+#: A schema that any object satisfies.
 JsonSchema: TypeAlias = dict[str, Any]
 
-#: Characters of one generated value, as JSON.
+#: The most characters of one generated value, as JSON.
 MAX_CHARACTERS = 50_000
-#: Items of one generated array.
+#: The most items of one generated array.
 MAX_ITEMS = 1_000
-#: Levels of one generated value. Bodies may nest 128 levels, and each level of a value takes two.
+#: The deepest nesting of one generated value. Bodies may nest 128 levels, and each level of a value
+#: takes two.
 MAX_DEPTH = 60
-#: Steps of all searches for one request: a second at the very worst.
+#: The most steps of all searches for one request: a second in the worst case.
 MAX_STEPS = 100_000
 
 
 class SchemaError(ValueError):
-    """No value can be made for the schema; the message says why, in words for the caller."""
+    """No value can be made for the schema. The message tells the caller why."""
 
 
 class Budget:
-    """Steps left for one request: every search spends from it, so that none runs for ever."""
+    """The steps left for one request. Every search spends from it, so that none runs for ever."""
 
     def __init__(self, steps: int = MAX_STEPS) -> None:
         self._left = steps

@@ -17,12 +17,12 @@ States = frozenset[int]
 
 _MAX_STATES = 3_000
 _LAST = 0x10FFFF
-#: Characters in the order in which generated text likes them.
+#: The characters, in the order in which generated text prefers them.
 _PREFERRED = "a1A -_.@/:" + "".join(map(chr, range(32, 127)))
 
 
 class Pattern:
-    """A compiled pattern. State 0 is where a search waits for the pattern to begin."""
+    """A compiled pattern. In state 0 a search waits for the pattern to begin."""
 
     def __init__(self, source: str, budget: Budget) -> None:
         self._budget = budget
@@ -57,7 +57,7 @@ class Pattern:
         return {chars for edges in self._edges for chars, _ in edges}
 
     def _closure(self, stack: list[int], anchors: str) -> States:
-        """All states reached without a character, through those anchors that hold here."""
+        """All states reached without reading a character, through the anchors that hold here."""
         found = set(stack)
         while stack:
             state = stack.pop()
@@ -117,7 +117,7 @@ class Pattern:
 
 
 def spell(patterns: Sequence[Pattern], low: int, high: int, budget: Budget) -> Iterator[str]:
-    """Texts of `low` to `high` characters that every pattern accepts, the shortest first."""
+    """Yield texts of `low` to `high` characters that every pattern accepts, the shortest first."""
     alphabet = _representatives(patterns, budget)
     frontier: dict[tuple[States, ...], str] = {tuple(p.start() for p in patterns): ""}
     for length in range(high + 1):
@@ -138,7 +138,7 @@ def spell(patterns: Sequence[Pattern], low: int, high: int, budget: Budget) -> I
 
 
 def variations(text: str, patterns: Sequence[Pattern]) -> Iterator[str]:
-    """Other texts that differ in one character and match as well."""
+    """Yield other texts that differ in one character and also match."""
     for position in reversed(range(len(text))):
         for character in "abcdefghijklmnopqrstuvwxyz0123456789":
             other = text[:position] + character + text[position + 1 :]
@@ -147,12 +147,12 @@ def variations(text: str, patterns: Sequence[Pattern]) -> Iterator[str]:
 
 
 def _representatives(patterns: Sequence[Pattern], budget: Budget) -> list[str]:
-    """One character for every class of characters that the patterns distinguish."""
+    """One character for every class of characters that the patterns tell apart."""
     sets = sorted({chars for p in patterns for chars in p.alphabet()}, key=lambda c: c.ranges)
     bounds = [bound for chars in sets for pair in chars.ranges for bound in pair]
     budget.spend(len(sets) * len(bounds) // 10)
     found: dict[tuple[bool, ...], str] = {}
     for code in [*map(ord, _PREFERRED), *bounds]:
-        if not 0xD800 <= code <= 0xDFFF:  # lone surrogates are no text
+        if not 0xD800 <= code <= 0xDFFF:  # lone surrogates are not text
             found.setdefault(tuple(code in chars for chars in sets), chr(code))
     return list(found.values())

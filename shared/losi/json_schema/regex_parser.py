@@ -1,4 +1,4 @@
-"""The syntax of ECMA-262 regular expressions, as far as the sandbox understands it."""
+"""A parser for the part of ECMA-262's regular expressions that the sandbox understands."""
 
 from bisect import bisect
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ Ranges = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Chars:
-    """One character out of these ranges, which are in order and apart."""
+    """The characters of some ranges, which are sorted and do not overlap."""
 
     ranges: Ranges
 
@@ -87,7 +87,9 @@ _CONTROLS = {"t": 9, "n": 10, "v": 11, "f": 12, "r": 13, "0": 0}
 
 
 def parse(source: str) -> Node:
-    """Raises SchemaError for what is no regular expression, or not one of the simple ones."""
+    """Parse a pattern. Raises SchemaError if it is no regular expression, or a kind that is not
+    supported.
+    """
     parser = _Parser(source)
     if len(source) > _MAX_LENGTH:
         raise parser.refused(f"it is longer than {_MAX_LENGTH} characters")
@@ -189,7 +191,7 @@ class _Parser:
         low, comma, high = self._source[self._at + 1 : closing].partition(",")
         numbers = (low, high) if high else (low,)
         if not all(n.isascii() and n.isdecimal() and len(n) < 10 for n in numbers):
-            return None  # as in JavaScript, a brace that bounds nothing is a character
+            return None  # as in JavaScript, a brace that is no quantifier is a character
         self._at = closing + 1
         return int(low), int(high) if high else None if comma else int(low)
 

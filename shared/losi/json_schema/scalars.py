@@ -12,7 +12,7 @@ from losi.json_schema.regex import spell, variations
 from losi.json_schema.validation import Document, bounds, count, step
 
 _WORD = "sandbox"
-#: For every format an example, and how to write up to 1,000 others by number.
+#: For every format an example, and a function that writes up to 1,000 others by number.
 _FORMATS = {
     "date": ("2026-01-31", "2{:03}-01-31"),
     "date-time": ("2026-01-31T12:00:00Z", "2{:03}-01-31T12:00:00Z"),
@@ -40,7 +40,7 @@ _SAME_FORMAT = {
 
 
 def numbers(plain: Sequence[JsonSchema], *, whole: bool) -> Iterator[int | float]:
-    """Numbers near 1 within the bounds; for `whole`, integers alone."""
+    """Yield numbers near 1 within the bounds; only integers if `whole`."""
     low, low_open, high, high_open = _all_bounds(plain)
     steps = [found for schema in plain if (found := step(schema)) is not None]
     if steps or whole:
@@ -73,7 +73,7 @@ def strings(document: Document, plain: Sequence[JsonSchema]) -> Iterator[str]:
 
 
 def _formatted(name: Any, low: int) -> Iterator[str]:
-    """Texts of the format, made longer where it leaves room for that."""
+    """Yield texts of the format, made longer if it allows that."""
     name = _SAME_FORMAT.get(str(name), str(name))
     if name not in _FORMATS:
         return
@@ -105,7 +105,7 @@ def _all_bounds(
 
 
 def _common(steps: list[Fraction]) -> Fraction:
-    """The smallest number that is a multiple of all."""
+    """The smallest number that is a multiple of all of them."""
     denominator = lcm(*(step.denominator for step in steps))
     return Fraction(lcm(*(int(step * denominator) for step in steps)), denominator)
 
@@ -117,7 +117,9 @@ def _multiples(
     high: Fraction | None,
     high_open: bool,
 ) -> Iterator[Fraction]:
-    """Multiples of the unit within the bounds: the one nearest 1 first, then up, then down."""
+    """Yield multiples of the unit within the bounds: the one nearest 1 first, then upwards, then
+    downwards.
+    """
     first = None if low is None else ceil(low / unit) + (low_open and low % unit == 0)
     last = None if high is None else floor(high / unit) - (high_open and high % unit == 0)
     if first is not None and last is not None and first > last:

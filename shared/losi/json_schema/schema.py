@@ -42,7 +42,7 @@ from losi.json_schema.validation import (
 
 Conjunction = tuple[JsonSchema, ...]
 
-#: Proposals refused in a row before the next type or alternative gets its turn.
+#: How many proposals may be refused in a row before the next type or alternative gets a turn.
 _PATIENCE = 60
 _NESTED = ("object", "array")
 _ANNOTATIONS = {"title", "description"}
@@ -55,7 +55,7 @@ _HINTS = {
 
 
 def instance(schema: Any, budget: Budget, *, root_type: str | None = None) -> Any:
-    """The first small value that fits. Raises SchemaError when none is found."""
+    """Return the first small value that fits. Raises SchemaError if none is found."""
     generator = _Generator(Document(schema, budget))
     demanded = ({"type": root_type},) if root_type else ()
     try:
@@ -74,7 +74,9 @@ def instance(schema: Any, budget: Budget, *, root_type: str | None = None) -> An
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """`size` in characters: values are shared, so that walking one could take for ever."""
+    """A value with its `size` in characters: values are shared, so walking one could take for
+    ever.
+    """
 
     value: Any
     size: int
@@ -82,7 +84,7 @@ class _Value:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a value is being made: the schemas around it, and how deep it lies."""
+    """Where a value is being made: the schemas around it, and its depth."""
 
     path: frozenset[int]
     depth: int
@@ -99,7 +101,9 @@ class _Generator:
         self._failed: dict[tuple[frozenset[int], bool], int] = {}
 
     def first(self, schemas: tuple[Any, ...], path: frozenset[int], depth: int) -> _Value | None:
-        """The first value, remembered: the same schemas occur again and again in a tree."""
+        """The first value. It is remembered, because the same schemas occur many times in a
+        tree.
+        """
         schemas = tuple(map(self._target, schemas))
         ids = frozenset(map(id, schemas))
         key = (ids, not ids.isdisjoint(path))
@@ -116,7 +120,7 @@ class _Generator:
     def values(
         self, schemas: tuple[Any, ...], path: frozenset[int], depth: int
     ) -> Iterator[_Value]:
-        """Different values that fit all the schemas, the plainest first."""
+        """Yield different values that fit all the schemas, the plainest first."""
         seen = set()
         for conjunction in self._conjunctions(schemas, path):
             around = _Place(path, depth)
@@ -136,7 +140,7 @@ class _Generator:
     def _conjunctions(
         self, schemas: tuple[Any, ...], path: frozenset[int]
     ) -> Iterator[Conjunction]:
-        """Every way to choose alternatives, as the plain schemas that then apply together."""
+        """Yield every choice of alternatives, as the plain schemas that then apply together."""
         stack: list[tuple[list[Any], Conjunction, list[list[list[Any]]]]] = [
             (list(schemas), (), [])
         ]
@@ -159,7 +163,7 @@ class _Generator:
                 stack.append((pending[1:] + more, (*plain, schema), choices + alternatives))
 
     def _unfold(self, schema: Any) -> tuple[list[Any], list[list[list[Any]]]]:
-        """What applies together with a schema, and its choices between alternatives."""
+        """The schemas that apply together with this one, and its choices between alternatives."""
         if not isinstance(schema, dict):
             raise SchemaError("a schema in it is neither an object nor a boolean")
         more = list(subschemas(schema, "allOf"))
@@ -175,11 +179,11 @@ class _Generator:
         return more, choices
 
     def _recurs(self, schemas: list[Any], path: frozenset[int]) -> bool:
-        """Whether one of them, or what it refers to, is already being made further out."""
+        """Whether one of the schemas, or one it refers to, is already being made further out."""
         return any(id(schema) in path or id(self._target(schema)) in path for schema in schemas)
 
     def _target(self, schema: Any) -> Any:
-        """What a schema that is nothing but a reference refers to."""
+        """The schema behind one that is only a reference."""
         for _ in range(MAX_DEPTH):
             if not isinstance(schema, dict) or schema.keys() - _ANNOTATIONS != {"$ref"}:
                 break
@@ -187,11 +191,11 @@ class _Generator:
         return schema
 
     def _proposals(self, plain: Conjunction, place: _Place) -> Iterator[Iterator[_Value]]:
-        """One stream of values a kind; most streams have no end."""
+        """One stream of values for each kind of value; most streams never end."""
         for schema in plain:
             if "const" in schema or "enum" in schema:
                 fixed = [schema["const"]] if "const" in schema else subschemas(schema, "enum")
-                # every one gets its chance, however long the list is
+                # every value gets a chance, however long the list is
                 yield from (iter([self._given(value)]) for value in fixed)
                 return
         self._document.budget.spend(10 * len(plain))
@@ -204,7 +208,7 @@ class _Generator:
             yield self._of_type(name, plain, inside)
 
     def _given(self, value: Any) -> _Value:
-        """A value that the schema names, and that may be long."""
+        """Values that the schema itself names, and that may be long."""
         found = _leaf(value)
         self._document.budget.spend(found.size // 100)
         return found
@@ -245,7 +249,7 @@ class _Generator:
     def _object(
         self, plain: Conjunction, wanted: dict[str, None], least: int, inside: _Place
     ) -> _Value | None:
-        """An object with these properties, and with invented ones until it has `least`."""
+        """Objects with these properties, and with invented ones until there are `least`."""
         demanded = {name for schema in plain for name in names(schema, "required")}
         made: dict[str, Any] = {}
         size = 2
@@ -341,7 +345,7 @@ class _Generator:
 
 
 def _required(plain: Conjunction, wanted: dict[str, None]) -> dict[str, None]:
-    """The names, and all that they bring with them."""
+    """The required names, and all names that depend on them."""
     pending = list(wanted)
     for name in pending:
         for schema in plain:
@@ -352,9 +356,8 @@ def _required(plain: Conjunction, wanted: dict[str, None]) -> dict[str, None]:
 
 
 def _ordered_types(plain: Conjunction, recursive: bool) -> list[str]:
-    """The types a value may have: those named or hinted at first, null last.
-
-    Inside a value of the same schema, those that end the recursion come first.
+    """The types a value may have: first those that are named or hinted at, null last. Inside a
+    value of the same schema, types that end the recursion come first.
     """
     allowed = [
         name

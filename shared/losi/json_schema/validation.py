@@ -19,7 +19,7 @@ TYPES = ("string", "integer", "number", "boolean", "object", "array", "null")
 
 
 class Document:
-    """A root schema: resolves its references and judges values, within a budget."""
+    """A root schema. It resolves its references and judges values, within a budget."""
 
     def __init__(self, root: Any, budget: Budget) -> None:
         self.budget = budget
@@ -28,7 +28,7 @@ class Document:
         self._open: set[tuple[int, int]] = set()
 
     def resolve(self, reference: Any) -> Any:
-        """The schema at a JSON pointer such as `#/$defs/city`."""
+        """Return the schema at a JSON pointer such as `#/$defs/city`."""
         if not isinstance(reference, str) or (reference != "#" and reference[:2] != "#/"):
             raise SchemaError(f"the reference {reference!r} does not start with '#/'")
         node = self._root
@@ -61,7 +61,7 @@ class Document:
         if not isinstance(schema, dict):
             raise SchemaError("a schema in it is neither an object nor a boolean")
         key = (id(schema), id(value))
-        if key in self._open:  # a reference that came back to itself adds nothing
+        if key in self._open:  # a reference that leads back to itself adds nothing
             return True
         self._open.add(key)
         try:
@@ -71,7 +71,7 @@ class Document:
 
 
 def weight(schema: Any) -> int:
-    """Steps that a look at the schema itself takes: lists in it may be long."""
+    """The steps that reading the schema itself costs: its lists may be long."""
     if not isinstance(schema, dict):
         return 1
     return 1 + sum(len(part) for part in schema.values() if isinstance(part, list | dict))
@@ -150,7 +150,7 @@ def prefix_and_rest(schema: JsonSchema) -> tuple[list[Any], Any]:
 
 
 def dependents(schema: JsonSchema) -> dict[str, list[str]]:
-    """Names of properties that others bring with them."""
+    """Property names, and the names that each requires."""
     old = {k: v for k, v in mapping(schema, "dependencies").items() if isinstance(v, list)}
     both = {**old, **mapping(schema, "dependentRequired")}
     return {name: names(both, name) for name in both}
@@ -166,7 +166,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def frozen(value: Any) -> Hashable:
-    """Equal for values that are the same, for looking them up."""
+    """A value that is equal for equal JSON, for lookups."""
     if isinstance(value, bool):
         return ("boolean", value)
     if isinstance(value, dict):
@@ -282,7 +282,7 @@ def _check_object(document: Document, schema: JsonSchema, value: Any) -> bool:
 
 
 def property_schemas(document: Document, schema: JsonSchema, name: str) -> list[Any]:
-    """What this one schema says of the property, not what its neighbours say."""
+    """What this one schema says about the property, without the schemas beside it."""
     declared = mapping(schema, "properties")
     found = [declared[name]] if name in declared else []
     for source, other in mapping(schema, "patternProperties").items():

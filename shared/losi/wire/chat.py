@@ -22,7 +22,7 @@ class Image(TypedDict, total=False):
 
 
 class Part(TypedDict, total=False):
-    """A part of a message. What stands in it depends on its type."""
+    """A part of a message. Its fields depend on its type."""
 
     type: Required[str]
     text: str
@@ -83,7 +83,7 @@ class GivenCall(TypedDict, total=False):
 
     id: Required[str]
     type: Kind
-    #: There where the type is "function", which is the default; else it may be null.
+    #: Present if the type is "function", which is the default; else it may be null.
     function: CalledFunction
     custom: object
     extra_content: ExtraContent | None
@@ -94,7 +94,7 @@ class Message(TypedDict, total=False):
     content: str | list[Part] | None
     name: str | None
     tool_calls: list[GivenCall] | None
-    #: There where the role is "tool".
+    #: Present if the role is "tool".
     tool_call_id: str
     thinking_blocks: list[GivenThinking] | None
     function_call: object
@@ -112,7 +112,7 @@ class FunctionDefinition(TypedDict, total=False):
 
 class Tool(TypedDict, total=False):
     type: Required[str]
-    #: There where the type is "function"; else it may be null.
+    #: Present if the type is "function"; else it may be null.
     function: FunctionDefinition
     custom: object
     cache_control: object
@@ -124,7 +124,7 @@ class NamedFunction(TypedDict):
 
 class ToolChoice(TypedDict, total=False):
     type: Required[str]
-    #: There, and among the tools, where the type is "function".
+    #: Present, and one of the tools, if the type is "function".
     function: NamedFunction
     custom: object
     allowed_tools: object
@@ -139,7 +139,7 @@ class AnswerSchema(TypedDict, total=False):
 
 class ResponseFormat(TypedDict, total=False):
     type: Required[Literal["text", "json_object", "json_schema"]]
-    #: There where the type is "json_schema"; else it may be null.
+    #: Present if the type is "json_schema"; else it may be null.
     json_schema: AnswerSchema
 
 
@@ -196,7 +196,9 @@ class CompletionDetails(TypedDict, total=False):
 
 
 class Usage(TypedDict, total=False):
-    """In tokens. Figures of others are read by losi/metering/usage.py, which trusts none."""
+    """Counts of tokens. losi/metering/usage.py reads providers' figures, and trusts none of
+    them.
+    """
 
     prompt_tokens: int
     completion_tokens: int
@@ -206,7 +208,9 @@ class Usage(TypedDict, total=False):
 
 
 class Called(TypedDict, total=False):
-    """What a call calls, or a piece of it: a function with arguments, a custom tool with input."""
+    """What a call calls, or a piece of it: a function with arguments, or a custom tool with
+    input.
+    """
 
     name: str
     arguments: str
@@ -247,7 +251,7 @@ class Annotation(TypedDict):
 
 
 class Said(TypedDict, total=False):
-    """What messages and deltas both say."""
+    """The fields that messages and deltas share."""
 
     role: Literal["assistant"]
     content: str | None
