@@ -1,4 +1,4 @@
-"""Whether, and after which pause, the same is asked of a provider once more."""
+"""Whether the same provider is asked once more, and after which pause."""
 
 import random
 
@@ -6,12 +6,14 @@ from losi.errors import Remedy, UpstreamError
 
 ATTEMPTS = 2
 BACKOFF_SECONDS = 0.25
-#: A provider that asks for a longer pause than this is left for the next route.
+#: If a provider asks for a longer pause than this, the next route is tried instead.
 LONGEST_BACKOFF_SECONDS = 5.0
 
 
 def pause_before_another(error: UpstreamError, attempt: int) -> float | None:
-    """Seconds, counted from attempt 0; None: the same is not asked again."""
+    """The pause in seconds after attempt number `attempt` (from 0), or None if the same is not
+    asked again.
+    """
     if attempt + 1 >= ATTEMPTS or error.remedy is not Remedy.SAME_ROUTE:
         return None
     pause = error.retry_after

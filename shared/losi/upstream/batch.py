@@ -22,7 +22,7 @@ class TextRun:
     """Chunks that are `like` one that came before, but for the text that it says."""
 
     like: Chunk
-    #: The texts as they stand in JSON strings, without the quotes.
+    #: The texts as they are within JSON strings, without the quotes.
     raw: list[bytes]
     characters: int
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Batch: TypeAlias = Sequence[Chunk | TextRun]
 else:
     Batch = Sequence
-#: Fields of a delta that are pieces of a text.
+#: The fields of a delta that hold pieces of a text.
 _TEXTS: tuple[Literal["content", "reasoning_content", "reasoning"], ...] = (
     "content",
     "reasoning_content",
@@ -43,15 +43,17 @@ _TEXTS: tuple[Literal["content", "reasoning_content", "reasoning"], ...] = (
 
 
 def texts(raw: list[bytes]) -> list[str]:
-    """What the insides of JSON strings say. Raises ValueError where one is no such inside."""
+    """Decode the insides of JSON strings. Raises ValueError if one is not the inside of a
+    string.
+    """
     found: list[str] = orjson.loads(b'["' + b'","'.join(raw) + b'"]')
-    if len(found) != len(raw):  # one of them held a quote of its own
+    if len(found) != len(raw):  # a text contained a quote of its own
         raise ValueError("not the inside of a string")
     return found
 
 
 def only_text(chunk: Chunk) -> str | None:
-    """The text that is all that a chunk says; None where it says more, or something else."""
+    """The text of a chunk that holds nothing else; None for any other chunk."""
     choices = chunk["choices"]
     if len(choices) != 1 or choices[0].get("finish_reason") or chunk.get("usage"):
         return None
@@ -71,7 +73,7 @@ def _only_arguments(calls: list[CallPiece]) -> str | None:
 
 
 def with_text(chunk: Chunk, text: str) -> Chunk:
-    """A chunk that says one text alone, with another one in its place."""
+    """A copy of a chunk that holds only a text, with another text in its place."""
     (choice,) = chunk["choices"]
     delta: Delta = {**choice["delta"]}
     if calls := delta.get("tool_calls"):
@@ -83,7 +85,7 @@ def with_text(chunk: Chunk, text: str) -> Chunk:
 
 
 def each(batch: Batch) -> Iterator[Chunk]:
-    """The chunks, one by one."""
+    """Yield the chunks one by one."""
     for item in batch:
         if isinstance(item, TextRun):
             yield from item.chunks()

@@ -1,7 +1,7 @@
-"""Chat completions answered by Anthropic's Messages API.
+"""Chat completions through Anthropic's Messages API.
 
 The translation is pure, in the modules beside this one: request (and messages), response, stream.
-Here is only what talks to the network.
+This module only talks to the network.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ API_VERSION = "2023-06-01"
 
 class AnthropicMessages:
     def __init__(self, provider: Provider, settings: Settings) -> None:
-        # the base URL of other providers ends with their version; this one's is given without
+        # other providers' base URLs include the version; Anthropic's is given without it
         url = f"{settings.base_url.rstrip('/').removesuffix('/v1')}/v1/messages"
         headers = {"anthropic-version": API_VERSION, "x-api-key": settings.key}
         self._endpoint = Endpoint(provider.name, url, headers)
@@ -88,7 +88,7 @@ class MessagesExchange:
                     return
             raise incomplete(provider)
         except LosiError:
-            if told := state.usage_chunks():  # what was reported is paid, whatever the end
+            if told := state.usage_chunks():  # reported usage is billed, however the stream ended
                 yield told
             raise
 

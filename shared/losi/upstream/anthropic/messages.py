@@ -53,12 +53,12 @@ if TYPE_CHECKING:
     _Part = TextBlockParam | ImageBlockParam | DocumentBlockParam
     _Thinking = ThinkingBlockParam | RedactedThinkingBlockParam
     Block = _Part | _Thinking | ToolUseBlockParam | ToolResultBlockParam
-    #: The caller's parameter that a content block was made from, and the block.
+    #: A content block, and the caller's parameter that it was made from.
     Named = tuple[str, Block]
 
 
 class Markable(TypedDict, total=False):
-    """A tool, or a content block of most kinds."""
+    """A block that may carry a cache mark: a tool, or a content block of most kinds."""
 
     cache_control: CacheControlEphemeralParam | None
 
@@ -78,8 +78,8 @@ _TOOL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 class Turn:
     role: Literal["user", "assistant"]
     blocks: list[Block] = field(default_factory=list)
-    #: The caller's parameter that became each block. With it, Anthropic's words about its own form
-    #: of the request are put into the caller's terms.
+    #: The caller's parameter that each block was made from. With it, Anthropic's messages about its
+    #: own form of the request are put into the caller's terms.
     origins: list[str] = field(default_factory=list)
 
     def message(self) -> MessageParam:
@@ -89,7 +89,7 @@ class Turn:
 
 
 class Conversation:
-    """OpenAI messages in, Anthropic's `system` and `messages` out."""
+    """Builds Anthropic's `system` and `messages` from OpenAI's messages."""
 
     def __init__(self, messages: list[Message], *, prefill: bool = True) -> None:
         conversation = as_turns(messages, prefill=prefill)
@@ -107,16 +107,16 @@ class Conversation:
 
     @property
     def tool_names(self) -> list[str]:
-        """Names of the tools that were called, each once, in order of first use."""
+        """The names of the called tools, each once, in order of first use."""
         uses = [
             block for turn in self.turns for block in turn.blocks if block["type"] == "tool_use"
         ]
         return list(dict.fromkeys(block["name"] for block in uses))
 
     def _append(self, role: Literal["user", "assistant"], named: list[Named]) -> None:
-        """Consecutive messages of one role are one turn: Anthropic's turns alternate."""
+        """Join consecutive messages of one role into one turn: Anthropic's turns alternate."""
         if all(_is_thinking(block) for _, block in named):
-            return  # an empty answer, sent back; Anthropic takes no turn without content
+            return  # an empty answer that was sent back; Anthropic accepts no turn without content
         if not self.turns or self.turns[-1].role != role:
             self.turns.append(Turn(role))
         self.turns[-1].blocks += [block for _, block in named]
@@ -200,7 +200,7 @@ def _content_block(name: str, part: Part) -> tuple[str, _Part]:
 
 def _image_source(name: str, url: str) -> Base64ImageSourceParam | URLImageSourceParam:
     if url.startswith(("https://", "http://")):
-        return {"type": "url", "url": url}  # fetched by Anthropic, never by us
+        return {"type": "url", "url": url}  # Anthropic fetches it; we never do
     if not is_data_uri(url):
         invalid(name, "Send the image's https address, or a data URI: 'data:image/png;base64,...'.")
     form, image = parse_image(name, url)
@@ -233,7 +233,7 @@ def _document_source(name: str, data: str) -> Base64PDFSourceParam | PlainTextSo
 
 
 def with_cache_control(block: M, source: Message | Part | Tool | Request) -> M:
-    """Anthropic's prompt cache marker, which has no place of its own in OpenAI's format."""
+    """Add Anthropic's prompt cache mark, for which OpenAI's format has no place."""
     if isinstance(marker := source.get("cache_control"), dict):
         block["cache_control"] = cast("CacheControlEphemeralParam", marker)
     return block

@@ -55,9 +55,8 @@ if TYPE_CHECKING:
     from losi.wire.chat import FunctionDefinition, Message, Request, Tool, ToolChoice
 
     class Body(MessageCreateParamsBase, total=False):
-        """With what newer models do not take, and so the SDK has not: older ones take it.
-
-        https://platform.claude.com/docs/en/api/messages
+        """Anthropic's request, with the fields that only older models take, which its SDK therefore
+        leaves out. https://platform.claude.com/docs/en/api/messages
         """
 
         temperature: float
@@ -65,7 +64,7 @@ if TYPE_CHECKING:
         top_k: int
 
 
-#: Anthropic's own parameters, sent on as they come.
+#: Anthropic's own parameters, which are passed on unchanged.
 _NATIVE = ("cache_control", "top_k")
 _SHARED = {"model", "messages", "stop", "temperature", "top_p", "reasoning_effort", "thinking"}
 _LIMITS = {"max_tokens", "max_completion_tokens"}
@@ -77,20 +76,20 @@ _UNDERSTOOD = frozenset({"response_format", *_SHARED, *_LIMITS, *_TOOLS, *_ACCOU
 @dataclass(frozen=True, slots=True)
 class AnthropicRequest:
     body: Body
-    #: For each message the caller's parameter of each content block (Turn.origins).
+    #: For each message, the caller's parameter of each content block (Turn.origins).
     origins: list[list[str]]
-    #: What the caller called the output limit.
+    #: The caller's name of the output limit.
     limit_param: str
     #: Parameters that were not sent: Anthropic has no place for them, or others exclude them
     #: (thinking rules out sampling; a forced tool rules out thinking; on newer models
     #: temperature rules out top_p).
     left_out: frozenset[str]
-    #: Parameters that were said in another way.
+    #: Parameters that were expressed in another way.
     mapped: frozenset[str]
 
 
 def translate(body: Request, route: Route) -> AnthropicRequest:
-    """Raises InvalidRequestError for what cannot be said to Anthropic."""
+    """Translate a request. Raises InvalidRequestError if Anthropic's format cannot express it."""
     marked = with_fitting_marks(body, route.cache_from)
     body = {**marked, "messages": _asked_in_words(marked)}
     prefill = takes_prefill(body["model"])
@@ -164,7 +163,9 @@ def _tools(
 def _tools_of_history(
     conversation: Conversation,
 ) -> tuple[list[ToolParam], ToolChoiceParam | None]:
-    """Anthropic wants tools declared that a conversation has used, even where none may be now."""
+    """Tools that the conversation has used: Anthropic wants them declared, even if none may be
+    called now.
+    """
     tools: list[ToolParam] = [
         {"name": name, "input_schema": {"type": "object"}} for name in conversation.tool_names
     ]
@@ -227,7 +228,7 @@ def _add_output_config(out: Body, body: Request) -> None:
 
 
 def _asked_in_words(body: Request) -> list[Message]:
-    """The messages, with what asks for a form of answer that structured output cannot give."""
+    """The messages, with an instruction for a form of answer that structured output cannot give."""
     instruction = format_instruction(body.get("response_format"))
     return with_instruction(body["messages"], instruction) if instruction else body["messages"]
 
@@ -239,7 +240,7 @@ def _add_thinking(out: Body, body: Request, conversation: Conversation) -> None:
     fields = thinking_fields(model, effort, out["max_tokens"], messages, forced_tool=forced)
     if thinks(model) is Thinks.ADAPTIVELY:
         if forced or effort == "none":
-            # said aloud, as some models think by default, and none may with a forced tool
+            # sent explicitly: some models think by default, and must not with a forced tool
             fields = not_thinking(model)
         elif "thinking" in fields:
             fields["thinking"] = {"type": "adaptive", "display": "summarized"}
@@ -278,13 +279,13 @@ def _add_sampling(out: Body, body: Request) -> None:
         out["top_p"] = chosen["top_p"]
 
 
-#: What Anthropic takes for an e-mail address or a telephone number, and refuses.
+#: What Anthropic recognises as an e-mail address or a telephone number, and refuses.
 _PERSONAL = re.compile(r"\S+@\S+|\+?\d[\d ().-]{7,}")
 _LONGEST_USER_ID = 256
 
 
 def _user_id(user: str) -> str:
-    """The caller's end user, without anything that identifies a person."""
+    """The caller's end-user id, unless it may identify a person."""
     if len(user) <= _LONGEST_USER_ID and not _PERSONAL.fullmatch(user):
         return user
     return f"user_{hashlib.sha256(user.encode(errors='surrogatepass')).hexdigest()[:32]}"

@@ -1,5 +1,4 @@
-"""What Anthropic answers, message or refusal, in OpenAI's terms. Pure: no I/O.
-
+"""Anthropic's answers and refusals in OpenAI's terms. Pure: no I/O.
 https://platform.claude.com/docs/en/api/messages, https://platform.claude.com/docs/en/api/errors
 """
 
@@ -33,17 +32,17 @@ if TYPE_CHECKING:
     )
     from losi.wire.chat import Usage as ToldUsage
 
-#: Anything else (end_turn, stop_sequence, what is yet to come) is a normal stop.
+#: Any other reason (end_turn, stop_sequence, future ones) is a normal stop.
 _FINISH_REASONS = {
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
-    # a server tool took long and the answer would have to be asked for further: it is not whole
+    # a server tool paused: the answer is incomplete, and the rest would need another request
     "pause_turn": "length",
     "tool_use": "tool_calls",
     "refusal": "content_filter",
 }
 
-#: Statuses of errors inside a stream, which began with HTTP status 200; of any other type, 500.
+#: Statuses of errors within a stream, which began with HTTP status 200; other types are 500.
 _STATUS_OF_TYPE = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -56,12 +55,12 @@ _STATUS_OF_TYPE = {
     "overloaded_error": 529,
 }
 
-#: 400s that speak of the operator's account with Anthropic, not of the request.
+#: 400s that concern the operator's account with Anthropic, not the request.
 _ACCOUNT_MESSAGE = re.compile(
     r"credit balance|usage limits?\b|(organization|workspace) (has|is|does)\b", re.IGNORECASE
 )
 
-#: How Anthropic's refusals name what is wrong: a dotted path of its own form of the request.
+#: How Anthropic's refusals name a mistake: a dotted path in its own form of the request.
 _PATH = re.compile(r"([a-z_]+(?:\.[\w-]+)*): (.+)", re.DOTALL)
 
 _PARAMETERS = {
@@ -75,7 +74,7 @@ _PARAMETERS = {
 
 
 def completion(message: Message, *, created: int) -> Completion:
-    """Anthropic's message as a chat completion."""
+    """Return Anthropic's message as a chat completion."""
     parts = Parts()
     for block in message["content"]:
         parts.add(block)
@@ -102,7 +101,7 @@ def completion(message: Message, *, created: int) -> Completion:
 
 
 class Parts:
-    """The content blocks of an answer, sorted into what OpenAI has a place for."""
+    """The content blocks of an answer, sorted by their place in OpenAI's format."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -130,7 +129,7 @@ class Parts:
         start, self.length = self.length, self.length + len(piece)
         self.texts.append(piece)
         for citation in citations:
-            # only citations of web pages have a counterpart
+            # of citations, only those of web pages have a counterpart
             if isinstance(citation, dict) and isinstance(url := citation.get("url"), str):
                 cited: UrlCitation = {
                     "start_index": start,
@@ -176,7 +175,7 @@ def finish_reason(stop_reason: str) -> str:
 
 
 def refusal(details: object) -> str | None:
-    """Why the model refused, when its `stop_details` say so."""
+    """The model's reason for refusing, if `stop_details` has one."""
     explanation = details.get("explanation") if isinstance(details, dict) else None
     return explanation if isinstance(explanation, str) and explanation else None
 
@@ -220,7 +219,7 @@ def error(
     provider: str,
     request: AnthropicRequest,
 ) -> LosiError:
-    """A refusal as ours. After HTTP status 200, the error itself names its status."""
+    """Translate a refusal. After HTTP status 200, the error itself names its status."""
     fault = body.get("error") if body else None
     fault = fault if isinstance(fault, dict) else {}
     message = fault["message"] if isinstance(fault.get("message"), str) else None
@@ -242,7 +241,7 @@ def error(
 
 
 def _explain(message: str, request: AnthropicRequest) -> tuple[str | None, str | None, str]:
-    """Anthropic's words with the caller's parameter in place of the path it names."""
+    """Anthropic's message, with the caller's parameter in place of Anthropic's path."""
     if message.startswith("prompt is too long") or "exceed context limit" in message:
         return "messages", "context_length_exceeded", message
     if (match := _PATH.fullmatch(message)) is None:

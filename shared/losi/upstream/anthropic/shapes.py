@@ -40,7 +40,9 @@ class ToolUseBlock(TypedDict):
 
 
 class OtherBlock(TypedDict):
-    """Stands for a block of a kind that OpenAI has no place for, such as a server tool's."""
+    """Stands for a block of a kind that OpenAI's format has no place for, such as a server
+    tool's.
+    """
 
     type: Literal["other"]
 
@@ -166,10 +168,10 @@ def message(answer: JsonObject) -> Message:
 
 
 def event(value: Any) -> Event | None:
-    """An event of a stream, or None for one of a kind that is yet to come. Raises ShapeError."""
+    """Return an event of a stream, or None for an unknown kind. Raises ShapeError."""
     kind = _kind(value)
     if kind not in _EVENTS:
-        return None  # a ping, say
+        return None  # such as a ping
     if kind == "content_block_delta" and _kind(value.get("delta")) not in _DELTAS:
         return None
     if kind == "content_block_start" and _kind(value.get("content_block")) not in _BLOCKS:

@@ -36,10 +36,8 @@ class _Block:
 
 
 class StreamState:
-    """What a stream has said so far.
-
-    `feed` takes one event and returns the chunks it makes. It raises ShapeError for an order that
-    Anthropic never sends.
+    """The state of a stream. `feed` takes one event and returns its chunks. Raises ShapeError for
+    an order of events that Anthropic never sends.
     """
 
     def __init__(self, *, created: int) -> None:
@@ -48,7 +46,7 @@ class StreamState:
         self._identity: Chunk | None = None
         self._started = False
         self._blocks: dict[int, _Block] = {}
-        #: The pieces of the block that spoke last.
+        #: The pieces of the block that came last.
         self._speaking: list[str] = []
         self._parts = Parts()
         self._stop_reason: str | None = None
@@ -72,12 +70,12 @@ class StreamState:
         return self._message_stop()
 
     def more_text(self, texts: list[str]) -> int:
-        """More of what the last event brought."""
+        """Add more text of the kind that the last event brought."""
         self._speaking.extend(texts)
         return len(texts)
 
     def usage_chunks(self) -> list[Chunk]:
-        """The figures that Anthropic has reported so far. Its first ones leave out the output."""
+        """The figures that Anthropic has reported so far. The first ones lack the output."""
         told = usage(self._usage if self._usage_final else {**self._usage, "output_tokens": 0})
         if told is None or self._identity is None:
             return []
@@ -140,7 +138,7 @@ class StreamState:
         elif start["type"] == "redacted_thinking":
             self._parts.add(start)
         elif start["type"] == "tool_use" and not content:
-            # a tool without arguments may send none: they are at its start, mostly {}
+            # a tool call without arguments may bring none later: they are in its start, mostly {}
             piece = arguments(start["input"])
             return [self._arguments(piece)]
         return []
@@ -158,7 +156,7 @@ class StreamState:
         reason = finish_reason(self._stop_reason)
         delta: Delta = {}
         self._parts.add_extras(delta)
-        delta.pop("reasoning_content", None)  # streamed as it came
+        delta.pop("reasoning_content", None)  # it was streamed already
         if (why := refusal(self._stop_details)) is not None:
             delta["refusal"] = why
         if not self._parts.length and not self._parts.tool_calls:
@@ -167,13 +165,15 @@ class StreamState:
         return [self._chunk(delta, reason), *self.usage_chunks()]
 
     def _update_usage(self, reported: object) -> None:
-        """Figures are cumulative: a later one takes the place of an earlier one."""
+        """Figures are cumulative: a later one replaces an earlier one."""
         if isinstance(reported, dict):
             self._usage.update({k: v for k, v in reported.items() if v is not None})
 
     @property
     def _call(self) -> int:
-        """The number among the tools alone: a block's own index counts texts and thinking too."""
+        """The call's number among the tool calls: a block's own index counts texts and thinking
+        too.
+        """
         return len(self._parts.tool_calls) - 1
 
     def _arguments(self, piece: str) -> Chunk:

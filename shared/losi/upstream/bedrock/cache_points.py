@@ -26,7 +26,7 @@ def cache_point(mark: object) -> CachePointBlockTypeDef:
 
 
 def cache_points(marked: Message | Part) -> Iterator[ContentBlockTypeDef]:
-    """The block for the mark, if there is one."""
+    """A list with the block for the cache mark, or an empty one."""
     if (mark := marked.get(MARK)) is not None:
         yield {"cachePoint": cache_point(mark)}
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from losi.wire import JsonObject
     from losi.wire.chat import Chunk, Completion
 
-#: Events read ahead of the caller; beyond it the thread waits, and TCP slows Bedrock down.
+#: The most events read ahead of the caller; beyond that the thread waits, and TCP slows Bedrock
+#: down.
 READ_AHEAD = 64
 
 
@@ -120,7 +121,7 @@ class _Reader:
         self._stream: Any = None
 
     async def events(self) -> AsyncGenerator[list[JsonObject]]:
-        """Those that are there, together."""
+        """All events that have arrived."""
         threading.Thread(target=self._run, name="bedrock", daemon=True).start()
         ended = False
         try:
@@ -169,7 +170,7 @@ class _Reader:
             with self._lock:
                 self._stream = stream
             try:
-                if not self._closed.is_set():  # hung up while Bedrock was being called
+                if not self._closed.is_set():  # closed while Bedrock was being called
                     yield from stream
             finally:
                 with self._lock:

@@ -1,5 +1,4 @@
-"""Documents where Converse takes them: beside text, not beside results, five at most. Pure.
-
+"""Documents where Converse accepts them: beside text, not beside tool results, at most five. Pure.
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html
 """
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     )
 
 MOST_DOCUMENTS = 5
-#: Converse wants a text beside documents; OpenAI takes a file alone.
+#: Converse wants a text beside documents; OpenAI also accepts a file alone.
 _BESIDE: ContentBlockTypeDef = {"text": "See the attached document."}
 _TEXTS = ("csv", "html", "md", "txt")
 

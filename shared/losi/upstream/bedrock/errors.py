@@ -1,4 +1,6 @@
-"""What botocore raises, as our errors. Pure, but for the import of botocore on first use."""
+"""Translates botocore's exceptions into our errors. Pure, except that it imports botocore on first
+use.
+"""
 
 import re
 from typing import Any
@@ -35,7 +37,7 @@ _STATUS = {
 #: A ValidationException about the route's model, which is the operator's choice, not the caller's.
 _WRONG_MODEL = re.compile(r"model identifier|on-demand throughput|model ID|end of its life", re.I)
 _TOO_LONG = re.compile(r"too long|context (window|length|limit)|too many (input )?tokens", re.I)
-#: ARNs hold the platform's account number.
+#: ARNs contain the platform's account number.
 _ARN = re.compile(r"arn:aws\S*")
 #: The parameter that the provider's words are about, by what they name; the first that matches.
 _PARAMS = {
@@ -52,12 +54,12 @@ _PARAMS = {
 
 
 def translate_error(error: Exception) -> LosiError:
-    """For whatever calling boto3 or reading its event stream raises."""
+    """Translate any exception raised by a call of boto3 or by reading its event stream."""
     from botocore import exceptions as boto
     from urllib3.exceptions import HTTPError
     from urllib3.exceptions import TimeoutError as PoolTimeoutError
 
-    if isinstance(error, boto.ClientError):  # exception events of a stream too
+    if isinstance(error, boto.ClientError):  # also exception events within a stream
         return _refusal(error.response)
     if isinstance(error, boto.ParamValidationError):
         return InvalidRequestError(f"This model does not take the request. {error}", param=None)
@@ -67,9 +69,9 @@ def translate_error(error: Exception) -> LosiError:
         return UpstreamTimeoutError(f"{PROVIDER} took too long. Try again.")
     if isinstance(error, boto.HTTPClientError | boto.ConnectionError | OSError):
         return UpstreamUnavailableError(f"{PROVIDER} cannot be reached right now. Try again.")
-    if isinstance(error, HTTPError):  # a stream that was cut off; botocore wraps all the others
+    if isinstance(error, HTTPError):  # a stream that was cut off; botocore wraps all other failures
         return incomplete(PROVIDER)
-    return malformed(PROVIDER)  # botocore's parsers stumble in many ways over what is no answer
+    return malformed(PROVIDER)  # botocore's parsers fail in many ways on bodies that are no answer
 
 
 def _no_credentials() -> tuple[type[Exception], ...]:

@@ -1,5 +1,4 @@
-"""OpenAI's messages as Converse takes them: alternating turns of typed content blocks. Pure.
-
+"""OpenAI's messages in Converse's form: alternating turns of typed content blocks. Pure.
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html
 """
 
@@ -61,7 +60,7 @@ DOCUMENT_FORMATS: dict[str, DocumentFormatType] = {
 }
 #: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html: 3.75 MB.
 MAX_IMAGE_BYTES = 3_932_160
-#: Converse refuses blank text, and a tool may well have nothing to say.
+#: Converse refuses blank text, and a tool may well return nothing.
 EMPTY_RESULT = "(no output)"
 
 _TOOL_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
@@ -88,7 +87,7 @@ def convert_messages(
         role: ConversationRoleType = "assistant" if message["role"] == "assistant" else "user"
         blocks = list(_blocks(where, message, documents, thinking=thinking))
         if not blocks:
-            continue  # an assistant's empty answer, sent back
+            continue  # an assistant's empty answer that was sent back
         if said and said[-1][0] == role:
             said[-1][1].extend(blocks)
         else:
@@ -119,11 +118,12 @@ def tool_name(where: str, name: object) -> str:
 
 
 class _DocumentNames:
-    """Converse wants every document named, in a narrow alphabet, and no name twice."""
+    """Names for documents: Converse requires them, from a narrow alphabet, each once."""
 
     def __init__(self) -> None:
         self._given: set[str] = set()
-        #: The last number given to each stem: to begin anew would be quadratic in the documents.
+        #: The last number given to each stem: counting from the start would be quadratic in the
+        #: documents.
         self._numbers: dict[str, int] = {}
 
     def name(self, filename: object) -> str:
@@ -253,7 +253,7 @@ def _document(where: str, file: object, documents: _DocumentNames) -> DocumentBl
 def _document_format(where: str, document: DataUri, filename: object) -> DocumentFormatType:
     if document.media_type in DOCUMENT_FORMATS:
         return DOCUMENT_FORMATS[document.media_type]
-    # browsers and SDKs that do not know a type say octet-stream: the file's name knows better
+    # clients that do not know a type send octet-stream: the file's name tells more
     extension = filename.rsplit(".", 1)[-1].lower() if isinstance(filename, str) else ""
     known = {form: form for form in DOCUMENT_FORMATS.values()}
     if extension not in known and is_text_type(document.media_type):

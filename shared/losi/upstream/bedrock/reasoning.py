@@ -1,6 +1,6 @@
-"""`reasoning_effort` in the words of each model family on Bedrock. Pure.
+"""`reasoning_effort` in the fields of each model family on Bedrock. Pure.
 
-Converse has no field for it that every family takes, so it goes into the model's own fields.
+Converse has no field for it that every family accepts, so it goes into the model's own fields.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ class ReasoningConfig(TypedDict):
 
 
 class ClaudesChoice(TypedDict, total=False):
-    """Claude's own choice of tools, of which Converse has said the rest already.
-
+    """Claude's own tool choice, of which Converse's fields express the rest.
     https://platform.claude.com/docs/en/agents-and-tools/tool-use/parallel-tool-use
     """
 
@@ -41,7 +40,7 @@ class ModelFields(ThinkingFields, total=False):
 def reasoning_fields(
     model: str, effort: str | None, max_tokens: int, messages: list[Message], *, forced_tool: bool
 ) -> ModelFields:
-    """Empty when there is nothing to ask for."""
+    """The fields for an effort; empty if nothing is to be asked for."""
     if is_claude(model):
         fields = thinking_fields(model, effort, max_tokens, messages, forced_tool=forced_tool)
         return cast("ModelFields", fields)  # which has these among others

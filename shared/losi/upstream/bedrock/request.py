@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from losi.upstream.bedrock.reasoning import ClaudesChoice, ModelFields
     from losi.wire.chat import Message, Request, Tool, ToolChoice
 
-#: Converse demands a tool where the history holds calls, even when none may be called any more.
+#: Converse requires a tool if the history has calls, even if none may be called any more.
 NO_TOOL: ToolTypeDef = {
     "toolSpec": {
         "name": "no_tool_available",
@@ -72,7 +72,7 @@ class ConverseRequest(TypedDict):
 
 
 def converse_request(call: UpstreamCall) -> ConverseRequest:
-    """Arguments of `converse` and `converse_stream` alike; raises InvalidRequestError."""
+    """Arguments for both `converse` and `converse_stream`. Raises InvalidRequestError."""
     marked = with_fitting_marks(call.body, call.route.cache_from, whole=False)
     body: Request = {**marked, "messages": _asked_in_words(marked)}
     limit = max_tokens(call)
@@ -123,7 +123,7 @@ def left_out(body: Request, request: ConverseRequest) -> frozenset[str]:
 
 
 def mapped(body: Request) -> frozenset[str]:
-    """Parameters that are said in another way."""
+    """Parameters that are expressed in another way."""
     response_format, model = body.get("response_format"), body["model"]
     in_words = response_format is not None and response_format["type"] == "json_object"
     loosened = is_claude(model) and is_loosened(response_format, native=takes_format(model))
@@ -144,7 +144,7 @@ def _inference_config(
     if stop := body.get("stop"):
         config["stopSequences"] = [stop] if isinstance(stop, str) else list(stop)
     if thinking:
-        return config  # Claude refuses to sample any other way while it thinks
+        return config  # Claude refuses any other sampling while it thinks
     given = sampling(body) if is_claude(body["model"]) else body
     temperature, top_p = given.get("temperature"), given.get("top_p")
     if temperature is not None:
@@ -155,7 +155,7 @@ def _inference_config(
 
 
 def _tool_config(body: Request) -> ToolConfigurationTypeDef | None:
-    """None when no tool may be called: Converse has no choice "none"."""
+    """The tools and the choice; None if no tool may be called, as Converse has no choice "none"."""
     choice = body.get("tool_choice") or "auto"
     tools = [_tool(i, tool, body["model"]) for i, tool in enumerate(body.get("tools") or [])]
     if not tools or choice == "none":
@@ -219,7 +219,7 @@ def _stub_for_history(messages: list[MessageTypeDef]) -> ToolConfigurationTypeDe
 
 
 def _asked_in_words(body: Request) -> list[Message]:
-    """The messages, with what asks for a form of answer that the model has no field for."""
+    """The messages, with an instruction for a form of answer that the model has no field for."""
     response_format, model = body.get("response_format"), body["model"]
     is_any = response_format is not None and response_format["type"] == "json_object"
     if is_any or is_claude(model):

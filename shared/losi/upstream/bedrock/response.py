@@ -49,12 +49,12 @@ FINISH_REASONS = {
     "guardrail_intervened": "content_filter",
     "content_filtered": "content_filter",
 }
-#: The model broke off in the middle of its own format: not an answer anyone can use.
+#: The model broke off in the middle of its own format: nobody can use such an answer.
 _BROKEN = frozenset({"malformed_model_output", "malformed_tool_use"})
 
 
 def completion(answer: Answer, call: UpstreamCall) -> Completion:
-    """A whole completion; raises UpstreamError when the model broke off."""
+    """Return a whole completion. Raises UpstreamError if the model broke off."""
     reason = answer["stopReason"]
     message = _message(answer["output"]["message"]["content"])
     if reason in _BROKEN:
@@ -131,7 +131,7 @@ def _message(blocks: list[Block]) -> Spoken:
 
 
 def _thinking_block(content: Reasoning) -> ThinkingBlock:
-    """As Anthropic writes it, signed: to be sent back unchanged when tools were called."""
+    """A thinking block in Anthropic's form, signed, to be sent back unchanged after tool calls."""
     if "redactedContent" in content:
         data = base64.b64encode(content["redactedContent"]).decode()
         return {"type": "redacted_thinking", "data": data}
