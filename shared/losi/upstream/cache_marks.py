@@ -22,7 +22,7 @@ class Mark(TypedDict, total=False):
     ttl: Literal["5m", "1h"]
 
 
-#: What a mark may stand on.
+#: What may carry a mark.
 Marked: TypeAlias = "Tool | Message | Part"
 
 MARK: Final = "cache_control"
@@ -53,7 +53,7 @@ def with_fitting_marks(body: Request, cache_from: int | None, *, whole: bool = T
             tools[-1][MARK] = _SHORT
     found = [one for one in _blocks(tools, messages) if MARK in one]
     if of_all and whole and found and found[-1] is _last_block(messages):
-        del found.pop()[MARK]  # one place has one mark
+        del found.pop()[MARK]  # a place carries one mark
     _fit(found, _MOST - bool(of_all and whole))
     out: Request = {**body, "messages": messages}
     out.pop(MARK, None)
@@ -128,7 +128,7 @@ def _mark(holder: Message, mark: object) -> None:
 
 
 def _blocks(tools: list[Tool], messages: list[Message]) -> Iterator[Marked]:
-    """What may be marked, in the order that counts."""
+    """What may be marked, in the order of the prompt."""
     yield from tools
     for message in messages:
         yield from [message] if message["role"] in _RESULTS else _parts(message)
@@ -139,7 +139,7 @@ def _last_block(messages: list[Message]) -> Marked | None:
 
 
 def _fit(found: list[Marked], room: int) -> None:
-    """Beyond the room the earliest go first, as later marks cover what stands before them."""
+    """If there are too many, drop the earliest: later marks cover what is before them."""
     too_many = max(0, len(found) - room)
     for block in found[:too_many]:
         del block[MARK]
@@ -154,7 +154,7 @@ def _fit(found: list[Marked], room: int) -> None:
 
 
 def _clean(mark: object) -> Mark | None:
-    """The mark in the fields that both providers know."""
+    """The mark, with the fields that both providers know."""
     if not isinstance(mark, dict):
         return None
     return {**_SHORT, "ttl": "1h"} if mark.get("ttl") == "1h" else _SHORT

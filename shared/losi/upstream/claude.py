@@ -26,11 +26,11 @@ _THINKS_BY_BUDGET = re.compile(
 )
 
 _THINKS_BETWEEN_TOOLS = re.compile(r"claude-sonnet-5-5")
-#: Adaptive by default, but a budget is still taken.
+#: Models that are adaptive by default, but still accept a budget.
 _TAKES_BUDGET_TOO = re.compile(r"claude-(opus|sonnet)-4-6")
 _ALWAYS_THINKS = re.compile(r"claude-(opus-5-5|fable)")
 
-#: The share of the output limit that may go into thinking.
+#: The share of the output limit that may be used for thinking.
 _BUDGET_SHARES = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.9, "max": 0.95}
 _SMALLEST_BUDGET = 1024
 
@@ -38,7 +38,7 @@ _SMALLEST_BUDGET = 1024
 class Thinks(Enum):
     NEVER = auto()
     BY_BUDGET = auto()  # within a number of tokens
-    ADAPTIVELY = auto()  # as much as it sees fit for an effort
+    ADAPTIVELY = auto()  # as much as the model sees fit for an effort
 
 
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
@@ -88,8 +88,7 @@ def fitting_thinking(model: str, asked: JsonObject, max_tokens: int) -> Thinking
 
 
 def takes_prefill(model: str) -> bool:
-    """Whether a conversation may end with an assistant's message: Claude before 4.6.
-
+    """Whether a conversation may end with an assistant's message: Claude before 4.6 accepts that.
     https://platform.claude.com/docs/en/api/errors
     """
     return thinks(model) is not Thinks.ADAPTIVELY
@@ -104,9 +103,8 @@ def thinks(model: str) -> Thinks:
 def thinking_fields(
     model: str, effort: Any, max_tokens: int, messages: list[Message], *, forced_tool: bool
 ) -> ThinkingFields:
-    """`thinking` and `output_config` for an effort; empty where Claude is not to think, or cannot.
-
-    A forced tool rules out thinking, and so does a budget that leaves no room for the answer.
+    """`thinking` and `output_config` for an effort; empty if Claude is not to think, or cannot. A
+    forced tool rules out thinking, and so does a budget that leaves no room for the answer.
     """
     way = thinks(model)
     if effort in (None, "none") or forced_tool or way is Thinks.NEVER:
@@ -119,8 +117,8 @@ def thinking_fields(
 
 
 def takes_budget(messages: list[Message]) -> bool:
-    """Whether a model may be given a budget now. Anthropic refuses one where the answer has begun:
-    with a prefill, or with tool calls that came back without the thinking before them.
+    """Whether a model may be given a budget now. Anthropic refuses one if the answer has begun:
+    with a prefill, or with tool results whose calls came back without their thinking.
     """
     spoken = [message for message in messages if not _is_empty_answer(message)]
     answers = [i for i, message in enumerate(spoken) if message["role"] == "assistant"]
@@ -145,7 +143,7 @@ def _is_empty_answer(message: Message) -> bool:
 
 
 def _budget(effort: Any, max_tokens: int) -> int | None:
-    """Tokens to think with, which count towards `max_tokens`; None without room left to answer."""
+    """Tokens to think with, which count towards `max_tokens`; None if no room is left to answer."""
     if effort not in _BUDGET_SHARES:
         invalid("reasoning_effort", f"Use 'none' or one of {', '.join(_BUDGET_SHARES)}.")
     budget = max(_SMALLEST_BUDGET, int(max_tokens * _BUDGET_SHARES[effort]))
@@ -158,7 +156,9 @@ class Sampling(TypedDict, total=False):
 
 
 def sampling(body: Request) -> Sampling:
-    """`temperature` or `top_p`: Claude takes one of the two. A `top_p` of 1 cuts nothing off."""
+    """`temperature` or `top_p`: Claude accepts only one of them. A `top_p` of 1 cuts nothing
+    off.
+    """
     temperature, top_p = body.get("temperature"), body.get("top_p")
     if temperature is not None:
         return {"temperature": min(temperature, 1)}  # OpenAI's range ends at 2, Claude's at 1
@@ -181,7 +181,7 @@ def placed(block: ThinkingBlock, *, text: int, calls: int) -> ThinkingBlock:
 
 
 def in_order(message: Message) -> list[Message]:
-    """An assistant's message in parts, so that each begins with the thoughts that stood there."""
+    """An assistant's message in parts, each beginning with the thoughts that were there."""
     blocks = [block for block in message.get("thinking_blocks") or () if isinstance(block, dict)]
     text, calls = message.get("content") or "", message.get("tool_calls") or []
     if not isinstance(text, str) or not any(_place(block) != (0, 0) for block in blocks):

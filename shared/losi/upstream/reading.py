@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 
 _BOM = b"\xef\xbb\xbf"
-#: OpenAI's word for the logarithm of no probability at all (its OpenAPI document, `logprob`).
+#: OpenAI's figure for the logarithm of zero (its OpenAPI document, `logprob`).
 _NO_NUMBERS = {"-Infinity": -9999.0}
-#: Where a text may end in half a character, whose other half begins the next piece.
+#: Fields whose text may end in half a character, with the other half in the next piece.
 _PIECES = {"content", "reasoning_content", "reasoning", "refusal", "text", "thinking"}
 
 
@@ -31,7 +31,7 @@ def loads(data: bytes, *, pieces: bool = False) -> Any:
 
 
 def is_whole(data: bytes) -> bool:
-    """Whether data is a JSON text to its end, so that nothing of it was lost."""
+    """Whether data is a complete JSON text, so that nothing of it was lost."""
     try:
         loads(data)
     except (ValueError, RecursionError):
@@ -40,7 +40,7 @@ def is_whole(data: bytes) -> bool:
 
 
 def joined(text: str) -> str:
-    """A text whose surrogate pairs are characters."""
+    """A text in which surrogate pairs are joined into characters."""
     if text.isascii():
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
@@ -52,14 +52,14 @@ def is_high_surrogate(character: str) -> bool:
 
 
 def without_halves(text: str) -> str:
-    """A text with U+FFFD for halves of characters, which UTF-8 has no bytes for."""
+    """A text with U+FFFD for halves of characters, which UTF-8 cannot encode."""
     if text.isascii():
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _writable(value: Any, *, keep: bool, name: str) -> Any:
-    """What orjson can write again."""
+    """A value that orjson can write again."""
     if isinstance(value, str):
         return value if keep and name in _PIECES else without_halves(value)
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""From a route's provider name to what answers: the provider's row, its credentials, its format."""
+"""From a route's provider name to the upstream: the provider's row, its credentials, its format."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -15,20 +15,22 @@ logger = logging.getLogger("losi.providers")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a provider is called with: of its row, the environment or the provider secret."""
+    """How to call a provider: its address and key, from its row, the environment or the provider
+    secret.
+    """
 
     base_url: str = ""
     key: str = ""
     region: str = ""
 
 
-#: What answers for a provider: the code of its format, made ready.
+#: An upstream: a format with a provider's settings.
 P = TypeVar("P")
 Factory = Callable[[Provider, Settings], P]
 
 
 class Registry(Generic[P]):
-    """Upstreams of one process, made on first use and again when their settings change."""
+    """The upstreams of one process, made on first use and again when their settings change."""
 
     def __init__(self, formats: Mapping[str, Factory[P]], config: Config) -> None:
         self._formats = formats
@@ -61,22 +63,24 @@ class Registry(Generic[P]):
         return known[1]
 
     def stands_in(self, provider: Provider) -> bool:
-        """Whether the sandbox answers for the provider: `make run`, without its credentials."""
+        """Whether the sandbox answers for the provider: in `make run`, without its credentials."""
         return self._config.sandbox_fallback and not configured(self._config, provider)
 
 
 def configured(config: Config, provider: Provider) -> bool:
-    """Whether the provider can be called at all: `make run` answers from the sandbox if not."""
+    """Whether the provider can be called at all: if not, `make run` answers from the sandbox."""
     return missing(config, provider) is None
 
 
 def missing(config: Config, provider: Provider) -> str | None:
-    """The variable without which the provider cannot be called; None when it can be."""
+    """The variable that is missing to call the provider; None if nothing is missing."""
     return _missing(provider, settings(config, provider))
 
 
 def settings(config: Config, provider: Provider, *, refresh: bool = False) -> Settings:
-    """Blocks when it fetches the provider secret; `refresh` fetches it again."""
+    """The provider's settings. Blocks when it fetches the provider secret; `refresh` fetches it
+    again.
+    """
 
     def value(variable: str | None, *, refresh: bool = False) -> str:
         return (credential(config, variable, refresh=refresh) if variable else None) or ""

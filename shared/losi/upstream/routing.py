@@ -46,7 +46,7 @@ logger = logging.getLogger("losi.routes")
 
 
 T = TypeVar("T")
-#: What the registry makes for a provider: something that answers chats, say.
+#: What the registry makes for a provider, such as a chat format.
 P = TypeVar("P")
 #: The sandbox's directives may ask for silences of up to a minute.
 SANDBOX_ROUTE = Route(
@@ -60,21 +60,21 @@ class Prepared(Generic[B]):
 
     body: B
     dropped: tuple[str, ...]
-    #: Those that are sent with another value.
+    #: Parameters that are sent with another value.
     mapped: frozenset[str] = frozenset()
-    #: As of `UpstreamCall`.
+    #: As in `UpstreamCall`.
     most_text: int | None = None
 
 
 class Told(NamedTuple):
-    """Parameters that a format did not send, and those that it said in another way."""
+    """Parameters that a format did not send, and those that it expressed in another way."""
 
     left_out: frozenset[str] = frozenset()
     mapped: frozenset[str] = frozenset()
 
 
 class Spent(NamedTuple):
-    """A completion that was not what was asked for: nobody gets it, and it is paid."""
+    """A completion that was not what was asked for: nobody gets it, but it is billed."""
 
     route: Route
     answer: Completion
@@ -86,17 +86,17 @@ class Job(Generic[B]):
 
     model_id: str
     routes: list[Route]
-    #: What to send on a route.
+    #: Makes the body to send on a route.
     prepare: Callable[[Route], Prepared[B]]
-    #: Names of the parameters that the caller sent: only these are reported as dropped.
+    #: The names of the caller's parameters: only these are reported as dropped.
     sent: Collection[str]
     request_id: str
-    #: In the loop's time.
+    #: The deadline, in the loop's time.
     deadline: float
     #: For the record of what failed attempts cost.
     account_id: str = ""
     input_tokens: int = 0
-    #: Grows while the request is on its way.
+    #: Grows while the request is being routed.
     spent: list[Spent] = field(default_factory=list)
 
 
@@ -114,7 +114,7 @@ class Patience:
     deadline: float
 
     async def wait(self, answer: Awaitable[T]) -> T:
-        """For one answer."""
+        """Wait for a single answer."""
         limit = TimeLimit()
         try:
             return await self.wait_within(limit, answer)
@@ -122,7 +122,7 @@ class Patience:
             limit.close()
 
     async def wait_within(self, limit: TimeLimit, answer: Awaitable[T]) -> T:
-        """For one of many."""
+        """Wait for one of many items."""
         now = asyncio.get_running_loop().time()
         try:
             return await limit.wait(answer, min(now + self.seconds, self.deadline))
@@ -142,7 +142,7 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What answered: for the response headers, the log and the meter."""
+    """Which route answered: for the response headers, the log and the meter."""
 
     route: Route
     attempts: int
@@ -164,7 +164,9 @@ class Router(Generic[P]):
         self._sleep = sleep
 
     def reachable(self, routes: list[Route]) -> list[Route]:
-        """Those that a provider answers; the sandbox's route where it stands in for all of them."""
+        """The routes that a provider can answer, or the sandbox's if it stands in for all of
+        them.
+        """
         found = [route for route in routes if not self._registry.stands_in(route.provider)]
         return found or [SANDBOX_ROUTE]
 
@@ -188,7 +190,7 @@ class Router(Generic[P]):
                     with attempt_on(route.path) as noted:
                         upstream = await self._upstream(route, failure)
                         answer, told = await call(upstream, upstream_call)
-                except InvalidRequestError as error:  # another provider may take the request
+                except InvalidRequestError as error:  # another provider may accept the request
                     refusal = refusal or error
                     break
                 except UpstreamError as error:
@@ -208,7 +210,7 @@ class Router(Generic[P]):
         raise refusal or failure or _no_route(job.model_id)
 
     async def _upstream(self, route: Route, failure: UpstreamError | None) -> P:
-        """The route's provider; its credentials are read again when it just refused ours."""
+        """The route's provider. Its credentials are read again if it just refused ours."""
         refresh = failure is not None and failure.remedy is Remedy.FRESH_CREDENTIALS
         if not refresh and not self._registry.blocks:
             return self._registry.upstream(route.provider)
@@ -217,7 +219,7 @@ class Router(Generic[P]):
         )
 
     async def _worth_another(self, error: UpstreamError, attempt: int) -> bool:
-        """Whether to try the same route again; waits the backoff first."""
+        """Whether to try the same route again; if so, wait for the backoff first."""
         if error.remedy in (Remedy.FRESH_CREDENTIALS, Remedy.ASK_AGAIN):
             return attempt + 1 < ATTEMPTS
         pause = pause_before_another(error, attempt)
@@ -246,7 +248,7 @@ class Router(Generic[P]):
                 route.provider.name,
                 route.provider.credentials,
             )
-        # a rate limit is met by whoever asks much; that must not turn others away
+        # rate limits come from heavy users; they must not turn others away
         if (
             error.remedy not in (Remedy.NOTHING, Remedy.ASK_AGAIN)
             and error.code != "upstream_rate_limited"
@@ -258,7 +260,7 @@ class ChatRouter(Router[Format]):
     """Routes chat completions, plain and streamed."""
 
     async def complete(self, job: Job) -> tuple[Completion, Answered]:
-        """A whole completion, or the last route's LosiError."""
+        """Return a whole completion, or raise the last route's LosiError."""
 
         async def call(upstream: Format, call: UpstreamCall) -> tuple[Completion, Told]:
             asked = prepare(upstream, call, self._sleep)
@@ -282,7 +284,7 @@ class ChatRouter(Router[Format]):
         return await self.first_success(job, call)
 
     async def stream(self, job: Job) -> tuple[AsyncGenerator[Batch], Answered]:
-        """A stream whose first content has arrived, or the last route's LosiError."""
+        """Return a stream whose first content has arrived, or raise the last route's LosiError."""
 
         async def call(upstream: Format, call: UpstreamCall) -> tuple[AsyncGenerator[Batch], Told]:
             route, asked = call.route, prepare(upstream, call, self._sleep, stream=True)
@@ -306,7 +308,9 @@ class ChatRouter(Router[Format]):
 
 
 def prompts(route: Route, n: int) -> int:
-    """How often the prompt of a request for `n` choices is sent on this route, and so paid."""
+    """How many times the prompt of a request for `n` choices is sent on this route, and so
+    billed.
+    """
     return 1 if route.provider.native_n else n
 
 
@@ -334,7 +338,7 @@ def candidates(
 
 
 async def _until_content(batches: AsyncGenerator[Batch], begun: list[Batch]) -> None:
-    """Reads on until something is said."""
+    """Read on until a chunk has content."""
     async for batch in batches:
         if batch:
             begun.append(batch)
@@ -362,7 +366,7 @@ async def _timed(
 
 
 def _cost(error: UpstreamError, job: Job[B]) -> Usage | None:
-    """What the provider told, or that its prompt was read, where we stopped waiting."""
+    """The reported usage, or the prompt's if we stopped waiting."""
     told = from_openai(error.spent)
     if told is None and isinstance(error, OutlastedError):
         return Usage(job.input_tokens, 0, estimated=True)
@@ -378,7 +382,9 @@ def _no_route(model_id: str) -> LosiError:
 
 
 def answered_headers(answered: Answered) -> dict[str, Any]:
-    """`x-losi-*`: what answered, after how many attempts, and what of the request it ignored."""
+    """`x-losi-*` headers: which route answered, after how many attempts, and what it ignored of the
+    request.
+    """
     headers = {
         "x-losi-provider": answered.route.provider.id,
         "x-losi-model": answered.route.model,

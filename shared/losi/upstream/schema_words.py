@@ -1,4 +1,4 @@
-"""What a schema cannot say to a provider, said in its description instead. Pure."""
+"""Puts into a schema's description what the schema itself cannot say to a provider. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers of upstreams, checked where they come in: past this, code trusts what it is given."""
+"""Checks answers of upstreams where they come in, so that later code can trust them."""
 
 from typing import Any, TypeVar
 
@@ -8,7 +8,9 @@ T = TypeVar("T")
 
 
 class ShapeError(Exception):
-    """An upstream sent what its format does not allow. Says where, never what: that is content."""
+    """An upstream sent what its format does not allow. It says where, never what, as that is
+    content.
+    """
 
 
 def checked(shape: TypeAdapter[T], value: Any) -> T:

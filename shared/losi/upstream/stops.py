@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) -> Exchange:
-    """The exchange for a call, which stops where the caller asked, whoever sees to it."""
+    """The exchange for a call: it stops where the caller asked, by the provider or by us."""
     asked = call.body.get("stop") or []
     sequences = [asked] if isinstance(asked, str) else list(asked)
     cut = [sequence for sequence in sequences if not _takes(call, sequence)]
@@ -58,14 +58,14 @@ class CutShort(Around):
             message = choice["message"]
             text = _Text(self._sequences)
             said = text.take(message.get("content") or "")
-            if text.ended:  # the caller wanted nothing after it
+            if text.ended:  # the caller wants nothing after it
                 message["content"] = said
                 message.pop("tool_calls", None)
                 choice["finish_reason"] = "stop"
         return answer
 
     async def stream(self) -> AsyncGenerator[Batch]:
-        """Ends once every choice has: nobody waits for, or pays, what is not to be said."""
+        """Ends once every choice has: nobody waits for, or pays, what is not passed on."""
         texts: dict[Any, _Text] = {}
         async with aclosing(self._exchange.stream()) as batches:
             async for batch in batches:
@@ -75,7 +75,7 @@ class CutShort(Around):
                     return
 
     def _cut(self, chunk: Chunk, texts: dict[Any, _Text]) -> Chunk | None:
-        """What is left of a chunk."""
+        """What remains of a chunk."""
         choices = [choice for choice in chunk["choices"] if not _ended(texts, choice)]
         for choice in choices:
             _cut(choice, texts.setdefault(choice.get("index", 0), _Text(self._sequences)))
@@ -101,7 +101,7 @@ def _cut(choice: ChunkChoice, text: _Text) -> None:
 
 
 class _Text:
-    """Text as it comes, held back as far as it may be the beginning of a sequence."""
+    """Text of which the end is held back while it may be the beginning of a sequence."""
 
     def __init__(self, sequences: Sequence[str]) -> None:
         self._sequences = sequences
@@ -109,7 +109,7 @@ class _Text:
         self.ended = False
 
     def take(self, more: str) -> str:
-        """What can be said now."""
+        """Return the text that can be sent now."""
         text = self._held + more
         starts = [at for sequence in self._sequences if (at := text.find(sequence)) >= 0]
         if starts:
@@ -120,12 +120,12 @@ class _Text:
         return text[: len(text) - held]
 
     def rest(self) -> str:
-        """What was held back, now that no more comes."""
+        """Return the text that was held back, as nothing follows."""
         held, self._held = self._held, ""
         return held
 
 
 def _overlap(text: str, sequence: str) -> int:
-    """How much of the text's end is the sequence's beginning."""
+    """How many characters at the text's end begin the sequence."""
     longest = min(len(text), len(sequence) - 1)
     return next((n for n in range(longest, 0, -1) if text.endswith(sequence[:n])), 0)

@@ -40,7 +40,9 @@ class LimitedText(Around):
                     yield cut
 
     def _limited(self, chunk: Chunk, left: dict[Any, int]) -> Chunk | None:
-        """What remains of a chunk; `left` are the bytes of each choice, -1 where it has ended."""
+        """What remains of a chunk. `left`: the bytes that each choice may still have, -1 once it
+        has ended.
+        """
         choices = [choice for choice in chunk["choices"] if left.get(choice.get("index", 0)) != -1]
         for choice in choices:
             index = choice.get("index", 0)
@@ -50,7 +52,9 @@ class LimitedText(Around):
         return {**chunk, "choices": choices} if choices or chunk.get("usage") else None
 
     def _cut(self, choice: Choice | ChunkChoice, said: Spoken | Delta, left: int) -> int:
-        """Cuts what a choice says to so many bytes; how many are left, or -1 where it ended."""
+        """Cut a choice's text to that many bytes. Returns how many are left, or -1 if the choice
+        has ended.
+        """
         text = (said.get("content") or "").encode(errors="surrogatepass")
         if len(text) <= left:
             return left - len(text)

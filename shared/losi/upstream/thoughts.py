@@ -27,7 +27,7 @@ _NOT_ITS_OWN = re.compile(r"signature.*think|think.*signature|thinking.*cannot b
 
 
 def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) -> Exchange:
-    """The exchange for a call, which goes on without earlier thoughts where those are refused."""
+    """The exchange for a call: it is sent again without earlier thoughts if those are refused."""
     exchange = prepare_stops(upstream, call, sleep)
     if not any(message.get("thinking_blocks") for message in call.body["messages"]):
         return exchange
@@ -51,7 +51,7 @@ class WithOrWithout(Around):
 
     @property
     def mapped(self) -> frozenset[str]:
-        """With `messages` once the thoughts were left out."""
+        """Includes `messages` once the thoughts were left out."""
         return super().mapped | ({"messages"} if self._without is None else set())
 
     async def complete(self) -> Completion:
@@ -77,7 +77,9 @@ class WithOrWithout(Around):
                     yield batch
 
     def _go_without(self, refusal: InvalidRequestError) -> None:
-        """Raises the refusal where it is about something else, or where this was done already."""
+        """Switch to the exchange without thoughts. Raises the refusal if it is about something
+        else, or if this was done already.
+        """
         if self._without is None or not _NOT_ITS_OWN.search(refusal.message):
             raise refusal
         self._exchange, self._without = self._without(), None

@@ -23,14 +23,16 @@ CONTINUE = "Continue your last message exactly where it ends, without repeating 
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    #: Messages before the conversation, with their names in the request.
+    #: The system messages before the conversation, with their names in the request.
     system: list[Named]
     #: User, assistant and tool messages.
     turns: list[Named]
 
 
 def as_turns(messages: list[Message], *, prefill: bool) -> Turns:
-    """`prefill`: whether the model takes a conversation that ends with an assistant's message."""
+    """Sort messages into turns. `prefill`: whether the model accepts a conversation that ends with
+    an assistant's message.
+    """
     named = [(f"messages[{position}]", message) for position, message in enumerate(messages)]
     first = next((i for i, (_, m) in enumerate(named) if not is_system(m)), len(named))
     system, turns = named[:first], named[first:]
@@ -80,7 +82,7 @@ def _as_user(named: Named) -> Named:
 
 
 def _ids_once(turns: list[Named]) -> list[Named]:
-    """Ids of tool calls that were used before get ids of their own, in calls and results alike."""
+    """Give ids of tool calls that were used before new ids, in calls and results alike."""
     used: dict[str, int] = {}
     current: dict[str, str] = {}
     renamed: list[Named] = []
@@ -118,7 +120,7 @@ def _is_user(last: list[Named]) -> bool:
 
 
 def _speaks_next(following: list[Named]) -> bool:
-    """Whether more of the user's turn follows that says something."""
+    """Whether the user's turn goes on with a message that is not blank."""
     for where, message in following:
         if message["role"] != "user":
             return False
@@ -128,7 +130,9 @@ def _speaks_next(following: list[Named]) -> bool:
 
 
 def _ends_with_answer(turns: list[Named]) -> bool:
-    """Assistant's messages that say nothing are left out, so they end nothing."""
+    """Whether the conversation ends with an assistant's message. Blank ones are left out and do not
+    count.
+    """
     for where, message in reversed(turns):
         if message["role"] != "assistant":
             return False

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from losi.wire import JsonSchema
     from losi.wire.chat import Completion, Delta, Request, ResponseFormat, Spoken, ToolChoice
 
-#: What a route may refuse and is still taken for, as it is asked for in words.
+#: What a route may refuse and still be chosen, because it is asked for in words.
 IN_WORDS = frozenset({"forced_tools", "schema_with_tools", "schema_in_streams"})
-#: An answer that was cut, or that a filter took, says nothing of what the model would have done.
+#: An answer that was cut off or filtered proves nothing about the wish.
 _CUT = ("length", "content_filter")
 
 
 class UnmetWishError(UpstreamError):
-    """The answer is not what a mapped parameter asked for. It has to be paid all the same."""
+    """The answer is not what a mapped parameter asked for. It is billed all the same."""
 
     def __init__(self, message: str, code: str) -> None:
         headers = {"x-should-retry": "false"}  # SDKs would pay for two more answers, twice
@@ -45,7 +45,7 @@ class UnmetWishError(UpstreamError):
 
 @dataclass(slots=True)
 class Call:
-    """A call of a tool; the arguments in the pieces in which they came."""
+    """A call of a tool, with its arguments in pieces as they came."""
 
     name: str = ""
     arguments: list[str] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Call:
 
 @dataclass(slots=True)
 class Said:
-    """What one choice said, whole or as far as its chunks have come."""
+    """What one choice has said so far."""
 
     text: str = ""
     called: set[str] = field(default_factory=set)
@@ -61,7 +61,7 @@ class Said:
     refused: bool = False
 
     def add(self, part: Spoken | Delta) -> None:
-        """A message, or the delta of a chunk."""
+        """Add a message, or the delta of a chunk."""
         if isinstance(text := part.get("content"), str):
             self.text += text
         self.refused |= bool(part.get("refusal"))
@@ -80,7 +80,7 @@ Check = Callable[[Said], UnmetWishError | None]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An exchange, the parameters that are asked for in words, and what its answer must hold."""
+    """An exchange, the parameters that are asked for in words, and the checks of its answer."""
 
     exchange: Exchange
     in_words: frozenset[str]
@@ -88,7 +88,7 @@ class Asked:
 
     @property
     def mapped(self) -> frozenset[str]:
-        """All of it known only once the upstream has answered."""
+        """Complete only once the upstream has answered."""
         return self.in_words | self.exchange.mapped
 
     def unmet(self, answer: Completion) -> UnmetWishError | None:
@@ -159,7 +159,7 @@ class _Forced:
     """The caller's demand that one of these tools is called."""
 
     param: Literal["tool_choice", "function_call"]
-    #: What is sent instead of it.
+    #: What is sent in its place.
     choice: str | ToolChoice
     names: frozenset[str]
     named: bool
@@ -214,7 +214,7 @@ def _names(body: Request) -> Iterator[str]:
 
 
 def _with_schemas(body: Request, *, stream: bool) -> set[str]:
-    """What a schema of the answer would stand beside, as `refuses` calls it."""
+    """What would be combined with a schema of the answer, in the words of `refuses`."""
     asked = {"schema_in_streams": stream, "schema_with_tools": bool(body.get("tools"))}
     return {name for name, is_asked in asked.items() if is_asked}
 
@@ -243,7 +243,7 @@ def _schema_check(response_format: ResponseFormat) -> Check:
 
 
 def _arguments_check(body: Request) -> Check:
-    """By the schemas of strict tools, to which the upstream holds the model in part at most."""
+    """Check arguments by the schemas of strict tools, which the upstream enforces only in part."""
     functions = [tool.get("function") for tool in body.get("tools") or ()]
     schemas = {f["name"]: f.get("parameters") or {} for f in functions if f and f.get("strict")}
 
@@ -263,7 +263,7 @@ def _arguments_check(body: Request) -> Check:
 
 
 def _is_valid(text: str, schema: JsonSchema) -> bool:
-    """Whether a text is JSON by a schema; one that cannot be judged is not held against it."""
+    """Whether a text is JSON by a schema. A text that cannot be judged counts as valid."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

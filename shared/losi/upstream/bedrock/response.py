@@ -162,22 +162,21 @@ def _identity(call: UpstreamCall) -> Chunk:
 
 
 class StreamState:
-    """Turns one stream's events into chunks: `chunks(event)` for each, then `end()`.
-
-    Nothing is said before the model said something, so that an overload in between still falls
-    over to another route.
+    """Turns the events of one stream into chunks: call `chunks(event)` for each, then `end()`. It
+    sends nothing before the model has said something, so that an overload before that can still
+    fall over to another route.
     """
 
     def __init__(self, call: UpstreamCall) -> None:
         self._identity = _identity(call)
         self._role_sent = False
         self._stop_reason: str | None = None
-        self._tools: dict[int, _Tool] = {}  # by content block index, which counts texts as well
+        self._tools: dict[int, _Tool] = {}  # by content block index, which counts texts too
         self._thinking: dict[int, ThinkingBlock] = {}
         self._length = 0  # of the text so far
 
     def end(self) -> None:
-        """Raises UpstreamError unless the stream was whole and its content sound."""
+        """Raises UpstreamError unless the stream was complete and its content valid."""
         if self._stop_reason is None:
             raise incomplete(PROVIDER)
         if self._stop_reason in _BROKEN:
@@ -255,8 +254,8 @@ class StreamState:
     def _message_stop(self, reason: str) -> list[Chunk]:
         self._stop_reason = reason
         if reason in _BROKEN:
-            return []  # said by end(): the usage is still to come
-        # whole and at once: SDKs cannot add up the parts of a list whose items have no index
+            return []  # end() sends it: the usage is still to come
+        # sent whole: SDKs cannot join the parts of a list whose items have no index
         delta: Delta = {}
         if self._thinking:
             delta["thinking_blocks"] = list(self._thinking.values())
@@ -273,7 +272,7 @@ class StreamState:
 
 
 class _Tool:
-    """One tool call under OpenAI's own count: 0, 1, 2."""
+    """One tool call, numbered as OpenAI does: 0, 1, 2."""
 
     def __init__(self, index: int) -> None:
         self.index = index

@@ -47,7 +47,7 @@ class Citations(TypedDict, total=False):
 
 
 class Block(TypedDict, total=False):
-    """One of its members is there; none is for kinds that are yet to come."""
+    """One of its members is present; none for unknown kinds."""
 
     text: str
     citationsContent: Citations
@@ -116,7 +116,7 @@ class MessageStop(TypedDict):
 
 
 class Event(TypedDict, total=False):
-    """One of its members is there; none is for kinds that are yet to come."""
+    """One of its members is present; none for unknown kinds."""
 
     contentBlockStart: BlockStart
     contentBlockDelta: BlockDelta

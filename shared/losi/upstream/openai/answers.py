@@ -50,8 +50,8 @@ _TEXTS: tuple[TextField, ...] = ("content", "reasoning_content", "reasoning", "r
 
 
 def completion(answer: JsonObject, *, named: bool) -> Completion:
-    """A plain answer, whose choices are known to have messages. `named`: a tool was forced by its
-    name, where OpenAI itself says `stop`.
+    """Return a plain answer, whose choices are known to have messages. `named`: a tool was forced
+    by its name, for which OpenAI itself says `stop`.
     """
     told = cast(Answer, answer)
     _hoist_usage(told)
@@ -63,11 +63,11 @@ def completion(answer: JsonObject, *, named: bool) -> Completion:
         word = finish_reason(choice.get("finish_reason")) or "stop"
         calls = bool(message.get("tool_calls"))
         choice["finish_reason"] = _fitting(word, called=calls, named=named)
-    return cast("Completion", told)  # which it was just made
+    return cast("Completion", told)  # it was just built as one
 
 
 class Chunks:
-    """The chunks of one stream, each brought to OpenAI's types."""
+    """Brings the chunks of one stream to OpenAI's types."""
 
     def __init__(self, *, named: bool) -> None:
         self._named = named
@@ -76,7 +76,7 @@ class Chunks:
 
     @property
     def is_finished(self) -> bool:
-        """Whether all choices that began have said why they end."""
+        """Whether every choice that began has said why it ended."""
         return bool(self._choices) and all(one.finished for one in self._choices.values())
 
     def read(self, chunk: JsonObject) -> Chunk:
@@ -90,10 +90,10 @@ class Chunks:
                 index = choice["index"] = position
             self._latest = self._choices.setdefault(index, _Choice())
             self._latest.read(choice, named=self._named)
-        return cast("Chunk", told)  # which it was just made
+        return cast("Chunk", told)  # it was just built as one
 
     def more_text(self, texts: list[str]) -> int:
-        """How many texts it has taken that came after the one text of the last chunk."""
+        """Return how many of the texts that follow the last chunk's only text were accepted."""
         return self._latest.more_text(texts)
 
 
@@ -130,7 +130,7 @@ class _Choice:
         return self._calls.more_arguments(texts) if self._calling else len(texts)
 
     def _join(self, delta: Said, field: TextField, *, last: bool) -> None:
-        """Hold back the first half of a character until its second comes in the next piece."""
+        """Hold back the first half of a character until the next piece brings the second."""
         held, text = self._halves.pop(field, ""), delta.get(field)
         if not held and isinstance(text, str) and text.isascii():  # most are, and have no halves
             return
@@ -148,7 +148,7 @@ class _Choice:
 
 
 def finish_reason(word: object) -> str | None:
-    """One of OpenAI's five words; None for a word that does not say that an answer has ended."""
+    """One of OpenAI's five words; None for a word that does not end an answer."""
     if isinstance(word, list) and len(word) == 1:
         word = word[0]
     if not isinstance(word, str):
@@ -158,14 +158,14 @@ def finish_reason(word: object) -> str | None:
 
 
 def _fitting(word: str, *, called: bool, named: bool) -> str:
-    """Agents go on after `tool_calls` and end at `stop`, so that it must say which is the case."""
+    """Agents go on after `tool_calls` and end at `stop`, so the reason must match the answer."""
     if word == "stop" and called and not named:
         return "tool_calls"
     return "stop" if word == "tool_calls" and not called else word
 
 
 def hoist_usage(answer: JsonObject) -> None:
-    """Put usage where OpenAI has it, under OpenAI's names. Moonshot tells it in a choice."""
+    """Move usage to OpenAI's place, under OpenAI's names. Moonshot reports it in a choice."""
     _hoist_usage(cast(Answer, answer))
 
 
@@ -212,7 +212,7 @@ def _is_thought(part: object) -> bool:
 
 
 def _text(part: object) -> str:
-    """The words of a part, however deep they stand."""
+    """The words of a part, at any depth."""
     if isinstance(part, str):
         return part
     if isinstance(part, list):

@@ -59,7 +59,7 @@ class ChatExchange:
     _route: Route
     body: Request
     mapped: frozenset[str] = frozenset()
-    left_out: frozenset[str] = frozenset()  # the row's unsupported_parameters say it beforehand
+    left_out: frozenset[str] = frozenset()  # the row's unsupported_parameters name it already
 
     async def complete(self) -> Completion:
         body = without(self.body, ("stream_options",))
@@ -115,7 +115,7 @@ class _Reading:
         elif (chunk := self._chunk(data)) is not None:
             if (fault := self._fault(chunk)) is not None:
                 answers.hoist_usage(chunk)
-                if chunk.get("usage"):  # what was told is paid, whatever the end
+                if chunk.get("usage"):  # reported usage is billed, however the stream ended
                     yield cast("Chunk", {**chunk, "choices": []})
                 raise fault
             yield self._chunks.read(chunk)
@@ -124,7 +124,7 @@ class _Reading:
         return self._chunks.more_text(texts)
 
     def _chunk(self, data: bytes) -> JsonObject | None:
-        """What an event says; None where it says nothing."""
+        """The chunk of an event; None if the event has no content."""
         try:
             chunk = loads(data, pieces=True)
         except ValueError as error:

@@ -38,7 +38,7 @@ class OpenAIEmbeddings:
 
 
 def _is_list(answer: JsonObject, given: object) -> bool:
-    """Whether there is a vector for each input, and each says whose it is."""
+    """Whether there is one vector for each input, each with its index."""
     several = isinstance(given, list) and not isinstance(given[0], int)
     wanted = set(range(len(given))) if several and isinstance(given, list) else {0}
     data = answer.get("data")

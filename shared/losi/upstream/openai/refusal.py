@@ -1,4 +1,4 @@
-"""How OpenAI and others with its format refuse, and how they learn who asks."""
+"""How OpenAI and providers with its format refuse, and how they are sent our credentials."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ _ACCOUNT_MESSAGE = re.compile(
 def refusal(
     provider: str, status: int, body: JsonObject | None, headers: Mapping[str, str]
 ) -> LosiError:
-    """OpenAI's error object, or the shapes other providers use for it, as one of ours."""
+    """Translate OpenAI's error object, or the shapes other providers use for it, into one of our
+    errors.
+    """
     error: Any = (body or {}).get("error", body) or {}
     if status < 400:
         status = _status_of(error)
@@ -65,7 +67,7 @@ def refusal(
 def _is_of_account(error: JsonObject) -> bool:
     if _ACCOUNT_CODES & {str(error.get("code")).lower(), str(error.get("type")).lower()}:
         return True
-    # Gemini asks to check plan and billing where a minute's limit is met
+    # Gemini says to check plan and billing even if a limit per minute was hit
     is_gemini_limit = error.get("status") == "RESOURCE_EXHAUSTED"
     return not is_gemini_limit and bool(_ACCOUNT_MESSAGE.search(str(error.get("message"))))
 

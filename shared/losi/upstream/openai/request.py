@@ -1,6 +1,7 @@
-"""A chat completion as one provider of OpenAI's format takes it: what it refuses is not sent. Pure.
+"""A chat completion as one provider of OpenAI's format accepts it: what it refuses is not sent.
+Pure.
 
-providers.toml says how providers differ; OpenAI's own bounds are from its OpenAPI document,
+providers.toml says how providers differ. OpenAI's own bounds are from its OpenAPI document,
 https://github.com/openai/openai-openapi
 """
 
@@ -26,7 +27,7 @@ from losi.wire import F, without
 if TYPE_CHECKING:
     from losi.wire.chat import GivenCall, Message, Part, Request
 
-#: OpenAI's fields of a message by role, of its parts by type, and of a tool.
+#: OpenAI's fields of messages by role, of parts by type, and of tools.
 _FIELDS = frozenset({"role", "content", "name"})
 _MESSAGE_FIELDS = {
     "assistant": _FIELDS | {"tool_calls", "function_call", "refusal", "audio"},
@@ -45,12 +46,12 @@ _KEYS: tuple[Literal["prompt_cache_key", "safety_identifier"], ...] = (
     "prompt_cache_key",
     "safety_identifier",
 )
-#: Models that want no signatures.
+#: Models that need no signatures.
 _UNSIGNED = re.compile(r"gemini-[12]\b")
 
 
 def request_body(provider: Provider, body: Request) -> Request:
-    """The request as this provider takes it; fields it is not known to refuse pass through."""
+    """The request as this provider accepts it. Fields it is not known to refuse pass through."""
     out: Request = {**body}
     limit = out.pop("max_completion_tokens", None) or out.pop("max_tokens", None)
     out.pop("max_tokens", None)
@@ -114,7 +115,7 @@ def _call(provider: Provider, call: GivenCall) -> GivenCall:
 
 
 def _sign(calls: Sequence[GivenCall], signature: str) -> None:
-    """Calls that the provider did not make, or whose client left its signature out."""
+    """Sign calls that the provider did not make, or whose signature the client dropped."""
     for call in calls:
         google = (call.get("extra_content") or {}).get("google") or {}
         if not google.get("thought_signature"):
@@ -136,7 +137,7 @@ def _says(message: Message) -> bool:
 
 
 def _is_json_unspoken(body: Request, messages: list[Message]) -> bool:
-    """OpenAI wants the word in a message where any JSON object is asked for."""
+    """OpenAI requires the word "json" in a message if any JSON object is asked for."""
     form = body.get("response_format")
     if form is None or form["type"] != "json_object":
         return False

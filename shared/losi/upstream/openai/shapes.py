@@ -47,7 +47,7 @@ class Answer(TypedDict, total=False):
 
 
 class ToldCall(TypedDict, total=False):
-    """The same as a provider sends it."""
+    """A tool call as a provider sends it."""
 
     index: object
     id: object
@@ -66,13 +66,13 @@ def said(told: object) -> Said:
 
 
 def choices(answer: Answer) -> list[Choice]:
-    """Those that are objects; a provider may send null, or something else."""
+    """The choices that are objects; a provider may send null or something else."""
     told: object = answer.get("choices")
     return cast(list[Choice], objects(told))
 
 
 def objects(told: object) -> list[dict[str, Any]]:
-    """Those of a list, whatever else stands in it."""
+    """The objects in a list, ignoring everything else."""
     return [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
 
 

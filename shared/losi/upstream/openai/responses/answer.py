@@ -42,7 +42,9 @@ _READ: tuple[Literal["cached_tokens", "cache_write_tokens"], ...] = (
 
 
 def completion(response: JsonObject, provider: str) -> Completion:
-    """Raises a LosiError for a run that failed, or an answer that is no response object."""
+    """Translate a response. Raises a LosiError for a failed run, or an answer that is no response
+    object.
+    """
     try:
         return _completion(response, provider)
     except UpstreamError as error:
@@ -84,7 +86,7 @@ def created(response: Head) -> int:
 
 
 def failure(error: object, provider: str) -> LosiError:
-    """What the `error` of a run or of a stream means for the caller."""
+    """Translate the `error` of a run or of a stream."""
     if not isinstance(error, dict):
         return malformed(provider)
     code = error.get("code")
@@ -103,7 +105,7 @@ def finish_reason(ended: Ended, *, called: bool) -> str:
 
 
 def usage(theirs: object) -> Usage | None:
-    """OpenAI's figures under chat's names; None where there are none."""
+    """OpenAI's figures under chat's names; None if there are none."""
     if not isinstance(theirs, dict):
         return None
     read, written = theirs.get("input_tokens"), theirs.get("output_tokens")
@@ -129,7 +131,9 @@ def usage(theirs: object) -> Usage | None:
 
 
 def thinking_block(item: Reasoning, model: str) -> ThinkingBlock | None:
-    """A reasoning item as the caller carries it to the next turn; None if it is not encrypted."""
+    """A reasoning item in the form that the caller sends back in the next turn; None if it is not
+    encrypted.
+    """
     encrypted = item.get("encrypted_content")
     if encrypted is None:
         return None
@@ -142,7 +146,7 @@ def thinking_block(item: Reasoning, model: str) -> ThinkingBlock | None:
 
 
 def tool_call(item: Item) -> Call | None:
-    """A call in chat's form, or None for an item that is no call of the caller's tools."""
+    """A call in chat's form; None for an item that is no call of the caller's tools."""
     if item["type"] == "function_call":
         function: Called = {"name": item["name"], "arguments": item.get("arguments") or ""}
         return {"id": item["call_id"], "type": "function", "function": function}

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 #: The smallest `max_output_tokens` (OpenAI's OpenAPI document, `CreateResponse`).
 SMALLEST_LIMIT = 16
 
-#: Sent as they are.
+#: Parameters that are passed on unchanged.
 _SAME = frozenset(
     {
         "model",
@@ -82,7 +82,9 @@ class ResponsesRequest:
 
 
 def translate(body: Request) -> ResponsesRequest:
-    """Raises InvalidRequestError (400) for content that the Responses API has no place for."""
+    """Translate a request. Raises InvalidRequestError (400) for content that the Responses API has
+    no place for.
+    """
     others = [name for name, value in body.items() if name not in _SAME or value is None]
     out = cast("ResponseCreateParamsBase", without(body, others))
     out["store"] = False
@@ -111,7 +113,7 @@ def translate(body: Request) -> ResponsesRequest:
 
 def _included(body: Request) -> list[ResponseIncludable]:
     included: list[ResponseIncludable] = []
-    if body.get("reasoning_effort") != "none":  # else there is nothing to encrypt
+    if body.get("reasoning_effort") != "none":  # otherwise there is nothing to encrypt
         included.append("reasoning.encrypted_content")
     if body.get("logprobs"):
         included.append("message.output_text.logprobs")
@@ -119,7 +121,7 @@ def _included(body: Request) -> list[ResponseIncludable]:
 
 
 def _lower(messages: list[Message]) -> bytes:
-    """The words of the conversation, where OpenAI looks for "json"."""
+    """The words of the conversation in lower case: OpenAI looks for "json" there."""
     return orjson.dumps([message.get("content") for message in messages], default=str).lower()
 
 
@@ -138,7 +140,7 @@ def _text(body: Request) -> ResponseTextConfigParam:
         if wanted.get("strict") is not None:
             schema["strict"] = wanted["strict"]
         text["format"] = schema
-    elif form and form["type"] != "text":  # a schema that was left out asks for any object
+    elif form and form["type"] != "text":  # a schema that was left out means any object
         text["format"] = {"type": "json_object"}
     if verbosity := body.get("verbosity"):
         text["verbosity"] = cast("Literal['low', 'medium', 'high']", verbosity)
@@ -146,7 +148,9 @@ def _text(body: Request) -> ResponseTextConfigParam:
 
 
 def _tool(where: str, tool: Tool) -> FunctionToolParam | CustomToolParam:
-    """Chat nests what stands flat here, https://platform.openai.com/docs/guides/migrate-to-responses"""
+    """Flatten a tool: chat nests these fields,
+    https://platform.openai.com/docs/guides/migrate-to-responses
+    """
     match tool:
         case {"type": "function", "function": dict(function)}:
             return _function_tool(where, function)
@@ -160,7 +164,7 @@ def _function_tool(where: str, function: FunctionDefinition) -> FunctionToolPara
         "type": "function",
         "name": _name(where, function),
         "parameters": function.get("parameters") or {"type": "object", "properties": {}},
-        # left out, strict is tried, and optional properties become required
+        # without it strict is assumed, and optional properties become required
         "strict": bool(function.get("strict")),
     }
     if description := function.get("description"):

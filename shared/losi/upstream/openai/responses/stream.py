@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class StreamState:
-    """One streamed response: `feed` each event; `finished` once the upstream said that it is."""
+    """One streamed response: `feed` it each event; it is `finished` when the upstream said so."""
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
@@ -32,9 +32,8 @@ class StreamState:
         self.finished = False
 
     def feed(self, value: JsonObject) -> list[Chunk]:
-        """The chunks that an event becomes. Raises a LosiError when it says that the run failed.
-
-        Events of other kinds repeat what the deltas said, or speak of tools that we do not send.
+        """Return the chunks of an event. Raises a LosiError if the event says that the run failed.
+        Events of other kinds repeat the deltas, or concern tools that we do not send.
         """
         try:
             event = shapes.event(value)
@@ -108,7 +107,7 @@ class StreamState:
             text = item.get("arguments") or ""
         elif item["type"] == "custom_tool_call":
             text = item.get("input") or ""
-        return self._more(known, text[known.sent :])  # where an upstream sends no deltas
+        return self._more(known, text[known.sent :])  # some upstreams send no deltas
 
     def _more(self, known: _Call, text: str) -> list[Chunk]:
         if not text:
@@ -122,7 +121,7 @@ class StreamState:
         self, delta: Delta, *, finish: str | None = None, logprobs: Logprobs | None = None
     ) -> Chunk:
         if self._identity is None:
-            raise malformed(self._provider)  # content before response.created
+            raise malformed(self._provider)  # content came before response.created
         delta, self._role = {**self._role, **delta}, {}
         choice: ChunkChoice = {
             "index": 0,
@@ -147,7 +146,7 @@ class StreamState:
         return [last, {**last, "choices": [], "usage": reported}]
 
     def usage_chunks(self, event: JsonObject) -> list[Chunk]:
-        """The figures that an event tells, if any."""
+        """The chunk with the usage of an event, if it has any."""
         response = event.get("response")
         return self._usage_chunks(response.get("usage") if isinstance(response, dict) else None)
 
@@ -162,5 +161,5 @@ class _Call:
     def __init__(self, index: int, kind: Kind) -> None:
         self.index = index
         self.kind = kind
-        #: Characters of the arguments that were passed on.
+        #: The number of characters of the arguments that were passed on.
         self.sent = 0
