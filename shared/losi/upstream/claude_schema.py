@@ -25,7 +25,7 @@ _FORMATS = frozenset(
         "date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid",
     }
 )  # fmt: skip
-#: More than these in one schema is refused as too complex.
+#: A schema with more than these is refused as too complex.
 _MOST_OPTIONAL = 24
 _MOST_UNIONS = 16
 _PROPERTY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
@@ -33,14 +33,13 @@ _UNIONS = ("anyOf", "oneOf", "allOf")
 
 
 class _NotKeptError(Exception):
-    """Something in the schema that Claude would not keep to."""
+    """The schema contains something that Claude cannot be held to."""
 
 
 def kept_schema(schema: JsonSchema) -> JsonSchema | None:
-    """The schema as Claude keeps to it; None where no rewriting lets it.
-
-    Not kept: recursion, references out of the schema, values of any type, objects with any keys
-    (Claude answers those with `{}`), and what is too complex.
+    """The schema as Claude can be held to it; None if no rewriting allows that. Not kept:
+    recursion, references out of the schema, values of any type, objects with any keys (Claude
+    answers those with `{}`), and schemas that are too complex.
     """
     try:
         _refuse_recursion(schema)
@@ -68,7 +67,7 @@ def format_instruction(
 
 
 def is_loosened(response_format: ResponseFormat | None, *, native: bool = True) -> bool:
-    """Whether Claude is held to less than the caller asks for, by a rewritten schema or words."""
+    """Whether a rewritten schema or words hold Claude to less than the caller asks for."""
     if format_instruction(response_format, native=native):
         return True
     if response_format is None or response_format["type"] != "json_schema":
@@ -78,8 +77,8 @@ def is_loosened(response_format: ResponseFormat | None, *, native: bool = True) 
 
 
 def are_loosened(tools: Iterable[Tool], *, native: bool = True) -> bool:
-    """Whether Claude is held to less than the schema of a strict tool, or to none at all where the
-    model takes none (not `native`).
+    """Whether Claude is held to less than the schema of a strict tool; not at all if the model
+    accepts none (not `native`).
     """
     functions = [function for tool in tools if (function := tool.get("function"))]
     strict = [function.get("parameters") for function in functions if function.get("strict")]
@@ -94,8 +93,8 @@ def _schema_instruction(schema: JsonSchema) -> str:
 
 
 def tool_schema(parameters: JsonSchema) -> JsonSchema:
-    """A tool's parameters as Claude takes them: an object without a union at its top, and without
-    property names that Claude has no letters for. Those are named in the description.
+    """A tool's parameters as Claude accepts them: an object without a union at its top, and without
+    property names in characters that Claude refuses. The description names what was removed.
     """
     schema = {name: value for name, value in parameters.items() if name not in _UNIONS}
     unions = {name: parameters[name] for name in _UNIONS if parameters.get(name)}
@@ -112,7 +111,7 @@ def tool_schema(parameters: JsonSchema) -> JsonSchema:
 
 
 def _merged(schema: JsonSchema, branches: list[JsonSchema], *, every: bool) -> JsonSchema:
-    """The properties of all branches; required are those that whatever branch holds requires."""
+    """The properties of all branches; required are those that every branch requires."""
     properties = dict(schema.get("properties") or {})
     for branch in branches:
         properties |= branch.get("properties") or {}
@@ -151,7 +150,7 @@ def _rewritten(schema: Any) -> JsonSchema:
     if "$ref" in rest:
         return {**out, "$ref": rest["$ref"]}
     kinds = rest.get("type")
-    if isinstance(kinds, list):  # one type each, as Claude takes unions
+    if isinstance(kinds, list):  # one type each, as Claude accepts unions
         del rest["type"]
         rest["anyOf"] = [{**rest, "type": kind} for kind in kinds]
         rest = {name: rest[name] for name in ("anyOf", "title", "description") if name in rest}
@@ -168,7 +167,9 @@ def _rewritten(schema: Any) -> JsonSchema:
 
 
 def _add_kind(out: JsonSchema, rest: JsonSchema) -> str:
-    """What the schema is of: literals, a union, or a type; the type it says."""
+    """Add what kind of value the schema describes: literals, a union, or a type. Returns the
+    type.
+    """
     kind = rest.pop("type", None)
     for name in ("enum", "const"):
         values = rest.get(name) if name == "enum" else [rest.get(name)]
@@ -241,7 +242,7 @@ def _refuse_recursion(schema: JsonSchema) -> None:
 
 
 def _complexity(schema: Any) -> tuple[int, int]:
-    """Optional properties and unions in a rewritten schema."""
+    """The numbers of optional properties and unions in a rewritten schema."""
     if isinstance(schema, list):
         counts = [_complexity(one) for one in schema]
     elif isinstance(schema, dict):

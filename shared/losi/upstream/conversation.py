@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from losi.wire import JsonObject, JsonSchema
     from losi.wire.chat import GivenCall, Message, Part, Request, ResponseFormat, ToolChoice
 
-#: A message or content part with its name in the request, such as `messages[2]`.
+#: A message or content part, with its name in the request, such as `messages[2]`.
 Named: TypeAlias = "tuple[str, Message]"
 NamedPart: TypeAlias = "tuple[str, Part]"
 ImageFormat = Literal["jpeg", "png", "gif", "webp"]
@@ -33,7 +33,7 @@ _TEXT_TYPE = re.compile(
 )
 
 
-#: Asked for in words: structured output needs every property named, so cannot say "any object".
+#: Used for "any object": structured output needs every property named.
 JSON_INSTRUCTION = (
     "Answer with one valid JSON object and nothing else: no text around it, no code fence."
 )
@@ -78,7 +78,7 @@ def content_parts(where: str, message: Message) -> list[NamedPart]:
 
 
 def spoken(where: str, part: Part, role: str) -> str:
-    """The words of a part where only words may be: a text, or a refusal sent back."""
+    """The words of a part where only words are allowed: a text, or a refusal that was sent back."""
     if part["type"] not in ("text", "refusal"):
         invalid(f"{where}.type", f"A message with role '{role}' holds text only.")
     words = part.get("text" if part["type"] == "text" else "refusal")
@@ -92,7 +92,9 @@ def _is_blank(part: Part) -> bool:
 
 
 def check_tool_calls(turns: list[Named]) -> None:
-    """Every tool call has one result, in the turn after it; every result has its call."""
+    """Check that every tool call has one result, in the turn after it, and every result its
+    call.
+    """
     pending, seen = set[str](), set[str]()
     calls_at = ""
     for where, message in turns:
@@ -159,7 +161,7 @@ def not_understood(body: Request, understood: frozenset[str]) -> set[str]:
 
 
 def tool_arguments(where: str, call: GivenCall) -> tuple[str, JsonObject]:
-    """The name of one of `tool_calls`, and its arguments; empty ones mean an empty object."""
+    """The name of one of `tool_calls`, and its arguments; empty arguments mean an empty object."""
     name = f"{where}.function.arguments"
     function = call.get("function")
     if call.get("type", "function") != "function" or not function:
@@ -202,8 +204,8 @@ def _digest(text: str) -> str:
 
 
 def with_instruction(messages: list[Message], instruction: str) -> list[Message]:
-    """The conversation with an instruction of ours at its end, in the user's turn: a system prompt
-    that changes would undo prompt caches, and thinking that is bound to it.
+    """The conversation with an instruction of ours at its end, in the user's turn: a changed system
+    prompt would invalidate prompt caches, and thinking that depends on it.
     """
     part: Part = {"type": "text", "text": instruction}
     last = messages[-1]
@@ -214,7 +216,7 @@ def with_instruction(messages: list[Message], instruction: str) -> list[Message]
 
 
 def answer_schema(response_format: ResponseFormat) -> JsonSchema:
-    """What an answer is to be by; any object, where no schema is said."""
+    """The schema of the answer; any object if no schema is given."""
     wanted = response_format.get("json_schema")
     return (wanted and wanted.get("schema")) or {"type": "object"}
 
@@ -224,7 +226,7 @@ def is_text_type(media_type: str) -> bool:
 
 
 def is_text_file(part: Part) -> bool:
-    """Whether a content part is a file that any model can read, as it holds nothing but text."""
+    """Whether a content part is a file that any model can read, because it is plain text."""
     file = part.get("file")
     data = file.get("file_data") if part.get("type") == "file" and isinstance(file, dict) else None
     match = _DATA_URI.match(data) if isinstance(data, str) else None
@@ -232,14 +234,14 @@ def is_text_file(part: Part) -> bool:
 
 
 def file_as_text(where: str, part: Part) -> Part:
-    """A file of text as a text part. Raises InvalidRequestError where it cannot be read."""
+    """A text file as a text part. Raises InvalidRequestError if it cannot be read."""
     file = cast("JsonObject", part["file"])  # by is_text_file
     data = parse_data_uri(f"{where}.file.file_data", file["file_data"]).data
     return {"type": "text", "text": named_text(file.get("filename"), decoded(where, data))}
 
 
 def named_text(name: object, text: str) -> str:
-    """A file's text for where only text may stand."""
+    """A file's text, for places where only text is allowed."""
     return f"<file name={json.dumps(str(name or 'file'), ensure_ascii=False)}>\n{text}\n</file>"
 
 
@@ -255,7 +257,7 @@ def is_data_uri(url: str) -> bool:
 
 
 def parse_data_uri(where: str, url: str) -> DataUri:
-    """Raises InvalidRequestError for anything but `data:<type>;base64,<data>`."""
+    """Parse `data:<type>;base64,<data>`. Raises InvalidRequestError for anything else."""
     match = _DATA_URI.match(url)
     if match is None:
         invalid(where, "A data URI must have the form 'data:<media type>;base64,<data>'.")
@@ -270,8 +272,8 @@ def parse_data_uri(where: str, url: str) -> DataUri:
 
 
 def parse_image(where: str, url: str) -> tuple[ImageFormat, DataUri]:
-    """The image in a data URI and its format: jpeg, png, gif or webp, as its bytes say; labels
-    are often wrong, and Claude refuses those while OpenAI looks at the bytes.
+    """The image in a data URI and its format: jpeg, png, gif or webp, according to its bytes.
+    Labels are often wrong; Claude refuses those, while OpenAI looks at the bytes.
     """
     image = parse_data_uri(where, url)
     found = next((form for magic, form in _MAGIC.items() if image.data.startswith(magic)), None)

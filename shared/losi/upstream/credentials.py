@@ -15,10 +15,9 @@ logger = logging.getLogger("losi.credentials")
 
 
 def credential(config: Config, name: str, *, refresh: bool = False) -> str | None:
-    """The value of a variable of providers.toml; blocks while it fetches the secret.
-
-    Raises StoreUnavailableError when Secrets Manager cannot be read: that is the operator's
-    trouble and passes, while a missing credential stays.
+    """The value of a variable of providers.toml. Blocks while it fetches the secret. Raises
+    StoreUnavailableError if Secrets Manager cannot be read: that is temporary, while a missing
+    credential is not.
     """
     if value := config.variables.get(name):
         return value
@@ -30,7 +29,7 @@ def credential(config: Config, name: str, *, refresh: bool = False) -> str | Non
 
 
 def are_here(config: Config) -> bool:
-    """Whether `credential` answers at once, as nothing has to be fetched."""
+    """Whether `credential` answers at once, because nothing has to be fetched."""
     if not config.provider_secret:
         return True
     store = _store(config.region, config.secrets_endpoint)

@@ -30,7 +30,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) -> Exchange:
-    """The exchange for a call; n side by side where the provider does not take `n` itself."""
+    """The exchange for a call; n side by side if the provider does not accept `n` itself."""
     if call.route.provider.native_n:
         return upstream.prepare(call)
     body: Request = {**call.body}
@@ -63,7 +63,7 @@ class FanOut:
 
     @property
     def finished(self) -> list[Completion]:
-        """The answers that have come so far."""
+        """The answers that are complete so far."""
         return list(self._answers.values())
 
     async def complete(self) -> Completion:
@@ -112,7 +112,8 @@ class FanOut:
         yield [whole] if total else _each(identity, usages)
 
     async def _batches(self, usages: dict[int, ToldUsage | None]) -> AsyncGenerator[Batch]:
-        # room for a few batches of each: a slow reader holds back the providers, not our memory
+        # room for a few batches of each: a slow reader slows down the providers and does not fill
+        # our memory
         queue: asyncio.Queue[Batch | BaseException | None] = asyncio.Queue(maxsize=4 * self._n)
         tasks = [asyncio.create_task(self._pump(index, queue, usages)) for index in range(self._n)]
         running = self._n
@@ -168,7 +169,7 @@ class FanOut:
                         raise
                     error.spent = error.spent or usages.get(index)
                     await self._pause(error, attempt)
-                    usages.pop(index, None)  # recorded; the next one's figures are its own
+                    usages.pop(index, None)  # recorded; the next attempt's figures are separate
                 except UpstreamError as failure:
                     await queue.put(failure)
                     return
@@ -178,7 +179,7 @@ class FanOut:
                 return
 
     async def _pause(self, error: UpstreamError, attempt: int) -> None:
-        """Before the choice is asked for again; raises the error when it is not."""
+        """Wait before the choice is asked for again, or raise the error if it is not."""
         pause = pause_before_another(error, attempt)
         if pause is None:
             raise error
@@ -202,7 +203,7 @@ class FanOut:
 
 
 def says_something(chunk: Chunk) -> bool:
-    """Whether a chunk has content. OpenAI's first one has a role and no words."""
+    """Whether a chunk has content. OpenAI's first chunk has a role and no words."""
     return any(map(_says_something, chunk["choices"]))
 
 
@@ -215,7 +216,7 @@ def _says_something(choice: Any) -> bool:
 
 
 def _of_all(chunk: Chunk) -> Chunk:
-    """What a chunk says of the whole answer: padding is each chunk's own."""
+    """A chunk's fields about the whole answer: padding belongs to each chunk."""
     return without(chunk, ("obfuscation",))
 
 
@@ -238,7 +239,7 @@ def _each(identity: Chunk, usages: dict[int, ToldUsage | None]) -> list[Chunk]:
 
 
 def _sum(usages: list[ToldUsage | None]) -> ToldUsage | None:
-    """None unless every call reported its own."""
+    """The sum of all calls' usage; None unless every call reported its own."""
     known = [usage for told in usages if (usage := from_openai(told)) is not None]
     if len(known) < len(usages):
         return None

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from losi.wire.chat import Completion, Delta
 
 _FENCED = re.compile(r"\s*```[a-zA-Z0-9]*[ \t]*\r?\n(.*?)\s*```\s*", re.DOTALL)
-#: What may still become the opening of a fence, as far as it has come.
+#: The beginning of a text that may still become the opening of a fence.
 _MAYBE_OPENING = re.compile(r"\s*(`{0,2}|```[a-zA-Z0-9]*[ \t]*\r?)")
 _OPENING = re.compile(r"\s*```[a-zA-Z0-9]*[ \t]*\r?\n")
-#: No JSON ends so: it is held back until more comes, and dropped where nothing does.
+#: JSON never ends like this: it is held back until more comes, and dropped if nothing does.
 _MAYBE_CLOSING = re.compile(r"\s*`{0,3}\s*$")
 
 
 def unfenced(text: str) -> str:
-    """What stands in the fence that is the whole of a text; any other text as it is."""
+    """The content of a fence that is the whole text; any other text unchanged."""
     fenced = _FENCED.fullmatch(text)
     return fenced[1] if fenced else text
 
@@ -59,7 +59,7 @@ class Unfenced(Around):
 
 
 class _Text:
-    """One choice's text as it comes."""
+    """The text of one choice as it comes."""
 
     def __init__(self) -> None:
         self._held = ""
@@ -67,7 +67,7 @@ class _Text:
         self._fenced = False
 
     def take(self, more: str) -> str:
-        """What can be said now."""
+        """Return the text that can be sent now."""
         text = self._held + more
         if not self._begun:
             if _MAYBE_OPENING.fullmatch(text):
@@ -85,7 +85,7 @@ class _Text:
         return text[:end]
 
     def rest(self, finish_reason: str) -> str:
-        """What was held back, now that no more comes, but for the end of a fence."""
+        """Return the text that was held back, without the end of a fence, as nothing follows."""
         held, self._held = self._held, ""
         closed = self._fenced and (held.strip() == "```" or finish_reason == "length")
         return "" if closed else held

@@ -1,7 +1,7 @@
-"""What speaks to upstreams implements, and how an upstream's refusals become ours.
+"""What every format implements, and how upstreams' refusals become ours.
 
 The canonical form is OpenAI's chat completion JSON: request, response and chunk are plain dicts
-that were validated at the edge, so that fields we do not know pass through untouched.
+that were validated at the edge, so that unknown fields pass through untouched.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from losi.wire import embeddings
     from losi.wire.chat import Completion, Request, Usage
 
-#: What a request's body is: a chat's, where nothing else is said.
+#: The type of a request's body: a chat's by default.
 B = TypeVar("B", default="Request")
 
 
@@ -65,7 +65,7 @@ class Exchange(Protocol):
 
     @property
     def mapped(self) -> frozenset[str]:
-        """Parameters said in another way, as the upstream does not take them as they are."""
+        """Parameters expressed in another way, as the upstream does not accept them as they are."""
 
     async def complete(self) -> Completion: ...
 
@@ -73,13 +73,13 @@ class Exchange(Protocol):
 
 
 def finished(exchange: Exchange) -> list[Completion]:
-    """Answers that have come, of an exchange whose others have not."""
+    """Answers that are complete, in an exchange of which others are not."""
     found: list[Completion] = getattr(exchange, "finished", [])
     return found
 
 
 class Around:
-    """An exchange around another one, of which it changes the answers alone."""
+    """An exchange around another one that changes only its answers."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
@@ -101,14 +101,16 @@ class Format(Protocol):
     """Speaks one wire format to one provider."""
 
     def prepare(self, call: UpstreamCall) -> Exchange:
-        """Translates, without I/O. Raises InvalidRequestError for what the format cannot say."""
+        """Translate a request, without I/O. Raises InvalidRequestError if the format cannot express
+        it.
+        """
 
 
 class Embedder(Protocol):
     """Speaks one wire format for embeddings to one provider."""
 
     async def embed(self, call: UpstreamCall[embeddings.Request]) -> embeddings.Embeddings:
-        """OpenAI's list of embeddings. Raises a LosiError when the upstream fails."""
+        """Return OpenAI's list of embeddings. Raises a LosiError when the upstream fails."""
 
 
 class _Failure(NamedTuple):
@@ -124,7 +126,7 @@ _CREDENTIALS = _Failure(
     "This model is not available right now. The reason is in the operator's log.",
     Remedy.FRESH_CREDENTIALS,
 )
-#: Until the operator pays, or settles with the provider, asking again helps nobody.
+#: Asking again helps nobody until the operator pays, or settles with the provider.
 ACCOUNT = "upstream_account"
 _ACCOUNT = _Failure(UpstreamUnavailableError, ACCOUNT, _CREDENTIALS.words, Remedy.NEXT_ROUTE)
 _TOO_SLOW = _Failure(UpstreamTimeoutError, None, "{} took too long. Try again.")
@@ -193,7 +195,7 @@ def upstream_error(
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """A provider's `retry-after-ms` or `retry-after` in seconds; dates and nonsense give None."""
+    """A provider's `retry-after-ms` or `retry-after` in seconds; None for dates and nonsense."""
     for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
             seconds = float(headers[name]) / scale
@@ -205,8 +207,8 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
 
 
 def malformed(provider: str, spent: Usage | None = None) -> UpstreamError:
-    """The upstream answered with something that is not its own format. `spent` is the usage that
-    it told all the same, in OpenAI's form.
+    """The upstream's answer is not in its own format. `spent` is the usage that it reported all the
+    same, in OpenAI's form.
     """
     error = UpstreamError(
         f"{provider} answered something that is not a chat completion. Try again.",
@@ -219,7 +221,7 @@ def malformed(provider: str, spent: Usage | None = None) -> UpstreamError:
 def incomplete(
     provider: str, *, remedy: Remedy = Remedy.SAME_ROUTE, spent: Usage | None = None
 ) -> UpstreamError:
-    """The upstream's stream ended before it said that it was done. `spent`: as of `malformed`."""
+    """The upstream's stream ended before it said that it was done. `spent`: as in `malformed`."""
     error = UpstreamError(
         f"{provider} ended the stream before it was complete. Try again.",
         code="upstream_incomplete",

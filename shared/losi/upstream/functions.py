@@ -35,12 +35,14 @@ if TYPE_CHECKING:
         Tool,
     )
 
-#: What the upstream is asked for, and what the caller calls it.
+#: A name that the upstream is sent, and the caller's name for the same.
 _NAMES = {"tools": "functions", "tool_choice": "function_call"}
 
 
 def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) -> Exchange:
-    """The exchange for a call, in which there are tools alone where the provider takes no other."""
+    """The exchange for a call: it has tools instead of functions if the provider accepts only
+    those.
+    """
     if takes_functions(call.route.provider):
         return prepare_all(upstream, call, sleep)
     call = replace(call, body={**call.body, "messages": _messages(call.body["messages"])})
@@ -84,7 +86,7 @@ def _tool(at: int, function: object) -> Tool:
 
 
 def _messages(messages: list[Message]) -> list[Message]:
-    """Function calls and results, as calls and results of tools."""
+    """Function calls and results as calls and results of tools."""
     converted: list[Message] = []
     call_id = ""
     for position, message in enumerate(messages):
@@ -108,7 +110,7 @@ def _messages(messages: list[Message]) -> list[Message]:
 
 @contextmanager
 def _in_the_callers_words() -> Iterator[None]:
-    """Refusals name what the caller sent."""
+    """Put a refusal into terms of what the caller sent."""
     try:
         yield
     except InvalidRequestError as error:
@@ -119,7 +121,7 @@ def _in_the_callers_words() -> Iterator[None]:
 
 
 class AsFunctions(Around):
-    """An exchange whose calls of tools are given as one call of a function."""
+    """An exchange whose tool calls are returned as one function call."""
 
     @property
     def left_out(self) -> frozenset[str]:

@@ -1,7 +1,7 @@
-"""Which routes have been failing, as this process has seen it.
+"""Which routes have been failing, as seen by this process.
 
 Per process on purpose: sharing it would cost a read or a write a request, and a process that is
-wrong about a route learns so within `SKIP_SECONDS`.
+wrong about a route finds out within `SKIP_SECONDS`.
 """
 
 import logging

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from losi.errors import LosiError
     from losi.wire import JsonObject
 
-#: A provider's refusal (status, parsed body or None, headers) as ours.
+#: Translates a provider's refusal (status, parsed body or None, headers) into one of ours.
 Refusal: TypeAlias = "Callable[[int, JsonObject | None, Mapping[str, str]], LosiError]"
 
 MAX_JSON_BYTES = 64 * 1024 * 1024
@@ -53,7 +53,7 @@ def http_client() -> http1.Client:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where one provider takes requests. Its methods raise a LosiError for whatever goes wrong."""
+    """The address of one provider. Its methods raise a LosiError for every failure."""
 
     provider: str
     url: str
@@ -120,7 +120,9 @@ class Endpoint:
 
 
 def encode(body: Mapping[str, object]) -> bytes:
-    """JSON; what orjson has no form for (integers beyond 64 bits, lone surrogates), json has."""
+    """Encode as JSON with orjson, or with json what orjson cannot: integers beyond 64 bits, lone
+    surrogates.
+    """
     try:
         return orjson.dumps(body)
     except TypeError:
@@ -128,9 +130,8 @@ def encode(body: Mapping[str, object]) -> bytes:
 
 
 async def finish(chunks: AsyncIterator[bytes]) -> None:
-    """Read what follows the end mark of a stream, so that the connection can be used again.
-
-    A connection that breaks here breaks nothing: the answer is whole.
+    """Read what follows the end mark of a stream, so that the connection can be used again. If the
+    connection breaks here, nothing is lost: the answer is complete.
     """
     with suppress(TimeoutError, http1.HttpError, zlib.error):
         async with asyncio.timeout(1):
@@ -139,7 +140,7 @@ async def finish(chunks: AsyncIterator[bytes]) -> None:
 
 
 def _plain(response: http1.Response) -> AsyncIterator[bytes]:
-    """The body without its coding. Raises zlib.error for what is not in it."""
+    """Decode the body. Raises zlib.error if it does not have that coding."""
     coding = response.headers.get("content-encoding", "").strip().lower()
     if coding in ("gzip", "x-gzip", "deflate"):
         return _inflated(response)
@@ -147,7 +148,7 @@ def _plain(response: http1.Response) -> AsyncIterator[bytes]:
 
 
 async def _inflated(response: http1.Response) -> AsyncIterator[bytes]:
-    inflating = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # gzip's head or zlib's
+    inflating = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # gzip's header or zlib's
     async for chunk in response:
         if plain := inflating.decompress(chunk):
             yield plain
@@ -172,7 +173,7 @@ async def _all(head: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes
 
 
 async def _read_json(chunks: AsyncIterator[bytes], head: bytes = b"") -> JsonObject | None:
-    """The body as a JSON object, or None when it is something else or far too long."""
+    """The body as a JSON object, or None if it is something else or far too long."""
     body = bytearray(head)
     async for chunk in chunks:
         body += chunk

@@ -38,11 +38,11 @@ N = TypeVar("N", "FunctionDefinition", "AnswerSchema")
 
 
 class _NotKeptError(Exception):
-    """Something in the schema that has no place in strict ones."""
+    """The schema contains something that strict schemas cannot express."""
 
 
 def with_kept_schemas(body: Request) -> tuple[Request, frozenset[str]]:
-    """A request whose strict schemas OpenAI takes, and the parameters that this changed."""
+    """A request whose strict schemas OpenAI accepts, and the parameters that this changed."""
     kept: Request = {**body}
     changed = set[str]()
     form = body.get("response_format")
