@@ -76,7 +76,11 @@ class Embeddings:
                 admitted.deadline,
             )
             answer, answered = await self._ask(job)
-            told = from_openai(answer.get("usage"))
+            # a vector is no text: there is no output to report
+            reported = answer.get("usage")
+            told = from_openai(
+                {**reported, "completion_tokens": 0} if isinstance(reported, dict) else None
+            )
             # whatever the provider reports, no input has four times its estimate in tokens
             most = max(model.context_window, 4 * input_tokens)
             read = min(told.input_tokens, most) if told else input_tokens

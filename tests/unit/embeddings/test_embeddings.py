@@ -121,8 +121,11 @@ async def test_absurd_figures_are_counted_as_far_as_they_can_be(
     )
 
 
-async def test_without_figures_the_estimate_is_counted(world: Callable[..., World]) -> None:
-    here = world({**ANSWER, "usage": None})
+@pytest.mark.parametrize("nothing", [None, [], "many", {}])
+async def test_without_figures_the_estimate_is_counted(
+    world: Callable[..., World], nothing: object
+) -> None:
+    here = world({**ANSWER, "usage": nothing})
 
     with observed(RequestLine("req_1", "POST", "test")) as request:
         answer, _ = await here.create(input=[1, 2, 3])
