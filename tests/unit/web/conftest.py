@@ -23,9 +23,14 @@ from tests.api_description import check_answer
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+from local.sign_in import add_demo_sign_in
 from tests.over_boto3 import OverBoto3
 from tests.unit.conftest import TABLE
 from tests.unit.web.api_keys_world import ALL, Api
+
+#: What a browser sends from a page of the console.
+ORIGIN = "http://127.0.0.1:3000"
+WRITE = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin", "X-Losi-Console": "1"}
 
 
 @pytest.fixture
@@ -45,6 +50,23 @@ def accounts(services: Services) -> Accounts:
 @pytest.fixture
 def account_id(accounts: Accounts) -> str:
     return accounts.create_account("ultra").id
+
+
+@pytest.fixture
+async def visitor(services: Services, account_id: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser at the console of `make run`, not signed in."""
+    app = create_app(*FUNCTIONS, services=services)
+    add_demo_sign_in(app, account_id)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=WRITE) as http:
+        yield http
+
+
+@pytest.fixture
+async def browser(visitor: httpx.AsyncClient) -> httpx.AsyncClient:
+    """A browser that is signed in to the console."""
+    await visitor.post("/api/v1/session/demo")
+    return visitor
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,27 +12,13 @@ import boto3
 import httpx
 import pytest
 
-from local.sign_in import add_demo_sign_in
 from losi.identity.key import NewKey
 from losi.identity.principal import PERMISSIONS
 from losi.management.accounts import Accounts
-from losi.web.app import create_app
 from losi.web.dependencies import Services
-from losi.web.endpoints import CONSOLE, FUNCTIONS
+from losi.web.endpoints import CONSOLE
 
-ORIGIN = "http://127.0.0.1:3000"
-WRITE = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin", "X-Losi-Console": "1"}
 PATHS = [(each.method, each.path) for each in CONSOLE if each.function == "operator"]
-
-
-@pytest.fixture
-async def browser(services: Services, account_id: str) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(*FUNCTIONS, services=services)
-    add_demo_sign_in(app, account_id)
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=WRITE) as http:
-        await http.post("/api/v1/session/demo")
-        yield http
 
 
 @pytest.fixture

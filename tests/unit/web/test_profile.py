@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
-from local.sign_in import add_demo_sign_in
 from losi.identity.key import NewKey
 from losi.identity.principal import PERMISSIONS
 from losi.identity.secret import Secret
 from losi.identity.values import iso
 from losi.management.accounts import Accounts
-from losi.web.app import create_app
 from losi.web.dependencies import Services
-from losi.web.endpoints import FUNCTIONS
-
-ORIGIN = "http://127.0.0.1:3000"
-WRITE = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin", "X-Losi-Console": "1"}
 
 
 @pytest.fixture
 def account_id(accounts: Accounts) -> str:
     return accounts.create_account("pro", name="Ada", email="ada@example.com").id
-
-
-@pytest.fixture
-async def browser(services: Services, account_id: str) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(*FUNCTIONS, services=services)
-    add_demo_sign_in(app, account_id)
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=WRITE) as http:
-        await http.post("/api/v1/session/demo")
-        yield http
 
 
 async def profile(browser: httpx.AsyncClient) -> dict[str, Any]:

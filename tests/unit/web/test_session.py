@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 import pytest
 
-from local.sign_in import add_demo_sign_in
 from losi.errors import LosiError
 from losi.identity.key import NewKey
 from losi.identity.principal import PERMISSIONS
@@ -19,22 +17,16 @@ from losi.identity.session import Sessions
 from losi.management.accounts import Accounts
 from losi.web.app import create_app
 from losi.web.dependencies import Services
-from losi.web.endpoints import FUNCTIONS
 from tests.ledger_world import Clock
 from tests.unit.conftest import TABLE
+from tests.unit.web.conftest import ORIGIN
 
-ORIGIN = "http://127.0.0.1:3000"
-WRITE = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin", "X-Losi-Console": "1"}
 COOKIE = "losi-3000"
 
 
 @pytest.fixture
-async def browser(account_id: str, services: Services) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(*FUNCTIONS, services=services)
-    add_demo_sign_in(app, account_id)
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=WRITE) as http:
-        yield http
+def browser(visitor: httpx.AsyncClient) -> httpx.AsyncClient:
+    return visitor
 
 
 async def signed_in(browser: httpx.AsyncClient, key: Secret | None = None) -> httpx.Response:
