@@ -5,7 +5,7 @@ from contextlib import aclosing
 import orjson
 
 from losi.catalogue.models import Route
-from losi.chat.chunks import Asked, ChunkStream
+from losi.chat.chunks import ChunkStream, TokenBounds
 from losi.upstream.format import UpstreamCall
 from losi.upstream.openai.chat import OpenAIChat
 from losi.upstream.registry import Settings
@@ -39,7 +39,7 @@ def provider(upstream: FakeUpstream, provider: str = "openai") -> OpenAIChat:
 
 
 def relay() -> ChunkStream:
-    return ChunkStream("chatcmpl-1", 1, "gpt-4o", include_usage=True, asked=Asked(1))
+    return ChunkStream("chatcmpl-1", 1, "gpt-4o", include_usage=True, bounds=TokenBounds(1))
 
 
 async def streamed(upstream: FakeUpstream, reply: Reply) -> list[Json]:

@@ -7,7 +7,7 @@ import pytest
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from losi.chat.chunks import Asked, completion_usage, public_completion
+from losi.chat.chunks import TokenBounds, completion_usage, public_completion
 from losi.chat.request import parse_chat_request
 from losi.errors import LosiError
 from tests.contract.cassettes import Cassette, load
@@ -75,7 +75,7 @@ async def test_a_recorded_answer_reaches_the_sdk_whole(
     upstream.replies = [cassette.reply()]
 
     answer = await provider(upstream).prepare(CALL).complete()
-    usage = completion_usage(answer, Asked(1))
+    usage = completion_usage(answer, TokenBounds(1))
     public = public_completion(answer, "chatcmpl-1", 1, "gpt-4o")
 
     parsed = ChatCompletion.model_validate(public)

@@ -10,7 +10,7 @@ from losi.catalogue.models import Route
 from losi.upstream.format import Format, UpstreamCall
 from losi.upstream.openai.chat import OpenAIChat
 from losi.upstream.registry import Settings
-from losi.upstream.wishes import Asked, UnmetWishError, prepare
+from losi.upstream.wishes import CheckedExchange, UnmetWishError, prepare
 from tests.catalogue import PROVIDERS
 from tests.contract.formats import SUBJECTS
 from tests.fake_format import chunks_of
@@ -38,7 +38,7 @@ async def upstream() -> AsyncIterator[StrictUpstream]:
         yield upstream
 
 
-def ask(upstream: StrictUpstream, name: str, word: Json, *, strict: bool = True) -> Asked:
+def ask(upstream: StrictUpstream, name: str, word: Json, *, strict: bool = True) -> CheckedExchange:
     look = {
         "name": "look",
         "strict": strict,
@@ -68,12 +68,12 @@ KEPT_BY_CHANCE = {"not": {"const": "other"}}
 async def test_arguments_that_break_a_loosened_schema_are_no_answer(
     upstream: StrictUpstream, name: str
 ) -> None:
-    asked = ask(upstream, name, BROKEN)
+    checked = ask(upstream, name, BROKEN)
 
-    unmet = asked.unmet(await asked.exchange.complete())
+    unmet = checked.unmet(await checked.exchange.complete())
 
     assert upstream.refused == []
-    assert asked.mapped == {"tools"}
+    assert checked.mapped == {"tools"}
     assert unmet is not None
     assert (unmet.status, unmet.code) == (502, "schema_not_met")
     assert "'look'" in unmet.message and "text" not in unmet.message
@@ -97,9 +97,9 @@ async def test_a_stream_ends_with_the_error_after_its_usage(
 async def test_arguments_that_keep_to_it_are_the_answer(
     upstream: StrictUpstream, name: str
 ) -> None:
-    asked = ask(upstream, name, KEPT_BY_CHANCE)
+    checked = ask(upstream, name, KEPT_BY_CHANCE)
 
-    assert asked.unmet(await asked.exchange.complete()) is None
+    assert checked.unmet(await checked.exchange.complete()) is None
     chunks = [chunk async for chunk in chunks_of(ask(upstream, name, KEPT_BY_CHANCE).stream())]
     ends = [choice["finish_reason"] for chunk in chunks for choice in chunk["choices"]]
     assert ends[-1] == "tool_calls"
@@ -112,6 +112,6 @@ async def test_arguments_that_keep_to_it_are_the_answer(
 async def test_what_was_not_loosened_is_not_checked(
     upstream: StrictUpstream, name: str, word: Json, strict: bool
 ) -> None:
-    asked = ask(upstream, name, word, strict=strict)
+    checked = ask(upstream, name, word, strict=strict)
 
-    assert (asked.mapped, asked.checks) == (frozenset(), ())
+    assert (checked.mapped, checked.checks) == (frozenset(), ())

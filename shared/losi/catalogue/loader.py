@@ -65,12 +65,12 @@ def load(*folders: Path) -> Catalogue:
     models = _checked(Model, "id", model_rows, mistakes, known)
     for provider in providers.values():
         entry = provider_rows[provider.id]
-        mistakes += [entry.mistake(*said) for said in _unreachable(provider)]
+        mistakes += [entry.mistake(*problem) for problem in _unreachable(provider)]
     for model in models.values():
         entry = model_rows[model.id]
-        mistakes += [entry.mistake(*said) for said in _lacks(model)]
-        mistakes += [entry.mistake(*said) for said in _always_refused(model)]
-        mistakes += [entry.mistake(*said) for said in _unknown_plans(model, plan_rows)]
+        mistakes += [entry.mistake(*problem) for problem in _lacks(model)]
+        mistakes += [entry.mistake(*problem) for problem in _always_refused(model)]
+        mistakes += [entry.mistake(*problem) for problem in _unknown_plans(model, plan_rows)]
     mistakes += _shared_codes(models.values(), model_rows)
     if mistakes:
         raise CatalogueError(mistakes)

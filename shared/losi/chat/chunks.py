@@ -17,7 +17,7 @@ from losi.upstream.batch import Batch, TextRun, with_text
 
 if TYPE_CHECKING:
     from losi.wire.chat import Choice, Chunk, ChunkChoice, Completion
-    from losi.wire.chat import Usage as ToldUsage
+    from losi.wire.chat import Usage as OpenAIUsage
 
 D = TypeVar("D", bound=Mapping[str, object])
 
@@ -40,7 +40,7 @@ _FIGURES: tuple[Literal["prompt_tokens", "completion_tokens", "total_tokens"], .
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TokenBounds:
     """One call to a provider, in tokens: the estimated prompt, and upper bounds for what the
     provider may report as input and output.
     """
@@ -52,7 +52,7 @@ class Asked:
     def estimate(self, characters: int) -> Usage:
         return estimated(self.input_tokens, characters, self.most_output)
 
-    def told(self, theirs: object, calls: int = 1) -> Usage | None:
+    def reported(self, theirs: object, calls: int = 1) -> Usage | None:
         """The provider's usage of `calls` calls, clamped to the bounds; None if it reports none."""
         usage = _reported_usage(theirs)
         return usage and clamped(usage, calls * self.most_input, calls * self.most_output)
@@ -72,10 +72,10 @@ class ChunkStream:
         model: str,
         *,
         include_usage: bool,
-        asked: Asked,
+        bounds: TokenBounds,
         prompts: int = 1,
     ) -> None:
-        """`prompts`: the number of calls to the provider; `asked` describes each of them."""
+        """`prompts`: the number of calls to the provider; `bounds` describes each of them."""
         self._identity: Chunk = {
             "choices": [],
             "id": completion_id,
@@ -84,12 +84,12 @@ class ChunkStream:
             "model": model,
         }
         self._include_usage = include_usage
-        self._asked = asked
+        self._bounds = bounds
         self._prompts = prompts
         #: By number of the call; a provider that takes `n` itself is called once, as number 0.
         self._characters: dict[int, int] = {}
         #: Reported usage by number of the call; under None that of the whole answer.
-        self._told: dict[int | None, ToldUsage] = {}
+        self._reported: dict[int | None, OpenAIUsage] = {}
         self._begun: set[int] = set()  # choices whose role was sent
         #: The template of the latest run of text, and its public form.
         self._like: tuple[Chunk, Chunk] = ({"choices": []}, {"choices": []})
@@ -99,7 +99,7 @@ class ChunkStream:
     @property
     def produced(self) -> bool:
         """Whether the provider produced anything that must be paid for."""
-        return any(self._characters.values()) or bool(self._told)
+        return any(self._characters.values()) or bool(self._reported)
 
     @property
     def usage(self) -> Usage:
@@ -109,25 +109,25 @@ class ChunkStream:
     @property
     def broken_off_usage(self) -> Usage:
         """The same, of only those calls that produced or reported something."""
-        return self._usage_of({*self._told, *self._characters} - {None})
+        return self._usage_of({*self._reported, *self._characters} - {None})
 
     def _usage_of(self, calls: Collection[int | None]) -> Usage:
-        if None in self._told:
+        if None in self._reported:
             spoken = sum(self._characters.values())
-            return self._completed(self._told[None], spoken, calls=self._prompts)
+            return self._completed(self._reported[None], spoken, calls=self._prompts)
         figures = (
-            self._completed(self._told.get(n), self._characters.get(n or 0, 0)) for n in calls
+            self._completed(self._reported.get(n), self._characters.get(n or 0, 0)) for n in calls
         )
         return sum(figures, Usage(0, 0))
 
     def _completed(self, theirs: object, characters: int, calls: int = 1) -> Usage:
-        estimate = self._asked.estimate(characters)
-        told = self._asked.told(theirs, calls)
-        if told is None:
+        estimate = self._bounds.estimate(characters)
+        reported = self._bounds.reported(theirs, calls)
+        if reported is None:
             return estimate
-        if not told.output_tokens and characters:  # it broke off before it reported its output
-            return replace(told, output_tokens=estimate.output_tokens, estimated=True)
-        return told
+        if not reported.output_tokens and characters:  # it broke off before it reported its output
+            return replace(reported, output_tokens=estimate.output_tokens, estimated=True)
+        return reported
 
     def batch(self, batch: Batch) -> Batch:
         """The public form of a batch of chunks."""
@@ -149,7 +149,7 @@ class ChunkStream:
         # a provider that repeats its figures counts cumulatively: keep the highest
         theirs, call = chunk.pop("usage", None), chunk.pop("choice", None)
         if theirs is not None and _reported_usage(theirs) is not None:
-            self._told[call] = _merged_figures(self._told.get(call), theirs)
+            self._reported[call] = _merged_figures(self._reported.get(call), theirs)
         choices = [choice for choice in chunk["choices"] if isinstance(choice, dict)]
         for name in _OF_ALL:
             if name in chunk:
@@ -179,7 +179,7 @@ class ChunkStream:
             self._begun.add(index)
 
     def usage_chunk(self) -> Chunk:
-        usage = openai_usage(self._told.get(None), self.usage)
+        usage = openai_usage(self._reported.get(None), self.usage)
         return {**self._of_all, **self._identity, "usage": usage}
 
 
@@ -214,21 +214,23 @@ def public_completion(
     return answer
 
 
-def completion_usage(answer: Completion, asked: Asked, calls: int = 1) -> Usage:
+def completion_usage(answer: Completion, bounds: TokenBounds, calls: int = 1) -> Usage:
     """The provider's figures, or the estimate if it gave none.
 
     An answer put together from several calls has their sum, or the `usages` of its choices.
     """
     usages = answer.pop("usages", None)
     if usages is None:
-        return _answer_usage(answer["choices"], answer.get("usage"), asked, calls)
+        return _answer_usage(answer["choices"], answer.get("usage"), bounds, calls)
     each = zip(answer["choices"], usages, strict=True)
-    return sum((_answer_usage([choice], usage, asked) for choice, usage in each), Usage(0, 0))
+    return sum((_answer_usage([choice], usage, bounds) for choice, usage in each), Usage(0, 0))
 
 
-def _answer_usage(choices: list[Choice], theirs: object, asked: Asked, calls: int = 1) -> Usage:
+def _answer_usage(
+    choices: list[Choice], theirs: object, bounds: TokenBounds, calls: int = 1
+) -> Usage:
     characters = sum(produced_characters(choice["message"]) for choice in choices)
-    return asked.told(theirs, calls) or asked.estimate(characters)
+    return bounds.reported(theirs, calls) or bounds.estimate(characters)
 
 
 def _reported_usage(theirs: object) -> Usage | None:
@@ -239,11 +241,11 @@ def _reported_usage(theirs: object) -> Usage | None:
     return reported if reported and reported.total_tokens else None
 
 
-def _merged_figures(before: ToldUsage | None, theirs: ToldUsage) -> ToldUsage:
+def _merged_figures(before: OpenAIUsage | None, theirs: OpenAIUsage) -> OpenAIUsage:
     """Merge later figures into earlier ones; the three totals never fall."""
     if before is None:
         return theirs
-    risen: ToldUsage = {**before, **theirs}
+    risen: OpenAIUsage = {**before, **theirs}
     for name in _FIGURES:
         both = (before.get(name), theirs.get(name))
         if known := [figure for figure in both if isinstance(figure, int | float)]:
@@ -251,20 +253,20 @@ def _merged_figures(before: ToldUsage | None, theirs: ToldUsage) -> ToldUsage:
     return risen
 
 
-def openai_usage(theirs: ToldUsage | None, usage: Usage) -> ToldUsage:
+def openai_usage(theirs: OpenAIUsage | None, usage: Usage) -> OpenAIUsage:
     """The provider's own usage object, which may have details that we do not count, with our
     figures in it.
 
     A detail that the provider did not report is left out: a zero would say that it counted none.
     """
-    ours, told = usage.to_openai(), theirs if isinstance(theirs, dict) else {}
-    read = _with_known(ours.pop("prompt_tokens_details", {}), told.get("prompt_tokens_details"))
+    ours, reported = usage.to_openai(), theirs if isinstance(theirs, dict) else {}
+    read = _with_known(ours.pop("prompt_tokens_details", {}), reported.get("prompt_tokens_details"))
     if read:
         ours["prompt_tokens_details"] = read
     written = ours.pop("completion_tokens_details", {})
-    if written := _with_known(written, told.get("completion_tokens_details")):
+    if written := _with_known(written, reported.get("completion_tokens_details")):
         ours["completion_tokens_details"] = written
-    return {**told, **ours}
+    return {**reported, **ours}
 
 
 def _with_known(ours: D, theirs: object) -> D:

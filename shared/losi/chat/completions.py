@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.models import Model, Route
-from losi.chat.chunks import Asked, ChunkStream, completion_usage, openai_usage, public_completion
+from losi.chat.chunks import (
+    ChunkStream,
+    TokenBounds,
+    completion_usage,
+    openai_usage,
+    public_completion,
+)
 from losi.chat.needs import routes_for
 from losi.chat.prepare import output_limit, prepare, thinking_room
 from losi.chat.request import ChatRequest
@@ -101,19 +107,19 @@ class _Work:
     #: Output tokens held for one choice.
     held_output: int
 
-    def asked(self, route: Route) -> Asked:
+    def bounds(self, route: Route) -> TokenBounds:
         """A call to the route's provider, with the most that it can have used."""
         if route == SANDBOX_ROUTE:  # no bounds: directives may report any figures, to try them out
-            return Asked(self.input_tokens)
+            return TokenBounds(self.input_tokens)
         choices = self.request.n // prompts(route, self.request.n)
         # a route may read more than the model declares, but no text has four times its estimate
         most = max(self.model.context_window, 4 * _read(self.request, route, self.input_tokens))
         output = output_limit(self.request, self.model) + thinking_room(self.request, route)
-        return Asked(self.input_tokens, most, choices * output)
+        return TokenBounds(self.input_tokens, most, choices * output)
 
     def usage(self, spent: Spent) -> Usage:
         calls = min(prompts(spent.route, self.request.n), len(spent.answer["choices"]))
-        return completion_usage(spent.answer, self.asked(spent.route), calls)
+        return completion_usage(spent.answer, self.bounds(spent.route), calls)
 
     def billed(self, job: Job, failure: LosiError | None) -> Usage | None:
         """The usage billed for a failed request: of answers that arrived, and of calls we gave up
@@ -205,7 +211,7 @@ class ChatCompletions:
             self._now(),
             work.model.id,
             include_usage=call.request.include_usage,
-            asked=work.asked(answered.route),
+            bounds=work.bounds(answered.route),
             prompts=prompts(answered.route, call.request.n),
         )
         events = self._events(call.request_id, admitted, batches, relay)

@@ -77,8 +77,8 @@ def routes_for(
         )
         if not _able(model, alone, 0, test_key=False):
             _refuse(model, f"does not take {_WORDS[lacking]}", param, able)
-    asked = " with ".join(_WORDS[name] for name in (*needs.features, *needs.combinations))
-    beside = f" with {asked}" if asked else ""
+    needed = " with ".join(_WORDS[name] for name in (*needs.features, *needs.combinations))
+    beside = f" with {needed}" if needed else ""
     _refuse(model, f"does not take {input_tokens:,} input tokens{beside}", "messages", able)
 
 

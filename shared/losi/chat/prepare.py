@@ -38,7 +38,7 @@ def prepare(request: ChatRequest, model: Model, route: Route, input_tokens: int 
     `input_tokens` is the estimate of the prompt: it shares the context window with the output.
     """
     provider = route.provider
-    sent = _said(request.body)
+    sent = _without_empty(request.body)
     defaults = cast("Request", {**model.default_parameters, **route.default_parameters})
     unsupported = route.unsupported_parameters | provider.unsupported({*defaults, *sent})
     # routes that refuse these still honour them: losi.upstream cuts the answer or uses tools
@@ -105,7 +105,7 @@ def _stream_options(request: ChatRequest, route: Route) -> StreamOptions:
     return without(given, ("include_usage",))
 
 
-def _said(body: Request) -> Request:
+def _without_empty(body: Request) -> Request:
     """The caller's parameters that have a meaning: without null values, empty lists of tools, and
     choices among none.
     """
@@ -142,24 +142,24 @@ def nearest_effort(effort: str, efforts: Sequence[str]) -> str:
             param="reasoning_effort",
             code="invalid_value",
         )
-    asked = EFFORTS.index(effort)
-    return min(efforts, key=lambda one: (abs(EFFORTS.index(one) - asked), EFFORTS.index(one)))
+    wanted = EFFORTS.index(effort)
+    return min(efforts, key=lambda one: (abs(EFFORTS.index(one) - wanted), EFFORTS.index(one)))
 
 
 def output_limit(request: ChatRequest, model: Model) -> int:
     """The most tokens of one choice. Raises InvalidRequestError if the caller asks for more than
     the model gives.
     """
-    asked = request.max_output_tokens
-    if asked is not None and asked > model.max_output_tokens:
+    wanted = request.max_output_tokens
+    if wanted is not None and wanted > model.max_output_tokens:
         param = "max_completion_tokens" if request.params.max_completion_tokens else "max_tokens"
         raise InvalidRequestError(
-            f"'{param}' is too large: {asked}. The model '{model.id}' gives at most "
+            f"'{param}' is too large: {wanted}. The model '{model.id}' gives at most "
             f"{model.max_output_tokens} tokens in one answer.",
             param=param,
             code="invalid_value",
         )
-    return asked or model.max_output_tokens
+    return wanted or model.max_output_tokens
 
 
 def with_system_prompt(messages: list[Message], prompt: str) -> list[Message]:
@@ -176,9 +176,9 @@ def with_system_prompt(messages: list[Message], prompt: str) -> list[Message]:
         return [{"role": "system", "content": prompt}, *messages]
     own = messages[leading - 1]
     content: str | list[Part]
-    said = own["content"]
-    if isinstance(said, str):
-        content = f"{said}\n\n{prompt}"
+    before = own["content"]
+    if isinstance(before, str):
+        content = f"{before}\n\n{prompt}"
     else:
-        content = [*(said or ()), {"type": "text", "text": prompt}]
+        content = [*(before or ()), {"type": "text", "text": prompt}]
     return [*messages[: leading - 1], {**own, "content": content}, *messages[leading:]]

@@ -139,8 +139,8 @@ def most_cost(model: Model, route: Route) -> float:
     """The cost of all probes in US dollars at the model's prices, if every answer were as long as
     allowed.
     """
-    asked = [estimate.input_tokens(probe.body) for probe in probes(model, route)]
-    dollars = sum(asked) * model.prices.input + len(asked) * OUTPUT_TOKENS * model.prices.output
+    inputs = [estimate.input_tokens(probe.body) for probe in probes(model, route)]
+    dollars = sum(inputs) * model.prices.input + len(inputs) * OUTPUT_TOKENS * model.prices.output
     return dollars / 1_000_000
 
 
@@ -154,8 +154,8 @@ def is_wrong(probe: Probe, answers: Answers) -> bool:
     if key not in answers:
         return False
     takes = answers[key] is None
-    more_than_told = takes and not probe.expected and probe.field == "refuses"
-    return more_than_told or (probe.expected and not takes)
+    takes_more = takes and not probe.expected and probe.field == "refuses"
+    return takes_more or (probe.expected and not takes)
 
 
 def corrections(model: Model, route: Route, answers: Answers) -> dict[str, list[str]]:

@@ -49,8 +49,8 @@ def check(as_json: Json = False) -> None:
     if as_json:
         print_json({"mistakes": [], **counts, "bedrock_models": on_bedrock})
         return
-    told = ", ".join(f"{count} {what}" for what, count in counts.items())
-    typer.echo(f"No mistakes: {told}. Your own are read from {loader.CONFIG.resolve()}.")
+    counted = ", ".join(f"{count} {what}" for what, count in counts.items())
+    typer.echo(f"No mistakes: {counted}. Your own are read from {loader.CONFIG.resolve()}.")
     if on_bedrock:
         typer.echo(f"Models on Bedrock, for template.yaml's BedrockModels: {','.join(on_bedrock)}")
 

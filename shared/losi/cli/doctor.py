@@ -121,7 +121,7 @@ async def _route(model: Model, route: Route, upstream: Format, day: date | None)
     failures: list[str] = []
     rows = []
     for probe in probes(model, route):
-        outcome, words = await _asked(upstream, route, probe)
+        outcome, words = await _result(upstream, route, probe)
         if outcome in ("takes", "refuses"):
             answers[probe.field, probe.name] = words
         elif outcome == "fails":
@@ -150,7 +150,7 @@ async def _route(model: Model, route: Route, upstream: Format, day: date | None)
     }
 
 
-async def _asked(upstream: Format, route: Route, probe: Probe) -> tuple[str, str | None]:
+async def _result(upstream: Format, route: Route, probe: Probe) -> tuple[str, str | None]:
     """`takes`, `refuses`, `not sent` or `fails`, and the words for it."""
     from losi.errors import InvalidRequestError, LosiError
     from losi.upstream.format import UpstreamCall
@@ -202,8 +202,8 @@ async def _shutdown_days(config: Config, providers: list[Provider]) -> dict[tupl
                 response = await http.get(url, headers=auth_headers(provider, found.key))
             listed = response.json()["data"] if response.is_success else []
             for row in listed:
-                if told := row.get("shutdown_date"):
-                    days[provider.id, row["id"]] = date.fromisoformat(str(told)[:10])
+                if shutdown := row.get("shutdown_date"):
+                    days[provider.id, row["id"]] = date.fromisoformat(str(shutdown)[:10])
         except Exception as error:  # of whatever answers there: the probes do not depend on it
             typer.echo(f"{provider.name}'s list of models cannot be read: {error}", err=True)
     return days

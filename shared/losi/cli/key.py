@@ -213,13 +213,13 @@ def leaked(session: Session) -> None:
 
     if sys.stdin.isatty():
         typer.echo("Paste the key, or what holds it; then press Ctrl-D.", err=True)
-    told = [_stop(session, secret) for secret in found_in(sys.stdin.read())]
+    stopped = [_stop(session, secret) for secret in found_in(sys.stdin.read())]
     if session.as_json:
-        print_json(told)
+        print_json(stopped)
         return
-    for one in told:
+    for one in stopped:
         typer.echo(f"{one['key']} of {one['account']}: {one['outcome']}.")
-    if not told:
+    if not stopped:
         typer.echo("No key of this API is in it.")
 
 

@@ -15,7 +15,7 @@ from losi.identity.values import InvalidValueError
 
 if TYPE_CHECKING:
     from losi.metering.comparison import Booked, Line
-    from losi.metering.told import Figures, Told
+    from losi.metering.usage_exports import Figures, ProviderUsage
 
 
 def register(app: typer.Typer) -> None:
@@ -38,15 +38,15 @@ def reconcile(
       losi reconcile --provider openai usage.json --stack losi-prod
     """
     from losi.metering.comparison import compare
-    from losi.metering.told import ExportError, read
+    from losi.metering.usage_exports import ExportError, read
 
     try:
-        told = read(provider, file.read_text("utf-8"))
+        reported = read(provider, file.read_text("utf-8"))
     except OSError as error:
         raise InvalidValueError(f"{file} cannot be read: {error.strerror}.") from None
     except ExportError as error:
         raise InvalidValueError(str(error)) from None
-    lines = compare(provider, told, _booked(session, told, scan), session.catalogue)
+    lines = compare(provider, reported, _booked(session, reported, scan), session.catalogue)
     if session.as_json:
         print_json([_json(line) for line in lines])
     else:
@@ -55,10 +55,10 @@ def reconcile(
         raise typer.Exit(1)
 
 
-def _booked(session: Session, told: "Told", scan: bool) -> "Booked":
-    from losi.metering.told import Figures
+def _booked(session: Session, reported: "ProviderUsage", scan: bool) -> "Booked":
+    from losi.metering.usage_exports import Figures
 
-    days = {day for day, _ in told}
+    days = {day for day, _ in reported}
     booked: dict[date, dict[str, Figures]] = {day: {} for day in days}
     for row in used_by_all(session, days, scan=scan):
         figures = Figures(row.requests, row.usage.input_tokens, row.usage.output_tokens)
@@ -72,7 +72,7 @@ def _json(line: "Line") -> dict[str, Any]:
         "day": line.day.isoformat(),
         "provider_models": line.upstream,
         "models": list(line.models),
-        "provider": asdict(line.told),
+        "provider": asdict(line.reported),
         "books": asdict(line.booked),
         "differs": line.differs,
         "why": line.why,
@@ -87,7 +87,7 @@ def _print(lines: "Iterable[Line]") -> None:
             line.upstream,
             *(
                 f"{_shown(theirs)}\n{_shown(ours)}"
-                for theirs, ours in zip(_parts(line.told), _parts(line.booked), strict=True)
+                for theirs, ours in zip(_parts(line.reported), _parts(line.booked), strict=True)
             ),
         )
         for line in lines

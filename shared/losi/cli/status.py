@@ -78,7 +78,7 @@ def _health(connection: "Connection", found: Found) -> None:
 
 def _table(connection: "Connection", found: Found) -> None:
     client, name = connection.client, connection.table
-    with _said(found, f"table {name}"):
+    with _problems_noted(found, f"table {name}"):
         described = client.describe_table(TableName=name)["Table"]
         expiry = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
         table: dict[str, Any] = {
@@ -105,7 +105,7 @@ def _table(connection: "Connection", found: Found) -> None:
 
 
 def _quota(connection: "Connection", found: Found) -> None:
-    with _said(found, "Lambda's quota"):
+    with _problems_noted(found, "Lambda's quota"):
         limit = connection.aws("lambda").get_account_settings()["AccountLimit"]
         found.facts["lambda"] = {
             "concurrency": limit["ConcurrentExecutions"],
@@ -122,7 +122,7 @@ def _config(connection: "Connection", found: Found) -> "Config":
     variables: dict[str, str] = {}
     if connection.parameters.get("BedrockAccess") == "on":
         variables["LOSI_BEDROCK_REGION"] = connection.region
-    with _said(found, "provider secret"):
+    with _problems_noted(found, "provider secret"):
         secret = connection.aws("secretsmanager").get_secret_value(
             SecretId=connection.outputs["SecretArn"]
         )
@@ -151,7 +151,7 @@ def _routes(catalogue: "Catalogue", config: "Config", found: Found) -> None:
         found.problems.append("No provider has credentials: only test keys are answered.")
 
 
-class _said:
+class _problems_noted:
     """What AWS refuses inside is a problem, and the rest goes on."""
 
     def __init__(self, found: Found, what: str) -> None:
@@ -182,8 +182,8 @@ def _print(found: Found) -> None:
         fields.append(("Deployed", health["version"] or "unknown"))
     if table := facts.get("table"):
         size = f"{table['bytes'] / 1e6:,.1f} MB"
-        told = f"{table['name']}, {table['items']:,} items, {size}"
-        fields.append(("Table", told))
+        summary = f"{table['name']}, {table['items']:,} items, {size}"
+        fields.append(("Table", summary))
     if quota := facts.get("lambda"):
         less = "; less than AWS's usual 1,000" if quota["concurrency"] < USUAL_CONCURRENCY else ""
         fields.append(

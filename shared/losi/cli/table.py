@@ -43,7 +43,7 @@ def export(
         count = _shown(copies.write(_table(session, table).everything(), file), "written")
     except OSError as error:
         raise InvalidValueError(f"{file} cannot be written: {error.strerror}.") from None
-    _tell(session, {"items": count, "file": str(file)}, f"{count:,} items are in {file}.")
+    _print(session, {"items": count, "file": str(file)}, f"{count:,} items are in {file}.")
 
 
 @command(app, "import")
@@ -79,7 +79,7 @@ def import_(
         raise InvalidValueError(str(error)) from None
     except OSError as error:
         raise InvalidValueError(f"{file} cannot be read: {error.strerror}.") from None
-    _tell(session, {"items": total}, f"{total:,} items were written. Next: losi table check")
+    _print(session, {"items": total}, f"{total:,} items were written. Next: losi table check")
 
 
 @command(app, "check")
@@ -128,7 +128,7 @@ def _shown(counts: Iterator[int], what: str) -> int:
     return count
 
 
-def _tell(session: Session, facts: dict[str, object], text: str) -> None:
+def _print(session: Session, facts: dict[str, object], text: str) -> None:
     if session.as_json:
         print_json(facts)
     else:

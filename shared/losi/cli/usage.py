@@ -104,11 +104,11 @@ def _print_sums(
     from losi.metering.spending import spent
 
     sums = spent(rows, by, session.catalogue)
-    told = [{**dict(zip(by, names, strict=True)), **one.as_json()} for names, one in sums.items()]
+    listed = [{**dict(zip(by, names, strict=True)), **one.as_json()} for names, one in sums.items()]
     if session.as_json:
-        print_json(told)
+        print_json(listed)
     elif as_csv:
-        print_csv((*by, *Spent().as_json()), told)
+        print_csv((*by, *Spent().as_json()), listed)
     elif sums:
         _print_table(session, by, sums)
     else:

@@ -17,11 +17,11 @@ from losi.metering.usage import Usage, from_openai
 from losi.upstream.format import Embedder, UpstreamCall
 from losi.upstream.routing import (
     Answered,
+    Deviations,
     Job,
     Patience,
     Prepared,
     Router,
-    Told,
     answered_headers,
     candidates,
 )
@@ -97,9 +97,9 @@ class Embeddings:
     async def _ask(self, job: Job[embeddings.Request]) -> tuple[embeddings.Embeddings, Answered]:
         async def call(
             upstream: Embedder, call: UpstreamCall[embeddings.Request]
-        ) -> tuple[embeddings.Embeddings, Told]:
+        ) -> tuple[embeddings.Embeddings, Deviations]:
             patience = Patience(call.route.answer_timeout, "its answer", call.route, job.deadline)
-            return await patience.wait(upstream.embed(call)), Told()
+            return await patience.wait(upstream.embed(call)), Deviations()
 
         return await self._router.first_success(job, call)
 

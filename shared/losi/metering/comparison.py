@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from losi.catalogue.catalogue import Catalogue
-from losi.metering.told import Figures, Told
+from losi.metering.usage_exports import Figures, ProviderUsage
 
 #: What is booked here, by day: model code -> requests and tokens.
 Booked = Mapping[date, Mapping[str, Figures]]
@@ -36,29 +36,31 @@ class Line:
     day: date
     upstream: str
     models: tuple[str, ...]
-    told: Figures
+    reported: Figures
     booked: Figures
     why: str
 
     @property
     def differs(self) -> bool:
-        told, booked = self.told, self.booked
-        return (told.input_tokens, told.output_tokens) != (
+        reported, booked = self.reported, self.booked
+        return (reported.input_tokens, reported.output_tokens) != (
             booked.input_tokens,
             booked.output_tokens,
-        ) or told.requests not in (None, booked.requests)
+        ) or reported.requests not in (None, booked.requests)
 
 
-def compare(provider: str, told: Told, booked: Booked, catalogue: Catalogue) -> list[Line]:
+def compare(
+    provider: str, reported: ProviderUsage, booked: Booked, catalogue: Catalogue
+) -> list[Line]:
     """One line for each day and group of models that either side knows, sorted by day."""
     groups = groups_of(provider, catalogue)
     names = {name: group for group in groups for name in group.upstream}
     sums: dict[tuple[date, Group], tuple[Figures, Figures]] = {}
-    for (day, name), figures in told.items():
+    for (day, name), figures in reported.items():
         group = names.get(name) or names.get(_SNAPSHOT.sub("", name)) or _unknown(name)
         sides = sums.get((day, group), (Figures(figures.requests and 0), Figures()))
         sums[day, group] = (sides[0] + figures, sides[1])
-    counts_requests = all(figures.requests is not None for figures in told.values())
+    counts_requests = all(figures.requests is not None for figures in reported.values())
     nothing = Figures() if counts_requests else Figures(None)
     for day, by_code in booked.items():
         for group in groups:
@@ -97,20 +99,23 @@ def _unknown(name: str) -> Group:
     return Group(frozenset({name}), (), frozenset(), ())
 
 
-def _line(day: date, group: Group, told: Figures, booked: Figures) -> Line:
-    why = "; ".join(_reasons(group, told, booked))
-    return Line(day, ", ".join(sorted(group.upstream)), group.models, told, booked, why)
+def _line(day: date, group: Group, reported: Figures, booked: Figures) -> Line:
+    why = "; ".join(_reasons(group, reported, booked))
+    return Line(day, ", ".join(sorted(group.upstream)), group.models, reported, booked, why)
 
 
-def _reasons(group: Group, told: Figures, booked: Figures) -> Iterator[str]:
+def _reasons(group: Group, reported: Figures, booked: Figures) -> Iterator[str]:
     """Likely reasons of a difference, as far as the figures show them; none if there is none."""
     if not group.models:
         yield "no route of the catalogue leads to it: its key is used elsewhere"
         return
-    tokens = (told.input_tokens, told.output_tokens), (booked.input_tokens, booked.output_tokens)
+    tokens = (
+        (reported.input_tokens, reported.output_tokens),
+        (booked.input_tokens, booked.output_tokens),
+    )
     more = [theirs > ours for theirs, ours in zip(*tokens, strict=True) if theirs != ours]
-    if told.requests not in (None, booked.requests):
-        more.append((told.requests or 0) > (booked.requests or 0))
+    if reported.requests not in (None, booked.requests):
+        more.append((reported.requests or 0) > (booked.requests or 0))
     if True in more:
         yield (
             "they count more: failed and repeated attempts, which the log records and nobody is "
@@ -122,5 +127,5 @@ def _reasons(group: Group, told: Figures, booked: Figures) -> Iterator[str]:
             if group.others
             else "the books count more: estimates of answers that broke off"
         )
-    if more and told.requests == booked.requests:
+    if more and reported.requests == booked.requests:
         yield "as many requests on both sides: some were estimated"

@@ -17,7 +17,7 @@ from losi.metering.usage import Usage, estimate_tokens
 
 if TYPE_CHECKING:
     from losi.wire import JsonObject
-    from losi.wire.chat import Call, CallPiece, Delta, Request, Spoken
+    from losi.wire.chat import AnswerMessage, Call, CallPiece, Delta, Request
 
 #: The framing of a message, in addition to its role, and of the answer that follows the last one.
 #: https://developers.openai.com/cookbook/examples/how_to_count_tokens_with_tiktoken
@@ -95,7 +95,7 @@ def estimated(input_tokens: int, characters: int, most_output: int) -> Usage:
     return Usage(input_tokens, min(estimate_tokens(characters), most_output), estimated=True)
 
 
-def produced_characters(part: Spoken | Delta) -> int:
+def produced_characters(part: AnswerMessage | Delta) -> int:
     """Characters that a model produced in a message or a chunk's delta, tool calls included."""
     total = 0
     for name in _SAID:
@@ -110,9 +110,9 @@ def produced_characters(part: Spoken | Delta) -> int:
     return total
 
 
-def _calls(part: Spoken | Delta) -> Sequence[Call | CallPiece]:
-    told = part.get("tool_calls")
-    return [call for call in told if isinstance(call, dict)] if isinstance(told, list) else ()
+def _calls(part: AnswerMessage | Delta) -> Sequence[Call | CallPiece]:
+    calls = part.get("tool_calls")
+    return [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else ()
 
 
 def _collect(messages: Any, texts: list[str]) -> int:

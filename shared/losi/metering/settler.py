@@ -48,9 +48,11 @@ class Settlement:
     def from_text(cls, text: str) -> "Settlement":
         """Parse what `to_text` wrote. Raises ValueError if the text is no settlement."""
         try:
-            told = json.loads(text)
-            hold = _typed(Hold, {**told["hold"], "day": date.fromisoformat(told["hold"]["day"])})
-            return cls(hold, told["usage"] and _typed(Usage, told["usage"]))
+            parsed = json.loads(text)
+            hold = _typed(
+                Hold, {**parsed["hold"], "day": date.fromisoformat(parsed["hold"]["day"])}
+            )
+            return cls(hold, parsed["usage"] and _typed(Usage, parsed["usage"]))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a settlement: {error}") from error
 
@@ -107,7 +109,7 @@ class Settler:
             except StoreUnavailableError:
                 pass
             else:
-                _tell(settlement, closed, repeated=unanswered)
+                _log(settlement, closed, repeated=unanswered)
                 return True
             if loop.time() + pause >= until:
                 return False
@@ -173,11 +175,11 @@ async def settle_letter(text: str, ledger: Ledger) -> bool | None:
         closed = await ledger.close(settlement.hold, settlement.usage)
     except StoreUnavailableError:
         return False
-    _tell(settlement, closed, repeated=True)
+    _log(settlement, closed, repeated=True)
     return True
 
 
-def _tell(settlement: Settlement, closed: Closed, *, repeated: bool) -> None:
+def _log(settlement: Settlement, closed: Closed, *, repeated: bool) -> None:
     """Log the outcome. `repeated`: an earlier try may have landed, so finding nothing to close is
     fine.
     """

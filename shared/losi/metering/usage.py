@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from losi.wire import JsonObject
     from losi.wire.chat import PromptDetails
-    from losi.wire.chat import Usage as ToldUsage
+    from losi.wire.chat import Usage as OpenAIUsage
 
 #: The specification's rule if a provider gives no figures: about four characters a token.
 CHARACTERS_PER_TOKEN = 4
@@ -54,25 +54,25 @@ class Usage:
             self.estimated or other.estimated,
         )
 
-    def to_openai(self, told: Collection[str] = DETAILS) -> ToldUsage:
-        """OpenAI's `usage` object. A detail that is zero is left out unless it is in `told`: a zero
-        there means that the provider counted.
+    def to_openai(self, reported: Collection[str] = DETAILS) -> OpenAIUsage:
+        """OpenAI's `usage` object. A detail that is zero is left out unless it is in `reported`,
+        the details that the provider reported.
         """
-        usage: ToldUsage = {
+        usage: OpenAIUsage = {
             "prompt_tokens": self.input_tokens,
             "completion_tokens": self.output_tokens,
             "total_tokens": self.total_tokens,
         }
         read: PromptDetails = {}
-        if self.cached_tokens or "cached_tokens" in told:
+        if self.cached_tokens or "cached_tokens" in reported:
             read["cached_tokens"] = self.cached_tokens
-        if self.cache_write_tokens or "cache_write_tokens" in told:
+        if self.cache_write_tokens or "cache_write_tokens" in reported:
             read["cache_write_tokens"] = self.cache_write_tokens
-        if self.hour_write_tokens or HOUR_WRITES in told:
+        if self.hour_write_tokens or HOUR_WRITES in reported:
             read[HOUR_WRITES] = self.hour_write_tokens
         if read:
             usage["prompt_tokens_details"] = read
-        if self.reasoning_tokens or "reasoning_tokens" in told:
+        if self.reasoning_tokens or "reasoning_tokens" in reported:
             usage["completion_tokens_details"] = {"reasoning_tokens": self.reasoning_tokens}
         return usage
 

@@ -125,12 +125,12 @@ class Watch:
 
     def __init__(self) -> None:
         self._began = time.monotonic()
-        self._asked: float | None = None
+        self._first_call: float | None = None
         self._answered: float | None = None
 
     def ask(self) -> None:
-        if self._asked is None:
-            self._asked = time.monotonic()
+        if self._first_call is None:
+            self._first_call = time.monotonic()
 
     def answered(self) -> None:
         self._answered = time.monotonic()
@@ -141,8 +141,8 @@ class Watch:
     def stop(self, line: RequestLine) -> None:
         line.timestamp = datetime.now(UTC).isoformat(timespec="milliseconds")
         line.duration_ms = self.elapsed_ms()
-        if self._asked is not None and self._answered is not None:
-            line.upstream_ms = _ms(self._answered - self._asked)
+        if self._first_call is not None and self._answered is not None:
+            line.upstream_ms = _ms(self._answered - self._first_call)
         line.overhead_ms = line.duration_ms - (line.upstream_ms or 0)
 
 

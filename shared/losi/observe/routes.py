@@ -116,10 +116,10 @@ class FromCloudWatch:
         found = {route: Lately() for route in routes}
         at_once = MOST_QUERIES // len(QUERIES_OF_A_ROUTE)
         for first in range(0, len(routes), at_once):
-            asked = routes[first : first + at_once]
-            for metric, position, began, value in self._sums(asked, end):
+            some = routes[first : first + at_once]
+            for metric, position, began, value in self._sums(some, end):
                 figures = {"calls" if metric == ATTEMPTS else "failures": round(value)}
-                found[asked[position]].add(began >= end - HOUR, **figures)
+                found[some[position]].add(began >= end - HOUR, **figures)
         return found
 
     def _sums(

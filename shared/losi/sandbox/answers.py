@@ -115,7 +115,7 @@ def _choices(body: Request, directives: Directives, seed: str, number: int) -> I
     finish = "function_call" if is_legacy(body) else "tool_calls"
     first = calls(body, directives, seed, budget)
     structured = None if first else _structured(body, directives, budget)
-    heard = _heard(body)
+    about = _about_request(body)
     for index in range(number):
         if first:
             own = _calls_of_choice(first, index)
@@ -124,7 +124,7 @@ def _choices(body: Request, directives: Directives, seed: str, number: int) -> I
             content = (
                 structured
                 if structured is not None
-                else _answer_text(body, directives, _spoken(heard, seed, index))
+                else _answer_text(body, directives, _sentences(about, seed, index))
             )
             yield Choice(_until_stop(content, body.get("stop")), "stop")
 
@@ -157,12 +157,12 @@ def _answer_text(body: Request, directives: Directives, text: str) -> str:
     return text
 
 
-def _spoken(heard: list[str], seed: str, index: int) -> str:
+def _sentences(about: list[str], seed: str, index: int) -> str:
     opening = _OPENINGS[(int(seed[:8], 16) + index) % len(_OPENINGS)]
-    return " ".join([opening, *heard, *([f"This is choice {index + 1}."] if index else [])])
+    return " ".join([opening, *about, *([f"This is choice {index + 1}."] if index else [])])
 
 
-def _heard(body: Request) -> list[str]:
+def _about_request(body: Request) -> list[str]:
     """What the answer says about the request; computed once for all choices."""
     parts = []
     results = _tool_results(body)

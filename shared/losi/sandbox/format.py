@@ -23,16 +23,16 @@ from losi.upstream.format import UpstreamCall
 
 if TYPE_CHECKING:
     from losi.wire.chat import (
+        AnswerMessage,
         Call,
-        Called,
         CallPiece,
         Chunk,
         ChunkChoice,
         Completion,
         Delta,
+        FunctionCall,
         Logprobs,
         Request,
-        Spoken,
     )
     from losi.wire.chat import Choice as WholeChoice
 
@@ -131,7 +131,11 @@ def _id(made: Answer) -> str:
 
 def _whole_choice(body: Request, made: Answer, index: int) -> WholeChoice:
     choice = made.choices[index]
-    message: Spoken = {"role": "assistant", "content": choice.content, "refusal": choice.refusal}
+    message: AnswerMessage = {
+        "role": "assistant",
+        "content": choice.content,
+        "refusal": choice.refusal,
+    }
     if choice.calls and made.legacy:
         message["function_call"] = {"name": choice.calls[0].name, "arguments": choice.calls[0].text}
     elif choice.calls:
@@ -191,7 +195,7 @@ def _fragments(text: str) -> Iterator[str]:
     return (text[start : start + _FRAGMENT] for start in range(0, len(text), _FRAGMENT))
 
 
-def _call_content(call: ToolCall, text: str) -> Called:
+def _call_content(call: ToolCall, text: str) -> FunctionCall:
     if call.kind == "custom":
         return {"name": call.name, "input": text}
     return {"name": call.name, "arguments": text}

@@ -24,15 +24,15 @@ class StoreHealth:
         self._reads = Reads(dynamodb, table, attempts=1)
         self._clock = clock
         self._lock = asyncio.Lock()
-        self._asked = float("-inf")
+        self._checked = float("-inf")
         self._answers = False
 
     async def check(self) -> None:
         """Raises StoreUnavailableError if the table did not answer when it was last asked."""
         async with self._lock:
-            if self._clock() - self._asked >= KEPT_SECONDS:
+            if self._clock() - self._checked >= KEPT_SECONDS:
                 self._answers = await self._ask()
-                self._asked = self._clock()
+                self._checked = self._clock()
         if not self._answers:
             raise StoreUnavailableError
 

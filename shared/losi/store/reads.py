@@ -40,8 +40,8 @@ class Reads:
         wanted, found = keys, list[Item]()
         for attempt in range(self._attempts):
             await _pause(attempt)
-            asked = {self._table: {"Keys": wanted, "ConsistentRead": True}}
-            answer = await self._call("BatchGetItem", {"RequestItems": asked})
+            request = {self._table: {"Keys": wanted, "ConsistentRead": True}}
+            answer = await self._call("BatchGetItem", {"RequestItems": request})
             if answer is None:
                 continue
             found += answer["Responses"].get(self._table, [])
@@ -55,7 +55,7 @@ class Reads:
         """Up to `limit` items of a partition with sort keys greater than `after`, in order. Raises
         StoreUnavailableError.
         """
-        asked: dict[str, Any] = {
+        request: dict[str, Any] = {
             "TableName": self._table,
             "KeyConditionExpression": "pk = :pk AND sk > :after",
             # a sort key must not be empty, and a space sorts before all of ours
@@ -65,7 +65,7 @@ class Reads:
         }
         for attempt in range(self._attempts):
             await _pause(attempt)
-            if (answer := await self._call("Query", asked)) is not None:
+            if (answer := await self._call("Query", request)) is not None:
                 found: list[Item] = answer["Items"]
                 return found
         raise StoreUnavailableError

@@ -72,9 +72,9 @@ class SecretStore:
         logger.error("the provider secret cannot be read: %s", reason)
         raise StoreUnavailableError
 
-    def _call(self, asked: dict[str, str]) -> dict[str, Any]:
+    def _call(self, parameters: dict[str, str]) -> dict[str, Any]:
         url = self.endpoint or f"https://secretsmanager.{self.region}.{_suffix(self.region)}"
-        body = json.dumps(asked).encode()
+        body = json.dumps(parameters).encode()
         headers = signed_headers(
             urlsplit(url).netloc,
             TARGET,

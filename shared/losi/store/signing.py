@@ -93,9 +93,9 @@ def _from_container(url: str, token: str | None) -> Credentials:
     headers = {"Authorization": token} if token else {}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 (http or https, see above)
     with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
-        told = json.load(answer)
-    expires = datetime.fromisoformat(told["Expiration"]).timestamp()
-    return Credentials(told["AccessKeyId"], told["SecretAccessKey"], told["Token"], expires)
+        fields = json.load(answer)
+    expires = datetime.fromisoformat(fields["Expiration"]).timestamp()
+    return Credentials(fields["AccessKeyId"], fields["SecretAccessKey"], fields["Token"], expires)
 
 
 def _as_boto3_does() -> Credentials:

@@ -65,19 +65,19 @@ def not_thinking(model: str) -> ThinkingFields:
     return {"thinking": {"type": "disabled"}}
 
 
-def fitting_thinking(model: str, asked: JsonObject, max_tokens: int) -> ThinkingFields:
+def fitting_thinking(model: str, given: JsonObject, max_tokens: int) -> ThinkingFields:
     """The caller's own `thinking` in the fields that the model takes: its own, else the nearest.
 
     https://platform.claude.com/docs/en/models/sonnet-5-5/whats-new-sonnet-5-5
     """
-    as_asked: ThinkingFields = {"thinking": cast("ThinkingConfigParam", asked)}
+    as_given: ThinkingFields = {"thinking": cast("ThinkingConfigParam", given)}
     if thinks(model) is not Thinks.ADAPTIVELY:
-        return as_asked
-    if asked.get("type") == "disabled":
+        return as_given
+    if given.get("type") == "disabled":
         return not_thinking(model)
-    if asked.get("type") != "enabled" or _TAKES_BUDGET_TOO.search(model):
-        return as_asked
-    budget = asked.get("budget_tokens")
+    if given.get("type") != "enabled" or _TAKES_BUDGET_TOO.search(model):
+        return as_given
+    budget = given.get("budget_tokens")
     share = budget / max_tokens if isinstance(budget, int) else _BUDGET_SHARES["medium"]
     levels: tuple[Effort, ...] = ("low", "medium", "high")
     effort = min(levels, key=lambda one: abs(_BUDGET_SHARES[one] - share))

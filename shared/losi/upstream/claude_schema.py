@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from losi.upstream.conversation import JSON_INSTRUCTION, answer_schema
-from losi.upstream.schema_words import told
+from losi.upstream.schema_words import described
 
 if TYPE_CHECKING:
     from losi.wire import JsonSchema
@@ -103,7 +103,7 @@ def tool_schema(parameters: JsonSchema) -> JsonSchema:
             schema, [b for b in branches if isinstance(b, dict)], every=name == "allOf"
         )
     if unions:
-        schema = told(schema, unions)
+        schema = described(schema, unions)
     if schema.get("properties", {}) is None:
         del schema["properties"]
     named: JsonSchema = _with_fitting_names({**schema, "type": "object"})
@@ -136,7 +136,7 @@ def _with_fitting_names(schema: Any) -> Any:
         out["properties"] = {n: value for n, value in properties.items() if n not in odd}
         out["required"] = [name for name in out.get("required") or () if name not in odd]
         out.pop("additionalProperties", None)
-        out = told(out, {"further properties": odd})
+        out = described(out, {"further properties": odd})
     return out
 
 
@@ -163,7 +163,7 @@ def _rewritten(schema: Any) -> JsonSchema:
         out, rest
     )
     rest = {name: value for name, value in rest.items() if not name.startswith("$")}
-    return told(out, rest)
+    return described(out, rest)
 
 
 def _add_kind(out: JsonSchema, rest: JsonSchema) -> str:

@@ -22,7 +22,7 @@ from losi.wire import without
 
 if TYPE_CHECKING:
     from losi.wire.chat import Chunk, ChunkChoice, Completion, Delta, Request
-    from losi.wire.chat import Usage as ToldUsage
+    from losi.wire.chat import Usage as OpenAIUsage
 
 logger = logging.getLogger("losi.routes")
 
@@ -92,7 +92,7 @@ class FanOut:
         """The merged chunks. The last has the sum of the `usage`. Where a call reported none, or
         the stream breaks, each figure comes by itself with the number of its `choice`.
         """
-        usages: dict[int, ToldUsage | None] = {}
+        usages: dict[int, OpenAIUsage | None] = {}
         identity: Chunk = {"choices": []}
         begun = False
         try:
@@ -111,7 +111,7 @@ class FanOut:
         whole: Chunk = {**identity, "choices": [], "usage": total}
         yield [whole] if total else _each(identity, usages)
 
-    async def _batches(self, usages: dict[int, ToldUsage | None]) -> AsyncGenerator[Batch]:
+    async def _batches(self, usages: dict[int, OpenAIUsage | None]) -> AsyncGenerator[Batch]:
         # room for a few batches of each: a slow reader slows down the providers and does not fill
         # our memory
         queue: asyncio.Queue[Batch | BaseException | None] = asyncio.Queue(maxsize=4 * self._n)
@@ -145,7 +145,7 @@ class FanOut:
         self,
         index: int,
         queue: asyncio.Queue[Batch | BaseException | None],
-        usages: dict[int, ToldUsage | None],
+        usages: dict[int, OpenAIUsage | None],
     ) -> None:
         attempt, begun = 0, False
         while True:
@@ -230,7 +230,7 @@ def _opening(chunk: Chunk, n: int) -> Chunk:
     return {**chunk, "choices": choices}
 
 
-def _each(identity: Chunk, usages: dict[int, ToldUsage | None]) -> list[Chunk]:
+def _each(identity: Chunk, usages: dict[int, OpenAIUsage | None]) -> list[Chunk]:
     return [
         {**identity, "choices": [], "usage": usage, "choice": index}
         for index, usage in sorted(usages.items())
@@ -238,7 +238,7 @@ def _each(identity: Chunk, usages: dict[int, ToldUsage | None]) -> list[Chunk]:
     ]
 
 
-def _sum(usages: list[ToldUsage | None]) -> ToldUsage | None:
+def _sum(usages: list[OpenAIUsage | None]) -> OpenAIUsage | None:
     """The sum of all calls' usage; None unless every call reported its own."""
     known = [usage for told in usages if (usage := from_openai(told)) is not None]
     if len(known) < len(usages):

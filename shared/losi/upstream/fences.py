@@ -50,11 +50,11 @@ class Unfenced(Around):
                     text = texts.setdefault(choice.get("index", 0), _Text())
                     delta: Delta = {**choice["delta"]}
                     choice["delta"] = delta
-                    said = text.take(delta.get("content") or "")
+                    passed = text.take(delta.get("content") or "")
                     if reason := choice.get("finish_reason"):
-                        said += text.rest(reason)
-                    if said or "content" in delta:
-                        delta["content"] = said
+                        passed += text.rest(reason)
+                    if passed or "content" in delta:
+                        delta["content"] = passed
                 yield chunks
 
 

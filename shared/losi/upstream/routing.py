@@ -40,7 +40,7 @@ from losi.upstream.wishes import IN_WORDS, prepare
 
 if TYPE_CHECKING:
     from losi.wire.chat import Completion
-    from losi.wire.chat import Usage as ToldUsage
+    from losi.wire.chat import Usage as OpenAIUsage
 
 logger = logging.getLogger("losi.routes")
 
@@ -66,7 +66,7 @@ class Prepared(Generic[B]):
     most_text: int | None = None
 
 
-class Told(NamedTuple):
+class Deviations(NamedTuple):
     """Parameters that a format did not send, and those that it expressed in another way."""
 
     left_out: frozenset[str] = frozenset()
@@ -171,7 +171,7 @@ class Router(Generic[P]):
         return found or [SANDBOX_ROUTE]
 
     async def first_success(
-        self, job: Job[B], call: Callable[[P, UpstreamCall[B]], Awaitable[tuple[T, Told]]]
+        self, job: Job[B], call: Callable[[P, UpstreamCall[B]], Awaitable[tuple[T, Deviations]]]
     ) -> tuple[T, Answered]:
         """What `call` returns on the first route that answers.
 
@@ -262,7 +262,7 @@ class ChatRouter(Router[Format]):
     async def complete(self, job: Job) -> tuple[Completion, Answered]:
         """Return a whole completion, or raise the last route's LosiError."""
 
-        async def call(upstream: Format, call: UpstreamCall) -> tuple[Completion, Told]:
+        async def call(upstream: Format, call: UpstreamCall) -> tuple[Completion, Deviations]:
             asked = prepare(upstream, call, self._sleep)
             patience = Patience(call.route.answer_timeout, "its answer", call.route, job.deadline)
             try:
@@ -279,14 +279,16 @@ class ChatRouter(Router[Format]):
             if (unmet := asked.unmet(answer)) is not None:
                 job.spent.append(Spent(call.route, answer))
                 raise unmet
-            return answer, Told(asked.exchange.left_out, asked.mapped)
+            return answer, Deviations(asked.exchange.left_out, asked.mapped)
 
         return await self.first_success(job, call)
 
     async def stream(self, job: Job) -> tuple[AsyncGenerator[Batch], Answered]:
         """Return a stream whose first content has arrived, or raise the last route's LosiError."""
 
-        async def call(upstream: Format, call: UpstreamCall) -> tuple[AsyncGenerator[Batch], Told]:
+        async def call(
+            upstream: Format, call: UpstreamCall
+        ) -> tuple[AsyncGenerator[Batch], Deviations]:
             route, asked = call.route, prepare(upstream, call, self._sleep, stream=True)
             batches = asked.stream()
             patience = Patience(route.first_chunk_timeout, "its first chunk", route, job.deadline)
@@ -302,7 +304,9 @@ class ChatRouter(Router[Format]):
                 raise incomplete(_provider_name(route))
             first_chunk()
             next_chunk = Patience(route.chunk_timeout, "its next chunk", route, job.deadline)
-            return _timed(begun, batches, next_chunk), Told(asked.exchange.left_out, asked.mapped)
+            return _timed(begun, batches, next_chunk), Deviations(
+                asked.exchange.left_out, asked.mapped
+            )
 
         return await self.first_success(job, call)
 
@@ -346,7 +350,7 @@ async def _until_content(batches: AsyncGenerator[Batch], begun: list[Batch]) -> 
             return
 
 
-def _usage(begun: list[Batch]) -> ToldUsage | None:
+def _usage(begun: list[Batch]) -> OpenAIUsage | None:
     told = (chunk.get("usage") for batch in begun for chunk in each(batch))
     return next((usage for usage in told if usage and isinstance(usage, dict)), None)
 

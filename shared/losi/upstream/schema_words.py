@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from losi.wire import JsonSchema
 
 
-def told(schema: JsonSchema, more: Mapping[str, object]) -> JsonSchema:
+def described(schema: JsonSchema, more: Mapping[str, object]) -> JsonSchema:
     """The schema with what it cannot say at the end of its description."""
     if not more:
         return schema
-    said = ", ".join(
+    note = ", ".join(
         f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
         for name, value in more.items()
     )
     before = f"{schema['description']}\n\n" if schema.get("description") else ""
-    return {**schema, "description": f"{before}{{{said}}}"}
+    return {**schema, "description": f"{before}{{{note}}}"}

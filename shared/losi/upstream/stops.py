@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) -> Exchange:
     """The exchange for a call: it stops where the caller asked, by the provider or by us."""
-    asked = call.body.get("stop") or []
-    sequences = [asked] if isinstance(asked, str) else list(asked)
+    given = call.body.get("stop") or []
+    sequences = [given] if isinstance(given, str) else list(given)
     cut = [sequence for sequence in sequences if not _takes(call, sequence)]
     if not cut:
         return prepare_functions(upstream, call, sleep)
@@ -57,9 +57,9 @@ class CutShort(Around):
         for choice in answer["choices"]:
             message = choice["message"]
             text = _Text(self._sequences)
-            said = text.take(message.get("content") or "")
+            passed = text.take(message.get("content") or "")
             if text.ended:  # the caller wants nothing after it
-                message["content"] = said
+                message["content"] = passed
                 message.pop("tool_calls", None)
                 choice["finish_reason"] = "stop"
         return answer
@@ -90,14 +90,14 @@ def _ended(texts: dict[Any, _Text], choice: ChunkChoice) -> bool:
 def _cut(choice: ChunkChoice, text: _Text) -> None:
     delta: Delta = {**choice["delta"]}
     choice["delta"] = delta
-    said = text.take(delta.get("content") or "")
+    passed = text.take(delta.get("content") or "")
     if text.ended:
         delta.pop("tool_calls", None)
         choice["finish_reason"] = "stop"
     elif choice.get("finish_reason") or delta.get("tool_calls"):
-        said += text.rest()
-    if said or "content" in delta:
-        delta["content"] = said
+        passed += text.rest()
+    if passed or "content" in delta:
+        delta["content"] = passed
 
 
 class _Text:

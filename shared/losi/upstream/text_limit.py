@@ -13,7 +13,7 @@ from losi.upstream.batch import Batch, each
 from losi.upstream.format import Around, Exchange
 
 if TYPE_CHECKING:
-    from losi.wire.chat import Choice, Chunk, ChunkChoice, Completion, Delta, Spoken
+    from losi.wire.chat import AnswerMessage, Choice, Chunk, ChunkChoice, Completion, Delta
 
 
 class LimitedText(Around):
@@ -51,14 +51,14 @@ class LimitedText(Around):
             left[index] = self._cut(choice, delta, left.get(index, self._bytes))
         return {**chunk, "choices": choices} if choices or chunk.get("usage") else None
 
-    def _cut(self, choice: Choice | ChunkChoice, said: Spoken | Delta, left: int) -> int:
+    def _cut(self, choice: Choice | ChunkChoice, message: AnswerMessage | Delta, left: int) -> int:
         """Cut a choice's text to that many bytes. Returns how many are left, or -1 if the choice
         has ended.
         """
-        text = (said.get("content") or "").encode(errors="surrogatepass")
+        text = (message.get("content") or "").encode(errors="surrogatepass")
         if len(text) <= left:
             return left - len(text)
-        said["content"] = text[:left].decode(errors="ignore")
-        said.pop("tool_calls", None)
+        message["content"] = text[:left].decode(errors="ignore")
+        message.pop("tool_calls", None)
         choice["finish_reason"] = "length"
         return -1

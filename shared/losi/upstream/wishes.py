@@ -27,7 +27,7 @@ from losi.upstream.thoughts import prepare as prepare_thoughts
 
 if TYPE_CHECKING:
     from losi.wire import JsonSchema
-    from losi.wire.chat import Completion, Delta, Request, ResponseFormat, Spoken, ToolChoice
+    from losi.wire.chat import AnswerMessage, Completion, Delta, Request, ResponseFormat, ToolChoice
 
 #: What a route may refuse and still be chosen, because it is asked for in words.
 IN_WORDS = frozenset({"forced_tools", "schema_with_tools", "schema_in_streams"})
@@ -52,7 +52,7 @@ class Call:
 
 
 @dataclass(slots=True)
-class Said:
+class ChoiceContent:
     """What one choice has said so far."""
 
     text: str = ""
@@ -60,7 +60,7 @@ class Said:
     calls: dict[int, Call] = field(default_factory=dict)
     refused: bool = False
 
-    def add(self, part: Spoken | Delta) -> None:
+    def add(self, part: AnswerMessage | Delta) -> None:
         """Add a message, or the delta of a chunk."""
         if isinstance(text := part.get("content"), str):
             self.text += text
@@ -75,11 +75,11 @@ class Said:
                 one.arguments.append(function.get("arguments") or "")
 
 
-Check = Callable[[Said], UnmetWishError | None]
+Check = Callable[[ChoiceContent], UnmetWishError | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CheckedExchange:
     """An exchange, the parameters that are asked for in words, and the checks of its answer."""
 
     exchange: Exchange
@@ -94,9 +94,9 @@ class Asked:
     def unmet(self, answer: Completion) -> UnmetWishError | None:
         """The first wish that a completion does not meet."""
         for choice in answer["choices"] if self.checks else ():
-            said = Said()
-            said.add(choice["message"])
-            if error := self._unmet(said, choice.get("finish_reason")):
+            content = ChoiceContent()
+            content.add(choice["message"])
+            if error := self._unmet(content, choice.get("finish_reason")):
                 return error
         return None
 
@@ -107,13 +107,13 @@ class Asked:
         return self._checked() if self.checks else self.exchange.stream()
 
     async def _checked(self) -> AsyncGenerator[Batch]:
-        said: dict[Any, Said] = {}
+        content: dict[Any, ChoiceContent] = {}
         unmet: UnmetWishError | None = None
         async with aclosing(self.exchange.stream()) as batches:
             async for batch in batches:
                 chunks = [*each(batch)]
                 for choice in (choice for chunk in chunks for choice in chunk["choices"]):
-                    one = said.setdefault(choice.get("index", 0), Said())
+                    one = content.setdefault(choice.get("index", 0), ChoiceContent())
                     one.add(choice.get("delta") or {})
                     reason = choice.get("finish_reason")
                     if reason and (error := self._unmet(one, reason)):
@@ -122,15 +122,15 @@ class Asked:
         if unmet is not None:
             raise unmet
 
-    def _unmet(self, said: Said, finish_reason: Any) -> UnmetWishError | None:
-        if finish_reason in _CUT or said.refused:
+    def _unmet(self, content: ChoiceContent, finish_reason: Any) -> UnmetWishError | None:
+        if finish_reason in _CUT or content.refused:
             return None
-        return next((error for check in self.checks if (error := check(said))), None)
+        return next((error for check in self.checks if (error := check(content))), None)
 
 
 def prepare(
     upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep, *, stream: bool = False
-) -> Asked:
+) -> CheckedExchange:
     """The exchange for a call, with the checks of what it asks for in words."""
     wanted: ResponseFormat = call.body.get("response_format") or {"type": "text"}
     checks: list[Check] = []
@@ -151,7 +151,7 @@ def prepare(
         checks.append(_schema_check(wanted))
     if "tools" in exchange.mapped:
         checks.append(_arguments_check(call.body))
-    return Asked(exchange, frozenset(in_words), tuple(checks))
+    return CheckedExchange(exchange, frozenset(in_words), tuple(checks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +175,8 @@ class _Forced:
         asked[self.param] = self.choice
         return asked
 
-    def unmet(self, said: Said) -> UnmetWishError | None:
-        if said.called & self.names:
+    def unmet(self, content: ChoiceContent) -> UnmetWishError | None:
+        if content.called & self.names:
             return None
         return UnmetWishError(
             f"The model did not call a tool, as '{self.param}' demands. It can only be asked to: "
@@ -230,8 +230,8 @@ def _schema_in_words(body: Request) -> Request:
 def _schema_check(response_format: ResponseFormat) -> Check:
     schema = answer_schema(response_format)
 
-    def check(said: Said) -> UnmetWishError | None:
-        if said.called or _is_valid(said.text, schema):
+    def check(content: ChoiceContent) -> UnmetWishError | None:
+        if content.called or _is_valid(content.text, schema):
             return None
         return UnmetWishError(
             "The model did not answer with JSON that is valid by 'response_format'. It keeps to a "
@@ -247,8 +247,8 @@ def _arguments_check(body: Request) -> Check:
     functions = [tool.get("function") for tool in body.get("tools") or ()]
     schemas = {f["name"]: f.get("parameters") or {} for f in functions if f and f.get("strict")}
 
-    def check(said: Said) -> UnmetWishError | None:
-        for call in said.calls.values():
+    def check(content: ChoiceContent) -> UnmetWishError | None:
+        for call in content.calls.values():
             schema = schemas.get(call.name)
             if schema and not _is_valid("".join(call.arguments) or "{}", schema):
                 return UnmetWishError(

@@ -26,8 +26,8 @@ def unknown_url(method: str, path: str, prefix: str = "") -> str:
 
 def meant(path: str) -> str | None:
     """The most similar path that exists; None if none is similar."""
-    asked = re.sub("/+", "/", f"/{path}").rstrip("/")
-    resource = _BASES.sub("", asked, count=1) if _BASES.match(asked) else asked
+    tidy = re.sub("/+", "/", f"/{path}").rstrip("/")
+    resource = _BASES.sub("", tidy, count=1) if _BASES.match(tidy) else tidy
     if resource.startswith("/models/"):
         return BASE_PATH + resource
     close = difflib.get_close_matches(resource.lower(), _MEANT, n=1, cutoff=0.8)

@@ -207,7 +207,7 @@ class Usage(TypedDict, total=False):
     completion_tokens_details: CompletionDetails
 
 
-class Called(TypedDict, total=False):
+class FunctionCall(TypedDict, total=False):
     """What a call calls, or a piece of it: a function with arguments, or a custom tool with
     input.
     """
@@ -222,8 +222,8 @@ class Call(TypedDict, total=False):
 
     id: Required[str]
     type: Required[Kind]
-    function: Called
-    custom: Called
+    function: FunctionCall
+    custom: FunctionCall
     #: Some providers send the place of a call in whole answers too.
     index: int
 
@@ -234,8 +234,8 @@ class CallPiece(TypedDict, total=False):
     index: int
     id: str
     type: Kind
-    function: Called
-    custom: Called
+    function: FunctionCall
+    custom: FunctionCall
 
 
 class UrlCitation(TypedDict):
@@ -250,7 +250,7 @@ class Annotation(TypedDict):
     url_citation: UrlCitation
 
 
-class Said(TypedDict, total=False):
+class MessageFields(TypedDict, total=False):
     """The fields that messages and deltas share."""
 
     role: Literal["assistant"]
@@ -262,17 +262,17 @@ class Said(TypedDict, total=False):
     annotations: list[Annotation]
 
 
-class Spoken(Said, total=False):
+class AnswerMessage(MessageFields, total=False):
     """The message of an answer."""
 
     tool_calls: list[Call]
-    function_call: Called
+    function_call: FunctionCall
     audio: object
 
 
-class Delta(Said, total=False):
+class Delta(MessageFields, total=False):
     tool_calls: list[CallPiece]
-    function_call: Called
+    function_call: FunctionCall
 
 
 class Token(TypedDict):
@@ -292,7 +292,7 @@ class Logprobs(TypedDict):
 
 class Choice(TypedDict, total=False):
     index: int
-    message: Required[Spoken]
+    message: Required[AnswerMessage]
     logprobs: Logprobs | None
     finish_reason: str | None
 

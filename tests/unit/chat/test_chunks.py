@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from losi.chat.chunks import Asked, ChunkStream, completion_usage, public_completion
+from losi.chat.chunks import ChunkStream, TokenBounds, completion_usage, public_completion
 from losi.metering.usage import Usage
 from losi.upstream.batch import TextRun
 from tests.loose import Json, loose
@@ -13,7 +13,7 @@ from tests.loose import Json, loose
 
 def stream(*, include_usage: bool = False) -> ChunkStream:
     return ChunkStream(
-        "chatcmpl-1", 1700000000, "gpt-4o", include_usage=include_usage, asked=Asked(7)
+        "chatcmpl-1", 1700000000, "gpt-4o", include_usage=include_usage, bounds=TokenBounds(7)
     )
 
 
@@ -122,7 +122,7 @@ def test_figures_of_zero_are_no_figures() -> None:
 
     assert relay.usage == Usage(7, 2, estimated=True)
     answer = {"choices": [{"message": {"content": "12345678"}}], "usage": zero}
-    assert completion_usage(loose(answer), Asked(7)) == Usage(7, 2, estimated=True)
+    assert completion_usage(loose(answer), TokenBounds(7)) == Usage(7, 2, estimated=True)
 
 
 def test_nothing_is_owed_before_something_was_produced() -> None:
@@ -187,7 +187,7 @@ def test_runs_of_text_add_up_with_what_came_before() -> None:
 @pytest.mark.parametrize(("prompts", "usage"), [(1, Usage(7, 2)), (2, Usage(14, 3))])
 def test_each_call_of_several_is_estimated_by_itself(prompts: int, usage: Usage) -> None:
     relay = ChunkStream(
-        "chatcmpl-1", 1, "gpt-4o", include_usage=False, asked=Asked(7), prompts=prompts
+        "chatcmpl-1", 1, "gpt-4o", include_usage=False, bounds=TokenBounds(7), prompts=prompts
     )
     for index in (0, 1):
         like: Json = {
@@ -202,14 +202,16 @@ def test_each_call_of_several_is_estimated_by_itself(prompts: int, usage: Usage)
 
 
 def test_only_calls_that_said_something_are_owed_after_a_break() -> None:
-    relay = ChunkStream("chatcmpl-1", 1, "gpt-4o", include_usage=False, asked=Asked(7), prompts=3)
+    relay = ChunkStream(
+        "chatcmpl-1", 1, "gpt-4o", include_usage=False, bounds=TokenBounds(7), prompts=3
+    )
     relay.public({"choices": [{"index": 1, "delta": {"content": "1234"}}]})
 
     assert relay.broken_off_usage == Usage(7, 1, estimated=True)
     assert relay.usage == Usage(21, 1, estimated=True)
 
 
-def test_what_was_written_is_estimated_where_the_provider_told_only_what_it_read() -> None:
+def test_what_was_written_is_estimated_where_the_provider_reported_only_what_it_read() -> None:
     relay = stream()
     relay.public(chunk({"content": "12345678"}, usage={"prompt_tokens": 3, "completion_tokens": 0}))
 
@@ -217,7 +219,7 @@ def test_what_was_written_is_estimated_where_the_provider_told_only_what_it_read
 
 
 @pytest.mark.parametrize(
-    ("told", "calls", "expected"),
+    ("theirs", "calls", "expected"),
     [
         ({"prompt_tokens": 10, "completion_tokens": 20}, 1, Usage(10, 20)),
         ({"prompt_tokens": 11, "completion_tokens": 21}, 1, Usage(10, 20)),
@@ -227,9 +229,9 @@ def test_what_was_written_is_estimated_where_the_provider_told_only_what_it_read
     ],
 )
 def test_figures_are_believed_as_far_as_they_can_be(
-    told: Any, calls: int, expected: Usage | None
+    theirs: Any, calls: int, expected: Usage | None
 ) -> None:
-    usage = Asked(7, most_input=10, most_output=20).told(told, calls)
+    usage = TokenBounds(7, most_input=10, most_output=20).reported(theirs, calls)
 
     assert (usage and (usage.input_tokens, usage.output_tokens)) == (
         expected and (expected.input_tokens, expected.output_tokens)
@@ -242,7 +244,7 @@ def test_an_answer_of_several_calls_has_their_sum() -> None:
         "usages": [{"prompt_tokens": 3, "completion_tokens": 4}, None],
     }
 
-    assert completion_usage(answer, Asked(7)) == Usage(10, 6, estimated=True)
+    assert completion_usage(answer, TokenBounds(7)) == Usage(10, 6, estimated=True)
     assert "usages" not in answer
 
 
@@ -257,7 +259,7 @@ def test_an_answer_of_several_calls_has_their_sum() -> None:
 def test_fields_of_the_wrong_type_break_nothing(garbage: Any) -> None:
     answer = {"choices": [{"message": {"content": "x"}}], **garbage}
 
-    assert completion_usage(loose(answer), Asked(7)).input_tokens == 7
+    assert completion_usage(loose(answer), TokenBounds(7)).input_tokens == 7
     assert public_completion(loose(answer), "chatcmpl-1", 1, "gpt-4o")["choices"][0]["index"] == 0
 
 
@@ -274,7 +276,7 @@ def test_a_choice_without_a_number_is_numbered(index: Any) -> None:
 def test_a_plain_answer_without_usage_is_estimated() -> None:
     answer = {"choices": [{"message": {"content": "12345678"}}]}
 
-    assert completion_usage(loose(answer), Asked(7)) == Usage(7, 2, estimated=True)
+    assert completion_usage(loose(answer), TokenBounds(7)) == Usage(7, 2, estimated=True)
 
 
 def test_a_choice_without_finish_reason_gets_none() -> None:
@@ -333,11 +335,11 @@ DETAILS: list[tuple[Json, Json]] = [
 ]
 
 
-@pytest.mark.parametrize(("told", "expected"), DETAILS)
-def test_details_that_the_provider_did_not_tell_are_not_invented(
-    told: Json, expected: Json
+@pytest.mark.parametrize(("reported", "expected"), DETAILS)
+def test_details_that_the_provider_did_not_report_are_not_invented(
+    reported: Json, expected: Json
 ) -> None:
     relay = stream(include_usage=True)
-    relay.public({"choices": [], "usage": loose({**COUNTED, **told})})
+    relay.public({"choices": [], "usage": loose({**COUNTED, **reported})})
 
     assert relay.usage_chunk()["usage"] == {**COUNTED, **expected}

@@ -14,8 +14,8 @@ from losi.cli import session
 from losi.cli.connection import Connection
 from losi.metering import comparison
 from losi.metering.comparison import Line, compare
-from losi.metering.told import Figures
 from losi.metering.usage import Usage
+from losi.metering.usage_exports import Figures
 from tests.catalogue import CATALOGUE
 from tests.ledger_world import KEY, BlockingLedger, Clock, admit, caller
 from tests.unit.cli.command_line import error, losi
@@ -62,14 +62,14 @@ class TestComparing:
     def test_usage_that_they_do_not_know(self) -> None:
         lines = compared({"o9-preview": Figures(1, 1, 1)}, {"4o": Figures(5, 1000, 500)})
 
-        assert [line.told for line in lines] == [Figures(0, 0, 0), Figures(1, 1, 1)]
+        assert [line.reported for line in lines] == [Figures(0, 0, 0), Figures(1, 1, 1)]
         assert all(line.differs for line in lines)
 
     def test_a_provider_that_tells_no_requests(self) -> None:
-        told = {(DAY, "claude-sonnet-4-6"): Figures(None, 1000, 500)}
+        reported = {(DAY, "claude-sonnet-4-6"): Figures(None, 1000, 500)}
         [code] = [model.code for model in CATALOGUE.models.values() if "sonnet" in model.id]
 
-        (line,) = compare("anthropic", told, {DAY: {code: Figures(5, 1000, 500)}}, CATALOGUE)
+        (line,) = compare("anthropic", reported, {DAY: {code: Figures(5, 1000, 500)}}, CATALOGUE)
 
         assert not line.differs
 
@@ -87,8 +87,8 @@ class TestComparing:
         assert set(ids) == routed
 
 
-def compared(told: dict[str, Figures], booked: dict[str, Figures]) -> list[Line]:
-    days = {(DAY, name): figures for name, figures in told.items()}
+def compared(reported: dict[str, Figures], booked: dict[str, Figures]) -> list[Line]:
+    days = {(DAY, name): figures for name, figures in reported.items()}
     return compare("openai", days, {DAY: booked}, CATALOGUE)
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncGenerator
 
-from losi.chat.chunks import Asked, ChunkStream
+from losi.chat.chunks import ChunkStream, TokenBounds
 from losi.chat.completions import End
 from losi.dialects.openai_chat import frame
 from losi.errors import UpstreamError
@@ -72,7 +72,7 @@ async def test_a_stream_that_failed_has_no_end_mark() -> None:
 
 def test_a_run_has_our_id_and_counts_as_its_chunks_do() -> None:
     def stream() -> ChunkStream:
-        return ChunkStream("ours", 1, "model", include_usage=True, asked=Asked(1))
+        return ChunkStream("ours", 1, "model", include_usage=True, bounds=TokenBounds(1))
 
     at_once, one_by_one = stream(), stream()
     batch: Batch = [

@@ -39,7 +39,7 @@ def test_every_figure_has_its_place_in_openais_object() -> None:
         },
         "completion_tokens_details": {"reasoning_tokens": 5},
     }
-    assert Usage(10, 20).to_openai(told=()) == {
+    assert Usage(10, 20).to_openai(reported=()) == {
         "prompt_tokens": 10,
         "completion_tokens": 20,
         "total_tokens": 30,

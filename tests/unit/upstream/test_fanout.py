@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from losi.catalogue.models import Route
-from losi.chat.chunks import Asked, ChunkStream
+from losi.chat.chunks import ChunkStream, TokenBounds
 from losi.errors import Remedy, UpstreamError
 from losi.metering.usage import Usage
 from losi.upstream.fanout import prepare
@@ -103,7 +103,7 @@ async def test_plain_answers_are_merged() -> None:
 
 
 async def test_streams_are_merged_with_their_own_index() -> None:
-    relay = ChunkStream("chatcmpl-1", 1, "m", include_usage=True, asked=Asked(1))
+    relay = ChunkStream("chatcmpl-1", 1, "m", include_usage=True, bounds=TokenBounds(1))
     said: dict[int, str] = {}
     async for chunk in chunks_of(prepare(OneAtATime(), call()).stream()):
         public: Any = relay.public(chunk)
@@ -198,7 +198,7 @@ class TestAChoiceThatFails:
         assert chunks[-1]["usage"]["prompt_tokens"] == 15
 
     async def test_after_it_spoke_breaks_the_stream_and_keeps_what_the_others_told(self) -> None:
-        relay = ChunkStream("c", 1, "m", include_usage=True, asked=Asked(100), prompts=3)
+        relay = ChunkStream("c", 1, "m", include_usage=True, bounds=TokenBounds(100), prompts=3)
 
         with pytest.raises(UpstreamError):
             exchange = prepare(OneAtATime(broken=[1], others=2), call())

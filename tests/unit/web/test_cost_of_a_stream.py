@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from losi.catalogue.models import Route
-from losi.chat.chunks import Asked, ChunkStream
+from losi.chat.chunks import ChunkStream, TokenBounds
 from losi.chat.completions import End
 from losi.config import Config
 from losi.dialects import openai_chat
@@ -111,7 +111,7 @@ async def opened() -> Opened:
     deadline = asyncio.get_running_loop().time() + 60
     job = Job("m", [ROUTE], lambda _: Prepared(BODY, ()), BODY.keys(), "req_1", deadline)
     batches, _ = await ChatRouter(OneFormat()).stream(job)
-    relay = ChunkStream("ours", 1, "gpt-4o", include_usage=False, asked=Asked(1))
+    relay = ChunkStream("ours", 1, "gpt-4o", include_usage=False, bounds=TokenBounds(1))
 
     async def events() -> AsyncGenerator[Batch | End]:
         async for batch in batches:

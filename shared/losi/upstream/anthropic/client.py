@@ -88,8 +88,8 @@ class MessagesExchange:
                     return
             raise incomplete(provider)
         except LosiError:
-            if told := state.usage_chunks():  # reported usage is billed, however the stream ended
-                yield told
+            if last := state.usage_chunks():  # reported usage is billed, however the stream ended
+                yield last
             raise
 
     def _refusal(

@@ -140,8 +140,8 @@ def _assistant(where: str, message: Message) -> Iterator[Named]:
     for position, block in enumerate(message.get("thinking_blocks") or ()):
         origin = f"{where}.thinking_blocks[{position}]"
         yield origin, _thinking(origin, block)
-    for said in _texts(where, message):
-        yield f"{where}.content", said
+    for text in _texts(where, message):
+        yield f"{where}.content", text
     if isinstance(refusal := message.get("refusal"), str) and refusal.strip():
         yield f"{where}.refusal", {"type": "text", "text": refusal}
     for position, call in enumerate(message.get("tool_calls") or ()):

@@ -246,10 +246,10 @@ def _add_thinking(out: Body, body: Request, conversation: Conversation) -> None:
             fields["thinking"] = {"type": "adaptive", "display": "summarized"}
     config: OutputConfigParam = out.get("output_config", {})
     config.update(fields.get("output_config", {}))
-    if asked := body.get("thinking"):
-        if not isinstance(asked, dict):
+    if given := body.get("thinking"):
+        if not isinstance(given, dict):
             invalid("thinking", "Use an object, such as {'type': 'disabled'}, or reasoning_effort.")
-        fields = fitting_thinking(model, asked, out["max_tokens"])
+        fields = fitting_thinking(model, given, out["max_tokens"])
         config.update(fields.get("output_config", {}))
     if thinking := fields.get("thinking"):
         if thinking.get("type") == "between_tools" and "effort" in config:

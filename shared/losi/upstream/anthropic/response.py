@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from losi.wire import JsonObject
     from losi.wire.chat import (
         Annotation,
+        AnswerMessage,
         Call,
-        Called,
         Choice,
         Completion,
-        Said,
-        Spoken,
+        FunctionCall,
+        MessageFields,
         ThinkingBlock,
         UrlCitation,
     )
-    from losi.wire.chat import Usage as ToldUsage
+    from losi.wire.chat import Usage as OpenAIUsage
 
 #: Any other reason (end_turn, stop_sequence, future ones) is a normal stop.
 _FINISH_REASONS = {
@@ -78,7 +78,7 @@ def completion(message: Message, *, created: int) -> Completion:
     parts = Parts()
     for block in message["content"]:
         parts.add(block)
-    answer: Spoken = {
+    answer: AnswerMessage = {
         "role": "assistant",
         "content": parts.content,
         "refusal": refusal(message.get("stop_details")),
@@ -147,22 +147,22 @@ class Parts:
         block = placed(block, text=self.length, calls=len(self.tool_calls))
         self.thinking_blocks.append(block)
 
-    def add_extras(self, said: Said) -> None:
+    def add_extras(self, message: MessageFields) -> None:
         """Fields beyond OpenAI's own, each only when there is something in it.
 
         `thinking_blocks` is what Anthropic wants back, signed, with the results of tool calls;
         `reasoning_content` is the same for people to read.
         """
         if thought := "".join(block.get("thinking", "") for block in self.thinking_blocks):
-            said["reasoning_content"] = thought
+            message["reasoning_content"] = thought
         if self.thinking_blocks:
-            said["thinking_blocks"] = self.thinking_blocks
+            message["thinking_blocks"] = self.thinking_blocks
         if self.annotations:
-            said["annotations"] = self.annotations
+            message["annotations"] = self.annotations
 
 
 def tool_call(block: ToolUseBlock, arguments: str) -> Call:
-    function: Called = {"name": block["name"], "arguments": arguments}
+    function: FunctionCall = {"name": block["name"], "arguments": arguments}
     return {"id": block["id"], "type": "function", "function": function}
 
 
@@ -180,7 +180,7 @@ def refusal(details: object) -> str | None:
     return explanation if isinstance(explanation, str) and explanation else None
 
 
-def usage(reported: object) -> ToldUsage | None:
+def usage(reported: object) -> OpenAIUsage | None:
     """Anthropic counts input in three parts that do not overlap; OpenAI's total holds them all."""
     if not isinstance(reported, dict):
         return None
@@ -199,12 +199,12 @@ def usage(reported: object) -> ToldUsage | None:
         cache_write_tokens=written,
         reasoning_tokens=min(output, _count(thought)),
     )
-    told = {
+    figures = {
         "cached_tokens": reported.get("cache_read_input_tokens"),
         "cache_write_tokens": reported.get("cache_creation_input_tokens"),
         "reasoning_tokens": thought,
     }
-    return counted.to_openai({name for name, figure in told.items() if figure is not None})
+    return counted.to_openai({name for name, figure in figures.items() if figure is not None})
 
 
 def _for_an_hour(written: object) -> int:

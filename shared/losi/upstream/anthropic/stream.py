@@ -76,10 +76,10 @@ class StreamState:
 
     def usage_chunks(self) -> list[Chunk]:
         """The figures that Anthropic has reported so far. The first ones lack the output."""
-        told = usage(self._usage if self._usage_final else {**self._usage, "output_tokens": 0})
-        if told is None or self._identity is None:
+        known = usage(self._usage if self._usage_final else {**self._usage, "output_tokens": 0})
+        if known is None or self._identity is None:
             return []
-        return [{**self._base(), "usage": told}]
+        return [{**self._base(), "usage": known}]
 
     def _open(self, index: int) -> _Block:
         if index not in self._blocks:

@@ -102,4 +102,6 @@ def _refusal(response: Any) -> LosiError:
 
 
 def _param(words: str) -> str | None:
-    return next((param for param, said in _PARAMS.items() if re.search(said, words, re.I)), None)
+    return next(
+        (param for param, pattern in _PARAMS.items() if re.search(pattern, words, re.I)), None
+    )

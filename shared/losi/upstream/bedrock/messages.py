@@ -82,21 +82,21 @@ def convert_messages(
     if turns[0][1]["role"] != "user" and not is_claude(model):
         turns = [(turns[0][0], {"role": "user", "content": EMPTY}), *turns]
     documents = _DocumentNames()
-    said: list[tuple[ConversationRoleType, list[ContentBlockTypeDef]]] = []
+    merged: list[tuple[ConversationRoleType, list[ContentBlockTypeDef]]] = []
     for where, message in ((where, part) for where, turn in turns for part in in_order(turn)):
         role: ConversationRoleType = "assistant" if message["role"] == "assistant" else "user"
         blocks = list(_blocks(where, message, documents, thinking=thinking))
         if not blocks:
             continue  # an assistant's empty answer that was sent back
-        if said and said[-1][0] == role:
-            said[-1][1].extend(blocks)
+        if merged and merged[-1][0] == role:
+            merged[-1][1].extend(blocks)
         else:
-            said.append((role, blocks))
-    if not said:
+            merged.append((role, blocks))
+    if not merged:
         invalid("messages", "'messages' holds nothing to answer. Add a user message.")
-    fit_documents([blocks for _, blocks in said], claude=is_claude(model))
+    fit_documents([blocks for _, blocks in merged], claude=is_claude(model))
     system = [block for named in conversation.system for block in _system(*named)]
-    converted: list[MessageTypeDef] = [{"role": role, "content": blocks} for role, blocks in said]
+    converted: list[MessageTypeDef] = [{"role": role, "content": blocks} for role, blocks in merged]
     return system, converted
 
 

@@ -128,13 +128,13 @@ def mapped(body: Request) -> frozenset[str]:
     in_words = response_format is not None and response_format["type"] == "json_object"
     loosened = is_claude(model) and is_loosened(response_format, native=takes_format(model))
     strict = are_loosened(body.get("tools") or (), native=takes_strict_tools(model))
-    said = {"response_format": in_words or loosened, "tools": strict}
-    return frozenset(name for name, is_mapped in said.items() if is_mapped)
+    changed = {"response_format": in_words or loosened, "tools": strict}
+    return frozenset(name for name, is_mapped in changed.items() if is_mapped)
 
 
 def max_tokens(call: UpstreamCall) -> int:
-    asked = call.body.get("max_completion_tokens") or call.body.get("max_tokens")
-    return int(asked or call.route.max_output_tokens)
+    limit = call.body.get("max_completion_tokens") or call.body.get("max_tokens")
+    return int(limit or call.route.max_output_tokens)
 
 
 def _inference_config(

@@ -27,15 +27,15 @@ from losi.upstream.format import UpstreamCall, incomplete, malformed
 
 if TYPE_CHECKING:
     from losi.wire.chat import (
+        AnswerMessage,
         Call,
-        Called,
         CallPiece,
         Choice,
         Chunk,
         ChunkChoice,
         Completion,
         Delta,
-        Spoken,
+        FunctionCall,
         ThinkingBlock,
         Usage,
     )
@@ -96,18 +96,20 @@ def usage(raw: object) -> Usage | None:
     )
     if known is None:
         return None
-    told = {"cached_tokens": parts[1], "cache_write_tokens": parts[2]}
-    return known.to_openai({ours for ours, theirs in told.items() if raw.get(theirs) is not None})
+    figures = {"cached_tokens": parts[1], "cache_write_tokens": parts[2]}
+    return known.to_openai(
+        {ours for ours, theirs in figures.items() if raw.get(theirs) is not None}
+    )
 
 
 def _for_an_hour(details: object) -> int:
     """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CacheDetail.html"""
-    told = details if isinstance(details, list) else []
-    rows = [row for row in told if isinstance(row, dict) and row.get("ttl") == "1h"]
+    given = details if isinstance(details, list) else []
+    rows = [row for row in given if isinstance(row, dict) and row.get("ttl") == "1h"]
     return sum(row.get("inputTokens") or 0 for row in rows)
 
 
-def _message(blocks: list[Block]) -> Spoken:
+def _message(blocks: list[Block]) -> AnswerMessage:
     texts, thinking, calls = list[str](), list["ThinkingBlock"](), list["Call"]()
     for block in blocks:
         if "text" in block:
@@ -119,7 +121,11 @@ def _message(blocks: list[Block]) -> Spoken:
             thinking.append(placed(thought, text=sum(map(len, texts)), calls=len(calls)))
         elif "toolUse" in block:
             calls.append(_tool_call(block["toolUse"]))
-    message: Spoken = {"role": "assistant", "content": "".join(texts) or None, "refusal": None}
+    message: AnswerMessage = {
+        "role": "assistant",
+        "content": "".join(texts) or None,
+        "refusal": None,
+    }
     if thinking:
         message["reasoning_content"] = "".join(block.get("thinking", "") for block in thinking)
         message["thinking_blocks"] = thinking
@@ -147,7 +153,7 @@ def _thinking_block(content: Reasoning) -> ThinkingBlock:
 
 def _tool_call(use: ToolUse) -> Call:
     arguments = json.dumps(use["input"] or {}, ensure_ascii=False, separators=(",", ":"))
-    function: Called = {"name": use["name"], "arguments": arguments}
+    function: FunctionCall = {"name": use["name"], "arguments": arguments}
     return {"id": use["toolUseId"], "type": "function", "function": function}
 
 

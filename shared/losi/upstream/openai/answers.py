@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from losi.upstream.openai.shapes import Answer, Choice, Said, TextField, called, choices, said
+from losi.upstream.openai.shapes import (
+    Answer,
+    Choice,
+    ReceivedMessage,
+    TextField,
+    choices,
+    received_function,
+    received_message,
+)
 from losi.upstream.openai.tool_calls import ToolCalls, arguments_text, whole_calls
 from losi.upstream.reading import is_high_surrogate, joined, without_halves
 
@@ -53,17 +61,17 @@ def completion(answer: JsonObject, *, named: bool) -> Completion:
     """Return a plain answer, whose choices are known to have messages. `named`: a tool was forced
     by its name, for which OpenAI itself says `stop`.
     """
-    told = cast(Answer, answer)
-    _hoist_usage(told)
-    _keep_known_tier(told)
-    for choice in told["choices"]:
+    received = cast(Answer, answer)
+    _hoist_usage(received)
+    _keep_known_tier(received)
+    for choice in received["choices"]:
         message = choice["message"]
         _only_texts(message)
         _complete_calls(message)
         word = finish_reason(choice.get("finish_reason")) or "stop"
         calls = bool(message.get("tool_calls"))
         choice["finish_reason"] = _fitting(word, called=calls, named=named)
-    return cast("Completion", told)  # it was just built as one
+    return cast("Completion", received)  # it was just built as one
 
 
 class Chunks:
@@ -80,17 +88,17 @@ class Chunks:
         return bool(self._choices) and all(one.finished for one in self._choices.values())
 
     def read(self, chunk: JsonObject) -> Chunk:
-        told = cast(Answer, chunk)
-        _hoist_usage(told)
-        _keep_known_tier(told)
-        told["choices"] = choices(told)
-        for position, choice in enumerate(told["choices"]):
+        received = cast(Answer, chunk)
+        _hoist_usage(received)
+        _keep_known_tier(received)
+        received["choices"] = choices(received)
+        for position, choice in enumerate(received["choices"]):
             index = choice.get("index")
             if not isinstance(index, int) or isinstance(index, bool):
                 index = choice["index"] = position
             self._latest = self._choices.setdefault(index, _Choice())
             self._latest.read(choice, named=self._named)
-        return cast("Chunk", told)  # it was just built as one
+        return cast("Chunk", received)  # it was just built as one
 
     def more_text(self, texts: list[str]) -> int:
         """Return how many of the texts that follow the last chunk's only text were accepted."""
@@ -106,7 +114,7 @@ class _Choice:
         self._halves: dict[TextField, str] = {}  # of a character, by the field of its text
 
     def read(self, choice: Choice, *, named: bool) -> None:
-        delta = choice["delta"] = said(choice.get("delta"))
+        delta = choice["delta"] = received_message(choice.get("delta"))
         _only_texts(delta)
         word = finish_reason(choice.get("finish_reason"))
         for field in _TEXTS:
@@ -114,7 +122,7 @@ class _Choice:
                 self._join(delta, field, last=word is not None)
         calls = self._calls.feed(delta.pop("tool_calls", None))
         self._calling = bool(calls)
-        if (function := called(delta.get("function_call"))) is not None:
+        if (function := received_function(delta.get("function_call"))) is not None:
             self._called_function = True
             function["arguments"] = arguments_text(function.get("arguments"))
         if word is not None:
@@ -129,7 +137,7 @@ class _Choice:
     def more_text(self, texts: list[str]) -> int:
         return self._calls.more_arguments(texts) if self._calling else len(texts)
 
-    def _join(self, delta: Said, field: TextField, *, last: bool) -> None:
+    def _join(self, delta: ReceivedMessage, field: TextField, *, last: bool) -> None:
         """Hold back the first half of a character until the next piece brings the second."""
         held, text = self._halves.pop(field, ""), delta.get(field)
         if not held and isinstance(text, str) and text.isascii():  # most are, and have no halves
@@ -170,9 +178,9 @@ def hoist_usage(answer: JsonObject) -> None:
 
 
 def _hoist_usage(answer: Answer) -> None:
-    told = choices(answer)
-    inside = [place for one in told for place in (one.get("delta"), one.get("message"))]
-    places: list[object] = [answer, answer.get("x_groq"), *told, *inside]
+    received = choices(answer)
+    inside = [place for one in received for place in (one.get("delta"), one.get("message"))]
+    places: list[object] = [answer, answer.get("x_groq"), *received, *inside]
     found = [place.pop("usage") for place in places if isinstance(place, dict) and "usage" in place]
     if usage := next((one for one in found if isinstance(one, dict) and one), None):
         answer["usage"] = _in_openais_names(usage)
@@ -193,18 +201,18 @@ def _keep_known_tier(answer: Answer) -> None:
         del answer["service_tier"]
 
 
-def _only_texts(said: Said) -> None:
+def _only_texts(message: ReceivedMessage) -> None:
     """Content in parts as a text; thoughts among them stand in a field of their own.
 
     Mistral: https://docs.mistral.ai/capabilities/reasoning
     """
-    content = said.get("content")
+    content = message.get("content")
     if content is None or isinstance(content, str):
         return
     parts = content if isinstance(content, list) else [content]
-    said["content"] = "".join(_text(part) for part in parts if not _is_thought(part))
+    message["content"] = "".join(_text(part) for part in parts if not _is_thought(part))
     if thought := "".join(_text(part) for part in parts if _is_thought(part)):
-        said["reasoning_content"] = f"{said.get('reasoning_content') or ''}{thought}"
+        message["reasoning_content"] = f"{message.get('reasoning_content') or ''}{thought}"
 
 
 def _is_thought(part: object) -> bool:
@@ -223,8 +231,8 @@ def _text(part: object) -> str:
     return next((_text(value) for value in named if value), "")
 
 
-def _complete_calls(message: Said) -> None:
+def _complete_calls(message: ReceivedMessage) -> None:
     if calls := whole_calls(message.pop("tool_calls", None)):
         message["tool_calls"] = calls
-    if (function := called(message.get("function_call"))) is not None:
+    if (function := received_function(message.get("function_call"))) is not None:
         function["arguments"] = arguments_text(function.get("arguments")) or "{}"

@@ -70,7 +70,9 @@ def request_body(provider: Provider, body: Request) -> Request:
     if not provider.empty_content:
         messages = [m for _, m in without_blanks([("", m) for m in messages])]
     sent = [_message(provider, at, message) for at, message in enumerate(messages)]
-    out["messages"] = [message for message in sent if provider.empty_content or _says(message)]
+    out["messages"] = [
+        message for message in sent if provider.empty_content or _has_content(message)
+    ]
     if provider.unsigned_calls and not _UNSIGNED.search(out["model"]):
         for message in out["messages"]:
             _sign(message.get("tool_calls") or (), provider.unsigned_calls)
@@ -132,7 +134,7 @@ def _only(fields: F, known: frozenset[str]) -> F:
     return without(fields, fields.keys() - known)
 
 
-def _says(message: Message) -> bool:
+def _has_content(message: Message) -> bool:
     return bool(message.get("content") or message.get("tool_calls"))
 
 

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 TextField: TypeAlias = Literal["content", "reasoning_content", "reasoning", "refusal"]
 
 
-class Said(TypedDict, total=False):
+class ReceivedMessage(TypedDict, total=False):
     """A message, or the delta of a chunk."""
 
     role: object
@@ -29,8 +29,8 @@ class Said(TypedDict, total=False):
 
 class Choice(TypedDict, total=False):
     index: object
-    delta: Said
-    message: Said
+    delta: ReceivedMessage
+    message: ReceivedMessage
     finish_reason: object
     usage: object
 
@@ -46,7 +46,7 @@ class Answer(TypedDict, total=False):
     error: object
 
 
-class ToldCall(TypedDict, total=False):
+class ReceivedCall(TypedDict, total=False):
     """A tool call as a provider sends it."""
 
     index: object
@@ -55,26 +55,26 @@ class ToldCall(TypedDict, total=False):
     custom: object
 
 
-class ToldFunction(TypedDict, total=False):
+class ReceivedFunction(TypedDict, total=False):
     name: object
     arguments: object
     input: object
 
 
-def said(told: object) -> Said:
-    return cast(Said, told) if isinstance(told, dict) else {}
+def received_message(value: object) -> ReceivedMessage:
+    return cast(ReceivedMessage, value) if isinstance(value, dict) else {}
 
 
 def choices(answer: Answer) -> list[Choice]:
     """The choices that are objects; a provider may send null or something else."""
-    told: object = answer.get("choices")
-    return cast(list[Choice], objects(told))
+    value: object = answer.get("choices")
+    return cast(list[Choice], objects(value))
 
 
-def objects(told: object) -> list[dict[str, Any]]:
+def objects(value: object) -> list[dict[str, Any]]:
     """The objects in a list, ignoring everything else."""
-    return [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def called(told: object) -> ToldFunction | None:
-    return cast(ToldFunction, told) if isinstance(told, dict) else None
+def received_function(value: object) -> ReceivedFunction | None:
+    return cast(ReceivedFunction, value) if isinstance(value, dict) else None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from losi.upstream.schema_words import told
+from losi.upstream.schema_words import described
 
 if TYPE_CHECKING:
     from losi.wire import JsonObject, JsonSchema
@@ -102,7 +102,7 @@ def _kept(schema: Any) -> JsonSchema:
         if not _REFERENCE.fullmatch(str(schema["$ref"])):
             raise _NotKeptError
         return {"$ref": schema["$ref"]}
-    out, said = dict[str, Any](), dict[str, Any]()
+    out, unsupported = dict[str, Any](), dict[str, Any]()
     for name, value in schema.items():
         if name in ("properties", "$defs", "definitions") and isinstance(value, dict):
             out[name] = {key: _kept(one) for key, one in value.items()}
@@ -111,12 +111,12 @@ def _kept(schema: Any) -> JsonSchema:
         elif name in ("anyOf", "oneOf") and isinstance(value, list):
             out["anyOf"] = [_kept(one) for one in value]
         elif _is_refused(name, value):
-            said[name] = value
+            unsupported[name] = value
         else:
             out[name] = value
     if not out.keys() & _KINDS or (_is_object(out) and not _is_closed(out)):
         raise _NotKeptError
-    return told(out, said)
+    return described(out, unsupported)
 
 
 def _is_refused(name: str, value: Any) -> bool:

@@ -14,10 +14,10 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, cast
 
 from losi.ids import random_id
-from losi.upstream.openai.shapes import ToldCall, called, objects
+from losi.upstream.openai.shapes import ReceivedCall, objects, received_function
 
 if TYPE_CHECKING:
-    from losi.wire.chat import Call, Called, CallPiece, Kind
+    from losi.wire.chat import Call, CallPiece, FunctionCall, Kind
 
 #: Arguments that say nothing: some providers begin with them, and send the real ones after that.
 _NOTHING = ("", "{}", "null")
@@ -32,16 +32,16 @@ def arguments_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def whole_calls(told: object) -> list[Call]:
+def whole_calls(received: object) -> list[Call]:
     """The calls of a plain answer."""
-    return [_whole_call(call, kind) for call in _objects(told) if (kind := _kind(call))]
+    return [_whole_call(call, kind) for call in _objects(received) if (kind := _kind(call))]
 
 
-def _whole_call(call: ToldCall, kind: Kind) -> Call:
-    said, field = called(call[kind]) or {}, _KINDS[kind]
-    body = cast("Called", said)
-    body["name"] = _word(said.get("name"))
-    body[field] = arguments_text(said.get(field)) or "{}" * (kind == "function")
+def _whole_call(call: ReceivedCall, kind: Kind) -> Call:
+    function, field = received_function(call[kind]) or {}, _KINDS[kind]
+    body = cast("FunctionCall", function)
+    body["name"] = _word(function.get("name"))
+    body[field] = arguments_text(function.get(field)) or "{}" * (kind == "function")
     whole: Call = {"id": _word(call.get("id")) or _new_id(), "type": kind}
     whole.update(_more(call, _OWN - {"index"}))
     whole[kind] = body
@@ -83,11 +83,11 @@ class ToolCalls:
 
     def feed(self, pieces: object) -> list[CallPiece]:
         """The pieces to pass on for a delta's `tool_calls`."""
-        told = _objects(pieces)
-        said = [one for piece in told if (one := self._feed(piece))]
-        if len(told) != 1:
+        received = _objects(pieces)
+        function = [one for piece in received if (one := self._feed(piece))]
+        if len(received) != 1:
             self._latest = None
-        return said
+        return function
 
     def more_arguments(self, texts: list[str]) -> int:
         """More pieces came like the last one, but for their arguments: how many are taken."""
@@ -110,10 +110,13 @@ class ToolCalls:
             if call.index is not None and call.kind == "function" and not call.arguments:
                 yield {"index": call.index, "function": {"arguments": "{}"}}
 
-    def _feed(self, piece: ToldCall) -> CallPiece | None:
+    def _feed(self, piece: ReceivedCall) -> CallPiece | None:
         kind = _kind(piece)
-        said = (kind and called(piece[kind])) or {}
-        name, text = _word(said.get("name")), arguments_text(said.get(_KINDS[kind or "function"]))
+        function = (kind and received_function(piece[kind])) or {}
+        name, text = (
+            _word(function.get("name")),
+            arguments_text(function.get(_KINDS[kind or "function"])),
+        )
         call = self._call(piece, name)
         self._latest = None if name else call  # a name may begin another call
         call.kind = kind or call.kind
@@ -128,14 +131,14 @@ class ToolCalls:
             return self._opened(call)
         if not (name or text or call.more):
             return None
-        body: Called = {}
+        body: FunctionCall = {}
         if name:
             body["name"] = name
         if text:
             body[_KINDS[call.kind]] = text
-        return self._said(call, {"index": call.index}, body)
+        return self._with_more(call, {"index": call.index}, body)
 
-    def _said(self, call: _Call, piece: CallPiece, body: Called) -> CallPiece:
+    def _with_more(self, call: _Call, piece: CallPiece, body: FunctionCall) -> CallPiece:
         """With what is to be told of the call beside it."""
         more, call.more = call.more, {}
         piece.update(more)
@@ -148,11 +151,11 @@ class ToolCalls:
             return None
         call.index = sum(one.index is not None for one in self._calls)
         call.id = call.id or _new_id()
-        body: Called = {"name": call.name}
+        body: FunctionCall = {"name": call.name}
         body[_KINDS[call.kind]] = call.arguments
-        return self._said(call, {"index": call.index, "id": call.id, "type": call.kind}, body)
+        return self._with_more(call, {"index": call.index, "id": call.id, "type": call.kind}, body)
 
-    def _call(self, piece: ToldCall, name: str) -> _Call:
+    def _call(self, piece: ReceivedCall, name: str) -> _Call:
         """Whose piece it is. The index says it, where there is one; else the id, else the last."""
         index, identity = _number(piece.get("index")), _word(piece.get("id"))
         known: _Call | None
@@ -180,15 +183,15 @@ def _is_another(known: _Call, identity: str, name: str) -> bool:
     return known.is_whole
 
 
-def _more(call: ToldCall, own: set[str]) -> CallPiece:
+def _more(call: ReceivedCall, own: set[str]) -> CallPiece:
     return cast("CallPiece", {name: value for name, value in call.items() if name not in own})
 
 
-def _objects(told: object) -> list[ToldCall]:
-    return cast(list[ToldCall], objects([told] if isinstance(told, dict) else told))
+def _objects(received: object) -> list[ReceivedCall]:
+    return cast(list[ReceivedCall], objects([received] if isinstance(received, dict) else received))
 
 
-def _kind(call: ToldCall) -> Kind | None:
+def _kind(call: ReceivedCall) -> Kind | None:
     return next((kind for kind in _KINDS if isinstance(call.get(kind), dict)), None)
 
 

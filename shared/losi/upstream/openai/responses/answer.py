@@ -17,15 +17,15 @@ from losi.upstream.shape import ShapeError
 if TYPE_CHECKING:
     from losi.wire import JsonObject
     from losi.wire.chat import (
+        AnswerMessage,
         Call,
-        Called,
         Choice,
         Completion,
         CompletionDetails,
+        FunctionCall,
         LikelyToken,
         Logprobs,
         PromptDetails,
-        Spoken,
         ThinkingBlock,
         Usage,
     )
@@ -148,19 +148,19 @@ def thinking_block(item: Reasoning, model: str) -> ThinkingBlock | None:
 def tool_call(item: Item) -> Call | None:
     """A call in chat's form; None for an item that is no call of the caller's tools."""
     if item["type"] == "function_call":
-        function: Called = {"name": item["name"], "arguments": item.get("arguments") or ""}
+        function: FunctionCall = {"name": item["name"], "arguments": item.get("arguments") or ""}
         return {"id": item["call_id"], "type": "function", "function": function}
     if item["type"] == "custom_tool_call":
-        custom: Called = {"name": item["name"], "input": item.get("input") or ""}
+        custom: FunctionCall = {"name": item["name"], "input": item.get("input") or ""}
         return {"id": item["call_id"], "type": "custom", "custom": custom}
     return None
 
 
-def _message(output: list[Item], model: str) -> Spoken:
-    said = [part for item in output if item["type"] == "message" for part in item["content"]]
-    texts = [part["text"] for part in said if part["type"] == "output_text"]
-    refusals = [part["refusal"] for part in said if part["type"] == "refusal"]
-    message: Spoken = {
+def _message(output: list[Item], model: str) -> AnswerMessage:
+    parts = [part for item in output if item["type"] == "message" for part in item["content"]]
+    texts = [part["text"] for part in parts if part["type"] == "output_text"]
+    refusals = [part["refusal"] for part in parts if part["type"] == "refusal"]
+    message: AnswerMessage = {
         "role": "assistant",
         "content": "".join(texts) if texts else None,
         "refusal": "".join(refusals) if refusals else None,
@@ -184,7 +184,7 @@ def logprobs(tokens: list[JsonObject] | None) -> Logprobs | None:
 
 
 def _logprobs(output: list[Item]) -> Logprobs | None:
-    said = [part for item in output if item["type"] == "message" for part in item["content"]]
-    texts = [part for part in said if part["type"] == "output_text"]
+    parts = [part for item in output if item["type"] == "message" for part in item["content"]]
+    texts = [part for part in parts if part["type"] == "output_text"]
     tokens = [token for text in texts for token in text.get("logprobs") or ()]
     return logprobs(tokens)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     )
     from openai.types.responses.image_detail import ImageDetail
     from openai.types.responses.response_input_param import FunctionCallOutput
-    from openai.types.responses.response_input_param import Message as SaidMessage
+    from openai.types.responses.response_input_param import Message as InputMessage
 
     from losi.wire.chat import GivenCall, Message, Part
 
@@ -75,12 +75,12 @@ def items(messages: list[Message], model: str) -> Iterator[ResponseInputItemPara
         elif role == "function":
             invalid(f"{where}.role", "This model takes no 'function' messages. Use role 'tool'.")
         else:
-            said: SaidMessage = {
+            item: InputMessage = {
                 "type": "message",
                 "role": role,
                 "content": _content(where, message),
             }
-            yield said
+            yield item
 
 
 def _assistant(where: str, message: Message, model: str) -> Iterator[ResponseInputItemParam]:
@@ -99,8 +99,8 @@ def _assistant(where: str, message: Message, model: str) -> Iterator[ResponseInp
     if isinstance(refusal := message.get("refusal"), str) and refusal:
         content.append({"type": "refusal", "refusal": refusal})
     if content:
-        said: AssistantMessage = {"type": "message", "role": "assistant", "content": content}
-        yield cast("ResponseInputItemParam", said)
+        item: AssistantMessage = {"type": "message", "role": "assistant", "content": content}
+        yield cast("ResponseInputItemParam", item)
     for position, call in enumerate(message.get("tool_calls") or ()):
         yield _call(f"{where}.tool_calls[{position}]", call)
 

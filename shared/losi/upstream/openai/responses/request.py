@@ -129,11 +129,11 @@ def _text(body: Request) -> ResponseTextConfigParam:
     text: ResponseTextConfigParam = {}
     form = body.get("response_format")
     wanted = form["json_schema"] if form and form["type"] == "json_schema" else None
-    if wanted is not None and (asked := wanted.get("schema")):
+    if wanted is not None and (given := wanted.get("schema")):
         schema: ResponseFormatTextJSONSchemaConfigParam = {
             "type": "json_schema",
             "name": wanted["name"],
-            "schema": asked,
+            "schema": given,
         }
         if (description := wanted.get("description")) is not None:
             schema["description"] = description

@@ -150,8 +150,8 @@ class StreamState:
         response = event.get("response")
         return self._usage_chunks(response.get("usage") if isinstance(response, dict) else None)
 
-    def _usage_chunks(self, told: object) -> list[Chunk]:
-        reported = answer.usage(told)
+    def _usage_chunks(self, raw: object) -> list[Chunk]:
+        reported = answer.usage(raw)
         identity: Chunk = self._identity or {"choices": []}
         usage: Chunk = {**identity, "choices": [], "usage": reported}
         return [usage] if reported else []

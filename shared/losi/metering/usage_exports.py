@@ -79,23 +79,23 @@ class Figures:
 
 
 #: Day and the provider's own model name -> the usage it reports.
-Told = dict[tuple[date, str], Figures]
+ProviderUsage = dict[tuple[date, str], Figures]
 
 
 class ExportError(ValueError):
     """Says what is wrong with the file, and what to ask the provider for."""
 
 
-def read(provider: str, text: str) -> Told:
+def read(provider: str, text: str) -> ProviderUsage:
     """Parse one export, or a JSON list of its pages. Raises ExportError."""
     if provider not in READERS:
         raise ExportError(f"No export of '{provider}' is known here: {', '.join(READERS)} are.")
-    told: Told = {}
+    usage: ProviderUsage = {}
     try:
         for day, model, figures in READERS[provider](text):
             if not model:
                 raise ExportError("A row names no model. Export the usage grouped by model.")
-            told[day, model] = told.get((day, model), Figures(figures.requests and 0)) + figures
+            usage[day, model] = usage.get((day, model), Figures(figures.requests and 0)) + figures
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -104,9 +104,9 @@ def read(provider: str, text: str) -> Told:
         ) from error
     except csv.Error as error:
         raise ExportError(f"This is no usage export of {provider}: {error}") from error
-    if not told:
+    if not usage:
         raise ExportError("The file has no usage in it.")
-    return told
+    return usage
 
 
 def _openai(text: str) -> Iterator[tuple[date, str | None, Figures]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from losi.metering.told import ExportError, Figures, read
+from losi.metering.usage_exports import ExportError, Figures, read
 
 DAY, NEXT = date(2024, 11, 1), date(2024, 11, 2)
 
@@ -37,9 +37,9 @@ class TestOpenAI:
     def test_buckets_of_a_day_add_up_and_cached_tokens_are_part_of_the_input(self) -> None:
         hours = openai_bucket(1730419200, {}), openai_bucket(1730502000, {})
 
-        told = read("openai", json.dumps(page(*hours, openai_bucket(1730505600))))
+        reported = read("openai", json.dumps(page(*hours, openai_bucket(1730505600))))
 
-        assert told == {(DAY, "gpt-4o-2024-08-06"): Figures(10, 2000, 1000)}
+        assert reported == {(DAY, "gpt-4o-2024-08-06"): Figures(10, 2000, 1000)}
 
     def test_pages_in_a_list(self) -> None:
         pages = [
@@ -56,9 +56,9 @@ class TestOpenAI:
         row = {"input_tokens": 16, "num_model_requests": 2, "model": "text-embedding-3-small"}
         bucket = {"start_time": 1730419200, "results": [row]}
 
-        told = read("openai", json.dumps(page(bucket)))
+        reported = read("openai", json.dumps(page(bucket)))
 
-        assert told == {(DAY, "text-embedding-3-small"): Figures(2, 16, 0)}
+        assert reported == {(DAY, "text-embedding-3-small"): Figures(2, 16, 0)}
 
     def test_the_csv_of_its_dashboard_has_days_without_figures(self) -> None:
         text = (
@@ -68,9 +68,9 @@ class TestOpenAI:
             "1730505600,1730592000,2024-11-02T00:00:00+00:00,,,,,,,\n"
         )
 
-        told = read("openai", "\ufeff" + text)
+        reported = read("openai", "\ufeff" + text)
 
-        assert told == {(DAY, "gpt-4o-2024-08-06"): Figures(5, 1000, 500)}
+        assert reported == {(DAY, "gpt-4o-2024-08-06"): Figures(5, 1000, 500)}
 
 
 def test_anthropic_tells_its_input_in_parts_and_no_requests() -> None:
@@ -85,9 +85,9 @@ def test_anthropic_tells_its_input_in_parts_and_no_requests() -> None:
     }
     bucket = {"starting_at": "2024-11-01T00:00:00Z", "ending_at": "", "results": [row, row]}
 
-    told = read("anthropic", json.dumps({"data": [bucket], "has_more": False}))
+    reported = read("anthropic", json.dumps({"data": [bucket], "has_more": False}))
 
-    assert told == {(DAY, "claude-sonnet-4-6"): Figures(None, 6400, 1000)}
+    assert reported == {(DAY, "claude-sonnet-4-6"): Figures(None, 6400, 1000)}
 
 
 @pytest.mark.parametrize(
