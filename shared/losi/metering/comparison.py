@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date
 
 from losi.catalogue.catalogue import Catalogue
@@ -42,11 +42,7 @@ class Line:
 
     @property
     def differs(self) -> bool:
-        reported, booked = self.reported, self.booked
-        return (reported.input_tokens, reported.output_tokens) != (
-            booked.input_tokens,
-            booked.output_tokens,
-        ) or reported.requests not in (None, booked.requests)
+        return any(_surplus(self.reported, self.booked))
 
 
 def compare(
@@ -55,20 +51,22 @@ def compare(
     """One line for each day and group of models that either side knows, sorted by day."""
     groups = groups_of(provider, catalogue)
     names = {name: group for group in groups for name in group.upstream}
-    sums: dict[tuple[date, Group], tuple[Figures, Figures]] = {}
+    theirs: dict[tuple[date, Group], Figures] = {}
     for (day, name), figures in reported.items():
-        group = names.get(name) or names.get(_SNAPSHOT.sub("", name)) or _unknown(name)
-        sides = sums.get((day, group), (Figures(figures.requests and 0), Figures()))
-        sums[day, group] = (sides[0] + figures, sides[1])
+        place = day, names.get(name) or names.get(_SNAPSHOT.sub("", name)) or _unknown(name)
+        theirs[place] = theirs.get(place, Figures()) + figures
+    sums = (
+        ((day, group), sum((by_code[code] for code in group.codes if code in by_code), Figures()))
+        for day, by_code in booked.items()
+        for group in groups
+    )
+    ours = {place: figures for place, figures in sums if figures != Figures()}
     counts_requests = all(figures.requests is not None for figures in reported.values())
     nothing = Figures() if counts_requests else Figures(None)
-    for day, by_code in booked.items():
-        for group in groups:
-            ours = sum((by_code[code] for code in group.codes if code in by_code), Figures())
-            if ours != Figures():
-                sums[day, group] = (sums.get((day, group), (nothing, ours))[0], ours)
-    in_order = sorted(sums, key=lambda each: (each[0], sorted(each[1].upstream)))
-    return [_line(day, group, *sums[day, group]) for day, group in in_order]
+    places = sorted({*theirs, *ours}, key=lambda place: (place[0], sorted(place[1].upstream)))
+    return [
+        _line(*place, theirs.get(place, nothing), ours.get(place, Figures())) for place in places
+    ]
 
 
 def groups_of(provider: str, catalogue: Catalogue) -> list[Group]:
@@ -109,23 +107,26 @@ def _reasons(group: Group, reported: Figures, booked: Figures) -> Iterator[str]:
     if not group.models:
         yield "no route of the catalogue leads to it: its key is used elsewhere"
         return
-    tokens = (
-        (reported.input_tokens, reported.output_tokens),
-        (booked.input_tokens, booked.output_tokens),
-    )
-    more = [theirs > ours for theirs, ours in zip(*tokens, strict=True) if theirs != ours]
-    if reported.requests not in (None, booked.requests):
-        more.append((reported.requests or 0) > (booked.requests or 0))
-    if True in more:
+    surplus = _surplus(reported, booked)
+    if max(surplus) > 0:
         yield (
             "they count more: failed and repeated attempts, which the log records and nobody is "
             "billed; test calls of yours with the same key; or usage of accounts deleted since"
         )
-    if False in more:
+    if min(surplus) < 0:
         yield (
             f"the books count more: {', '.join(group.others)} may have answered some"
             if group.others
             else "the books count more: estimates of answers that broke off"
         )
-    if more and reported.requests == booked.requests:
+    if any(surplus) and reported.requests == booked.requests:
         yield "as many requests on both sides: some were estimated"
+
+
+def _surplus(reported: Figures, booked: Figures) -> list[int]:
+    """By how much the provider counts more, figure by figure; 0 for a figure it does not report."""
+    return list(map(_more, astuple(reported), astuple(booked)))
+
+
+def _more(theirs: int | None, ours: int) -> int:
+    return 0 if theirs is None else theirs - ours

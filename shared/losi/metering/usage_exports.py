@@ -70,9 +70,9 @@ class Figures:
     output_tokens: int = 0
 
     def __add__(self, other: "Figures") -> "Figures":
-        unknown = self.requests is None or other.requests is None
+        ours, theirs = self.requests, other.requests
         return Figures(
-            None if unknown else (self.requests or 0) + (other.requests or 0),
+            None if ours is None or theirs is None else ours + theirs,
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,
         )
@@ -95,7 +95,7 @@ def read(provider: str, text: str) -> ProviderUsage:
         for day, model, figures in READERS[provider](text):
             if not model:
                 raise ExportError("A row names no model. Export the usage grouped by model.")
-            usage[day, model] = usage.get((day, model), Figures(figures.requests and 0)) + figures
+            usage[day, model] = usage.get((day, model), Figures()) + figures
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -12,84 +12,13 @@ import pytest
 
 from losi.cli import session
 from losi.cli.connection import Connection
-from losi.metering import comparison
-from losi.metering.comparison import Line, compare
 from losi.metering.usage import Usage
-from losi.metering.usage_exports import Figures
-from tests.catalogue import CATALOGUE
 from tests.ledger_world import KEY, BlockingLedger, Clock, admit, caller
 from tests.unit.cli.command_line import error, losi
 from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-DAY = date(2026, 11, 23)
-
-
-class TestComparing:
-    def test_a_snapshot_is_the_model_of_its_route(self) -> None:
-        (line,) = compared(
-            {"gpt-4o-2024-11-20": Figures(5, 1000, 500)}, {"4o": Figures(5, 1000, 500)}
-        )
-
-        assert (line.differs, line.why) == (False, "")
-        assert "gpt-4o" in line.models
-
-    def test_they_count_more(self) -> None:
-        (line,) = compared({"gpt-4o": Figures(7, 1400, 500)}, {"4o": Figures(5, 1000, 500)})
-
-        assert line.differs
-        assert "failed and repeated attempts" in line.why
-
-    def test_the_books_count_more(self) -> None:
-        (line,) = compared({"gpt-4o": Figures(4, 900, 500)}, {"4o": Figures(5, 1000, 500)})
-
-        assert line.differs
-        assert line.why.startswith("the books count more")
-
-    def test_as_many_requests_but_other_tokens(self) -> None:
-        (line,) = compared({"gpt-4o": Figures(5, 1000, 490)}, {"4o": Figures(5, 1000, 500)})
-
-        assert "some were estimated" in line.why
-
-    def test_a_model_without_a_route(self) -> None:
-        (line,) = compared({"o9-preview": Figures(5, 1000, 500)}, {})
-
-        assert line.differs and line.models == ()
-        assert "used elsewhere" in line.why
-
-    def test_usage_that_they_do_not_know(self) -> None:
-        lines = compared({"o9-preview": Figures(1, 1, 1)}, {"4o": Figures(5, 1000, 500)})
-
-        assert [line.reported for line in lines] == [Figures(0, 0, 0), Figures(1, 1, 1)]
-        assert all(line.differs for line in lines)
-
-    def test_a_provider_that_tells_no_requests(self) -> None:
-        reported = {(DAY, "claude-sonnet-4-6"): Figures(None, 1000, 500)}
-        [code] = [model.code for model in CATALOGUE.models.values() if "sonnet" in model.id]
-
-        (line,) = compare("anthropic", reported, {DAY: {code: Figures(5, 1000, 500)}}, CATALOGUE)
-
-        assert not line.differs
-
-    def test_models_that_share_one_of_the_provider_s_are_compared_together(self) -> None:
-        groups = comparison.groups_of("openai", CATALOGUE)
-
-        names = [name for group in groups for name in group.upstream]
-        ids = [id for group in groups for id in group.models]
-        assert len(names) == len(set(names)) and len(ids) == len(set(ids))
-        routed = {
-            model.id
-            for model in CATALOGUE.models.values()
-            if any(route.provider.id == "openai" for route in model.routes)
-        }
-        assert set(ids) == routed
-
-
-def compared(reported: dict[str, Figures], booked: dict[str, Figures]) -> list[Line]:
-    days = {(DAY, name): figures for name, figures in reported.items()}
-    return compare("openai", days, {DAY: booked}, CATALOGUE)
 
 
 @pytest.mark.usefixtures("elsewhere")

@@ -60,6 +60,19 @@ class TestOpenAI:
 
         assert reported == {(DAY, "text-embedding-3-small"): Figures(2, 16, 0)}
 
+    def test_an_export_need_not_say_that_it_is_the_last_page(self) -> None:
+        text = json.dumps([{"data": [openai_bucket(1730419200, {})]}, {"data": []}])
+
+        assert read("openai", f"\n  {text}") == {(DAY, "gpt-4o-2024-08-06"): Figures(5, 1000, 500)}
+
+    @pytest.mark.parametrize("nothing", [None, "", 0])
+    def test_what_was_not_used_may_be_empty(self, nothing: object) -> None:
+        row = {"num_model_requests": nothing, "input_tokens": nothing, "output_tokens": nothing}
+
+        told = read("openai", json.dumps(page(openai_bucket(0, row))))
+
+        assert told == {(date(1970, 1, 1), "gpt-4o-2024-08-06"): Figures(0, 0, 0)}
+
     def test_the_csv_of_its_dashboard_has_days_without_figures(self) -> None:
         text = (
             "start_time,end_time,start_time_iso,end_time_iso,num_model_requests,model,batch,"
@@ -90,6 +103,31 @@ def test_anthropic_tells_its_input_in_parts_and_no_requests() -> None:
     assert reported == {(DAY, "claude-sonnet-4-6"): Figures(None, 6400, 1000)}
 
 
+def test_anthropic_s_days_are_those_of_utc_and_what_no_cache_held_may_be_missing() -> None:
+    row = {"uncached_input_tokens": 7, "output_tokens": 3, "model": "claude-sonnet-4-6"}
+    in_part = {**row, "cache_creation": {"ephemeral_5m_input_tokens": None}}
+    evening = {"starting_at": "2024-11-01T20:00:00-05:00", "results": [row, in_part]}
+
+    told = read("anthropic", json.dumps({"data": [evening]}))
+
+    assert told == {(NEXT, "claude-sonnet-4-6"): Figures(None, 14, 6)}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "sum_"),
+    [
+        (Figures(1, 10, 100), Figures(2, 20, 200), Figures(3, 30, 300)),
+        (Figures(0, 10, 100), Figures(0, 20, 200), Figures(0, 30, 300)),
+        (Figures(1, 10, 100), Figures(None, 20, 200), Figures(None, 30, 300)),
+        (Figures(None, 10, 100), Figures(2, 20, 200), Figures(None, 30, 300)),
+    ],
+)
+def test_of_a_sum_with_unknown_requests_the_requests_are_unknown(
+    ours: Figures, theirs: Figures, sum_: Figures
+) -> None:
+    assert ours + theirs == sum_
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -105,6 +143,14 @@ def test_anthropic_tells_its_input_in_parts_and_no_requests() -> None:
         ),
         (json.dumps({"data": [{"start_time": "x", "results": [{}]}]}), "no usage export"),
         (json.dumps(page(openai_bucket(10**18, {}))), "no usage export"),
+        (json.dumps(page(openai_bucket(253_402_300_800, {}))), r"data\.0\.start_time"),
+        (json.dumps(page(openai_bucket(-1, {}))), r"data\.0\.start_time"),
+        *(
+            (json.dumps(page(openai_bucket(0, {name: -1}))), rf"results\.0\.{name}")
+            for name in ("num_model_requests", "input_tokens", "output_tokens")
+        ),
+        ("{", r"no usage export of openai: file: Invalid JSON"),
+        ('{"data": [{"start_time": 0, "results": [{"model": "x"}]}]}', "num_model_requests"),
         (json.dumps(page(openai_bucket(1730419200, {"model": None}))), "grouped by model"),
         (json.dumps(page(openai_bucket(1730419200, {}), has_more=True)), "another page"),
     ],
