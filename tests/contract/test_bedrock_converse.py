@@ -344,6 +344,14 @@ async def test_a_format_makes_its_client_once(bedrock: BedrockServer) -> None:
     assert len(made) == 1
 
 
+async def test_a_bug_of_ours_is_not_called_bedrocks() -> None:
+    def client() -> Any:
+        raise KeyError("a bug")
+
+    with pytest.raises(KeyError, match="a bug"):
+        await BedrockConverse(client).prepare(call()).complete()
+
+
 def test_its_client_leaves_retries_to_the_routes() -> None:
     client = bedrock_client("eu-central-1")
     assert client.meta.region_name == "eu-central-1"
@@ -362,4 +370,5 @@ def test_its_client_leaves_retries_to_the_routes() -> None:
 )
 def test_what_botocore_raises_by_itself(raised: Exception, status: int, code: str | None) -> None:
     error = translate_error(raised)
+    assert error is not None
     assert (error.status, error.code) == (status, code)

@@ -137,7 +137,9 @@ class _Reader:
                 if items:
                     yield items
                 if isinstance(last, Exception):
-                    raise translate_error(last) from last
+                    if (translated := translate_error(last)) is None:
+                        raise last
+                    raise translated from last
         finally:
             self._hang_up()
 

@@ -3,6 +3,7 @@ use.
 """
 
 import re
+from traceback import walk_tb
 from typing import Any
 
 from losi.errors import (
@@ -16,7 +17,7 @@ from losi.upstream.format import incomplete, malformed, upstream_error
 PROVIDER = "Bedrock"
 
 #: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_Errors
-#: 424 and Bedrock's 429 for a model that still loads would not be retried as what they are.
+#: By name, because 424 and Bedrock's 429 for a model that still loads have misleading statuses.
 _STATUS = {
     "ThrottlingException": 429,
     "TooManyRequestsException": 429,
@@ -39,7 +40,7 @@ _WRONG_MODEL = re.compile(r"model identifier|on-demand throughput|model ID|end o
 _TOO_LONG = re.compile(r"too long|context (window|length|limit)|too many (input )?tokens", re.I)
 #: ARNs contain the platform's account number.
 _ARN = re.compile(r"arn:aws\S*")
-#: The parameter that the provider's words are about, by what they name; the first that matches.
+#: Parameter -> pattern of Bedrock's messages about it. The first match counts.
 _PARAMS = {
     "response_format": "output_?config|text_?format|json_?schema",
     "tool_choice": "tool_?choice",
@@ -53,8 +54,11 @@ _PARAMS = {
 }
 
 
-def translate_error(error: Exception) -> LosiError:
-    """Translate any exception raised by a call of boto3 or by reading its event stream."""
+def translate_error(error: Exception) -> LosiError | None:
+    """Translate an exception of a call of boto3, or of reading its event stream.
+
+    Returns None if it was raised outside botocore: then it is a bug of ours, not Bedrock's fault.
+    """
     from botocore import exceptions as boto
     from urllib3.exceptions import HTTPError
     from urllib3.exceptions import TimeoutError as PoolTimeoutError
@@ -71,7 +75,15 @@ def translate_error(error: Exception) -> LosiError:
         return UpstreamUnavailableError(f"{PROVIDER} cannot be reached right now. Try again.")
     if isinstance(error, HTTPError):  # a stream that was cut off; botocore wraps all other failures
         return incomplete(PROVIDER)
-    return malformed(PROVIDER)  # botocore's parsers fail in many ways on bodies that are no answer
+    # botocore's parsers raise KeyError, TypeError and others on bodies that are no answer
+    if isinstance(error, boto.BotoCoreError) or _was_raised_in_botocore(error):
+        return malformed(PROVIDER)
+    return None
+
+
+def _was_raised_in_botocore(error: Exception) -> bool:
+    modules = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
+    return any(name.startswith("botocore.") for name in modules)
 
 
 def _no_credentials() -> tuple[type[Exception], ...]:

@@ -2,6 +2,8 @@
 
 import pytest
 from botocore import exceptions as boto
+from botocore.parsers import RestJSONParser
+from botocore.session import Session
 from urllib3.exceptions import IncompleteRead, ProtocolError
 from urllib3.exceptions import TimeoutError as PoolTimeoutError
 
@@ -10,9 +12,15 @@ from losi.upstream.bedrock.errors import translate_error
 from tests.loose import Json
 
 
-def told(code: str | None, message: str = "No.", **response: object) -> LosiError:
+def refusal(code: str | None, message: str = "No.", **response: object) -> LosiError:
     answer: Json = {"Error": {"Code": code, "Message": message}, **response}
-    return translate_error(boto.ClientError(answer, "ConverseStream"))
+    return translated(boto.ClientError(answer, "ConverseStream"))
+
+
+def translated(raised: Exception) -> LosiError:
+    error = translate_error(raised)
+    assert error is not None
+    return error
 
 
 @pytest.mark.parametrize(
@@ -36,20 +44,20 @@ def told(code: str | None, message: str = "No.", **response: object) -> LosiErro
 )
 def test_a_name_says_more_than_the_status(name: str, code: str) -> None:
     """Exceptions within a stream have no status, and begin with a small letter."""
-    in_stream = told(name[0].lower() + name[1:])
-    over_http = told(name, ResponseMetadata={"HTTPStatusCode": 418})
+    in_stream = refusal(name[0].lower() + name[1:])
+    over_http = refusal(name, ResponseMetadata={"HTTPStatusCode": 418})
 
     assert in_stream.code == over_http.code == code
     assert "status" not in in_stream.message or "status 500" in in_stream.message
 
 
 def test_a_name_that_is_yet_to_come_is_known_by_its_status() -> None:
-    assert told("NewException", ResponseMetadata={"HTTPStatusCode": 503}).code == (
+    assert refusal("NewException", ResponseMetadata={"HTTPStatusCode": 503}).code == (
         "upstream_overloaded"
     )
-    assert told("NewException").code == told(None).code == "upstream_error"
-    assert "status 500" in told("NewException").message
-    assert told("NewException", ResponseMetadata={"HTTPStatusCode": 422}).status == 400
+    assert refusal("NewException").code == refusal(None).code == "upstream_error"
+    assert "status 500" in refusal("NewException").message
+    assert refusal("NewException", ResponseMetadata={"HTTPStatusCode": 422}).status == 400
 
 
 @pytest.mark.parametrize(
@@ -77,7 +85,7 @@ def test_a_name_that_is_yet_to_come_is_known_by_its_status() -> None:
     ],
 )
 def test_the_callers_parameter_is_named(words: str, param: str | None) -> None:
-    error = told("ValidationException", words)
+    error = refusal("ValidationException", words)
 
     assert isinstance(error, InvalidRequestError)
     assert (error.param, error.message) == (param, words)
@@ -88,7 +96,7 @@ def test_the_callers_parameter_is_named(words: str, param: str | None) -> None:
     ["Input is too long", "the context window", "the context limit", "too many input tokens"],
 )
 def test_a_prompt_that_is_too_long_has_openais_code(words: str) -> None:
-    error = told("ValidationException", words)
+    error = refusal("ValidationException", words)
     assert (error.status, error.param, error.code) == (400, "messages", "context_length_exceeded")
 
 
@@ -102,13 +110,13 @@ def test_a_prompt_that_is_too_long_has_openais_code(words: str) -> None:
     ],
 )
 def test_the_routes_model_is_the_operators_choice(words: str) -> None:
-    assert told("ValidationException", words).code == "upstream_model_not_found"
+    assert refusal("ValidationException", words).code == "upstream_model_not_found"
 
 
 def test_words_are_short_and_name_no_account() -> None:
-    long = told("ValidationException", "arn:aws:x:1:2 " + "x" * 2_000).message
+    long = refusal("ValidationException", "arn:aws:x:1:2 " + "x" * 2_000).message
     assert long == "(resource) " + "x" * 989
-    assert told("ValidationException", "").message == "Bedrock refused the request as malformed."
+    assert refusal("ValidationException", "").message == "Bedrock refused the request as malformed."
 
 
 @pytest.mark.parametrize(
@@ -127,10 +135,26 @@ def test_words_are_short_and_name_no_account() -> None:
         (ConnectionResetError(), "upstream_unavailable"),
         (ProtocolError(), "upstream_incomplete"),
         (IncompleteRead(0, 1), "upstream_incomplete"),
-        (KeyError("x"), "upstream_malformed"),
+        (boto.IncompleteReadError(actual_bytes=0, expected_bytes=1), "upstream_malformed"),
         (boto.EventStreamError({}, "ConverseStream"), "upstream_error"),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_whatever_else_is_raised_is_an_error_of_ours(raised: Exception, code: str) -> None:
-    assert translate_error(raised).code == code
+def test_what_has_no_response_is_known_by_its_type(raised: Exception, code: str) -> None:
+    assert translated(raised).code == code
+
+
+def test_whatever_botocores_parser_raises_is_a_malformed_answer() -> None:
+    shape = Session().get_service_model("bedrock-runtime").operation_model("Converse").output_shape
+    answer = {"status_code": 200, "headers": {}, "body": b"[]"}
+
+    with pytest.raises(Exception, match="list") as raised:
+        RestJSONParser().parse(answer, shape)
+
+    assert isinstance(raised.value, AttributeError | TypeError)
+    assert translated(raised.value).code == "upstream_malformed"
+
+
+@pytest.mark.parametrize("bug", [KeyError("x"), TypeError("x"), AttributeError("x")], ids=repr)
+def test_a_bug_of_ours_is_not_bedrocks(bug: Exception) -> None:
+    assert translate_error(bug) is None
