@@ -1,8 +1,8 @@
-"""Tool calls of a stream as providers cut them, in the pieces that OpenAI sends. Pure.
+"""Repairs the tool calls of a stream to the pieces that OpenAI would send. Pure.
 
-SDKs add up strings by index. So each call needs an index of its own, its id and name once and in
-its first piece, and arguments that are a text. Providers send names late or in pieces, ids that
-change or are repeated, arguments as objects, or one index for all.
+SDKs concatenate strings by index. So each call needs its own index, its id and name once, in its
+first piece, and its arguments as text. Providers send names late or in pieces, ids that change or
+repeat, arguments as objects, or the same index for all calls.
 https://platform.openai.com/docs/api-reference/chat-streaming
 """
 
@@ -19,7 +19,7 @@ from losi.upstream.openai.shapes import ReceivedCall, objects, received_function
 if TYPE_CHECKING:
     from losi.wire.chat import Call, CallPiece, FunctionCall, Kind
 
-#: Arguments that say nothing: some providers begin with them, and send the real ones after that.
+#: Empty arguments: some providers send them first, and the real ones afterwards.
 _NOTHING = ("", "{}", "null")
 _KINDS: dict[Kind, Literal["arguments", "input"]] = {"function": "arguments", "custom": "input"}
 _OWN = {"id", "index", "type", *_KINDS}
@@ -54,9 +54,9 @@ class _Call:
         self.name = ""
         self.kind: Kind = "function"
         self.arguments = ""
-        #: Fields that OpenAI does not have, such as the signature of Gemini's thoughts.
+        #: Fields that OpenAI does not have, such as Gemini's thought signature.
         self.more: CallPiece = {}
-        #: Ours; None until the name is known, which stands in the first piece.
+        #: The index we send; None until the name is known, because the first piece needs it.
         self.index: int | None = None
 
     @property
@@ -73,16 +73,17 @@ class ToolCalls:
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
-        self._at: dict[int, _Call] = {}  # the provider's index -> the call it means now
-        self._latest: _Call | None = None  # whose arguments were all of the last pieces
+        self._at: dict[int, _Call] = {}  # the provider's index -> its current call
+        #: The call of the last delta, if that had one piece with arguments only.
+        self._latest: _Call | None = None
 
     @property
     def begun(self) -> bool:
-        """Whether any call was passed on."""
+        """Whether a piece of any call was returned."""
         return any(call.index is not None for call in self._calls)
 
     def feed(self, pieces: object) -> list[CallPiece]:
-        """The pieces to pass on for a delta's `tool_calls`."""
+        """Return the pieces to send for a delta's `tool_calls`."""
         received = _objects(pieces)
         function = [one for piece in received if (one := self._feed(piece))]
         if len(received) != 1:
@@ -90,11 +91,13 @@ class ToolCalls:
         return function
 
     def more_arguments(self, texts: list[str]) -> int:
-        """More pieces came like the last one, but for their arguments: how many are taken."""
+        """Add the arguments of pieces that otherwise equal the last one. Return how many of them
+        were accepted; the rest must go through `feed`.
+        """
         call = self._latest
         if call is None:
             return 0
-        # one that is not shorter than all before it may be all of it again
+        # a text at least as long as all arguments so far may be a repetition of them
         lengths = accumulate(map(len, texts), initial=len(call.arguments))
         pairs = enumerate(zip(texts, lengths, strict=False))
         taken = next((at for at, (text, whole) in pairs if len(text) >= whole), len(texts))
@@ -102,7 +105,7 @@ class ToolCalls:
         return taken
 
     def finish(self) -> list[CallPiece]:
-        """What is still to be said at the end: arguments of calls that have none are `{}`."""
+        """Return the pieces that end the stream: `{}` for each function without arguments."""
         return list(self._last_pieces())
 
     def _last_pieces(self) -> Iterator[CallPiece]:
@@ -125,7 +128,7 @@ class ToolCalls:
         name = "" if call.index is not None and call.arguments else _rest(call.name, name)
         call.name += name
         if (not call.arguments and text.strip() in _NOTHING) or (text and text == call.arguments):
-            text = ""  # nothing yet, or all of it again
+            text = ""  # empty so far, or a repetition
         call.arguments += text
         if call.index is None:
             return self._opened(call)
@@ -139,7 +142,7 @@ class ToolCalls:
         return self._with_more(call, {"index": call.index}, body)
 
     def _with_more(self, call: _Call, piece: CallPiece, body: FunctionCall) -> CallPiece:
-        """With what is to be told of the call beside it."""
+        """Complete a piece: the function, and the call's fields that were not sent yet."""
         more, call.more = call.more, {}
         piece.update(more)
         piece[call.kind] = body
@@ -156,7 +159,7 @@ class ToolCalls:
         return self._with_more(call, {"index": call.index, "id": call.id, "type": call.kind}, body)
 
     def _call(self, piece: ReceivedCall, name: str) -> _Call:
-        """Whose piece it is. The index says it, where there is one; else the id, else the last."""
+        """Return the call that a piece belongs to: by index, else by id, else the last call."""
         index, identity = _number(piece.get("index")), _word(piece.get("id"))
         known: _Call | None
         if index is not None:
@@ -165,7 +168,7 @@ class ToolCalls:
             same = [call for call in self._calls if identity and call.id == identity]
             known = next(reversed(same or self._calls), None)
             if known and not same and identity and known.id and not name:
-                known = None  # without an index, another id is another call
+                known = None  # without an index, a new id begins a new call
         if known is None or _is_another(known, identity, name):
             known = _Call()
             self._calls.append(known)
@@ -175,7 +178,7 @@ class ToolCalls:
 
 
 def _is_another(known: _Call, identity: str, name: str) -> bool:
-    """Whether a name begins the next call under the index of one that has a name already."""
+    """Whether a piece with a name begins a new call, although a known call has its index."""
     if not name or not known.name or (identity and identity == known.id):
         return False
     if identity and known.id:
@@ -200,7 +203,7 @@ def _new_id() -> str:
 
 
 def _rest(known: str, name: str) -> str:
-    """What a name adds: some providers repeat it, or what has come of it so far."""
+    """The new part of a name: some providers repeat the name, or all of it so far."""
     return name[len(known) :] if name.startswith(known) else name
 
 

@@ -146,6 +146,7 @@ def test_what_has_no_response_is_known_by_its_type(raised: Exception, code: str)
 
 def test_whatever_botocores_parser_raises_is_a_malformed_answer() -> None:
     shape = Session().get_service_model("bedrock-runtime").operation_model("Converse").output_shape
+    assert shape is not None
     answer = {"status_code": 200, "headers": {}, "body": b"[]"}
 
     with pytest.raises(Exception, match="list") as raised:
