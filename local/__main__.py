@@ -21,7 +21,7 @@ from local.demo import account_of, ensure_demo_key, write_demo_env
 from local.demo_usage import seed
 from local.journal import DamagedJournalError
 from local.protocol import Protocol
-from local.requests_log import requests_log
+from local.requests_log import RequestsFile, to_the_terminal
 from local.sign_in import add_demo_sign_in
 from local.site.build import ensure_site
 from local.stopping import EndsWithTheServer, Server
@@ -89,7 +89,7 @@ def serve(listener: socket.socket, data: DataFolder, catalogue: Catalogue) -> No
     add_demo_sign_in(app, account_of(key))
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s %(name)s: %(message)s")
     set_levels("INFO")
-    lines.write_to(*requests_log(data.requests))
+    lines.write_to(RequestsFile(data.requests), to_the_terminal)
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
     served = EndsWithTheServer(whole(app, Site(ensure_site(), services.config.support)))
     with data.reachable(base_url, endpoint, services.config.table):

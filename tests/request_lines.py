@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+import orjson
 
 from losi.observe import lines
 from losi.observe.request import RequestLine, observed
@@ -27,13 +28,9 @@ def written_lines() -> Iterator[list[Line]]:
     """All lines that this process writes meanwhile, those that are metrics alone too."""
     found: list[Line] = []
 
-    class Kept(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            found.append(json.loads(record.getMessage()))
-
-    before = lines.logger.handlers
-    lines.write_to(Kept())
+    before = list(lines.outputs)
+    lines.write_to(lambda line: found.append(json.loads(orjson.dumps(line))))
     try:
         yield found
     finally:
-        lines.logger.handlers = before
+        lines.write_to(*before)

@@ -28,7 +28,7 @@ class Handler(Mangum):
     def __init__(self, app: "ASGI") -> None:
         super().__init__(app, lifespan="off")
         set_levels(read_config().log_level)
-        lines.write_to(lines.StandardOutput())
+        lines.write_to(lines.to_standard_output)
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
         event = {**event, "path": own_path(event)}

@@ -36,7 +36,7 @@ class Consumer:
 
     def __init__(self, config: Config) -> None:
         set_levels(config.log_level)
-        lines.write_to(lines.StandardOutput())
+        lines.write_to(lines.to_standard_output)
         self._config = config
         self._metrics = Metrics(config.metrics_namespace, config.metrics_details)
 

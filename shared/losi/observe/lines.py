@@ -1,16 +1,16 @@
-"""Writes log lines without the formats that servers and Lambda add to other logs, and reads those
-of `make run`.
+"""Writes the lines of requests and scheduled runs, and reads those of `make run`.
 
-CloudWatch finds metrics only in lines that are JSON objects as a whole.
+They do not go through `logging`: CloudWatch finds metrics only in lines that are JSON objects as a
+whole, and a log record costs more than the line.
 """
 
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -18,20 +18,24 @@ from losi import __version__
 from losi.observe.metrics import Metrics
 from losi.observe.request import RequestLine
 
-logger = logging.getLogger("losi.requests")
-logger.propagate = False
+if TYPE_CHECKING:
+    from losi.wire import JsonObject
+
+logger = logging.getLogger("losi.lines")
+
+Output = Callable[["JsonObject"], None]
+#: Where lines are written.
+outputs: list[Output] = []
 
 
-class StandardOutput(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        sys.stdout.write(record.getMessage() + "\n")
-        sys.stdout.flush()
-
-
-def write_to(*handlers: logging.Handler) -> None:
+def write_to(*chosen: Output) -> None:
     """Set where lines are written. Before the first call they are written nowhere."""
-    logger.setLevel(logging.INFO)
-    logger.handlers = list(handlers)
+    outputs[:] = chosen
+
+
+def to_standard_output(line: "JsonObject") -> None:
+    sys.stdout.write(orjson.dumps(line).decode() + "\n")
+    sys.stdout.flush()
 
 
 def of_folder(data: Path) -> Iterator[str]:
@@ -42,7 +46,7 @@ def of_folder(data: Path) -> Iterator[str]:
 
 
 def write(line: RequestLine, metrics: Metrics) -> None:
-    if not logger.handlers:
+    if not outputs:
         return
     first, *others = metrics.of_request(line)
     _write({**line.as_json(), **first})
@@ -63,5 +67,9 @@ def write_run(name: str, counts: Counter[str], metrics: Metrics, **figures: int)
     _write({**line, **metrics.of_run(counts)})
 
 
-def _write(line: dict[str, Any]) -> None:
-    logger.info("%s", orjson.dumps(line).decode(), extra={"line": line})
+def _write(line: "JsonObject") -> None:
+    for output in outputs:
+        try:
+            output(line)
+        except OSError as error:  # a full disk must not break the answer
+            logger.error("a line was not written: %s", error.strerror)

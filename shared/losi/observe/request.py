@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from losi import __version__
@@ -114,10 +115,11 @@ class RequestLine:
         return self.error_type == "server_error"
 
     def as_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in FIELDS}
+        return dict(zip(FIELDS, _values(self), strict=True))
 
 
 FIELDS = tuple(each.name for each in fields(RequestLine))
+_values = attrgetter(*FIELDS)
 
 
 class Watch:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+import orjson
 import pytest
 
 from losi.aws.canary import KEY_VARIABLE, Canary
@@ -64,11 +65,8 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The lines that CloudWatch would read."""
     found: list[dict[str, Any]] = []
 
-    class Kept(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            found.append(json.loads(record.getMessage()))
-
-    monkeypatch.setattr(lines, "StandardOutput", Kept)
+    keep = lambda line: found.append(json.loads(orjson.dumps(line)))  # noqa: E731
+    monkeypatch.setattr(lines, "to_standard_output", keep)
     return found
 
 

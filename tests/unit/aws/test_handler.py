@@ -43,9 +43,9 @@ def scope_and_body(event: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Any:
-    handlers, make = lines.logger.handlers, logging.getLogRecordFactory()
+    outputs, make = list(lines.outputs), logging.getLogRecordFactory()
     yield
-    lines.logger.handlers = handlers
+    lines.write_to(*outputs)
     logging.setLogRecordFactory(make)
 
 
@@ -115,6 +115,6 @@ def test_it_writes_the_lines_of_requests_to_standard_output(
     monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", "ERROR")
     scope_and_body({})
 
-    assert [type(each) for each in lines.logger.handlers] == [lines.StandardOutput]
+    assert lines.outputs == [lines.to_standard_output]
     assert logging.getLogger("losi").level == logging.ERROR
     logging.getLogger("losi").setLevel(logging.NOTSET)

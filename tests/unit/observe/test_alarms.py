@@ -86,7 +86,7 @@ class Stage:
 
     def consumer(self) -> Consumer:
         """The function that runs by schedule."""
-        handlers = lines.logger.handlers
+        outputs = list(lines.outputs)
         live, dead = (
             self.sqs.get_queue_url(QueueName=name)["QueueUrl"] for name in ("QUEUE", "DEAD")
         )
@@ -98,7 +98,7 @@ class Stage:
                 metrics_namespace=NAMESPACE,
             )
         )
-        lines.logger.handlers = handlers
+        lines.write_to(*outputs)
         made.dynamodb = OverBoto3(self.client)
         return made
 
@@ -107,10 +107,10 @@ class Stage:
         consumer.close()
 
     async def run_canary(self, url: str) -> None:
-        handlers = lines.logger.handlers
+        outputs = list(lines.outputs)
         key = {KEY_VARIABLE: "losi-test-of-the-canary"}
         made = Canary(Config(canary_url=url, variables=key, metrics_namespace=NAMESPACE))
-        lines.logger.handlers = handlers
+        lines.write_to(*outputs)
         await asyncio.to_thread(made, {}, None)
 
 
