@@ -89,10 +89,13 @@ def serve(listener: socket.socket, data: DataFolder, catalogue: Catalogue) -> No
     add_demo_sign_in(app, account_of(key))
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s %(name)s: %(message)s")
     set_levels("INFO")
-    lines.write_to(RequestsFile(data.requests), to_the_terminal)
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
     served = EndsWithTheServer(whole(app, Site(ensure_site(), services.config.support)))
-    with data.reachable(base_url, endpoint, services.config.table):
+    with (
+        closing(RequestsFile(data.requests)) as file,
+        data.reachable(base_url, endpoint, services.config.table),
+    ):
+        lines.write_to(file, to_the_terminal)
         print(banner(base_url, key, services, data.path), flush=True)  # who reads it may call
         _run(served, listener)
 

@@ -31,6 +31,9 @@ class RequestsFile:
             self._open()
         self._size += self._file.write(text)
 
+    def close(self) -> None:
+        self._file.close()
+
     def _open(self) -> None:
         self._file = self._path.open("ab", buffering=0)
         self._size = self._file.tell()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from local.requests_log import RequestsFile, to_the_terminal
 from losi.observe import lines
+from losi.observe.metrics import Metrics
 
 LINE = {
     "request_id": "req_1",
@@ -23,22 +26,24 @@ LINE = {
 
 def test_it_goes_on_in_the_file_of_the_run_before(tmp_path: Path) -> None:
     for number in range(2):
-        RequestsFile(tmp_path / "requests.jsonl")({"number": number})
+        with closing(RequestsFile(tmp_path / "requests.jsonl")) as write:
+            write({"number": number})
 
     assert list(lines.of_folder(tmp_path)) == ['{"number":0}', '{"number":1}']
 
 
 def test_a_full_file_becomes_the_one_before(tmp_path: Path) -> None:
-    write = RequestsFile(tmp_path / "requests.jsonl", most_bytes=26)
-    for number in range(5):
-        write({"number": number})  # 13 bytes with the line's end
+    with closing(RequestsFile(tmp_path / "requests.jsonl", most_bytes=26)) as write:
+        for number in range(5):
+            write({"number": number})  # 13 bytes with the line's end
 
     assert (tmp_path / "requests.jsonl.1").read_text() == '{"number":2}\n{"number":3}\n'
     assert list(lines.of_folder(tmp_path)) == [f'{{"number":{number}}}' for number in (2, 3, 4)]
 
 
 def test_a_line_that_is_longer_than_a_file_is_written_all_the_same(tmp_path: Path) -> None:
-    RequestsFile(tmp_path / "requests.jsonl", most_bytes=1)({"number": 0})
+    with closing(RequestsFile(tmp_path / "requests.jsonl", most_bytes=1)) as write:
+        write({"number": 0})
 
     assert list(lines.of_folder(tmp_path)) == ['{"number":0}']
     assert not (tmp_path / "requests.jsonl.1").exists()
@@ -62,7 +67,7 @@ def test_a_disk_that_is_full_breaks_no_answer(caplog: pytest.LogCaptureFixture) 
     before = list(lines.outputs)
     lines.write_to(full)
     try:
-        lines.write_run("settlements", lines.Counter(), lines.Metrics("", details=False))
+        lines.write_run("settlements", Counter(), Metrics("", details=False))
     finally:
         lines.write_to(*before)
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from losi.time_limit import TimeLimit
+from losi.time_limit import Reminder, until, within
 from tests import virtual_time
 
 
@@ -12,23 +12,18 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def after(seconds: float) -> str:
-    await asyncio.sleep(seconds)
-    return "there"
-
-
 def test_each_wait_has_its_own_time() -> None:
     async def main() -> float:
-        limit = TimeLimit()
         for seconds in (3.0, 1.0, 2.0):
-            assert await limit.wait(after(seconds), now() + seconds + 0.5) == "there"
+            with within(seconds + 0.5):
+                await asyncio.sleep(seconds)
             await asyncio.sleep(10)  # between two waits, nothing ends
         began = now()
-        with pytest.raises(TimeoutError):
-            await limit.wait(after(60), now() + 5)
+        with pytest.raises(TimeoutError), until(began + 5):
+            await asyncio.sleep(60)
         took = now() - began
-        assert await limit.wait(after(1), now() + 2) == "there"
-        limit.close()
+        with within(2):
+            await asyncio.sleep(1)
         return took
 
     assert virtual_time.run(main()) == pytest.approx(5)
@@ -36,26 +31,107 @@ def test_each_wait_has_its_own_time() -> None:
 
 def test_a_shorter_wait_after_a_longer_one_ends_in_its_own_time() -> None:
     async def main() -> float:
-        limit = TimeLimit()
-        await limit.wait(after(1), now() + 1_000)
+        with within(1_000):
+            await asyncio.sleep(1)
         began = now()
-        with pytest.raises(TimeoutError):
-            await limit.wait(after(60), now() + 5)
+        with pytest.raises(TimeoutError), within(5):
+            await asyncio.sleep(60)
         return now() - began
 
     assert virtual_time.run(main()) == pytest.approx(5)
 
 
-def test_who_is_cancelled_from_outside_is_cancelled() -> None:
+def test_waits_at_the_same_time_end_at_their_own_times() -> None:
+    async def ends_after(seconds: float) -> float:
+        with pytest.raises(TimeoutError), within(seconds):
+            await asyncio.sleep(1_000)
+        return now()
+
+    async def main() -> list[float]:
+        return await asyncio.gather(*map(ends_after, (7, 3, 5, 3)))
+
+    assert virtual_time.run(main()) == pytest.approx([7, 3, 5, 3])
+
+
+@pytest.mark.parametrize(("outer", "inner", "ends"), [(2, 5, "outer"), (5, 2, "inner")])
+def test_of_two_limits_the_one_whose_time_is_up_ends_its_own_block(
+    outer: float, inner: float, ends: str
+) -> None:
+    async def main() -> str:
+        try:
+            with within(outer):
+                try:
+                    with within(inner):
+                        await asyncio.sleep(60)
+                except TimeoutError:
+                    return "inner"
+        except TimeoutError:
+            return "outer"
+        return "none"
+
+    assert virtual_time.run(main()) == ends
+
+
+def test_two_limits_at_the_same_time_end_the_outer_block_once() -> None:
     async def main() -> bool:
-        limit = TimeLimit()
-        waiting = asyncio.ensure_future(limit.wait(after(60), now() + 30))
+        with pytest.raises(TimeoutError), until(5), until(5):
+            await asyncio.sleep(60)
+        await asyncio.sleep(1)  # nothing is left that would cancel it
+        task = asyncio.current_task()
+        return task is not None and not task.cancelling()
+
+    assert virtual_time.run(main())
+
+
+def test_who_is_cancelled_from_outside_is_cancelled() -> None:
+    async def waits() -> None:
+        with within(30):
+            await asyncio.sleep(60)
+
+    async def main() -> bool:
+        waiting = asyncio.ensure_future(waits())
         await asyncio.sleep(1)
         waiting.cancel()
         await asyncio.wait({waiting})
         return waiting.cancelled()
 
     assert virtual_time.run(main())
+
+
+def test_an_exception_of_the_block_is_the_block_s() -> None:
+    async def main() -> None:
+        with pytest.raises(KeyError), within(5):
+            raise KeyError
+
+    virtual_time.run(main())
+
+
+def test_a_reminder_comes_once_and_in_time_unless_it_is_cancelled() -> None:
+    async def main() -> list[float]:
+        rang: list[float] = []
+        Reminder(now() + 3, lambda: rang.append(now()))
+        Reminder(now() + 2, lambda: rang.append(now())).cancel()
+        await asyncio.sleep(10)
+        return rang
+
+    assert virtual_time.run(main()) == pytest.approx([3])
+
+
+def test_a_reminder_may_ask_for_the_next_one() -> None:
+    async def main() -> list[float]:
+        rang: list[float] = []
+
+        def again() -> None:
+            rang.append(now())
+            Reminder(now() + 3, again)
+
+        with pytest.raises(TimeoutError), within(20):
+            Reminder(now() + 3, again)
+            Reminder(now() + 100, again)
+            await asyncio.sleep(1_000)
+        return rang
+
+    assert virtual_time.run(main()) == pytest.approx([3, 6, 9, 12, 15, 18])
 
 
 def test_many_waits_make_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,10 +145,9 @@ def test_many_waits_make_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
             return original(*arguments, **named)  # type: ignore[arg-type]
 
         monkeypatch.setattr(loop, "call_at", counted)
-        limit = TimeLimit()
         for _ in range(100):
-            await limit.wait(asyncio.sleep(0), now() + 60)
-        limit.close()
+            with within(60), within(90):
+                await asyncio.sleep(0)
         return made
 
     assert asyncio.run(main()) == 1

@@ -5,12 +5,11 @@ fresh records if the cached ones were out of date, and returns a `Metered` that 
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
-
-import anyio
 
 from losi.catalogue.models import Model, Prices
 from losi.errors import (
@@ -30,6 +29,7 @@ from losi.metering.ledger import AbandonedError, Admission, Hold, Ledger
 from losi.metering.settler import Settler
 from losi.metering.usage import Usage
 from losi.observe.request import Event, count, note
+from losi.time_limit import within
 
 #: How long an answer waits for its settlement. It takes longer only if the store is sick; then the
 #: settlement goes on after the answer.
@@ -101,8 +101,8 @@ class Metered(Generic[W]):
             return
         _note_usage(usage, self._prices)
         task = self._settler.start(hold, usage, self.deadline + SETTLING_SECONDS)
-        with anyio.CancelScope(shield=True):
-            await asyncio.wait({task}, timeout=SETTLED_WITHIN_SECONDS)
+        with contextlib.suppress(TimeoutError), within(SETTLED_WITHIN_SECONDS):
+            await asyncio.shield(task)
         if not task.done():
             count(Event.SETTLED_LATE)
             self._unfinished.append(task)

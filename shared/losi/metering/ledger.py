@@ -37,6 +37,7 @@ from losi.metering.refusals import RateLimits, is_stale, rate_limits, refusal
 from losi.metering.usage import Usage, clamped
 from losi.observe.request import Event, count
 from losi.store.writes import Update, Writes, Written
+from losi.time_limit import within
 
 if TYPE_CHECKING:
     from losi.catalogue.plans import Plan
@@ -145,7 +146,7 @@ class Ledger:
         )
         attempt = _Attempt(self, self._admissions, hold, principal, self._clock)
         try:
-            async with asyncio.timeout(self._patience):
+            with within(self._patience):
                 return await attempt.run()
         except TimeoutError as error:
             raise attempt.given_up(StoreUnavailableError()) from error

@@ -20,6 +20,7 @@ from losi.metering.ledger import Closed, Ledger
 from losi.metering.usage import Usage, clamped
 from losi.observe.request import Event, count
 from losi.store.queue import Queue, QueueUnavailableError
+from losi.time_limit import within
 
 logger = logging.getLogger("losi.settler")
 
@@ -102,7 +103,7 @@ class Settler:
         loop, pause, unanswered = asyncio.get_running_loop(), FIRST_PAUSE, False
         while True:
             try:
-                async with asyncio.timeout(TRY_SECONDS):
+                with within(TRY_SECONDS):
                     closed = await self._ledger.close(settlement.hold, settlement.usage)
             except (StoreUnansweredError, TimeoutError):
                 unanswered = True
@@ -126,7 +127,7 @@ class Settler:
 
     async def _hand_over(self, settlement: Settlement) -> None:
         try:
-            async with asyncio.timeout(HANDOVER_SECONDS):
+            with within(HANDOVER_SECONDS):
                 await self._queue.put(settlement.to_text())
         except (QueueUnavailableError, TimeoutError):
             count(Event.SETTLEMENT_LOST)

@@ -16,6 +16,7 @@ import orjson
 
 from losi import http1
 from losi.store.signing import Credentials, CredentialSource, signed_headers
+from losi.time_limit import within
 
 CALL_SECONDS = 1.4
 #: The share of a call's time that connecting may take.
@@ -97,7 +98,7 @@ class DynamoDB:
             time.time() + self._skew,
         )
         try:
-            async with asyncio.timeout(self._seconds):
+            with within(self._seconds):
                 response, raw = await self._post(headers, body)
         except TimeoutError as error:
             raise http1.ConnectionLostError("DynamoDB did not answer in time") from error

@@ -16,6 +16,7 @@ import orjson
 from losi import http1
 from losi.catalogue.models import Route
 from losi.errors import UpstreamError, UpstreamUnavailableError
+from losi.time_limit import within
 from losi.upstream.format import incomplete, malformed
 from losi.upstream.reading import loads
 
@@ -133,10 +134,9 @@ async def finish(chunks: AsyncIterator[bytes]) -> None:
     """Read what follows the end mark of a stream, so that the connection can be used again. If the
     connection breaks here, nothing is lost: the answer is complete.
     """
-    with suppress(TimeoutError, http1.HttpError, zlib.error):
-        async with asyncio.timeout(1):
-            async for _ in chunks:
-                pass
+    with suppress(TimeoutError, http1.HttpError, zlib.error), within(1):
+        async for _ in chunks:
+            pass
 
 
 def _plain(response: http1.Response) -> AsyncIterator[bytes]:

@@ -28,7 +28,7 @@ from losi.errors import (
 from losi.metering.usage import Usage, from_openai
 from losi.observe.request import Attempt, first_chunk
 from losi.observe.request import attempt as attempt_on
-from losi.time_limit import TimeLimit
+from losi.time_limit import TimeLimit, until
 from losi.upstream.backoff import ATTEMPTS, pause_before_another
 from losi.upstream.batch import Batch, each
 from losi.upstream.fanout import says_something
@@ -113,31 +113,32 @@ class Patience:
     route: Route
     deadline: float
 
+    def limit(self) -> TimeLimit:
+        """A context around one wait. Raises TimeoutError, which `outlasted` explains."""
+        now = asyncio.get_running_loop().time()
+        return until(min(now + self.seconds, self.deadline))
+
     async def wait(self, answer: Awaitable[T]) -> T:
         """Wait for a single answer."""
-        limit = TimeLimit()
         try:
-            return await self.wait_within(limit, answer)
-        finally:
-            limit.close()
-
-    async def wait_within(self, limit: TimeLimit, answer: Awaitable[T]) -> T:
-        """Wait for one of many items."""
-        now = asyncio.get_running_loop().time()
-        try:
-            return await limit.wait(answer, min(now + self.seconds, self.deadline))
+            with self.limit():
+                return await answer
         except TimeoutError as error:
-            if now + self.seconds >= self.deadline:
-                raise OutlastedError(
-                    "The completion took longer than one request may. Ask for fewer tokens.",
-                    code="deadline_exceeded",
-                    remedy=Remedy.NOTHING,
-                    headers={"x-should-retry": "false"},  # SDKs would spend as long again, twice
-                ) from error
-            raise OutlastedError(
-                f"{_provider_name(self.route)} took longer than {self.seconds:g} s "
-                f"for {self.what}. Try again."
-            ) from error
+            raise self.outlasted() from error
+
+    def outlasted(self) -> OutlastedError:
+        """After a TimeoutError: whether the deadline has come, or the route was too slow."""
+        if asyncio.get_running_loop().time() >= self.deadline:
+            return OutlastedError(
+                "The completion took longer than one request may. Ask for fewer tokens.",
+                code="deadline_exceeded",
+                remedy=Remedy.NOTHING,
+                headers={"x-should-retry": "false"},  # SDKs would spend as long again, twice
+            )
+        return OutlastedError(
+            f"{_provider_name(self.route)} took longer than {self.seconds:g} s "
+            f"for {self.what}. Try again."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,15 +359,18 @@ def _usage(begun: list[Batch]) -> OpenAIUsage | None:
 async def _timed(
     begun: Sequence[Batch], batches: AsyncGenerator[Batch], patience: Patience
 ) -> AsyncGenerator[Batch]:
-    limit = TimeLimit()
     async with aclosing(batches):
+        for batch in begun:
+            yield batch
         try:
-            for batch in begun:
-                yield batch
-            while (more := await patience.wait_within(limit, anext(batches, None))) is not None:
+            while True:
+                with patience.limit():
+                    more = await anext(batches)
                 yield more
-        finally:
-            limit.close()
+        except StopAsyncIteration:
+            return
+        except TimeoutError as error:
+            raise patience.outlasted() from error
 
 
 def _cost(error: UpstreamError, job: Job[B]) -> Usage | None:

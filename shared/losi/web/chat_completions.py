@@ -1,7 +1,6 @@
 """POST /api/v1/chat/completions."""
 
 import time
-from collections.abc import AsyncGenerator
 from functools import cache
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,8 +73,4 @@ async def _open_stream(services: Services, call: Call, principal: Principal) -> 
 async def _open_plain(services: Services, call: Call, principal: Principal) -> Opened:
     with counted_refusals(services, principal):
         completion = await chat_completions(services).complete(call, principal)
-
-    async def body() -> AsyncGenerator[bytes]:
-        yield openai_chat.render(completion)
-
-    return body(), completion.headers
+    return openai_chat.render(completion), completion.headers

@@ -1,7 +1,6 @@
 """POST /api/v1/embeddings."""
 
 import time
-from collections.abc import AsyncGenerator
 from functools import cache
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,8 +67,4 @@ async def _open(
 ) -> Opened:
     with counted_refusals(services, principal):
         answer, headers = await embeddings(services).create(caller, principal, request)
-
-    async def body() -> AsyncGenerator[bytes]:
-        yield orjson.dumps(answer)
-
-    return body(), headers
+    return orjson.dumps(answer), headers

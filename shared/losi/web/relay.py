@@ -16,19 +16,20 @@ from starlette.types import Message, Receive, Scope, Send
 from losi.dialects.form import Form
 from losi.errors import LosiError, ServerError
 from losi.observe.request import failed
-from losi.time_limit import TimeLimit
+from losi.time_limit import Reminder, until
 
 #: Seconds after the end of a request in which the error event may still be sent.
 WRITING_SECONDS = 1.0
 
-Opened = tuple[AsyncGenerator[bytes], Mapping[str, str]]
+#: A whole answer or its pieces, and its headers.
+Opened = tuple[bytes | AsyncGenerator[bytes], Mapping[str, str]]
 Render = Callable[[LosiError], Callable[[Scope, Receive, Send], Awaitable[None]]]
 
 
 class RelayResponse(Response):
     """Subclasses Response only for FastAPI's check of return types.
 
-    `opening` returns the events and their headers, or raises a LosiError. An error before anything
+    `opening` returns the answer and its headers, or raises a LosiError. An error before anything
     was sent is rendered with its status; once the answer has begun (with the first event, or a
     heartbeat) it is written in the answer's form. After `seconds`, the longest time of the request,
     nothing is written: a slow reader cannot hold it longer. `unfinished` tasks are awaited after
@@ -61,10 +62,10 @@ class RelayResponse(Response):
         writer = _Writer(send, self._form, self._deadline)
         try:
             try:
-                events, headers = await self._opening
+                answer, headers = await self._opening
             except Exception as error:
-                async with writer.lock:  # not while it is writing
-                    await writer.stop_heartbeat()
+                await writer.finish_heartbeat()
+                await writer.stop()
                 if not writer.begun and not isinstance(error, LosiError):
                     raise  # the app turns it into a 500
                 failure = error if isinstance(error, LosiError) else _broken()
@@ -72,15 +73,18 @@ class RelayResponse(Response):
                     await self._render(failure)(scope, receive, send)
                     return
                 failed(failure)
-                await writer.write(self._form.error(failure))
-            else:
-                async with aclosing(events):
-                    writer.headers.update(headers)
-                    async for piece in events:
-                        await writer.write(piece)
+                await writer.write(self._form.error(failure), last=True)
+                return
+            writer.headers.update(headers)
+            if isinstance(answer, bytes):
+                await writer.write(answer, last=True)
+                return
+            async with aclosing(answer):
+                async for piece in answer:
+                    await writer.write(piece)
+            await writer.write(b"", last=True)
         finally:
-            await writer.stop_heartbeat()
-        await writer.end()
+            await writer.stop()
 
 
 def _broken() -> ServerError:
@@ -97,49 +101,54 @@ class _Writer:
         self.begun = False
         self._send = send
         self._gone = False
-        self.lock = asyncio.Lock()  # the heartbeat writes too
-        self._limit = TimeLimit()
         self._loop = asyncio.get_running_loop()
+        #: When something was written last; infinite while it is being written.
         self._last_write = self._loop.time()
         self._beating: asyncio.Task[None] | None = None
-        self._timer = self._loop.call_later(form.heartbeat_seconds, self._listen)
+        self._remind()
+
+    def _remind(self) -> None:
+        last = min(self._last_write, self._loop.time())
+        self._reminder = Reminder(last + self._form.heartbeat_seconds, self._listen)
 
     def _listen(self) -> None:
-        """Listen for a disconnect; write a heartbeat after each interval in which nothing was
-        written.
-        """
-        silent = self._loop.time() - self._last_write
-        if silent >= self._form.heartbeat_seconds and not self.lock.locked():
-            self._beating = self._loop.create_task(self.write(self._form.heartbeat))
-        pause = self._form.heartbeat_seconds - silent
-        self._timer = self._loop.call_later(
-            pause if pause > 0 else self._form.heartbeat_seconds, self._listen
-        )
+        """Write a heartbeat after each interval in which nothing was written."""
+        if self._loop.time() - self._last_write >= self._form.heartbeat_seconds:
+            self._last_write = float("inf")
+            self._beating = self._loop.create_task(self._write(self._form.heartbeat))
+        self._remind()
 
-    async def stop_heartbeat(self) -> None:
-        self._timer.cancel()
-        self._limit.close()
+    async def finish_heartbeat(self) -> None:
+        """Wait for the heartbeat that is being written."""
+        if self._beating is not None:
+            await asyncio.wait({self._beating})
+            self._beating = None
+
+    async def stop(self) -> None:
+        """No more heartbeats, whatever they wait for."""
+        self._reminder.cancel()
         if self._beating is not None:
             self._beating.cancel()
-            await asyncio.wait({self._beating})
+            await self.finish_heartbeat()
 
-    async def write(self, data: bytes) -> None:
-        async with self.lock:
-            if not self.begun:
-                self.begun = True
-                raw = [(name.encode(), value.encode()) for name, value in self.headers.items()]
-                await self._try({"type": "http.response.start", "status": 200, "headers": raw})
-            await self._try({"type": "http.response.body", "body": data, "more_body": True})
-            self._last_write = self._loop.time()
+    async def write(self, data: bytes, *, last: bool = False) -> None:
+        await self.finish_heartbeat()
+        await self._write(data, last=last)
 
-    async def end(self) -> None:
-        await self._try({"type": "http.response.body", "body": b"", "more_body": False})
-        self._limit.close()
+    async def _write(self, data: bytes, *, last: bool = False) -> None:
+        self._last_write = float("inf")
+        if not self.begun:
+            self.begun = True
+            raw = [(name.encode(), value.encode()) for name, value in self.headers.items()]
+            await self._try({"type": "http.response.start", "status": 200, "headers": raw})
+        await self._try({"type": "http.response.body", "body": data, "more_body": not last})
+        self._last_write = self._loop.time()
 
     async def _try(self, message: Message) -> None:
         if self._gone:
             return
         try:
-            await self._limit.wait(self._send(message), self._deadline)
+            with until(self._deadline):
+                await self._send(message)
         except OSError:  # ASGI's word for "the client has disconnected", and TimeoutError
             self._gone = True

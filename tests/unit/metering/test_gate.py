@@ -6,7 +6,6 @@ import asyncio
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import pytest
 
 from losi.errors import (
@@ -184,10 +183,33 @@ class TestSettling:
     ) -> None:
         admitted = await admit(gate, secret)
 
-        with anyio.CancelScope() as scope:
-            scope.cancel()
-            await admitted.settle(Usage(3, 4))
+        async def answers() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await admitted.settle(Usage(3, 4))
 
+        request = asyncio.ensure_future(answers())
+        await asyncio.sleep(0)
+        request.cancel()
+        await asyncio.wait({request})
+
+        assert request.cancelled()
+        assert used(ledger, secret) == (1, Usage(3, 4))
+
+    async def test_a_request_that_is_cancelled_while_it_settles_is_settled(
+        self, gate: Gate, secret: Secret, ledger: BlockingLedger
+    ) -> None:
+        admitted = await admit(gate, secret)
+
+        before = asyncio.all_tasks()
+        request = asyncio.ensure_future(admitted.settle(Usage(3, 4)))
+        await asyncio.sleep(0)
+        settling = asyncio.all_tasks() - before - {request}
+        request.cancel()
+        await asyncio.wait({request, *settling})
+
+        assert request.cancelled()
         assert used(ledger, secret) == (1, Usage(3, 4))
 
     async def test_a_hold_outlives_its_request_by_a_grace(
