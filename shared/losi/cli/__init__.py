@@ -50,9 +50,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-Version = typer.Option(
-    "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
-)
+Version = typer.Option("--version", callback=_print_version, help="Print the version and exit.")
 
 
 @app.callback()

@@ -130,7 +130,7 @@ def enable(session: Session, account: AccountId) -> None:
 def set_plan(
     session: Session,
     account: AccountId,
-    plan: Annotated[str, typer.Argument(help="free, plus, pro or ultra.")],
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="free, plus, pro or ultra.")],
 ) -> None:
     """Change an account's plan, from its next request on.
 

@@ -1,6 +1,8 @@
 """`losi status`."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from losi.cli.connection import Connection
     from losi.config import Config
 
-HEALTH_SECONDS = 5.0
 #: The default of an AWS account until it asks for more; new ones have less.
 #: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 USUAL_CONCURRENCY = 1000
@@ -29,7 +30,7 @@ def register(app: typer.Typer) -> None:
 class Found:
     """What there is, and what is wrong with it."""
 
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any]
     problems: list[str] = field(default_factory=list)
 
 
@@ -67,7 +68,7 @@ def _health(connection: "Connection", found: Found) -> None:
     found.facts["health"] = {"url": url, "status": None, "version": None}
     local = connection.endpoint is not None
     try:
-        response = httpx.get(url, timeout=HEALTH_SECONDS, trust_env=not local)
+        response = httpx.get(url, trust_env=not local)
         found.facts["health"] |= {"status": response.status_code}
         found.facts["health"] |= {"version": response.raise_for_status().json()["version"]}
     except httpx.HTTPStatusError as error:
@@ -93,7 +94,7 @@ def _table(connection: "Connection", found: Found) -> None:
             backups = client.describe_continuous_backups(TableName=name)
             recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
             table["recovery"] = recovery["PointInTimeRecoveryStatus"] == "ENABLED"
-            table["deletion_protection"] = described.get("DeletionProtectionEnabled", False)
+            table["deletion_protection"] = described["DeletionProtectionEnabled"]
         wanted = (
             ("time_to_live", "Time to live is off: what has expired stays, and costs storage."),
             ("recovery", "Point-in-time recovery is off: nothing can be brought back."),
@@ -151,26 +152,19 @@ def _routes(catalogue: "Catalogue", config: "Config", found: Found) -> None:
         found.problems.append("No provider has credentials: only test keys are answered.")
 
 
-class _problems_noted:
+@contextmanager
+def _problems_noted(found: Found, what: str) -> Iterator[None]:
     """What AWS refuses inside is a problem, and the rest goes on."""
+    from botocore.exceptions import BotoCoreError, ClientError
 
-    def __init__(self, found: Found, what: str) -> None:
-        self._found = found
-        self._what = what
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        if isinstance(error, ClientError):
-            why = error.response["Error"]["Message"]
-        elif isinstance(error, BotoCoreError | ValueError | KeyError | AttributeError):
-            why = type(error).__name__
-        else:
-            return False
-        self._found.problems.append(f"The {self._what} cannot be read: {why}")
-        return True
+    try:
+        yield
+        return
+    except ClientError as error:
+        why = error.response["Error"]["Message"]
+    except (BotoCoreError, ValueError, KeyError, AttributeError) as error:
+        why = type(error).__name__
+    found.problems.append(f"The {what} cannot be read: {why}")
 
 
 def _print(found: Found) -> None:

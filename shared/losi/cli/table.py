@@ -74,20 +74,21 @@ def import_(
                 "The table is not empty. Import into a new one. --again goes on with an import "
                 "that broke off: the file's items replace the table's, newer ones too."
             )
-        _shown(copies.load(copies.read(file), into), f"of {total:,} written")
+        count = _shown(copies.load(copies.read(file), into), f"of {total:,} written")
     except copies.CopyError as error:
         raise InvalidValueError(str(error)) from None
     except OSError as error:
         raise InvalidValueError(f"{file} cannot be read: {error.strerror}.") from None
-    _print(session, {"items": total}, f"{total:,} items were written. Next: losi table check")
+    _print(session, {"items": count}, f"{count:,} items were written. Next: losi table check")
 
 
 @command(app, "check")
 def check(session: Session, table: Name = None) -> None:
-    """Check that all in a table is right: books, accounts, keys, addresses.
+    """Check that all in a table is right.
 
-    Reads the whole table. While requests run, what changes meanwhile may look wrong: check
-    again, or check a restored copy. A mistake makes the exit code 1.
+    That is its books, accounts, keys and addresses. Reads the whole table. While requests
+    run, what changes meanwhile may look wrong: check again, or check a restored copy. A
+    mistake makes the exit code 1.
 
     \b
     Example:
@@ -117,7 +118,7 @@ def _table(session: Session, name: str | None) -> "Table":
 def _holds_data(table: "Table") -> bool:
     """Whether there is more than what an empty API writes by itself."""
     own = {"EMAIL#", "RECONCILIATION"}
-    return any(item["pk"]["S"] not in own for item in table.everything(page=10))
+    return any(item["pk"]["S"] not in own for item in table.everything())
 
 
 def _shown(counts: Iterator[int], what: str) -> int:

@@ -144,11 +144,10 @@ class Table:
         )
         return _items(pages)
 
-    def everything(self, page: int = 0) -> Iterator[Item]:
-        """All items, each as it is when it is read; `page`: so many at a time."""
-        limits: Any = {"Limit": page} if page else {}
+    def everything(self) -> Iterator[Item]:
+        """All items, each as it is when it is read."""
         pages = self._client.get_paginator("scan").paginate(
-            TableName=self._name, ConsistentRead=True, **limits
+            TableName=self._name, ConsistentRead=True
         )
         return _items(pages)
 

@@ -21,5 +21,5 @@ async def get_health(
     It needs no key, and reads the database once in five seconds at most.
     """
     await services.store_health.check()
-    now = datetime.now(UTC).replace(microsecond=0)
-    return JsonResponse({"status": "ok", "version": __version__, "time": iso(now)})
+    now = iso(datetime.now(UTC))
+    return JsonResponse({"status": "ok", "version": __version__, "time": now})

@@ -78,7 +78,7 @@ class Site:
         raw.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": raw})
         sent = b"" if scope["method"] == "HEAD" else body
-        await send({"type": "http.response.body", "body": sent, "more_body": False})
+        await send({"type": "http.response.body", "body": sent})
 
     def _answer(self, scope: Scope) -> tuple[int, Headers, bytes]:
         headers = {
