@@ -6,10 +6,9 @@ conversation is sent each time, and what the model thought comes and goes encryp
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
-
-import orjson
 
 from losi.upstream.conversation import (
     JSON_INSTRUCTION,
@@ -91,7 +90,7 @@ def translate(body: Request) -> ResponsesRequest:
     out["include"] = _included(body)
     messages = [message for _, message in after_results([("", m) for m in body["messages"]])]
     text = _text(body)
-    if text.get("format") == {"type": "json_object"} and b"json" not in _lower(messages):
+    if text.get("format") == {"type": "json_object"} and "json" not in _lower(messages):
         messages = with_instruction(messages, JSON_INSTRUCTION)
     out["input"] = list(items(messages, body["model"]))
     reasoning: Reasoning = {"summary": "auto"}
@@ -120,9 +119,9 @@ def _included(body: Request) -> list[ResponseIncludable]:
     return included
 
 
-def _lower(messages: list[Message]) -> bytes:
+def _lower(messages: list[Message]) -> str:
     """The words of the conversation in lower case: OpenAI looks for "json" there."""
-    return orjson.dumps([message.get("content") for message in messages], default=str).lower()
+    return json.dumps([message.get("content") for message in messages]).lower()
 
 
 def _text(body: Request) -> ResponseTextConfigParam:

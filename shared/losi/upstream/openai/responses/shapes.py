@@ -227,7 +227,7 @@ def _known(item: Any) -> JsonObject:
         raise ShapeError("item: no object")
     if _kind(item) not in _ITEMS:
         return {"type": "other"}
-    if item["type"] == "message" and isinstance(content := item.get("content"), list):
+    if isinstance(content := item.get("content"), list):
         return {**item, "content": [part for part in content if _kind(part) in _PARTS]}
     return item
 

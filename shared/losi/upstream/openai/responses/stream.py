@@ -148,13 +148,9 @@ class StreamState:
     def usage_chunks(self, event: JsonObject) -> list[Chunk]:
         """The chunk with the usage of an event, if it has any."""
         response = event.get("response")
-        return self._usage_chunks(response.get("usage") if isinstance(response, dict) else None)
-
-    def _usage_chunks(self, raw: object) -> list[Chunk]:
-        reported = answer.usage(raw)
+        reported = answer.usage(response.get("usage")) if isinstance(response, dict) else None
         identity: Chunk = self._identity or {"choices": []}
-        usage: Chunk = {**identity, "choices": [], "usage": reported}
-        return [usage] if reported else []
+        return [{**identity, "usage": reported}] if reported else []
 
 
 class _Call:

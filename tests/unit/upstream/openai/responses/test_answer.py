@@ -6,8 +6,14 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response
 
-from losi.errors import InvalidRequestError, LosiError, UpstreamError, UpstreamUnavailableError
-from losi.upstream.openai.responses.answer import completion
+from losi.errors import (
+    InvalidRequestError,
+    LosiError,
+    UpstreamError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
+)
+from losi.upstream.openai.responses.answer import completion, usage
 from losi.upstream.openai.responses.stream import StreamState
 
 REASONING = {
@@ -69,6 +75,100 @@ def read(told: Any) -> Any:
     return answer
 
 
+def test_a_whole_answer() -> None:
+    token = {"token": "Hello!", "logprob": -0.1, "bytes": [72], "top_logprobs": []}
+    [text] = MESSAGE["content"]
+    spoken = {**MESSAGE, "content": [{**text, "logprobs": [token]}]}
+
+    answer = read(response(spoken, service_tier="flex", usage=None))
+
+    message = {"role": "assistant", "content": "Hello!", "refusal": None}
+    choice = {
+        "index": 0,
+        "message": message,
+        "logprobs": {"content": [token], "refusal": None},
+        "finish_reason": "stop",
+    }
+    assert answer == {
+        "id": "resp_1",
+        "object": "chat.completion",
+        "created": 1_700_000_000,
+        "model": "gpt-6.1-sol",
+        "choices": [choice],
+        "service_tier": "flex",
+    }
+
+
+def test_what_others_who_speak_this_format_leave_out() -> None:
+    call = {"type": "function_call", "call_id": "call_1", "name": "now", "arguments": None}
+    custom = {"type": "custom_tool_call", "call_id": "call_2", "name": "run"}
+    thoughts = [{"type": "reasoning"}, {"type": "reasoning", "encrypted_content": "g"}]
+
+    answer = completion({"output": [*thoughts, call, custom]}, "OpenAI")
+
+    [choice] = answer["choices"]
+    thought = {"type": "reasoning", "model": "None", "encrypted_content": "g", "summary": []}
+    assert (answer["created"], choice["logprobs"], "usage" in answer) == (0, None, False)
+    assert choice["message"] == {
+        "role": "assistant",
+        "content": None,
+        "refusal": None,
+        "thinking_blocks": [thought],
+        "tool_calls": [
+            {"id": "call_1", "type": "function", "function": {"name": "now", "arguments": ""}},
+            {"id": "call_2", "type": "custom", "custom": {"name": "run", "input": ""}},
+        ],
+    }
+
+
+def test_texts_and_refusals_are_joined_each() -> None:
+    parts = [("text", "Hel"), ("text", "lo!"), ("refusal", "I w"), ("refusal", "ill not.")]
+    content = [
+        {"type": "output_text", "text": words, "annotations": []}
+        if kind == "text"
+        else {"type": "refusal", "refusal": words}
+        for kind, words in parts
+    ]
+
+    [choice] = read(response({**MESSAGE, "content": content}))["choices"]
+
+    assert choice["message"]["content"] == "Hello!"
+    assert choice["message"]["refusal"] == "I will not."
+
+
+@pytest.mark.parametrize(
+    ("told", "counted"),
+    [
+        ({}, None),
+        ([], None),
+        ({"input_tokens": 2}, None),
+        ({"input_tokens": "2", "output_tokens": 1}, None),
+        ({"input_tokens": 2, "output_tokens": None}, None),
+        (
+            {"input_tokens": 2, "output_tokens": 1},
+            {"prompt_tokens": 2, "completion_tokens": 1, "total_tokens": 3},
+        ),
+        (
+            {
+                "input_tokens": 2,
+                "output_tokens": 1,
+                "input_tokens_details": {"cached_tokens": 1},
+                "output_tokens_details": {},
+            },
+            {
+                "prompt_tokens": 2,
+                "completion_tokens": 1,
+                "total_tokens": 3,
+                "prompt_tokens_details": {"cached_tokens": 1},
+                "completion_tokens_details": {},
+            },
+        ),
+    ],
+)
+def test_figures_are_told_as_far_as_they_are_known(told: Any, counted: Any) -> None:
+    assert usage(told) == counted
+
+
 def test_text_thought_and_usage() -> None:
     answer = read(response(REASONING, MESSAGE))
 
@@ -94,7 +194,9 @@ def test_text_thought_and_usage() -> None:
 
 
 def test_calls() -> None:
-    [choice] = read(response(CALL))["choices"]
+    custom = {"type": "custom_tool_call", "call_id": "call_2", "name": "run", "input": "1 + 1"}
+
+    [choice] = read(response(CALL, custom))["choices"]
 
     assert choice["finish_reason"] == "tool_calls"
     assert choice["message"]["tool_calls"] == [
@@ -102,7 +204,8 @@ def test_calls() -> None:
             "id": "call_1",
             "type": "function",
             "function": {"name": "get_weather", "arguments": '{"place":"London"}'},
-        }
+        },
+        {"id": "call_2", "type": "custom", "custom": {"name": "run", "input": "1 + 1"}},
     ]
 
 
@@ -116,17 +219,43 @@ def test_why_it_ended(reason: str, told: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"),
+    ("code", "kind", "status"),
     [
-        ("server_error", UpstreamError),
-        ("rate_limit_exceeded", UpstreamUnavailableError),
-        ("invalid_prompt", InvalidRequestError),
-        ("invalid_image_format", InvalidRequestError),
+        ("server_error", UpstreamError, 500),
+        ("vector_store_timeout", UpstreamTimeoutError, None),
+        ("rate_limit_exceeded", UpstreamUnavailableError, None),
+        ("invalid_prompt", InvalidRequestError, None),
+        ("invalid_image_format", InvalidRequestError, None),
     ],
 )
-def test_a_run_that_failed_is_a_200_and_an_error(code: str, kind: type[LosiError]) -> None:
-    with pytest.raises(kind):
-        read(response(status="failed", error={"code": code, "message": "It failed."}))
+def test_a_run_that_failed_is_a_200_and_an_error(
+    code: str, kind: type[LosiError], status: int | None
+) -> None:
+    failed = response(status="failed", error={"code": code, "message": "It failed."})
+
+    with pytest.raises(LosiError) as caught:
+        read(failed)
+
+    assert type(caught.value) is kind
+    if kind is InvalidRequestError:  # our caller's own mistake, in the words of who knows it
+        assert (caught.value.code, caught.value.message) == (code, "It failed.")
+    if status is not None:
+        assert f"status {status}" in caught.value.message
+
+
+def test_an_upstreams_failure_is_paid_for_as_far_as_it_told_figures() -> None:
+    with pytest.raises(UpstreamError) as caught:
+        read(response(error={"code": "server_error", "message": "It failed."}))
+
+    assert caught.value.spent == usage(USAGE)
+
+
+@pytest.mark.parametrize("error", ["It failed.", ["server_error"], 500])
+def test_an_error_that_is_no_object_is_malformed(error: Any) -> None:
+    with pytest.raises(UpstreamError) as caught:
+        completion({**response(MESSAGE), "error": error}, "OpenAI")
+
+    assert caught.value.code == "upstream_malformed"
 
 
 @pytest.mark.parametrize("told", [{}, {"output": None}, {"output": ["text"]}, {"output": {}}])
@@ -139,7 +268,8 @@ def test_what_is_no_response_is_malformed(told: Any) -> None:
 
 def test_items_and_parts_that_chat_has_no_place_for_are_passed_over() -> None:
     searched = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
-    spoken = {**MESSAGE, "content": [{"type": "of_the_future"}, *MESSAGE["content"]]}
+    of_the_future = [{"type": "of_the_future"}, "text"]
+    spoken = {**MESSAGE, "content": [*of_the_future, *MESSAGE["content"]]}
 
     whole = {**response(MESSAGE), "output": [searched, spoken]}
     begun, *more = events(MESSAGE)

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from losi.errors import InvalidRequestError
+from losi.upstream.conversation import JSON_INSTRUCTION
 from losi.upstream.openai.responses.request import SMALLEST_LIMIT, translate
 from tests.loose import Json, loose
 
 PDF = "data:application/pdf;base64,QQ=="
 USER = {"role": "user", "content": "Hi"}
+USER_TEXT = {"type": "text", "text": "Hi"}
 WEATHER: Json = {
     "type": "function",
     "function": {
@@ -48,7 +50,8 @@ def test_tools_stand_flat_and_are_strict_only_where_the_caller_says_so() -> None
 
     assert flat == {"type": "function", **WEATHER["function"], "strict": False}
     assert also_strict["strict"] is True
-    assert empty["parameters"] == {"type": "object", "properties": {}}
+    nothing = {"type": "object", "properties": {}}
+    assert empty == {"type": "function", "name": "now", "parameters": nothing, "strict": False}
 
 
 @pytest.mark.parametrize(
@@ -56,6 +59,8 @@ def test_tools_stand_flat_and_are_strict_only_where_the_caller_says_so() -> None
     [
         ("required", "required"),
         ("none", "none"),
+        ("auto", "auto"),
+        ({"type": "custom", "custom": {"name": "run"}}, {"type": "custom", "name": "run"}),
         (
             {"type": "function", "function": {"name": "get_weather"}},
             {"type": "function", "name": "get_weather"},
@@ -165,6 +170,126 @@ def test_the_form_of_the_answer(asked: Any, told: Any) -> None:
     assert sent(response_format=asked)["text"]["format"] == told
 
 
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"description": "A list", "strict": False}, {"description": "A list", "strict": False}),
+        ({"description": "", "strict": True}, {"description": "", "strict": True}),
+        ({"description": None, "strict": None}, {}),
+    ],
+)
+def test_a_schema_is_described_and_strict_as_the_caller_says(more: Any, told: Any) -> None:
+    asked = {"name": "a", "schema": {"type": "object"}}
+
+    form = {"type": "json_schema", "json_schema": {**asked, **more}}
+
+    assert sent(response_format=form)["text"]["format"] == {"type": "json_schema", **asked, **told}
+
+
+@pytest.mark.parametrize("form", [None, {"type": "text"}])
+def test_text_is_what_is_answered_where_nothing_is_asked_for(form: Any) -> None:
+    assert "text" not in sent(response_format=form)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"), [("In JSON, please", False), ("A list", True), ("Half: \ud83d", True)]
+)
+def test_json_is_asked_for_in_words_where_the_caller_does_not(words: str, told: bool) -> None:
+    """OpenAI refuses json_object if the conversation does not say "json"."""
+    user = {"role": "user", "content": words}
+
+    [message] = sent(user, response_format={"type": "json_object"})["input"]
+    [unasked] = sent(user)["input"]
+
+    instruction = {"type": "input_text", "text": JSON_INSTRUCTION}
+    assert unasked["content"] == [{"type": "input_text", "text": words}]
+    assert message["content"] == [*unasked["content"], *([instruction] if told else [])]
+
+
+def test_a_system_message_between_call_and_result_follows_the_result() -> None:
+    assistant = {"role": "assistant", "tool_calls": [CALL]}
+    result = {"role": "tool", "tool_call_id": "call_1", "content": "Rain"}
+
+    told = sent(USER, assistant, {"role": "system", "content": "Be brief."}, result)["input"]
+
+    assert [item["type"] for item in told[1:]] == [
+        "function_call",
+        "function_call_output",
+        "message",
+    ]
+
+
+SAME = {
+    "metadata": {"a": "b"},
+    "parallel_tool_calls": False,
+    "prompt_cache_key": "k",
+    "prompt_cache_options": {"a": 1},
+    "safety_identifier": "s",
+    "service_tier": "flex",
+    "temperature": 0,
+    "top_logprobs": 2,
+    "top_p": 0.5,
+    "user": "u",
+}
+
+
+def test_what_both_have_is_passed_on_and_null_is_not() -> None:
+    body = sent(**SAME)
+    nothing = sent(**dict.fromkeys(SAME), seed=None)
+
+    assert {name: body[name] for name in SAME} == SAME
+    own = {"model": "gpt-6.1-sol", "reasoning": {"summary": "auto"}}
+    assert body == {**nothing, **SAME} and nothing == {**nothing, **own}
+    assert nothing.keys() == {"model", "store", "include", "input", "reasoning"}
+
+
+def test_what_is_said_in_another_way_is_not_left_out() -> None:
+    said: Json = {
+        **SAME,
+        "tools": [WEATHER],
+        "tool_choice": "auto",
+        "response_format": {"type": "text"},
+        "reasoning_effort": "low",
+        "verbosity": "low",
+        "logprobs": True,
+        "max_tokens": 20,
+        "max_completion_tokens": 20,
+    }
+
+    assert translate({"model": "m", "messages": [loose(USER)], **said}).left_out == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("asked", "included"),
+    [
+        ({"reasoning_effort": "none"}, []),
+        ({"reasoning_effort": "none", "logprobs": True}, ["message.output_text.logprobs"]),
+        ({"logprobs": False}, ["reasoning.encrypted_content"]),
+    ],
+)
+def test_what_is_answered_beside_the_text(asked: Any, included: list[str]) -> None:
+    assert sent(**asked)["include"] == included
+
+
+@pytest.mark.parametrize(
+    ("limits", "sent_on"),
+    [
+        ({"max_tokens": 17}, 17),
+        ({"max_completion_tokens": 16}, 16),
+        ({"max_completion_tokens": 15, "max_tokens": 100}, 16),
+        ({"max_completion_tokens": 100, "max_tokens": 50}, 100),
+        ({"max_completion_tokens": None, "max_tokens": None}, None),
+    ],
+)
+def test_the_limit_of_the_answer(limits: Any, sent_on: int | None) -> None:
+    assert sent(**limits).get("max_output_tokens") == sent_on
+
+
+def test_without_tools_there_is_no_choice_of_them() -> None:
+    assert not {"tools", "tool_choice"} & sent(tools=[], tool_choice="auto").keys()
+    assert "tool_choice" not in sent(tools=[WEATHER])
+
+
 def test_limits_effort_and_verbosity() -> None:
     body = sent(max_tokens=1, reasoning_effort="high", verbosity="low")
 
@@ -202,10 +327,23 @@ def test_custom_tools_their_grammar_and_their_calls() -> None:
     ]
 
 
+@pytest.mark.parametrize("form", [None, {"type": "text"}])
+def test_a_custom_tool_takes_any_text_where_there_is_no_grammar(form: Any) -> None:
+    tool = {"type": "custom", "custom": {"name": "run", "format": form}}
+
+    told = {"format": form} if form else {}
+    assert sent(tools=[tool])["tools"] == [{"type": "custom", "name": "run", **told}]
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [
         ({"tools": [{"type": "custom"}]}, "tools[0]"),
+        ({"tools": [WEATHER, {"type": "function", "function": {}}]}, "tools[1]"),
+        (
+            {"tools": [WEATHER], "tool_choice": {"type": "function", "function": "now"}},
+            "tool_choice",
+        ),
         ({"tools": [{"type": "web_search"}]}, "tools[0]"),
         ({"tools": [{**CUSTOM, "custom": {"name": 5}}]}, "tools[0]"),
         (
@@ -226,7 +364,7 @@ def test_what_cannot_be_said_is_named(body: Any, param: str) -> None:
 @pytest.mark.parametrize(
     ("message", "param"),
     [
-        ({"role": "user", "content": [{"type": "file"}]}, "messages[0].content[0].file"),
+        ({"role": "user", "content": [USER_TEXT, {"type": "file"}]}, "messages[0].content[1].file"),
         (
             {"role": "assistant", "tool_calls": [{"id": "c", "type": "custom"}]},
             "messages[0].tool_calls[0].custom",
