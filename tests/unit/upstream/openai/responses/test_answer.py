@@ -15,6 +15,7 @@ from losi.errors import (
 )
 from losi.upstream.openai.responses.answer import completion, usage
 from losi.upstream.openai.responses.stream import StreamState
+from tests.loose import Json
 
 REASONING = {
     "type": "reasoning",
@@ -25,7 +26,7 @@ REASONING = {
     ],
     "encrypted_content": "gAAAA",
 }
-MESSAGE = {
+MESSAGE: Json = {
     "type": "message",
     "id": "msg_1",
     "role": "assistant",
@@ -76,7 +77,7 @@ def read(told: Any) -> Any:
 
 
 def test_a_whole_answer() -> None:
-    token = {"token": "Hello!", "logprob": -0.1, "bytes": [72], "top_logprobs": []}
+    token: Json = {"token": "Hello!", "logprob": -0.1, "bytes": [72], "top_logprobs": []}
     [text] = MESSAGE["content"]
     spoken = {**MESSAGE, "content": [{**text, "logprobs": [token]}]}
 

@@ -6,13 +6,14 @@ import pytest
 
 from losi.errors import InvalidRequestError, UpstreamError
 from losi.upstream.openai.responses.stream import StreamState
+from tests.loose import Json
 
 TOKEN = {"token": "Hi", "logprob": -0.1, "bytes": None, "top_logprobs": []}
 CALL = {"type": "function_call", "call_id": "call_1", "name": "get_weather"}
 CUSTOM = {"type": "custom_tool_call", "call_id": "call_2", "name": "run"}
-USAGE = {"input_tokens": 20, "output_tokens": 10}
-TOLD_USAGE = {"prompt_tokens": 20, "completion_tokens": 10, "total_tokens": 30}
-HEAD = {
+USAGE: Json = {"input_tokens": 20, "output_tokens": 10}
+TOLD_USAGE: Json = {"prompt_tokens": 20, "completion_tokens": 10, "total_tokens": 30}
+HEAD: Json = {
     "id": "resp_1",
     "object": "chat.completion.chunk",
     "created": 1_700_000_000,
