@@ -36,7 +36,8 @@ SPOKEN_TOKENS = 1_000
 #: Characters of base64 per token. A PDF is compressed; a second of sound is at least 1,000 bytes of
 #: MP3 or 1,600 of WAV.
 PDF_CHARACTERS = 85
-SOUND_CHARACTERS = {"wav": 850, "mp3": 170}
+WAV_CHARACTERS = 850
+SOUND_CHARACTERS = 170
 
 # fmt: off
 #: Names that structure a message: counted as its framing.
@@ -144,8 +145,7 @@ def _image(_: JsonObject) -> int:
 
 
 def _sound(sound: JsonObject) -> int:
-    form = sound.get("format")
-    characters = SOUND_CHARACTERS.get(form if isinstance(form, str) else "mp3", 170)
+    characters = WAV_CHARACTERS if sound.get("format") == "wav" else SOUND_CHARACTERS
     return max(SECOND_TOKENS, _length(sound, "data") // characters)
 
 

@@ -29,6 +29,10 @@ TEN = "0123456789"
 WORDS = "ten words " * 4
 
 
+def _pdf(characters: int) -> str:
+    return "data:application/pdf;base64,".ljust(characters, "A")
+
+
 def call(**fields: Any) -> Json:
     return {"tool_calls": [{"index": 0, "id": "call_1", **fields}]}
 
@@ -213,6 +217,57 @@ def test_sound_counts_a_quarter_of_its_seconds_at_least(form: Any, seconds_of_ba
     sound = {"format": form, "data": "A" * (seconds_of_base64 * 600)}
 
     assert input_tokens(part("input_audio", input_audio=sound)) >= 600 * SECOND_TOKENS / 4
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("", 0),
+        ("a" * 20, 5),  # a quarter of the bytes, which is more than a fifth of the letters
+        ("!" * 10, 5),
+        ("a" * 20 + "!" * 20, 4 + 10),
+        ("a" * 19 + "!" * 20, 3 + 10),
+        ("a" * 20 + "!" * 19, 4 + 9),
+        ("é" * 10 + "!" * 20, 5 + 10),
+        ("é" * 9 + "!" * 20, 4 + 10),
+        ("Az \n" * 10, 6 + 5),
+    ],
+)
+def test_symbols_count_more_than_letters(text: str, tokens: int) -> None:
+    assert text_tokens(text) == tokens
+
+
+@pytest.mark.parametrize(
+    ("part", "tokens"),
+    [
+        ({"image_url": {"url": "x" * 999}}, 1_200),
+        ({"image_url": {"url": "x" * 999, "detail": "high"}}, 1_200 + 1),
+        ({"audio": {"id": ""}}, 1_000),
+        ({"input_audio": {"format": "", "data": "A" * (170 * 9)}}, 10),
+        ({"input_audio": {"format": "", "data": "A" * (170 * 11)}}, 11),
+        ({"input_audio": {"format": "", "data": "A" * (170 * 11 - 1)}}, 10),
+        ({"input_audio": {"format": "wav", "data": "A" * (850 * 11)}}, 11 + 1),
+        ({"input_audio": {"format": "wav", "data": "A" * (850 * 11 - 1)}}, 10 + 1),
+        ({"file": {}}, 2_500),
+        ({"file": {"file_data": "A" * 10_004}}, 2_501),
+        ({"file": {"file_data": _pdf(85 * 2_501)}}, 2_501),
+        ({"file": {"file_data": _pdf(85 * 2_501 - 1)}}, 2_500),
+        ({"file": {"file_data": _pdf(85 * 2_501).upper()}}, 2_501),
+        ({"data": 123_456_789_012}, 5),
+        ({"data": 1.5}, 1),
+        ({"data": True}, 0),
+        ({"data": None}, 0),
+    ],
+)
+def test_what_a_part_counts_exactly(part: Json, tokens: int) -> None:
+    """Beside the role, whose four letters are one token."""
+    assert input_tokens(asking([part])) - input_tokens(asking([])) == tokens
+
+
+def test_each_message_and_the_answer_have_their_framing() -> None:
+    message = {"role": "", "content": ""}
+
+    assert [input_tokens({"messages": [message] * n}) for n in range(4)] == [4, 7, 10, 13]
 
 
 def test_an_answer_that_was_spoken_counts_though_it_is_named_only() -> None:

@@ -46,6 +46,39 @@ def test_every_figure_has_its_place_in_openais_object() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("detail", "shown"),
+    [
+        ("cached_tokens", {"prompt_tokens_details": {"cached_tokens": 0}}),
+        ("cache_write_tokens", {"prompt_tokens_details": {"cache_write_tokens": 0}}),
+        ("cache_write_1h_tokens", {"prompt_tokens_details": {"cache_write_1h_tokens": 0}}),
+        ("reasoning_tokens", {"completion_tokens_details": {"reasoning_tokens": 0}}),
+    ],
+)
+def test_a_zero_is_shown_where_the_provider_counted(detail: str, shown: Any) -> None:
+    bare = {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30}
+
+    assert Usage(10, 20).to_openai([detail]) == {**bare, **shown}
+
+
+@pytest.mark.parametrize(
+    ("usage", "shown"),
+    [
+        (Usage(10, 20, cached_tokens=1), {"prompt_tokens_details": {"cached_tokens": 1}}),
+        (Usage(10, 20, cache_write_tokens=1), {"prompt_tokens_details": {"cache_write_tokens": 1}}),
+        (
+            Usage(10, 20, hour_write_tokens=1),
+            {"prompt_tokens_details": {"cache_write_1h_tokens": 1}},
+        ),
+        (Usage(10, 20, reasoning_tokens=1), {"completion_tokens_details": {"reasoning_tokens": 1}}),
+    ],
+)
+def test_what_was_used_is_shown_in_any_case(usage: Usage, shown: Any) -> None:
+    bare = {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30}
+
+    assert usage.to_openai(()) == {**bare, **shown}
+
+
 def test_usages_add_up_and_one_estimate_makes_the_sum_one() -> None:
     one, other = Usage(1, 2, 3, 4, 5, 6), Usage(10, 20, 30, 40, 50, 60, estimated=True)
 
@@ -107,6 +140,13 @@ def test_half_of_the_figures_are_none_as_the_other_half_would_be_free(reported: 
 )
 def test_what_is_counted_is_no_more_than_it_can_be(usage: Usage, counted: Usage) -> None:
     assert clamped(usage, 100, 200) == counted
+
+
+def test_no_figure_is_above_ten_million() -> None:
+    absurd = {"prompt_tokens": 10**12, "completion_tokens": 10**12}
+
+    assert clamped(Usage(10**12, 10**12)) == Usage(10_000_000, 10_000_000)
+    assert from_openai(absurd) == Usage(10_000_000, 10_000_000)
 
 
 def test_tokens_that_only_the_total_shows_are_counted_as_output() -> None:
