@@ -336,8 +336,7 @@ def flat_counters(hold: Hold, figures: tuple[int, ...]) -> Iterator[tuple[str, i
 
 def days_around(now: float, seconds: float) -> list[date]:
     """The UTC days (one or two) that a clock may show if clocks differ by at most `seconds`."""
-    first, last = utc_day(now - seconds), utc_day(now + seconds)
-    return [first] if first == last else [first, last]
+    return sorted({utc_day(now - seconds), utc_day(now + seconds)})
 
 
 def yesterday(day: date) -> date:

@@ -1,6 +1,6 @@
 """The ledger's writes as DynamoDB expressions: pure, and all in one place."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -292,13 +292,12 @@ def folding(
 
 
 def _folded(
-    account_id: str, day: date, adds: Iterable[tuple[str, int]], kept_days: int, *, test: bool
+    account_id: str, day: date, adds: Sequence[tuple[str, int]], kept_days: int, *, test: bool
 ) -> Update:
-    adds = list(adds)
     added = ", ".join(f"#a{n} :a{n}" for n in range(len(adds)))
     return {
         "Key": primary_key(account_id, folded_sort_key(day, test=test)),
-        "UpdateExpression": "SET #ttl = :ttl" + (f" ADD {added}" if adds else ""),
+        "UpdateExpression": f"SET #ttl = :ttl ADD {added}",
         "ExpressionAttributeNames": {
             "#ttl": "ttl",
             **{f"#a{n}": name for n, (name, _) in enumerate(adds)},

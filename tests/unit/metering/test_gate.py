@@ -24,7 +24,7 @@ from losi.identity.secret import Secret
 from losi.management.accounts import Accounts
 from losi.metering.day_item import CLOCK_SKEW_SECONDS
 from losi.metering.gate import SETTLING_SECONDS, Caller, Demand, Gate, Metered
-from losi.metering.ledger import Ledger
+from losi.metering.ledger import AbandonedError, Ledger
 from losi.metering.settler import Settler
 from losi.metering.usage import Usage
 from losi.store.writes import DynamoDBWrites
@@ -157,6 +157,60 @@ class TestCachedRecords:
 
         assert isinstance(error, StoreUnavailableError)
         assert ledger.tries == 2
+
+
+class TestAnAbandonedAdmission:
+    """An answer of the store was lost, so the hold may be there: it is released, whatever comes."""
+
+    def gate(
+        self,
+        reason: Exception,
+        authenticator: Authenticator,
+        client: DynamoDBClient,
+        clock: Clock,
+    ) -> Gate:
+        class Abandoning(Ledger):
+            abandoned = False
+
+            async def admit(self, *given: Any) -> Any:
+                admission = await super().admit(*given)
+                if self.abandoned:
+                    return admission
+                self.abandoned = True
+                raise AbandonedError(admission.hold, reason)
+
+        writes = DynamoDBWrites(OverBoto3(client), TABLE)
+        ledger = Abandoning(writes, writes, clock, ())
+        return Gate(make_callers(authenticator, client), ledger, Settler(ledger, NoQueue()), clock)
+
+    @pytest.mark.parametrize(
+        ("reason", "said"),
+        [
+            (RateLimitError("Slow down.", retry_after=1), RateLimitError),
+            (StoreUnavailableError(), StoreUnavailableError),
+            (OSError("reset"), StoreUnavailableError),
+        ],
+    )
+    async def test_is_refused_with_its_reason_and_its_hold_is_released(
+        self,
+        authenticator: Authenticator,
+        secret: Secret,
+        client: DynamoDBClient,
+        ledger: BlockingLedger,
+        clock: Clock,
+        reason: Exception,
+        said: type[LosiError],
+    ) -> None:
+        gate = self.gate(reason, authenticator, client, clock)
+        caller = Caller(secret, CHAT, "req_1", SECONDS)
+        principal = await gate.authenticate(secret, CHAT)
+
+        with pytest.raises(said):
+            await gate.admit(caller, principal, small)
+
+        await asyncio.wait(caller.unfinished)
+        clock.advance(10_000)  # a hold that were still there would now be billed
+        assert used(ledger, secret) == (0, Usage(0, 0))
 
 
 class TestSettling:
