@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 from hypothesis import HealthCheck, settings
-from moto import mock_aws
-from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.dynamodb.models import dynamodb_backends
 
 import tests.quick_boto3  # noqa: F401
-from local.table import create_table
 from losi.catalogue import loader
 from losi.management.emails import INDEXED
 from tests.catalogue import FOLDER
+from tests.dynamodb_client import client_of
+from tests.dynamodb_model import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,22 +41,12 @@ def catalogue_of_the_tests() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def moto_client() -> Iterator[DynamoDBClient]:
-    """One a module: making a client takes longer than a hundred requests."""
-    with pytest.MonkeyPatch.context() as environment, mock_aws():
-        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        client = boto3.client("dynamodb")
-        create_table(client, "losi")
-        yield client
-
-
 @pytest.fixture
-def table(moto_client: DynamoDBClient) -> Iterator[tuple[DynamoDBClient, str]]:
-    """A client for an empty table within this process, and the table's name.
+def table() -> tuple[DynamoDBClient, str]:
+    """boto3's client for an empty table within this process, and the table's name.
 
-    Fast, and enough for one request after another; for concurrency take `losi_table`.
+    It is a model of DynamoDB (tests/dynamodb_model.py); for DynamoDB itself take `losi_table`.
     """
-    moto_client.put_item(TableName="losi", Item=INDEXED)
-    yield moto_client, "losi"
-    dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].get_table("losi").items.clear()
+    client = client_of(Table(), "losi")
+    client.put_item(TableName="losi", Item=INDEXED)
+    return client, "losi"

@@ -1,60 +1,104 @@
-"""A model of DynamoDB's single-item writes: what the ledger's expressions do to items.
+"""A model of DynamoDB's table in this process: what its operations do to items, and refuse.
 
-It holds what the ledger uses of DynamoDB's expression language and raises `ValidationError` where
-DynamoDB answers ValidationException:
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.html
-`tests/integration/test_ledger_faults.py` holds it against Amazon's DynamoDB Local, write by write.
+It holds what this project uses, answers as DynamoDB does, and raises `ValidationError` where
+DynamoDB answers ValidationException, and for what it does not know:
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html
+`tests/integration/test_dynamodb_model.py` holds it against Amazon's DynamoDB Local, and so does
+`test_ledger_faults.py`, write by write.
 """
 
 from __future__ import annotations
 
-import copy
-import re
+import marshal
+import threading
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Any
+from dataclasses import dataclass
+from functools import wraps
+from hashlib import md5
+from typing import Any, TypeVar
 
 from losi.store.client import partition
 from losi.store.writes import Update, Written
+from tests.dynamodb_expressions import Expressions
+from tests.dynamodb_items import Item, RefusedError, ValidationError, check_item, item_bytes
 
-Item = dict[str, Any]
-Path = tuple[str | int, ...]
+T = TypeVar("T")
+Key = tuple[str, str]
+Request = dict[str, Any]
+Answer = dict[str, Any]
 
-_TOKEN = re.compile(r"\s*(<=|>=|[#:]?\w+|[().,\[\]=<>+\-])")
-_KEYWORDS = {"SET", "ADD", "REMOVE"}
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "=": lambda left, right: left == right,
-    "<": lambda left, right: left < right,
-    "<=": lambda left, right: left <= right,
-    ">": lambda left, right: left > right,
-    ">=": lambda left, right: left >= right,
-}
+KEYS = {"pk", "sk"}
+_SHOWN = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+
+#: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html
+LARGEST_PAGE = 1024 * 1024
+READ_BATCH, WRITE_BATCH, TRANSACTION = 100, 25, 100
 
 
-class ValidationError(Exception):
-    """DynamoDB would refuse the expression, whatever the item."""
+class ConditionFailedError(RefusedError):
+    """`item` is as the condition refused it, if the request asks for it and it exists."""
+
+    code = "ConditionalCheckFailedException"
+
+    def __init__(self, item: Item | None) -> None:
+        super().__init__("The conditional request failed")
+        self.item = item
+
+    def answer(self) -> Answer:
+        return {**super().answer(), **({"Item": self.item} if self.item else {})}
+
+
+class CancelledError(RefusedError):
+    """A condition of a transaction failed, and nothing was written; why, for each of its items."""
+
+    code = "TransactionCanceledException"
+
+    def __init__(self, reasons: list[dict[str, Any]]) -> None:
+        super().__init__(f"Transaction cancelled [{', '.join(each['Code'] for each in reasons)}]")
+        self.reasons = reasons
+
+    def answer(self) -> Answer:
+        return {**super().answer(), "CancellationReasons": self.reasons}
+
+
+def _at_once(operation: Callable[[Table, Any], T]) -> Callable[[Table, Any], T]:
+    @wraps(operation)
+    def call(table: Table, given: Any) -> T:
+        with table.lock:
+            return operation(table, given)
+
+    return call
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write of any kind: where, on what condition, and what it makes of the item."""
+
+    where: Key
+    met: Callable[[Item], bool]
+    made: Callable[[Item], Item | None]
+    shows_refused: bool
 
 
 class Table:
-    """Items by partition and sort key. Every write is atomic."""
+    """Items by partition and sort key. Every operation happens at once, all of it or nothing."""
 
     def __init__(self) -> None:
-        self.items: dict[tuple[str, str], Item] = {}
+        self.items: dict[Key, Item] = {}
+        self.lock = threading.RLock()
 
     def update(self, update: Update) -> Written:
-        item = self._checked(update)
-        if item is None:
-            return Written(False, copy.deepcopy(self.items.get(_where(update))))
-        self.items[_where(update)] = item
-        return Written(True, copy.deepcopy(item))
+        try:
+            return Written(True, self.update_item({**_SHOWN, **update}))
+        except ConditionFailedError as error:
+            return Written(False, error.item)
 
     def transact(self, updates: Sequence[Update]) -> Written:
-        after = [self._checked(update) for update in updates]
-        if None in after:
-            return Written(False, copy.deepcopy(self.items.get(_where(updates[0]))))
-        for update, item in zip(updates, after, strict=True):
-            assert item is not None
-            self.items[_where(update)] = item
+        try:
+            self.transact_write_items([{"Update": {**_SHOWN, **update}} for update in updates])
+        except CancelledError as error:
+            first = error.reasons[0].get("Item") or self.items.get(_where(updates[0]["Key"]))
+            return Written(False, _copy(first))
         return Written(True)
 
     def newest(self, account_id: str, first: str, last: str) -> list[Item]:
@@ -63,244 +107,180 @@ class Table:
         )
         return [self.items[partition(account_id), sort] for sort in reversed(found)][:10]
 
-    def _checked(self, update: Update) -> Item | None:
-        """The item as the update leaves it; None when its condition is not met."""
-        item = self.items.get(_where(update), {})
-        run = _Run(item, update)
-        condition = update.get("ConditionExpression")
-        if condition and not run.condition(_condition(condition)):
-            return None
-        changed = run.changed(_update(update["UpdateExpression"]))
-        run.all_used()
-        return {**changed, **update["Key"]}
+    @_at_once
+    def batch_get_item(self, keys: list[Item]) -> list[Item]:
+        """Those that exist."""
+        where = [_where(key) for key in keys]
+        _distinct(where, READ_BATCH)
+        return [_copy(self.items[key]) for key in where if key in self.items]
 
+    @_at_once
+    def put_item(self, request: Request) -> None:
+        self._write(_put(request))
 
-def _where(update: Update) -> tuple[str, str]:
-    return update["Key"]["pk"]["S"], update["Key"]["sk"]["S"]
+    @_at_once
+    def update_item(self, request: Request) -> Item:
+        """The item afterwards."""
+        item: Item = _copy(self._write(_update(request)))
+        return item
 
+    @_at_once
+    def delete_item(self, request: Request) -> None:
+        self._write(_delete(request))
 
-class _Run:
-    """One expression on one item."""
+    @_at_once
+    def batch_write_item(self, requests: list[Request]) -> None:
+        """Puts and deletions, without conditions."""
+        writes = [_WRITES[kind.removesuffix("Request")](each) for kind, each in _only(requests)]
+        _distinct([write.where for write in writes], WRITE_BATCH)
+        for write in writes:
+            self._write(write)
 
-    def __init__(self, item: Item, update: Update) -> None:
-        self._item = item
-        self._names = update.get("ExpressionAttributeNames", {})
-        self._values = update.get("ExpressionAttributeValues", {})
-        text = update["UpdateExpression"] + " " + update.get("ConditionExpression", "")
-        self._used = set(re.findall(r"[#:]\w+", text))
+    @_at_once
+    def transact_write_items(self, requests: list[Request]) -> None:
+        writes = [_WRITES[kind](each) for kind, each in _only(requests)]
+        _distinct([write.where for write in writes], TRANSACTION)
+        reasons = [self._refusal(write) for write in writes]
+        if any(reason["Code"] != "None" for reason in reasons):
+            raise CancelledError(reasons)
+        made = [write.made(self.items.get(write.where, {})) for write in writes]
+        for write, item in zip(writes, made, strict=True):
+            self._keep(write.where, item)
 
-    def all_used(self) -> None:
-        if self._used != {*self._names, *self._values}:
-            raise ValidationError("a placeholder that is unused or undefined")
+    @_at_once
+    def query(self, request: Request) -> Answer:
+        expressions, condition = Expressions(request), request["KeyConditionExpression"]
+        pk = expressions.partition(condition)
+        filtered = request.get("FilterExpression")
+        if filtered and expressions.attributes(filtered) & KEYS:
+            raise ValidationError("Filter Expression can only contain non-primary key attributes")
+        found = sorted(
+            where
+            for where, item in self.items.items()
+            if where[0] == pk and expressions.met(condition, item)
+        )
+        if not request.get("ScanIndexForward", True):
+            found.reverse()
+        return self._page(request, expressions, found)
 
-    def path(self, tree: Any) -> Path:
-        return tuple(self._names[p] if str(p).startswith("#") else p for p in tree[1])
+    @_at_once
+    def scan(self, request: Request) -> Answer:
+        """In an order that says nothing, as DynamoDB's: by a hash of the partition."""
+        found = sorted(self.items, key=lambda where: (md5(where[0].encode()).digest(), where[1]))
+        return self._page(request, Expressions(request), found)
 
-    def read(self, path: Path) -> Any:
-        """The attribute in DynamoDB's form, or None."""
-        value: Any = {"M": self._item}
-        for step in path:
-            inner = value.get("L" if isinstance(step, int) else "M")
-            if inner is None:
-                return None
-            if isinstance(step, int):
-                value = inner[step] if step < len(inner) else None
-            else:
-                value = inner.get(step)
-            if value is None:
-                return None
-        return value
+    def _page(self, request: Request, expressions: Expressions, found: list[Key]) -> Answer:
+        if "ExclusiveStartKey" in request:
+            found = found[found.index(_where(request["ExclusiveStartKey"])) + 1 :]
+        limit, filtered = request.get("Limit", len(found) + 1), request.get("FilterExpression")
+        page, size = list[Key](), 0
+        for where in found:
+            page.append(where)
+            size += item_bytes(self.items[where])
+            if len(page) == limit or size >= LARGEST_PAGE:
+                break
+        read = (self.items[where] for where in page)
+        items = [_copy(item) for item in read if not filtered or expressions.met(filtered, item)]
+        answer: Answer = {"Items": items, "Count": len(items), "ScannedCount": len(page)}
+        if len(page) == limit or len(page) < len(found):
+            answer["LastEvaluatedKey"] = _key(page[-1])
+        return answer
 
-    def condition(self, tree: Any) -> bool:
-        match tree:
-            case ("AND", left, right):
-                return self.condition(left) and self.condition(right)
-            case ("OR", left, right):
-                return self.condition(left) or self.condition(right)
-            case ("attribute_exists", path):
-                return self.read(self.path(path)) is not None
-            case ("attribute_not_exists", path):
-                return self.read(self.path(path)) is None
-            case ("compare", operator, left, right):
-                values = (self._comparable(left), self._comparable(right))
-                return None not in values and _COMPARE[operator](*values)
-        raise ValidationError(str(tree))
+    def _write(self, write: Write) -> Item:
+        """The item afterwards; empty where there is none."""
+        refusal = self._refusal(write)
+        if refusal["Code"] != "None":
+            raise ConditionFailedError(refusal.get("Item"))
+        made = write.made(self.items.get(write.where, {}))
+        self._keep(write.where, made)
+        return made or {}
 
-    def _comparable(self, tree: Any) -> Any:
-        if tree[0] == "size":
-            measured = self.read(self.path(tree[1]))
-            return None if measured is None else len(measured.get("M", measured.get("L", ())))
-        value = self.value(tree)
-        return int(value["N"]) if value and "N" in value else value
+    def _refusal(self, write: Write) -> dict[str, Any]:
+        item = self.items.get(write.where, {})
+        if write.met(item):
+            return {"Code": "None"}
+        shown = {"Item": _copy(item)} if item and write.shows_refused else {}
+        return {
+            "Code": "ConditionalCheckFailed",
+            "Message": "The conditional request failed",
+            **shown,
+        }
 
-    def value(self, tree: Any) -> Any:
-        match tree:
-            case ("value", name):
-                return self._values[name]
-            case ("path", _):
-                return self.read(self.path(tree))
-            case ("if_not_exists", path, other):
-                found = self.read(self.path(path))
-                return self.value(other) if found is None else found
-            case ("+" | "-" as sign, left, right):
-                one, other = self.value(left), self.value(right)
-                if one is None or other is None:
-                    raise ValidationError("an attribute of the expression does not exist")
-                second = int(other["N"])
-                return {"N": str(int(one["N"]) + (second if sign == "+" else -second))}
-        raise ValidationError(str(tree))
-
-    def changed(self, clauses: Any) -> Item:
-        """Every value is read from the item as it was, then all is written."""
-        writes = [(self.path(path), self._new(kind, path, v)) for kind, path, v in clauses]
-        paths = [path for path, _ in writes]
-        for path in paths:
-            if any(other != path and other[: len(path)] == path for other in paths):
-                raise ValidationError("paths overlap")
-        if len(set(paths)) < len(paths):
-            raise ValidationError("paths overlap")
-        after = copy.deepcopy(self._item)
-        for path, new in writes:
-            _write(after, path, new)
-        return after
-
-    def _new(self, kind: str, path: Any, value: Any) -> Any:
-        if kind == "REMOVE":
-            return None
-        new = self.value(value)
-        if kind == "ADD":
-            there = self.read(self.path(path))
-            new = {"N": str(int(there["N"]) + int(new["N"]))} if there else new
-        if new is None:
-            raise ValidationError("an attribute of the expression does not exist")
-        return new
-
-
-def _write(item: Item, path: Path, new: Any) -> None:
-    where: Any = {"M": item}
-    for step in path[:-1]:
-        inner = where.get("L" if isinstance(step, int) else "M", {})
-        known = inner[step] if not isinstance(step, int) and step in inner else None
-        if isinstance(step, int) and step < len(inner):
-            known = inner[step]
-        if known is None:
-            if new is None:
-                return
-            raise ValidationError("the document path is invalid for update")
-        where = known
-    last = path[-1]
-    if isinstance(last, int):
-        if "L" not in where:
-            raise ValidationError("the document path is invalid for update")
-        if last < len(where["L"]):
-            where["L"][last] = copy.deepcopy(new)
+    def _keep(self, where: Key, item: Item | None) -> None:
+        if item is None:
+            self.items.pop(where, None)
         else:
-            where["L"].append(copy.deepcopy(new))
-    elif new is None:
-        where["M"].pop(last, None)
-    elif "M" not in where:
-        raise ValidationError("the document path is invalid for update")
-    else:
-        where["M"][last] = copy.deepcopy(new)
+            self.items[where] = item
 
 
-class _Parser:
-    def __init__(self, text: str) -> None:
-        self._tokens = [match[1] for match in _TOKEN.finditer(text)]
-        self._at = 0
-
-    def peek(self) -> str:
-        return self._tokens[self._at] if self._at < len(self._tokens) else ""
-
-    def take(self, expected: str = "") -> str:
-        token = self.peek()
-        if not token or (expected and token != expected):
-            raise ValidationError(f"'{token}' where '{expected}' should be")
-        self._at += 1
-        return token
-
-    def either(self) -> Any:
-        left = self.both()
-        while self.peek() == "OR":
-            self.take()
-            left = ("OR", left, self.both())
-        return left
-
-    def both(self) -> Any:
-        left = self.one()
-        while self.peek() == "AND":
-            self.take()
-            left = ("AND", left, self.one())
-        return left
-
-    def one(self) -> Any:
-        if self.peek() == "(":
-            self.take()
-            inner = self.either()
-            self.take(")")
-            return inner
-        if self.peek() in ("attribute_exists", "attribute_not_exists"):
-            return self.function()
-        left = self.operand()
-        operator = self.take()
-        return ("compare", operator, left, self.operand())
-
-    def function(self) -> Any:
-        name = self.take()
-        self.take("(")
-        arguments = [self.path()]
-        while self.peek() == ",":
-            self.take()
-            arguments.append(self.operand())
-        self.take(")")
-        return (name, *arguments)
-
-    def operand(self) -> Any:
-        if self.peek() in ("size", "if_not_exists"):
-            return self.function()
-        return ("value", self.take()) if self.peek().startswith(":") else self.path()
-
-    def path(self) -> Any:
-        steps: list[str | int] = [self.take()]
-        while self.peek() in (".", "["):
-            if self.take() == ".":
-                steps.append(self.take())
-            else:
-                steps.append(int(self.take()))
-                self.take("]")
-        return ("path", tuple(steps))
-
-    def clauses(self) -> Any:
-        found = []
-        while self.peek():
-            kind = self.take()
-            if kind not in _KEYWORDS:
-                raise ValidationError(kind)
-            while True:
-                found.append(self.clause(kind))
-                if self.peek() != ",":
-                    break
-                self.take()
-        return found
-
-    def clause(self, kind: str) -> Any:
-        path = self.path()
-        if kind == "REMOVE":
-            return kind, path, None
-        if kind == "ADD":
-            return kind, path, self.operand()
-        self.take("=")
-        value = self.operand()
-        if self.peek() in ("+", "-"):
-            value = (self.take(), value, self.operand())
-        return kind, path, value
+def _put(request: Request) -> Write:
+    item = _copy(request["Item"])
+    where = _where({name: item[name] for name in KEYS if name in item})
+    check_item(item)
+    return _conditional(request, where, lambda _: item)
 
 
-@lru_cache(maxsize=4096)
-def _condition(text: str) -> Any:
-    return _Parser(text).either()
+def _delete(request: Request) -> Write:
+    return _conditional(request, _where(request["Key"]), lambda _: None)
 
 
-@lru_cache(maxsize=4096)
-def _update(text: str) -> Any:
-    return _Parser(text).clauses()
+def _check(request: Request) -> Write:
+    return _conditional(request, _where(request["Key"]), lambda item: item or None)
+
+
+def _update(request: Request) -> Write:
+    where, expressions = _where(request["Key"]), Expressions(request)
+    writes = expressions.writes(request["UpdateExpression"])
+    if any(path[0] in KEYS for path, _, _ in writes):
+        raise ValidationError("Cannot update attribute. This attribute is part of the key")
+
+    def made(item: Item) -> Item:
+        changed = expressions.changed(writes, item or _key(where))
+        check_item(changed)
+        return changed
+
+    return _conditional(request, where, made)
+
+
+def _conditional(request: Request, where: Key, made: Callable[[Item], Item | None]) -> Write:
+    expressions, condition = Expressions(request), request.get("ConditionExpression")
+    shows = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+    if condition is None:
+        return Write(where, lambda _: True, made, shows)
+    expressions.met(condition, {})  # a wrong one is refused whatever the item
+    return Write(where, lambda item: expressions.met(condition, item), made, shows)
+
+
+_WRITES = {"Put": _put, "Update": _update, "Delete": _delete, "ConditionCheck": _check}
+
+
+def _only(requests: list[Request]) -> list[tuple[str, Request]]:
+    return [(kind, each) for request in requests for kind, each in request.items()]
+
+
+def _distinct(where: list[Key], most: int) -> None:
+    if not 0 < len(where) <= most:
+        raise ValidationError(f"Member must have length less than or equal to {most}")
+    if len(set(where)) < len(where):
+        raise ValidationError("multiple operations on one item, or duplicates")
+
+
+def _where(key: Item) -> Key:
+    if set(key) != KEYS:
+        raise ValidationError("The provided key element does not match the schema")
+    pk, sk = key["pk"].get("S"), key["sk"].get("S")
+    if not pk or not sk:
+        raise ValidationError(
+            "The AttributeValue for a key attribute cannot contain an empty "
+            "string value, and must be a string"
+        )
+    return pk, sk
+
+
+def _key(where: Key) -> Item:
+    return {"pk": {"S": where[0]}, "sk": {"S": where[1]}}
+
+
+def _copy(item: Any) -> Any:
+    """What is asked for is the caller's own: plain data, which marshal copies the fastest."""
+    return marshal.loads(marshal.dumps(item))

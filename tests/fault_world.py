@@ -32,7 +32,8 @@ from losi.metering.usage import Usage
 from losi.store.queue import Letter
 from losi.store.writes import Update, Written
 from tests.catalogue import CATALOGUE
-from tests.dynamodb_model import Item, Table
+from tests.dynamodb_items import Item
+from tests.dynamodb_model import Table
 from tests.ledger_world import ACCOUNT, Clock, caller, make_plan
 
 #: The instant at which virtual time begins: faults go on over midnight.

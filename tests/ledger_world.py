@@ -261,19 +261,3 @@ def day_item(table: tuple[DynamoDBClient, str], sort: str = "DAY#2026-11-23") ->
     client, name = table
     key = {"pk": {"S": f"ACCOUNT#{ACCOUNT}"}, "sk": {"S": sort}}
     return client.get_item(TableName=name, Key=key).get("Item", {})
-
-
-def item_bytes(item: dict[str, Any]) -> int:
-    """An item's size by DynamoDB's published rule."""
-    return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
-
-
-def _value_bytes(value: dict[str, Any]) -> int:
-    if "S" in value:
-        return len(value["S"].encode())
-    if "M" in value:
-        return 3 + sum(1 + len(name) + _value_bytes(inner) for name, inner in value["M"].items())
-    if "L" in value:
-        return 3 + sum(1 + _value_bytes(inner) for inner in value["L"])
-    digits = value["N"].lstrip("-").rstrip("0")
-    return (len(digits) + 1) // 2 + 1 + int(value["N"].startswith("-"))

@@ -1,13 +1,10 @@
-"""The port of the lean client on a boto3 client: for moto in this process, and for tests that hang
-their faults and meters on boto3's events. The lean client itself is tested on DynamoDB Local.
+"""The port of the lean client on a boto3 client: for the model in this process, and for tests that
+hang their faults and meters on boto3's events. The lean client itself is tested on DynamoDB Local.
 """
 
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Callable
-from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
@@ -17,28 +14,12 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     EndpointConnectionError,
 )
-from moto.core.botocore_stubber import BotocoreStubber
 
 from losi.http1 import ConnectError, ConnectionLostError
 from losi.store.dynamodb import DynamoDBError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-
-def _in_turn(process: Callable[..., Any]) -> Callable[..., Any]:
-    """moto loses one of two updates at the same time, and DynamoDB does not."""
-    lock = threading.RLock()
-
-    @wraps(process)
-    def turn(*given: Any) -> Any:
-        with lock:
-            return process(*given)
-
-    return turn
-
-
-BotocoreStubber.process_request = _in_turn(BotocoreStubber.process_request)  # type: ignore[method-assign]
 
 
 class OverBoto3:

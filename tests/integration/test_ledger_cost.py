@@ -10,6 +10,7 @@ import pytest
 
 from losi.metering.day_item import Hold
 from losi.metering.usage import Usage
+from tests.dynamodb_items import item_bytes
 from tests.dynamodb_local import connect
 from tests.ledger_world import (
     ACCOUNT,
@@ -18,7 +19,6 @@ from tests.ledger_world import (
     Meter,
     admit,
     caller,
-    item_bytes,
     metered,
 )
 

@@ -1,7 +1,8 @@
-"""The table on moto, in this process, and what works on it; a place to run `losi` in."""
+"""The table, modelled in this process, and what works on it; a place to run `losi` in."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,13 +25,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def client(table: tuple[DynamoDBClient, str], monkeypatch: pytest.MonkeyPatch) -> DynamoDBClient:
-    """A DynamoDB client with the empty table `TABLE`; also what the environment leads to."""
+def client(table: tuple[DynamoDBClient, str]) -> DynamoDBClient:
+    """A DynamoDB client with the empty table `TABLE`."""
     client, name = table
     assert name == TABLE
-    monkeypatch.setenv("LOSI_TABLE", TABLE)
-    for variable in ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_REGION", "AWS_PROFILE", "LOSI_STACK"):
-        monkeypatch.delenv(variable, raising=False)
     return client
 
 
@@ -47,6 +45,16 @@ def accounts(client: DynamoDBClient, ledger: BlockingLedger, clock: Clock) -> Ac
 @pytest.fixture
 def authenticator(client: DynamoDBClient, clock: Clock) -> Authenticator:
     return Authenticator(client, TABLE, CATALOGUE.plans, clock)
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever else boto3 is asked for in this process, moto answers."""
+    from moto import mock_aws  # few tests need it
+
+    with mock_aws():
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        yield
 
 
 @pytest.fixture

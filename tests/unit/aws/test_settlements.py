@@ -42,8 +42,8 @@ class Context:
 
 
 @pytest.fixture
-def sqs(client: DynamoDBClient) -> Iterator[SQSClient]:
-    """With the two queues of template.yaml; `client` has moto answer for both services."""
+def sqs(aws: None) -> Iterator[SQSClient]:
+    """With the two queues of template.yaml."""
     sqs = boto3.client("sqs")
     for name in ("QUEUE", "DEAD"):
         sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "0"})

@@ -9,6 +9,8 @@ import pytest
 
 from losi.management.emails import INDEXED
 from losi.upstream import backoff
+from tests.dynamodb_client import client_of
+from tests.dynamodb_model import Table
 from tests.faults.api import Caller, new_caller, open_api
 from tests.over_boto3 import OverBoto3
 from tests.unit.conftest import TABLE
@@ -18,20 +20,26 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def caller(moto_client: DynamoDBClient) -> Caller:
+def client() -> DynamoDBClient:
+    made = client_of(Table(), TABLE)
+    made.put_item(TableName=TABLE, Item=INDEXED)
+    return made
+
+
+@pytest.fixture(scope="module")
+def caller(client: DynamoDBClient) -> Caller:
     """One for all faults: what each costs is told by the difference."""
-    moto_client.put_item(TableName=TABLE, Item=INDEXED)
-    return new_caller(moto_client, TABLE)
+    return new_caller(client, TABLE)
 
 
 @pytest.fixture
 def api(
-    moto_client: DynamoDBClient, caller: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    client: DynamoDBClient, caller: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Any:
     """Opens it: `async with api(providers={"openai": url}) as here`."""
     monkeypatch.setattr(backoff, "BACKOFF_SECONDS", 0.001)
 
     def opening(**options: Any) -> Any:
-        return open_api(moto_client, TABLE, caller, tmp_path, OverBoto3(moto_client), **options)
+        return open_api(client, TABLE, caller, tmp_path, OverBoto3(client), **options)
 
     return opening

@@ -7,7 +7,8 @@ from typing import Any
 from losi.errors import StoreUnavailableError
 from losi.metering.ledger import Admission, Ledger
 from losi.store.writes import Update, Written
-from tests.dynamodb_model import Item, Table
+from tests.dynamodb_items import Item
+from tests.dynamodb_model import Table
 from tests.ledger_world import KEY, MODEL, OTHER_KEY, Clock, caller
 
 MANY = 200

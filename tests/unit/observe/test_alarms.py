@@ -125,7 +125,7 @@ class Context:
 
 
 @pytest.fixture
-def sqs(client: DynamoDBClient) -> Iterator[SQSClient]:
+def sqs(aws: None) -> Iterator[SQSClient]:
     sqs = boto3.client("sqs")
     for name in ("QUEUE", "DEAD"):
         sqs.create_queue(QueueName=name)

@@ -1,4 +1,4 @@
-"""/api/v1/api-keys as a client sees it: the whole app, over ASGI, on moto's table."""
+"""/api/v1/api-keys as a client sees it: the whole app, over ASGI, on a table in this process."""
 
 from __future__ import annotations
 

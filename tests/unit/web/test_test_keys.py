@@ -15,6 +15,7 @@ from losi.web.dependencies import Services
 from losi.web.endpoints import ENDPOINTS, FUNCTIONS
 from tests.account_world import Caller
 from tests.ledger_world import BlockingLedger
+from tests.over_boto3 import OverBoto3
 from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ ALL = frozenset(PERMISSIONS)
 
 async def test_what_a_test_key_reads_is_of_test_keys(client: DynamoDBClient) -> None:
     services = Services(Config(table=TABLE, sandbox_fallback=True))
-    services.client, accounts = client, services.accounts
+    services.client = client
+    accounts = services.accounts
+    services.dynamodb = services.settling_dynamodb = OverBoto3(client)
     account_id = accounts.create_account("ultra", name="Ann", email="ann@example.com").id
     live_key, live = accounts.create_key(account_id, NewKey("live one", ALL))
     test_key, test = accounts.create_key(account_id, NewKey("tester", ALL, test=True))
