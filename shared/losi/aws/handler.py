@@ -1,7 +1,6 @@
 """The Lambda handler of the buffered functions: Mangum, which calls the ASGI app."""
 
 import base64
-import binascii
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +60,6 @@ def _text(value: Any) -> str:
 def _is_base64(body: str) -> bool:
     try:
         base64.b64decode(body, validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         return False
     return True

@@ -78,7 +78,9 @@ class Accounts:
     def _check_plan(self, name: str) -> None:
         if name not in self._plans:
             raise InvalidRequestError(
-                f"Unknown plan '{name}'. Choose from: {', '.join(self._plans)}.", param="plan"
+                f"Unknown plan '{name}'. Choose from: {', '.join(self._plans)}.",
+                param="plan",
+                code="invalid_value",
             )
 
     def create_account(

@@ -186,7 +186,7 @@ def _row(services: Services, account: Account) -> dict[str, Any]:
     plan = account.plan(services.catalogue.plans)
     month = services.books.usage(account.id, today.replace(day=1), today)
     spent = sum(_cost(services, code, usage) for day in month for code, usage in _by_model(day))
-    used = sum(_tokens(day.total) for day in month if day.day == today)
+    used = sum(day.total.total_tokens for day in month if day.day == today)
     return {
         **account.as_json(),
         "operator": account.operator,
@@ -212,7 +212,3 @@ def _by_model(day: Any) -> list[tuple[str, Usage]]:
 def _cost(services: Services, code: str, usage: Usage) -> float:
     model = services.catalogue.by_code(code)
     return cost(model.prices, usage) if model else 0.0
-
-
-def _tokens(usage: Usage) -> int:
-    return usage.input_tokens + usage.output_tokens

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -79,9 +82,41 @@ def test_it_asks_for_the_models_and_a_completion(api: Any, written: list[dict[st
 
     assert [path for path, _, _ in api.asked] == ["/v1/models", "/v1/chat/completions"]
     assert {credential for _, credential, _ in api.asked} == {f"Bearer {KEY}"}
-    assert api.asked[1][2]["model"] == "talker"
+    assert api.asked[1][2] == {
+        "model": "talker",
+        "messages": [{"role": "user", "content": "Hello"}],
+    }
     [line] = written
     assert (line["run"], line["counts"]) == ("canary", {})
+
+
+def test_it_says_how_long_it_took(
+    api: Any, written: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(monotonic=iter([100.0, 102.5]).__next__)
+    monkeypatch.setattr("losi.aws.canary.time", clock)
+
+    canary(api.url)({}, None)
+
+    assert written[0]["milliseconds"] == 2_500
+
+
+def test_an_api_that_says_nothing_is_not_waited_for_without_end(
+    written: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("losi.aws.canary.SECONDS", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        told = canary(f"http://127.0.0.1:{silent.getsockname()[1]}")({}, None)["failure"]
+
+    assert told == "/models gave no answer: TimeoutError"
+
+
+def test_it_logs_what_the_operator_wants() -> None:
+    Canary(Config(log_level="ERROR"))
+    assert logging.getLogger("losi").level == logging.ERROR
+
+    Canary(Config())
+    assert logging.getLogger("losi").level == logging.INFO
 
 
 @pytest.mark.parametrize(

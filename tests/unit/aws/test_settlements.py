@@ -5,8 +5,10 @@ the days that are over are reconciled.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,15 +17,16 @@ import boto3
 import pytest
 
 from losi.aws.settlements import Consumer
-from losi.config import Config
+from losi.config import Config, Retention
 from losi.errors import StoreUnavailableError
-from losi.metering.day_item import Hold
+from losi.metering.day_item import Hold, expiry_of, folded_sort_key
 from losi.metering.ledger import Ledger
 from losi.metering.settler import Settlement
 from losi.metering.usage import Usage
+from losi.observe.request import Event
 from losi.store.client import primary_key
 from losi.store.reads import Reads
-from tests.ledger_world import ACCOUNT, BlockingLedger, Clock, admit, caller
+from tests.ledger_world import ACCOUNT, KEY, BlockingLedger, Clock, admit, caller
 from tests.over_boto3 import OverBoto3
 from tests.unit.conftest import TABLE
 
@@ -37,8 +40,11 @@ USED = Usage(120, 30)
 
 
 class Context:
+    def __init__(self, left_ms: int = 300_000) -> None:
+        self._left_ms = left_ms
+
     def get_remaining_time_in_millis(self) -> int:
-        return 300_000
+        return self._left_ms
 
 
 @pytest.fixture
@@ -90,6 +96,59 @@ def test_by_schedule_it_empties_the_queue(
     assert billed(ledger) == Usage(12 * 120, 12 * 30)
     assert waiting(sqs, "QUEUE") == []
     assert waiting(sqs, "DEAD") == ["no settlement"]
+
+
+def test_its_line_says_what_was_settled_and_buried(
+    consumer: Consumer,
+    sqs: SQSClient,
+    ledger: BlockingLedger,
+    clock: Clock,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    letter = Settlement(admit(ledger, caller(), clock).hold, USED).to_text()
+    send(sqs, letter, "no settlement")
+
+    consumer({}, Context())
+
+    [line] = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (line["run"], line["settled"]) == ("settlements", 1)
+    assert line["counts"] == {Event.SETTLEMENT_BURIED.value: 1}
+
+
+@pytest.mark.parametrize(("left_ms", "settled"), [(20_000, 0), (25_000, 1)])
+def test_it_takes_no_letter_that_it_may_not_end_in_time(
+    consumer: Consumer,
+    sqs: SQSClient,
+    ledger: BlockingLedger,
+    clock: Clock,
+    left_ms: int,
+    settled: int,
+) -> None:
+    send(sqs, Settlement(admit(ledger, caller(), clock).hold, USED).to_text())
+
+    assert consumer({}, Context(left_ms))["settled"] == settled
+
+
+def test_it_logs_what_the_operator_wants() -> None:
+    Consumer(Config(log_level="ERROR"))
+    assert logging.getLogger("losi").level == logging.ERROR
+
+    Consumer(Config())
+    assert logging.getLogger("losi").level == logging.INFO
+
+
+def test_figures_of_a_deleted_key_are_kept_as_long_as_the_operator_keeps_usage(
+    consumer: Consumer, sqs: SQSClient, ledger: BlockingLedger, clock: Clock
+) -> None:
+    consumer._config = replace(consumer._config, retention=Retention(usage_days=7))
+    send(sqs, Settlement(admit(ledger, caller(), clock).hold, USED).to_text())
+    ledger.forget_key(ACCOUNT, KEY)
+
+    assert consumer({}, Context())["settled"] == 1
+
+    key = primary_key(ACCOUNT, folded_sort_key(TODAY, test=False))
+    item = ledger.client.get_item(TableName=TABLE, Key=key)["Item"]
+    assert int(item["ttl"]["N"]) == expiry_of(TODAY, 7)
 
 
 def test_what_the_store_refuses_stays(

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from losi.errors import MetricsUnavailableError
 from losi.observe.metrics import Metrics
@@ -56,15 +57,16 @@ class TestFromLog:
     def test_attempts_are_counted_by_route_hour_and_day(self, tmp_path: Path) -> None:
         lines = [
             made(10, down(), ok(CLAUDE)),
-            made(59, ok()),
+            made(60, ok()),
             made(61, down()),
+            made(24 * 60, ok()),
             made(24 * 60 + 1, down()),
         ]
         (tmp_path / "requests.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines))
 
         found = FromLog(tmp_path).read([GPT, CLAUDE, "groq/llama"], NOW)
 
-        assert found[GPT] == Lately(Figures(2, 1), Figures(3, 2))
+        assert found[GPT] == Lately(Figures(2, 1), Figures(4, 2))
         assert found[CLAUDE] == Lately(Figures(1, 0), Figures(1, 0))
         assert found["groq/llama"] == Lately()
 
@@ -192,6 +194,13 @@ class TestFromCloudWatch:
 
         assert found[GPT].hour == Figures(1, 1)
 
+    def test_it_gives_up_before_the_console_does(self, service: CloudWatch) -> None:
+        config = service.client().meta.config
+
+        tries = config.retries["total_max_attempts"]
+        assert tries * (config.connect_timeout + config.read_timeout) == 12  # of its 15 seconds
+        assert config.retries["mode"] == "standard"
+
     def test_another_stack_s_metrics_are_not_ours(self, service: CloudWatch) -> None:
         service.ingest([made(10, down())])
 
@@ -213,6 +222,16 @@ class TestFromCloudWatch:
 
         assert [len(each["MetricDataQueries"]) for each in service.asked] == [500, 2]
         assert [route for route in routes if found[route].hour.calls] == [routes[0], routes[250]]
+
+    def test_one_that_cannot_be_reached_is_said(self, service: CloudWatch) -> None:
+        def unreachable(**_: Any) -> None:
+            raise EndpointConnectionError(endpoint_url="https://monitoring.test")
+
+        client = service.client()
+        client.meta.events.register_first("before-call.cloudwatch.GetMetricData", unreachable)
+
+        with pytest.raises(MetricsUnavailableError, match="EndpointConnectionError"):
+            FromCloudWatch(client, NAMESPACE).read([GPT], NOW)
 
     @pytest.mark.parametrize("code", ["AccessDenied", "Throttling"])
     def test_a_refusal_says_which_and_what_to_look_at(self, service: CloudWatch, code: str) -> None:

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from losi.errors import InvalidRequestError
 from losi.metering.ledger import DayUsage
 from losi.metering.usage import Usage
 from losi.web.api_usage import date_range, grouped_rows
@@ -44,6 +45,26 @@ def test_by_key_each_with_what_it_used_alone() -> None:
     assert second["total_cached_tokens"] == 800
 
 
+def test_a_row_to_the_field_rounded_to_a_millionth() -> None:
+    usage = Usage(11, 4, cached_tokens=5, reasoning_tokens=3)
+    pairs = {("Key00001", "gone"): (7, usage), ("Key00001", "4om"): (2, Usage(11, 0))}
+    day = DayUsage(date(2026, 11, 23), usage + Usage(11, 0), 9, pairs)
+
+    unknown, mini = grouped_rows([day], "model", CATALOGUE)
+
+    assert (mini["model"], mini["cost_usd"]) == ("gpt-4o-mini", 0.000002)
+    assert unknown == {
+        "day": "2026-11-23",
+        "model": "gone",  # its code in the books, as the catalogue knows it no more
+        "total_requests": 7,
+        "total_input_tokens": 11,
+        "total_output_tokens": 4,
+        "total_cached_tokens": 5,
+        "total_reasoning_tokens": 3,
+        "cost_usd": 0.0,
+    }
+
+
 def test_groups_add_up_to_the_day() -> None:
     for rows in (grouped_rows([DAY], "model", CATALOGUE), grouped_rows([DAY], "key", CATALOGUE)):
         assert sum(row["total_requests"] for row in rows) == DAY.requests
@@ -70,3 +91,33 @@ def test_every_model_of_the_catalogue_has_a_cost() -> None:
 )
 def test_dates_left_out(start: str | None, end: str | None, expected: tuple[date, date]) -> None:
     assert date_range(start, end, date(2026, 11, 23)) == expected
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "says"),
+    [
+        (
+            "2026-11-24",
+            "2026-11-20",
+            "'start_date' (2026-11-24) is after 'end_date' (2026-11-20). Swap them.",
+        ),
+        (
+            "2026-11-24",
+            None,
+            "'start_date' (2026-11-24) is after 'end_date' (2026-11-23: today in UTC, as none was "
+            "sent). Choose an earlier day.",
+        ),
+        (
+            "2025-10-19",
+            None,
+            "From 'start_date' (2025-10-19) to 'end_date' (2026-11-23: today in UTC, as none was "
+            "sent) are 401 days; at most 400 are answered at once. Ask for a shorter range.",
+        ),
+    ],
+)
+def test_a_range_that_is_none_is_explained(start: str, end: str | None, says: str) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        date_range(start, end, date(2026, 11, 23))
+
+    assert refused.value.message == says
+    assert (refused.value.param, refused.value.code) == ("start_date", "invalid_value")

@@ -63,6 +63,21 @@ async def test_as_csv(http: httpx.AsyncClient, secret: Secret, today: date, acce
     assert answer.text == f"day,{','.join(USED)}\r\n{today},2,6,8\r\n"
 
 
+@pytest.mark.parametrize("group", ["model", "key"])
+async def test_groups_as_csv(
+    http: httpx.AsyncClient, secret: Secret, today: date, group: str
+) -> None:
+    headers = {"authorization": f"Bearer {secret.text}", "accept": "text/csv"}
+
+    answer = await http.get(PATH, params={"group_by": group}, headers=headers)
+
+    name = "gpt-4o" if group == "model" else f"key_{secret.key_id}"
+    assert answer.text == (
+        f"day,{group},{','.join(USED)},total_cached_tokens,total_reasoning_tokens,cost_usd\r\n"
+        f"{today},{name},2,6,8,0,0,9.5e-05\r\n"
+    )
+
+
 async def test_without_an_accept_header_it_is_json(
     http: httpx.AsyncClient, secret: Secret, today: date
 ) -> None:
@@ -99,7 +114,7 @@ async def test_the_longest_range_is_answered_and_one_day_more_refused(api: Api) 
 async def test_what_is_wrong_is_named(api: Api, params: dict[str, str], param: str) -> None:
     error = await api.refused("GET", PATH, **params)
 
-    assert (error["status"], error["param"]) == (400, param)
+    assert (error["status"], error["param"], error["code"]) == (400, param, "invalid_value")
 
 
 async def test_a_key_without_the_permission_learns_nothing(

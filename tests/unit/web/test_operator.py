@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ import pytest
 from losi.identity.key import NewKey
 from losi.identity.principal import PERMISSIONS
 from losi.management.accounts import Accounts
+from losi.metering.day_item import DayUsage
+from losi.metering.usage import Usage
 from losi.web.dependencies import Services
 from losi.web.endpoints import CONSOLE
 
@@ -61,14 +63,131 @@ async def test_accounts_are_found_by_id_address_and_name(
 async def test_many_accounts_come_in_pages(
     browser: httpx.AsyncClient, accounts: Accounts, operator: None
 ) -> None:
-    for _ in range(51):
-        accounts.create_account("free")
-    first = (await browser.get("/api/v1/operator/accounts")).json()["data"]
-    cursor = {"cursor": first["next_cursor"]}
-    second = (await browser.get("/api/v1/operator/accounts", params=cursor)).json()["data"]
+    async def page(cursor: int) -> tuple[int, int, int | None]:
+        answer = await browser.get("/api/v1/operator/accounts", params={"cursor": cursor})
+        data = answer.json()["data"]
+        return len(data["accounts"]), data["total"], data["next_cursor"]
 
-    assert len(first["accounts"]) == 50 and len(second["accounts"]) == first["total"] - 50
-    assert second["next_cursor"] is None
+    for _ in range(49):
+        accounts.create_account("free")
+    assert await page(0) == (50, 50, None)
+
+    accounts.create_account("free")
+    assert await page(0) == (50, 51, 50)
+    assert await page(50) == (1, 51, None)
+
+
+TODAY = datetime.now(UTC).date()
+MONTH = [
+    DayUsage(TODAY - timedelta(1), Usage(40, 50), 1, {("Key00001", "gone"): (1, Usage(40, 50))}),
+    DayUsage(
+        TODAY,
+        Usage(311, 30),
+        3,
+        {
+            ("Key00001", "4o"): (1, Usage(100, 10)),
+            ("Key00002", "4o"): (1, Usage(200, 20)),
+            ("Key00002", "4om"): (1, Usage(11, 0)),
+        },
+    ),
+]
+
+
+class Books:
+    """Of an account that used the API yesterday and today; notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, date, date]] = []
+
+    def usage(self, account_id: str, start: date, end: date) -> list[DayUsage]:
+        self.asked.append((account_id, start, end))
+        return MONTH
+
+
+async def test_of_an_account_all_is_shown_that_helps_it(
+    browser: httpx.AsyncClient, accounts: Accounts, operator: None, services: Services
+) -> None:
+    ada = accounts.create_account("pro", name="Ada", email="ada@example.com")
+    key, _ = accounts.create_key(ada.id, NewKey("laptop", frozenset({"models.list"})))
+    services.__dict__["books"] = books = Books()
+    params = {"id": f"acct_{ada.id}"}
+
+    one = (await browser.get("/api/v1/operator/account", params=params)).json()
+    keys = (await browser.get("/api/v1/operator/keys", params=params)).json()
+    found = (await browser.get("/api/v1/operator/accounts", params={"q": "Ada"})).json()["data"]
+
+    [row] = found["accounts"]
+    plan = services.catalogue.plans["pro"]
+    assert row == {
+        **accounts.account(ada.id).as_json(),
+        "operator": False,
+        "limits": {
+            "keys": plan.keys,
+            "requests_per_minute": plan.requests_per_minute,
+            "tokens_per_minute": plan.tokens_per_minute,
+            "tokens_per_day": plan.tokens_per_day,
+            "in_flight": plan.in_flight,
+        },
+        "today": {"tokens": 341},
+        # gpt-4o at 2.50 and 10, gpt-4o-mini at 0.15 dollars a million; whose model is gone is free
+        "month": {"cost_usd": 0.001052},
+    }
+    assert one == {"data": {**row, "keys": [key.as_json()]}}
+    assert keys == {"data": [key.as_json()]}
+    assert books.asked == 2 * [(ada.id, TODAY.replace(day=1), TODAY)]
+
+
+async def test_the_usage_of_an_account_is_shown_as_its_owner_sees_it(
+    browser: httpx.AsyncClient, accounts: Accounts, operator: None, services: Services
+) -> None:
+    params = {"id": f"acct_{accounts.create_account('pro').id}"}
+    services.__dict__["books"] = Books()
+
+    usage = (await browser.get("/api/v1/operator/usage", params=params)).json()["data"]["usage"]
+    as_csv = await browser.get(
+        "/api/v1/operator/usage", params=params, headers={"Accept": "text/csv"}
+    )
+
+    assert [row["total_requests"] for row in usage] == [1, 3]
+    assert as_csv.text.startswith("day,total_requests,")
+
+
+@pytest.mark.parametrize("id", ["ada", "acct_0000000000"])
+@pytest.mark.parametrize("path", ["account", "usage", "keys"])
+async def test_an_account_that_does_not_exist(
+    browser: httpx.AsyncClient, operator: None, path: str, id: str
+) -> None:
+    response = await browser.get(f"/api/v1/operator/{path}", params={"id": id})
+
+    assert response.status_code == 404
+    if id == "ada":
+        assert response.json()["error"]["param"] == "id"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "param"),
+    [
+        ({}, "missing_required_parameter", None),
+        ({"disabled": 1}, "invalid_type", "disabled"),
+        ({"plan": True}, "invalid_type", "plan"),
+        ({"name": "Bob"}, "unknown_parameter", "name"),
+        ({"plan": "gold"}, "invalid_value", "plan"),
+    ],
+)
+async def test_a_change_that_is_none_is_refused(
+    browser: httpx.AsyncClient,
+    accounts: Accounts,
+    operator: None,
+    body: dict[str, object],
+    code: str,
+    param: str | None,
+) -> None:
+    params = {"id": f"acct_{accounts.create_account('free').id}"}
+
+    refused = await browser.patch("/api/v1/operator/account", params=params, json=body)
+
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"], error["param"]) == (400, code, param)
 
 
 async def test_a_plan_is_changed_and_an_account_disabled_with_its_sessions(
@@ -85,6 +204,9 @@ async def test_a_plan_is_changed_and_an_account_disabled_with_its_sessions(
     assert (await change(plan="gold")).status_code == 400
     assert (await change(disabled=True)).json()["data"]["disabled"] is True
     assert services.sessions.of_account(other.id) == []
+    services.sessions.open(other.id, "a laptop")
+    assert (await change(disabled=False)).json()["data"]["disabled"] is False
+    assert len(services.sessions.of_account(other.id)) == 1
     records = accounts.audit_log(other.id, 10)
     assert {record.actor for record in records if record.action != "account.created"} == {
         records[0].actor
@@ -95,11 +217,14 @@ async def test_a_plan_is_changed_and_an_account_disabled_with_its_sessions(
 async def test_operators_do_not_lock_themselves_out(
     browser: httpx.AsyncClient, account_id: str, operator: None
 ) -> None:
-    response = await browser.patch(
-        "/api/v1/operator/account", params={"id": f"acct_{account_id}"}, json={"disabled": True}
-    )
+    async def change(**json: object) -> httpx.Response:
+        params = {"id": f"acct_{account_id}"}
+        return await browser.patch("/api/v1/operator/account", params=params, json=json)
+
+    response = await change(disabled=True)
 
     assert response.status_code == 403 and response.json()["error"]["code"] == "own_account"
+    assert (await change(plan="free", disabled=False)).json()["data"]["plan"] == "free"
 
 
 async def test_a_change_takes_a_recent_sign_in(
@@ -155,15 +280,34 @@ class TestRoutes:
         expected = {route.path for model in models for route in model.routes}
         assert set(names) == expected | {"sandbox/losi-sandbox"} and len(set(names)) == len(names)
 
+    async def test_without_the_sandbox_and_what_only_retired_models_lead_to(
+        self, browser: httpx.AsyncClient, operator: None, services: Services, log: Path
+    ) -> None:
+        catalogue = services.catalogue
+        retired = {
+            id: model.model_copy(update={"plans": frozenset()})
+            for id, model in catalogue.models.items()
+            if id != "gpt-4o"
+        }
+        services.__dict__["catalogue"] = replace(catalogue, models={**catalogue.models, **retired})
+        services.config = replace(services.config, sandbox_fallback=False)
+
+        data = (await browser.get("/api/v1/operator/routes")).json()["data"]
+
+        routes = {route.path for route in catalogue.models["gpt-4o"].routes}
+        assert {each["route"] for each in data["routes"]} == routes
+        assert {tuple(each["models"]) for each in data["routes"]} == {("gpt-4o",)}
+
     async def test_without_details_it_says_which_parameter_counts_by_route(
         self, browser: httpx.AsyncClient, operator: None, services: Services
     ) -> None:
         services.config = replace(services.config, metrics_namespace="losi/prod")
 
-        data = (await browser.get("/api/v1/operator/routes")).json()["data"]
+        answer = (await browser.get("/api/v1/operator/routes")).json()
 
-        assert data["source"] is None and data["routes"] == []
-        assert "Metrics=details" in data["message"]
+        message = answer["data"].pop("message")
+        assert answer == {"data": {"source": None, "routes": []}}
+        assert "Metrics=details" in message
 
     async def test_a_cloudwatch_that_refuses_is_said(
         self,

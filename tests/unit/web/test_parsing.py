@@ -63,6 +63,10 @@ class TestSize:
         with pytest.raises(RequestTooLargeError):
             await read_json(request_of(b"{}", declared=declared))
 
+    @pytest.mark.parametrize("declared", [str(MOST), "-1", "a lot", "²"])
+    async def test_what_says_that_it_fits_or_says_nonsense_is_read(self, declared: str) -> None:
+        assert await read_json(request_of(b"{}", declared=declared)) == {}
+
     @given(st.text(st.characters(codec="utf-8")))
     def test_escapes_count_as_in_the_event(self, text: str) -> None:
         in_event = json.dumps(text, ensure_ascii=False).encode()[1:-1]

@@ -9,6 +9,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from losi.config import Config
 from losi.errors import LosiError
 from losi.identity.key import NewKey
 from losi.identity.principal import PERMISSIONS
@@ -120,13 +121,66 @@ async def test_with_an_authorization_header_the_key_speaks(
 
 
 async def test_the_page_learns_how_one_can_sign_in(browser: httpx.AsyncClient) -> None:
-    here = (await browser.get("/api/v1/session/methods")).json()["data"]
-    transport = httpx.ASGITransport(app=create_app("session"))
+    here = (await browser.get("/api/v1/session/methods")).json()
+    issuer = Config(sign_in_parameter="/losi/sign-in", support="a@b.test")
+    app = create_app("session", services=Services(issuer))
+    transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as http:
-        deployed = (await http.get("/api/v1/session/methods")).json()["data"]
+        deployed = (await http.get("/api/v1/session/methods")).json()
 
-    assert here["demo"] is True
-    assert deployed["demo"] is False and deployed["api_key"] is True
+    assert here == {"data": {"demo": True, "openid_connect": False, "api_key": True, "support": ""}}
+    assert deployed == {
+        "data": {"demo": False, "openid_connect": True, "api_key": True, "support": "a@b.test"}
+    }
+
+
+async def test_signing_in_says_which_session_it_opened(
+    browser: httpx.AsyncClient, account_id: str, services: Services
+) -> None:
+    answer = (await signed_in(browser)).json()
+
+    [session] = services.sessions.of_account(account_id)
+    assert answer == {"data": {"id": f"sess_{session.id}"}}
+
+
+async def test_a_key_that_another_process_disabled_signs_nobody_in(
+    browser: httpx.AsyncClient, accounts: Accounts, account_id: str, services: Services
+) -> None:
+    key, secret = accounts.create_key(account_id, NewKey("a key", frozenset(PERMISSIONS)))
+    services.authenticator.authenticate(secret)  # this process knows it as good
+    accounts.change_key(account_id, key.id, lambda read: replace(read, is_enabled=False))
+
+    refused = await browser.post("/api/v1/session", json={"api_key": secret.text})
+
+    assert refused.status_code in (401, 403)
+    assert "set-cookie" not in refused.headers
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "param"),
+    [
+        ({}, "missing_required_parameter", "api_key"),
+        ({"api_key": 5}, "invalid_type", "api_key"),
+        ({"api_key": "x", "remember": True}, "unknown_parameter", "remember"),
+    ],
+)
+async def test_a_sign_in_that_is_none_is_refused(
+    browser: httpx.AsyncClient, body: dict[str, object], code: str, param: str
+) -> None:
+    refused = await browser.post("/api/v1/session", json=body)
+
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"], error["param"]) == (400, code, param)
+
+
+async def test_another_page_signs_nobody_in_with_a_key(
+    browser: httpx.AsyncClient, secret: Secret
+) -> None:
+    refused = await browser.post(
+        "/api/v1/session", json={"api_key": secret.text}, headers={"X-Losi-Console": ""}
+    )
+
+    assert refused.status_code == 403 and code_of(refused) == "cross_site_request"
 
 
 async def test_a_person_manages_keys_without_one(browser: httpx.AsyncClient) -> None:
@@ -222,6 +276,7 @@ async def test_signing_out_ends_the_session_not_only_the_cookie(
     again = await browser.get("/api/v1/profile", headers={"Cookie": f"{COOKIE}={token}"})
 
     assert response.json() == {"success": True}
+    assert response.headers["clear-site-data"] == '"cache"'
     assert "Max-Age=0" in response.headers["set-cookie"]
     assert again.status_code == 401
 
@@ -239,6 +294,33 @@ async def test_signing_out_everywhere_ends_all_sessions(
 
     with pytest.raises(LosiError):
         services.sessions.read(elsewhere)
+
+
+async def test_one_session_is_ended_by_its_id_and_the_others_stay(
+    browser: httpx.AsyncClient, account_id: str, services: Services
+) -> None:
+    phone, laptop = (services.sessions.open(account_id, each) for each in ("phone", "laptop"))
+    await signed_in(browser)
+
+    ended = await browser.delete("/api/v1/sessions", params={"id": f"sess_{phone.session_id}"})
+
+    assert (ended.status_code, ended.json()) == (200, {"success": True})
+    with pytest.raises(LosiError):
+        services.sessions.read(phone)
+    assert services.sessions.read(laptop)
+    assert (await browser.get("/api/v1/profile")).status_code == 200
+
+
+async def test_an_id_that_is_none_ends_nothing(
+    browser: httpx.AsyncClient, account_id: str, services: Services
+) -> None:
+    phone = services.sessions.open(account_id, "phone")
+    await signed_in(browser)
+
+    refused = await browser.delete("/api/v1/sessions", params={"id": phone.session_id})
+
+    assert (refused.status_code, refused.json()["error"]["param"]) == (404, "id")
+    assert services.sessions.read(phone)
 
 
 async def test_another_accounts_session_is_not_ended(

@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -198,7 +197,7 @@ def _reasoning_blocks(where: str, message: Message) -> Iterator[ContentBlockType
 def _base64(where: str, text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         invalid(where, "This is not valid base64.")
 
 
