@@ -35,10 +35,7 @@ class SecretStore:
     _lock: Lock = field(default_factory=Lock)
 
     def fresh(self, secret_id: str) -> str | None:
-        """The secret's value, at most `max_age` seconds old. Blocks while fetching it.
-
-        Raises StoreUnavailableError: the cause is on the operator's side, and may pass.
-        """
+        """The known value, if it is at most `max_age` seconds old."""
         known = self._known.get(secret_id)
         return known[1] if known and time.monotonic() - known[0] <= self.max_age else None
 
