@@ -11,7 +11,7 @@ import select
 import ssl
 from collections import defaultdict
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from types import TracebackType
 from typing import cast
 from urllib.parse import SplitResult, urlsplit
@@ -77,11 +77,14 @@ class Client:
         all but connecting the caller sets the time limits.
         """
         origin, host, target = _address(url)
-        head = [f"{method} {target} HTTP/1.1", f"host: {host}"]
-        head += [f"{name}: {_one_line(value)}" for name, value in headers.items()]
-        head.append(f"content-length: {len(body)}\r\n\r\n")
+        lines = [f"{method} {target} HTTP/1.1", f"host: {host}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        lines.append(f"content-length: {len(body)}")
+        head = "\r\n".join(lines)
+        if not head.count("\r") == head.count("\n") == len(lines) - 1:
+            raise UnsendableError("a header's value holds a line break")
         try:
-            request = "\r\n".join(head).encode("latin-1") + body
+            request = f"{head}\r\n\r\n".encode("latin-1") + body
         except UnicodeEncodeError as error:
             raise UnsendableError("a header holds what HTTP has no bytes for") from error
         connection = self._kept(origin) or await self._connect(origin, connect_seconds)
@@ -136,7 +139,11 @@ class Response:
         self._origin = origin
         self._connection: _Connection | None = connection
         self.status = connection.status
-        self.headers = connection.headers
+        self._raw_headers = connection.raw_headers
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        return _decoded(self._raw_headers)
 
     def __aiter__(self) -> "Response":
         return self
@@ -177,14 +184,18 @@ class _Connection(asyncio.Protocol):
         self._closed = False
         self._waiter: asyncio.Future[None] | None = None
         self._pieces: list[bytes] = []
-        #: The list's own method: it is called for each piece, thousands of times in one read.
+        self._received_headers: dict[bytes, bytes] = {}
+        # the parser calls the list's and the dictionary's own methods: a read may bring thousands
+        # of pieces, and most headers are never looked at
         self.on_body = self._pieces.append
+        self.on_header = self._received_headers.__setitem__
+        self._parser = httptools.HttpResponseParser(self)
         self._reset()
 
     def _reset(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
         self.status: int
-        self.headers: dict[str, str] = {}
+        self.raw_headers: dict[bytes, bytes] = {}
+        self._received_headers.clear()
         self._header_bytes = self._waiting = 0
         self._headers_complete = self._complete = self._keep_alive = False
         self._failure: HttpError | None = None
@@ -207,8 +218,9 @@ class _Connection(asyncio.Protocol):
             await self._progress()
         data = b"".join(self._pieces)
         self._pieces.clear()
+        if self._waiting > MAX_WAITING_BYTES:
+            self._transport.resume_reading()
         self._waiting = 0
-        self._transport.resume_reading()
         return data
 
     def close(self) -> None:
@@ -270,7 +282,7 @@ class _Connection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The end of the connection ends a body without a length; it cuts any other."""
-        measured = "content-length" in self.headers or "transfer-encoding" in self.headers
+        measured = {"content-length", "transfer-encoding"}.intersection(_decoded(self.raw_headers))
         if self._headers_complete and not measured:
             self._complete = True
 
@@ -284,15 +296,12 @@ class _Connection(asyncio.Protocol):
         if self._complete:  # a second answer to one request: this connection cannot be trusted
             self._closed = True
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._headers_complete:  # later ones are trailers
-            self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
-
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
         if 100 <= self.status < 200:  # an interim answer: the real one follows
-            self.headers = {}
+            self._received_headers.clear()
         else:
+            self.raw_headers = self._received_headers.copy()  # later ones are trailers
             self._headers_complete = True
 
     def on_message_complete(self) -> None:
@@ -336,7 +345,7 @@ def _origin(parts: SplitResult) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname, port
 
 
-def _one_line(value: str) -> str:
-    if "\r" in value or "\n" in value:
-        raise UnsendableError("a header's value holds a line break")
-    return value
+def _decoded(headers: dict[bytes, bytes]) -> dict[str, str]:
+    return {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers.items()
+    }
