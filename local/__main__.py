@@ -155,6 +155,7 @@ def _run(app: ASGIApp, listener: socket.socket) -> None:
         log_level="warning",
         log_config=None,
         lifespan="off",
+        proxy_headers=False,  # nothing stands in front of it that could be believed
         timeout_graceful_shutdown=5,
         timeout_keep_alive=75,  # a short limit would close connections while they are in use
     )

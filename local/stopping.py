@@ -70,24 +70,25 @@ class _Answer:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._started = self._is_events = self._ended = False
+        self._start: Message | None = None
+        self._ended = False
 
     async def send(self, message: Message) -> None:
         await self._send(message)
         if message["type"] == "http.response.start":
-            self._started = True
-            types = [value for name, value in message["headers"] if name.lower() == b"content-type"]
-            self._is_events = any(value.startswith(EVENTS) for value in types)
+            self._start = message
         elif not message.get("more_body", False):
             self._ended = True
 
     async def end(self, scope: Scope, receive: Receive) -> None:
         error = StoppingError()
-        if not self._started:
+        if self._start is None:
             if request_id := scope.get("state", {}).get("request_id"):  # unless it was the site's
                 error.headers["x-request-id"] = request_id
             await render(error)(scope, receive, self._send)
         elif not self._ended:
             # a JSON answer that has begun is spaces so far (losi/web/relay.py)
-            body = error_event(error) if self._is_events else error_object(error)
+            types = [value for name, value in self._start["headers"] if name == b"content-type"]
+            is_events = any(value.startswith(EVENTS) for value in types)
+            body = error_event(error) if is_events else error_object(error)
             await self._send({"type": "http.response.body", "body": body, "more_body": False})
