@@ -109,7 +109,7 @@ class _Work:
 
     def bounds(self, route: Route) -> TokenBounds:
         """A call to the route's provider, with the most that it can have used."""
-        if route == SANDBOX_ROUTE:  # no bounds: directives may report any figures, to try them out
+        if route is SANDBOX_ROUTE:  # no bounds: directives may report any figures, to try them out
             return TokenBounds(self.input_tokens)
         choices = self.request.n // prompts(route, self.request.n)
         # a route may read more than the model declares, but no text has four times its estimate
@@ -272,7 +272,7 @@ class ChatCompletions:
         )
         work = _Work(model, request, routes, input_tokens, held_output)
         # usage names the sandbox where it answers, so that free answers get no price
-        stands_in = routes == [SANDBOX_ROUTE] and not principal.test
+        stands_in = routes[0] is SANDBOX_ROUTE and not principal.test
         code = SANDBOX if stands_in else model.code
         return Demand(model, code, input_tokens, read + output, work)
 

@@ -1,6 +1,5 @@
 """Turns an API key into a Principal: one read for a key that is new to this process, else none."""
 
-import hashlib
 import threading
 import time
 from collections import OrderedDict
@@ -108,10 +107,10 @@ class Authenticator:
     def known(self, key: Secret) -> Principal | None:
         """The cached principal of the key, or None. Does not read the store."""
         with self._lock:
-            ends, principal = self._cache.get(_digest(key), (0.0, None))
+            ends, principal = self._cache.get(key.digest, (0.0, None))
             if principal is None or self._clock() >= ends:
                 return None
-            self._cache.move_to_end(_digest(key))
+            self._cache.move_to_end(key.digest)
             return principal
 
     def judge(self, key: Secret, found: Mapping[str, Item]) -> Principal:
@@ -122,7 +121,7 @@ class Authenticator:
         profile, item = found.get(PROFILE), found.get(key_sort(key.key_id))
         account = None if profile is None else Account.from_item(profile)
         record = None if item is None else Key.from_item(item)
-        digest, now = _digest(key), self._clock()
+        digest, now = key.digest, self._clock()
         try:
             principal = verify(key, account, record, self._plans, now)
         except LosiError as error:
@@ -154,7 +153,7 @@ class Authenticator:
         The checksum of a key is public, so every forged key can be a new one. Keys that were good
         here before are exempt: a flood must not shut them out.
         """
-        digest = _digest(key)
+        digest = key.digest
         if self._unknown.holds(digest, self._clock()):
             raise _unknown_key()
         with self._lock:
@@ -176,10 +175,6 @@ class Authenticator:
         with self._lock:
             if digest in self._cache:
                 self._cache[digest] = (0.0, self._cache[digest][1])
-
-
-def _digest(key: Secret) -> bytes:
-    return hashlib.sha256(key.text.encode()).digest()
 
 
 def verify(

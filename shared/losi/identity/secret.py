@@ -13,6 +13,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from losi.ids import ALPHABET, random_id
 
@@ -26,7 +27,7 @@ _CHARACTERS = frozenset(ALPHABET)
 PATTERN = r"\blosi-(?:test-)?[0-9A-Za-z]{52}\b"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Secret:
     """A well-formed key. Only the stored hash can show whether it is genuine."""
 
@@ -38,11 +39,16 @@ class Secret:
     def __repr__(self) -> str:  # a key that is printed or logged must not give itself away
         return f"Secret(key_{self.key_id})"
 
-    @property
+    @cached_property
     def text(self) -> str:
         head = TEST_PREFIX if self.test else PREFIX
         body = self.account_id + self.key_id + self.secret
         return head + body + _checksum(head + body)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of the whole key."""
+        return hashlib.sha256(self.text.encode()).digest()
 
     @property
     def hash(self) -> str:
@@ -93,6 +99,6 @@ def same_hash(stored: str, key: Secret) -> bool:
 def _checksum(text: str) -> str:
     number, digits = zlib.crc32(text.encode()), ""
     for _ in range(CHECKSUM_LENGTH):
-        number, digit = divmod(number, len(ALPHABET))
-        digits = ALPHABET[digit] + digits
+        digits = ALPHABET[number % 62] + digits
+        number //= 62
     return digits

@@ -80,6 +80,8 @@ def text_tokens(text: str) -> int:
     """Estimated tokens of a text: at least a quarter of its bytes, more if it has many symbols and
     digits.
     """
+    if not text:
+        return 0
     data = text.encode(errors="surrogatepass")
     signs = data.translate(None, _WORDS)
     ascii_signs = len(signs.translate(None, _NOT_ASCII))

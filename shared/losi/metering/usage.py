@@ -109,6 +109,13 @@ def clamped(usage: Usage, most_input: int = MAX_TOKENS, most_output: int = MAX_T
     """The usage as it is counted: no figure is negative, above its maximum, or above the figure
     that includes it.
     """
+    if (
+        0 <= usage.input_tokens <= most_input
+        and 0 <= usage.reasoning_tokens <= usage.output_tokens <= most_output
+        and 0 <= usage.hour_write_tokens <= usage.cache_write_tokens
+        and 0 <= usage.cached_tokens <= usage.input_tokens - usage.cache_write_tokens
+    ):
+        return usage
     read = _between(usage.input_tokens, most_input)
     written = _between(usage.output_tokens, most_output)
     cached = _between(usage.cached_tokens, read)
@@ -139,6 +146,8 @@ def _details(usage: JsonObject, name: str) -> JsonObject:
 
 
 def _count(value: object) -> int:
+    if type(value) is int and 0 <= value <= MAX_TOKENS:
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         return 0
     return int(min(max(value, 0), MAX_TOKENS))

@@ -123,22 +123,21 @@ def signed_headers(
     """The headers of a signed `POST /` of AWS's JSON protocol."""
     stamp = _stamp(int(now))
     day = stamp[:8]
-    headers = {
+    headers = {  # in the order of their names, in which they are signed
         "content-type": CONTENT_TYPES[service],
         "host": host,
         "x-amz-date": stamp,
+        **({"x-amz-security-token": credentials.token} if credentials.token else {}),
         "x-amz-target": target,
     }
-    if credentials.token:
-        headers["x-amz-security-token"] = credentials.token
-    names = ";".join(sorted(headers))
-    lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
+    names = ";".join(headers)
+    lines = "".join([f"{name}:{value}\n" for name, value in headers.items()])
     request = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
     scope = f"{day}/{region}/{service}/aws4_request"
     digest = hashlib.sha256(request.encode()).hexdigest()
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"
     key = _signing_key(credentials.secret_key, day, region, service)
-    signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    signature = hmac.digest(key, text.encode(), "sha256").hex()
     del headers["host"]  # added by the HTTP client
     headers["authorization"] = (
         f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, "

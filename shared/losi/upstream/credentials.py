@@ -6,6 +6,7 @@ kept for five minutes, and fetched again at once when a provider refuses our key
 
 import json
 import logging
+from collections.abc import Mapping
 from functools import cache, lru_cache
 
 from losi.config import Config
@@ -14,18 +15,25 @@ from losi.store.secret import SecretStore
 logger = logging.getLogger("losi.credentials")
 
 
-def credential(config: Config, name: str, *, refresh: bool = False) -> str | None:
+def credential(config: Config, name: str) -> str | None:
     """The value of a variable of providers.toml. Blocks while it fetches the secret. Raises
     StoreUnavailableError if Secrets Manager cannot be read: that is temporary, while a missing
     credential is not.
     """
     if value := config.variables.get(name):
         return value
-    if not config.provider_secret:
-        return None
-    store = _store(config.region, config.secrets_endpoint)
-    stored = _object(store.text(config.provider_secret, refresh=refresh)).get(name)
+    stored = provider_secret(config).get(name)
     return stored if isinstance(stored, str) and stored else None
+
+
+def provider_secret(config: Config, *, refresh: bool = False) -> Mapping[str, object]:
+    """The variables of the provider secret: the same object as long as they are the same. Blocks
+    and raises as `credential` does.
+    """
+    if not config.provider_secret:
+        return _NONE
+    store = _store(config.region, config.secrets_endpoint)
+    return _object(store.text(config.provider_secret, refresh=refresh))
 
 
 def are_here(config: Config) -> bool:
@@ -35,6 +43,8 @@ def are_here(config: Config) -> bool:
     store = _store(config.region, config.secrets_endpoint)
     return store.fresh(config.provider_secret) is not None
 
+
+_NONE: Mapping[str, object] = {}
 
 #: One for the process: all registries share what was read.
 _store = cache(SecretStore)

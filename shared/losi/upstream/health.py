@@ -29,9 +29,13 @@ class RouteHealth:
         self._skipped_until: dict[tuple[str, str], float] = {}
 
     def is_healthy(self, route: Route) -> bool:
+        if not self._failures:
+            return True
         return self._clock() >= self._skipped_until.get(_name(route), 0.0)
 
     def succeeded(self, route: Route) -> None:
+        if not self._failures:
+            return
         self._failures.pop(_name(route), None)
         self._skipped_until.pop(_name(route), None)
 

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from losi.catalogue.providers import Provider
 from losi.config import Config
 from losi.errors import Remedy, UpstreamUnavailableError
-from losi.upstream.credentials import are_here, credential
+from losi.upstream.credentials import are_here, credential, provider_secret
 
 logger = logging.getLogger("losi.providers")
 
@@ -29,13 +29,25 @@ P = TypeVar("P")
 Factory = Callable[[Provider, Settings], P]
 
 
+@dataclass(slots=True)
+class _Known(Generic[P]):
+    """What is known of a provider, as long as the provider secret is this one."""
+
+    secret: Mapping[str, object]
+    settings: Settings
+    #: The variable that is missing to call it.
+    missing: str | None
+    #: Made on first use.
+    upstream: P | None
+
+
 class Registry(Generic[P]):
     """The upstreams of one process, made on first use and again when their settings change."""
 
     def __init__(self, formats: Mapping[str, Factory[P]], config: Config) -> None:
         self._formats = formats
         self._config = config
-        self._made: dict[str, tuple[Settings, P]] = {}
+        self._known: dict[str, _Known[P]] = {}
 
     @property
     def blocks(self) -> bool:
@@ -48,23 +60,33 @@ class Registry(Generic[P]):
         Raises UpstreamUnavailableError (503, `upstream_not_configured`) when a setting is missing:
         the log names its variable, the caller learns nothing secret.
         """
-        found = settings(self._config, provider, refresh=refresh)
-        if variable := _missing(provider, found):
+        if refresh:
+            provider_secret(self._config, refresh=True)
+        known = self._current(provider)
+        if variable := known.missing:
             logger.error("%s cannot be called: set %s", provider.name, variable)
             raise UpstreamUnavailableError(
                 "This model is not available right now. The reason is in the operator's log.",
                 code="upstream_not_configured",
                 remedy=Remedy.NEXT_ROUTE,
             )
-        known = self._made.get(provider.id)
-        if known is None or known[0] != found:
-            made = self._formats[provider.format](provider, found)
-            known = self._made[provider.id] = (found, made)
-        return known[1]
+        if known.upstream is None:
+            known.upstream = self._formats[provider.format](provider, known.settings)
+        return known.upstream
 
     def stands_in(self, provider: Provider) -> bool:
         """Whether the sandbox answers for the provider: in `make run`, without its credentials."""
-        return self._config.sandbox_fallback and not configured(self._config, provider)
+        return self._config.sandbox_fallback and self._current(provider).missing is not None
+
+    def _current(self, provider: Provider) -> "_Known[P]":
+        secret = provider_secret(self._config)
+        known = self._known.get(provider.id)
+        if known is None or known.secret is not secret:
+            found = settings(self._config, provider)
+            upstream = known.upstream if known and known.settings == found else None
+            known = _Known(secret, found, _missing(provider, found), upstream)
+            self._known[provider.id] = known
+        return known
 
 
 def configured(config: Config, provider: Provider) -> bool:
@@ -77,16 +99,14 @@ def missing(config: Config, provider: Provider) -> str | None:
     return _missing(provider, settings(config, provider))
 
 
-def settings(config: Config, provider: Provider, *, refresh: bool = False) -> Settings:
-    """The provider's settings. Blocks when it fetches the provider secret; `refresh` fetches it
-    again.
-    """
+def settings(config: Config, provider: Provider) -> Settings:
+    """The provider's settings. Blocks when it fetches the provider secret."""
 
-    def value(variable: str | None, *, refresh: bool = False) -> str:
-        return (credential(config, variable, refresh=refresh) if variable else None) or ""
+    def value(variable: str | None) -> str:
+        return (credential(config, variable) if variable else None) or ""
 
     return Settings(
-        key=value(provider.key_variable, refresh=refresh),
+        key=value(provider.key_variable),
         base_url=value(provider.base_url_variable) or provider.base_url or "",
         region=value(provider.region_variable),
     )

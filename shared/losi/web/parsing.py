@@ -34,7 +34,7 @@ MAX_VALUES = 50_000
 #: Deeper than the nesting of any real request; JSON writers give up at about 250 levels.
 MAX_DEPTH = 128
 
-_DOUBLED = (b'"', b"\\", b"\n", b"\r", b"\t", b"\b", b"\f")
+_DOUBLED = b'"\\\n\r\t\b\f'
 _CONTROLS = bytes(code for code in range(32) if chr(code) not in "\n\r\t\b\f")
 
 
@@ -131,7 +131,7 @@ async def _read_body(request: Request) -> bytes:
 
 def _size_in_event(body: bytes) -> int:
     """Bytes of the body as a JSON string, which is how API Gateway hands it to Lambda."""
-    doubled = sum(body.count(character) for character in _DOUBLED)
+    doubled = len(body) - len(body.translate(None, _DOUBLED))
     others = len(body) - len(body.translate(None, _CONTROLS))  # written as \u0000
     return len(body) + doubled + 5 * others
 
