@@ -47,6 +47,6 @@ def table() -> tuple[DynamoDBClient, str]:
 
     It is a model of DynamoDB (tests/dynamodb_model.py); for DynamoDB itself take `losi_table`.
     """
-    client = client_of(Table(), "losi")
+    client = client_of({"losi": Table()})
     client.put_item(TableName="losi", Item=INDEXED)
     return client, "losi"

@@ -8,7 +8,7 @@ parameters, exceptions, paginators, and events (`provide-client-params`, `before
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -56,12 +56,12 @@ class NotFoundError(RefusedError):
 
 
 class DynamoDB:
-    """An account with one table. Operations by their names, requests and answers as botocore has
-    them. Raises RefusedError.
+    """An account with tables by their names. Operations by their names, too; requests and answers
+    as botocore has them. Raises RefusedError.
     """
 
-    def __init__(self, table: Table, name: str) -> None:
-        self._table, self._name = table, name
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        self._tables = tables
 
     def call(self, operation: str, request: Request) -> Answer:
         known = {*KNOWN.get(operation, ()), "TableName", "ReturnConsumedCapacity"}
@@ -69,51 +69,58 @@ class DynamoDB:
             raise ValidationError(f"the model does not know {operation} of {sorted(request)}")
         match operation:
             case "BatchGetItem" | "BatchWriteItem":
-                return self._batch(operation, request["RequestItems"])
+                return self._batch(operation, *request["RequestItems"].items())
             case "TransactWriteItems":
-                self._check_names(
-                    r["TableName"] for i in request["TransactItems"] for r in i.values()
-                )
-                self._table.transact_write_items(request["TransactItems"])
+                writes = request["TransactItems"]
+                table = self._only_table(w["TableName"] for each in writes for w in each.values())
+                table.transact_write_items(writes)
                 return {}
-        self._check_names([request["TableName"]])
+        table = self._only_table([request["TableName"]])
         match operation:
             case "GetItem":
-                found = self._table.batch_get_item([request["Key"]])
+                found = table.batch_get_item([request["Key"]])
                 return {"Item": found[0]} if found else {}
             case "PutItem":
-                self._table.put_item(request)
+                table.put_item(request)
             case "UpdateItem":
-                item = self._table.update_item(request)
+                item = table.update_item(request)
                 return {"Attributes": item} if request.get("ReturnValues") == "ALL_NEW" else {}
             case "DeleteItem":
-                self._table.delete_item(request)
+                table.delete_item(request)
             case "Query":
-                return self._table.query(request)
+                return table.query(request)
             case "Scan":
-                return self._table.scan(request)
+                return table.scan(request)
         return {}
 
-    def _batch(self, operation: str, tables: dict[str, Any]) -> Answer:
-        self._check_names(tables)
+    def _batch(self, operation: str, asked: tuple[str, Any], *more: object) -> Answer:
+        name, of_table = asked
+        if more:
+            raise ValidationError("the model knows batches of one table")
         if operation == "BatchWriteItem":
-            self._table.batch_write_item(tables[self._name])
+            self._only_table([name]).batch_write_item(of_table)
             return {"UnprocessedItems": {}}
-        found = self._table.batch_get_item(tables[self._name]["Keys"])
-        return {"Responses": {self._name: found}, "UnprocessedKeys": {}}
+        found = self._only_table([name]).batch_get_item(of_table["Keys"])
+        return {"Responses": {name: found}, "UnprocessedKeys": {}}
 
-    def _check_names(self, names: Iterable[str]) -> None:
-        if set(names) != {self._name}:
+    def _only_table(self, names: Iterable[str]) -> Table:
+        found = {name: self._tables.get(name) for name in names}
+        if None in found.values():
             raise NotFoundError("Requested resource not found")
+        if len(found) > 1:
+            raise ValidationError("the model knows transactions of one table")
+        [table] = found.values()
+        assert table is not None
+        return table
 
 
-def client_of(table: Table, name: str) -> DynamoDBClient:
-    """boto3's client in an account with this table; its events are its own."""
+def client_of(tables: Mapping[str, Table]) -> DynamoDBClient:
+    """boto3's client in an account with these tables; its events are its own."""
     made: Any = object.__new__(type(_boto3()))
     made.__dict__.update(vars(_boto3()))
     made.meta = copy.copy(made.meta)
     made.meta.events = HierarchicalEmitter()
-    made._make_api_call = _Calls(DynamoDB(table, name), made).call
+    made._make_api_call = _Calls(DynamoDB(tables), made).call
     return cast("DynamoDBClient", made)
 
 

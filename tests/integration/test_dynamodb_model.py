@@ -219,7 +219,7 @@ TRANSACTIONS = [
 @pytest.fixture
 def ask(dynamodb: DynamoDBClient, losi_table: str) -> Callable[[str, Any], None]:
     """Asks both and compares what they answer and what they hold afterwards."""
-    model = client_of(Table(), losi_table)
+    model = client_of({losi_table: Table()})
     for client in (dynamodb, model):
         puts: Any = [{"PutRequest": {"Item": item}} for item in STORED]
         client.batch_write_item(RequestItems={losi_table: puts})

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from moto.server import ThreadedMotoServer
 
-from local.table import create_table
 from losi.cli import connection
 from losi.errors import LosiError
 from losi.identity.authenticator import Authenticator
@@ -23,16 +19,17 @@ from losi.ids import random_id
 from losi.metering.usage import Usage
 from tests.account_world import two_adas
 from tests.catalogue import CATALOGUE
-from tests.dynamodb_local import connect, dynamodb_environment, free_port
+from tests.dynamodb_local import free_port
 from tests.ledger_world import BlockingLedger
 from tests.unit.cli.command_line import data, error, losi, output
+from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
-TABLE = "losi-cli"
+ENDPOINT = "http://127.0.0.1:8000"
 
 
 def secret_of(text: str) -> Secret:
@@ -41,29 +38,14 @@ def secret_of(text: str) -> Secret:
     return secret
 
 
-@pytest.fixture(scope="module")
-def database() -> Iterator[DynamoDBClient]:
-    """What `make run` embeds: moto behind HTTP."""
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in dynamodb_environment("", "").items():
-            if value and name.startswith("AWS_"):
-                environment.setenv(name, value)
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        client = connect(f"http://127.0.0.1:{server.get_host_and_port()[1]}")
-        create_table(client, TABLE)
-        yield client
-        client.close()
-        server.stop()
-
-
 @pytest.fixture
-def local(database: DynamoDBClient, monkeypatch: pytest.MonkeyPatch) -> DynamoDBClient:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", database.meta.endpoint_url)
+def local(client: DynamoDBClient, monkeypatch: pytest.MonkeyPatch) -> DynamoDBClient:
+    """What answers at `ENDPOINT`, and there only."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", ENDPOINT)
     monkeypatch.setenv("LOSI_TABLE", TABLE)
-    # one client for all commands: making one takes longer than a hundred requests
-    monkeypatch.setattr(connection, "_client", cache(connection._client))
-    return database
+    made = {ENDPOINT: client}
+    monkeypatch.setattr(connection, "_local_client", made.__getitem__)
+    return client
 
 
 @pytest.fixture
@@ -332,11 +314,13 @@ class TestMistakes:
 
 class TestTheLocalApi:
     def test_it_is_found_by_what_make_run_wrote(
-        self, database: DynamoDBClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, local: DynamoDBClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        for name in ("AWS_ENDPOINT_URL_DYNAMODB", "LOSI_TABLE"):
+            monkeypatch.delenv(name)
         state = tmp_path / ".losi" / "local.json"
         state.parent.mkdir()
-        reach = {"dynamodb_endpoint": database.meta.endpoint_url, "table": TABLE}
+        reach = {"dynamodb_endpoint": ENDPOINT, "table": TABLE}
         state.write_text(json.dumps(reach))
         (tmp_path / "deeper").mkdir()
 

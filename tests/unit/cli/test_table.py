@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from local.table import create_table
 from losi.cli import session, table
 from losi.cli.connection import Connection
 from losi.management.accounts import Accounts
 from losi.management.emails import INDEXED
 from losi.metering.reconciliation import STATE
+from tests.dynamodb_client import client_of
+from tests.dynamodb_model import Table
 from tests.unit.cli.command_line import data, error, losi, output
 from tests.unit.conftest import TABLE
 
@@ -35,17 +36,23 @@ No mistakes.
 """
 
 
+@pytest.fixture
+def client() -> DynamoDBClient:
+    """Two tables, empty as an API writes them at first."""
+    made = client_of({TABLE: Table(), OTHER: Table()})
+    for name in (TABLE, OTHER):
+        made.put_item(TableName=name, Item=INDEXED)
+    return made
+
+
 @pytest.fixture(autouse=True)
 def connected(client: DynamoDBClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two tables: one with an account, and an empty one as an API writes it at first."""
     monkeypatch.setattr(session, "connect", lambda *_: Connection(client, TABLE, "http://x"))
 
 
 @pytest.fixture
-def other(client: DynamoDBClient) -> Any:
-    create_table(client, OTHER)
-    yield ("--table", OTHER)
-    client.delete_table(TableName=OTHER)
+def other() -> tuple[str, str]:
+    return ("--table", OTHER)
 
 
 @pytest.fixture

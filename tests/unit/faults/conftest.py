@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def client() -> DynamoDBClient:
-    made = client_of(Table(), TABLE)
+    made = client_of({TABLE: Table()})
     made.put_item(TableName=TABLE, Item=INDEXED)
     return made
 
