@@ -129,10 +129,35 @@ async def test_and_of_a_stream() -> None:
     assert chunks[-1]["choices"][0]["finish_reason"] == "function_call"
 
 
+async def test_an_answer_without_a_call_stays_as_it_is() -> None:
+    class Speaking(Upstream):
+        async def complete(self, call: UpstreamCall) -> Json:
+            message = {"role": "assistant", "content": "Sunny.", "tool_calls": None}
+            return {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+
+        async def stream(self, call: UpstreamCall) -> Any:
+            # what is told beside a call may come in a piece that has no words of the call
+            for delta in ({"content": "Sunny."}, {"tool_calls": [{"index": 0, "id": "c0"}]}):
+                yield {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
+            yield {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+
+    [choice] = (await exchange(Speaking()).complete())["choices"]
+    chunks = [chunk async for chunk in chunks_of(exchange(Speaking()).stream())]
+
+    assert choice["message"] == {"role": "assistant", "content": "Sunny."}
+    assert choice["finish_reason"] == "stop"
+    told = [chunk["choices"][0] for chunk in chunks]
+    assert [one["delta"] for one in told] == [{"content": "Sunny."}, {}, {}]
+    assert told[-1]["finish_reason"] == "stop"
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [
         ({"functions": [{}]}, "functions[0]"),
+        ({"functions": {"name": "f"}}, "functions"),
+        ({"functions": [WEATHER, {"name": 5}]}, "functions[1]"),
+        ({"function_call": {"name": 5}}, "function_call"),
         ({"functions": ["f"]}, "functions[0]"),
         ({"function_call": {}}, "function_call"),
         ({"function_call": ["f"]}, "function_call"),
@@ -150,10 +175,31 @@ def test_what_is_no_function_is_refused_by_name(body: Json, param: str) -> None:
     assert caught.value.param == param
 
 
-async def test_a_refusal_names_what_the_caller_sent() -> None:
-    refusal = InvalidRequestError("No.", param="tools[0].function.parameters", code=None)
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("tools[0].function.parameters", "functions[0].parameters"),
+        ("tools[0].function.name.function", "functions[0].name.function"),
+        ("tool_choice.function.name", "function_call.name"),
+        ("messages[0].tools", "messages[0].tools"),
+        (None, None),
+    ],
+)
+async def test_a_refusal_names_what_the_caller_sent(ours: str | None, theirs: str | None) -> None:
+    refusal = InvalidRequestError("No.", param=ours, code=None)
 
     with pytest.raises(InvalidRequestError) as caught:
         await exchange(Upstream(refusal)).complete()
 
-    assert caught.value.param == "functions[0].parameters"
+    assert caught.value.param == theirs
+
+
+async def test_tools_that_are_asked_for_as_such_are_answered_as_such() -> None:
+    upstream = Upstream()
+    tools = [{"type": "function", "function": WEATHER}]
+
+    for body in ({"tools": tools}, {"tools": tools, "functions": None}, {"functions": []}):
+        answer = await exchange(upstream, **body).complete()
+
+        assert answer["choices"][0]["finish_reason"] == "tool_calls"
+        assert "parallel_tool_calls" not in upstream.sent

@@ -1,100 +1,27 @@
 """What a route does not take is asked for in words, and the answer is checked."""
 
-import asyncio
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from losi.catalogue.models import Route
-from losi.catalogue.providers import Provider
 from losi.catalogue.row import Combination
-from losi.config import Config
 from losi.errors import UpstreamError
-from losi.upstream.format import Format, UpstreamCall, upstream_error
-from losi.upstream.registry import Registry
-from losi.upstream.routing import ChatRouter, Job, Prepared
+from losi.upstream.format import upstream_error
 from losi.upstream.wishes import UnmetWishError
-from tests.catalogue import PROVIDERS
-from tests.fake_format import FakeExchange, chunks_of
 from tests.loose import Json
-
-Step = Json | UpstreamError
-WEATHER = {"type": "function", "function": {"name": "weather"}}
-TIME = {"type": "function", "function": {"name": "time"}}
-NAMED = {"type": "function", "function": {"name": "weather"}}
-SYSTEM = {"role": "system", "content": "Be brief."}
-USER = {"role": "user", "content": "Rome?"}
-
-
-def calls(*names: str) -> Json:
-    made = [
-        {"id": n, "type": "function", "function": {"name": n, "arguments": "{}"}} for n in names
-    ]
-    return {"message": {"content": None, "tool_calls": made}, "finish_reason": "tool_calls"}
-
-
-def says(text: str, finish: str = "stop") -> Json:
-    return {"message": {"content": text}, "finish_reason": finish}
-
-
-class Upstream(Registry[Format]):
-    """Answers with one choice a call; `mapped` are parameters that it says in another way."""
-
-    def __init__(self, *steps: Step, mapped: tuple[str, ...] = ()) -> None:
-        super().__init__({}, Config())
-        self.steps = list(steps)
-        self.mapped = frozenset(mapped)
-        self.sent: list[Json] = []
-
-    def upstream(self, provider: Provider, *, refresh: bool = False) -> Format:
-        return self
-
-    def prepare(self, call: UpstreamCall) -> FakeExchange:
-        return FakeExchange(self, call, mapped=self.mapped)
-
-    async def complete(self, call: UpstreamCall) -> Json:
-        self.sent.append(call.body)
-        step = self.steps.pop(0)
-        if isinstance(step, UpstreamError):
-            raise step
-        return {"choices": [{"index": 0, **step}]}
-
-    async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
-        [choice] = (await self.complete(call))["choices"]
-        yield {"choices": [{"index": 0, "delta": choice["message"], "finish_reason": None}]}
-        finish = choice["finish_reason"]
-        yield {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}
-        yield {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}
-
-
-@dataclass
-class Asked:
-    upstream: Upstream
-    job: Job
-
-    async def plain(self) -> tuple[Json, Any]:
-        return await ChatRouter(self.upstream, sleep=at_once).complete(self.job)
-
-    async def chunks(self) -> AsyncGenerator[Json]:
-        batches, _ = await ChatRouter(self.upstream, sleep=at_once).stream(self.job)
-        async for chunk in chunks_of(batches):
-            yield chunk
-
-
-async def at_once(_: float) -> None: ...
-
-
-def ask(
-    upstream: Upstream, *, routes: int = 1, refuses: Combination = "forced_tools", **body: Any
-) -> Asked:
-    whole: Json = {"messages": [SYSTEM, USER], "tools": [WEATHER, TIME], **body}
-    refusing = Route(provider=PROVIDERS["anthropic"], model="m", refuses=frozenset({refuses}))
-    deadline = asyncio.get_running_loop().time() + 60
-    made = Job("m", [refusing] * routes, lambda _: Prepared(whole, ()), whole, "req_1", deadline)
-    return Asked(upstream, made)
-
+from tests.unit.upstream.wish_calls import (
+    BY_SCHEMA,
+    NAMED,
+    SCHEMA,
+    SYSTEM,
+    TIME,
+    USER,
+    WEATHER,
+    Upstream,
+    ask,
+    calls,
+    says,
+)
 
 FORCED: dict[str, tuple[Json, Any, str]] = {
     "required": ({"tool_choice": "required"}, "auto", "at least one"),
@@ -213,8 +140,6 @@ async def test_a_stream_that_calls_the_tool_is_whole() -> None:
     assert seen[1]["choices"][0]["finish_reason"] == "tool_calls"
 
 
-SCHEMA = {"type": "object", "properties": {"n": {"type": "integer", "maximum": 9}}}
-BY_SCHEMA = {"type": "json_schema", "json_schema": {"name": "a", "schema": SCHEMA}}
 INVALID = ['{"n": 10}', '{"n": "1"}', "[]", "It is 1.", "", '{"n": 1']
 
 

@@ -250,3 +250,11 @@ def test_half_a_character_waits_over_pieces_without_text_and_ends_with_its_strea
     assert read(first, chunk({}), chunk({}, "stop"))[-1]["delta"]["content"] == "\ufffd"
     last = chunk({"content": "b"}, "stop")
     assert read(last)[0]["delta"] == {"content": "b"}
+
+
+@pytest.mark.parametrize("delta", [{}, {"content": None}])
+@pytest.mark.parametrize("finish", [None, "stop"])
+def test_a_piece_without_text_stays_one(delta: Json, finish: str | None) -> None:
+    assert read(chunk(dict(delta), finish))[0]["delta"] == delta
+    half = loads(b'{"choices":[{"delta":{"content":"\\ud83d"}}]}', pieces=True)
+    assert read(half, chunk(dict(delta)))[-1]["delta"] == delta
