@@ -198,7 +198,9 @@ async def test_tools_that_are_asked_for_as_such_are_answered_as_such() -> None:
     upstream = Upstream()
     tools = [{"type": "function", "function": WEATHER}]
 
-    for body in ({"tools": tools}, {"tools": tools, "functions": None}, {"functions": []}):
+    bodies: list[Json] = [{"tools": tools}, {"tools": tools, "functions": None}, {"functions": []}]
+
+    for body in bodies:
         answer = await exchange(upstream, **body).complete()
 
         assert answer["choices"][0]["finish_reason"] == "tool_calls"

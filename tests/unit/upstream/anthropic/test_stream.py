@@ -33,7 +33,7 @@ def start(block: Json, index: int = 0) -> Json:
     return {"type": "content_block_start", "index": index, "content_block": block}
 
 
-def delta(kind: str, index: int = 0, **fields: Any) -> Json:
+def delta(kind: str, index: Any = 0, **fields: Any) -> Json:
     return {"type": "content_block_delta", "index": index, "delta": {"type": kind, **fields}}
 
 
