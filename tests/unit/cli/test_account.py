@@ -106,11 +106,9 @@ class TestList:
     def test_all_accounts(self, accounts: Accounts, ada: str) -> None:
         head, _, row = output("account", "list").splitlines()
 
-        assert head.split() == ["ACCOUNT", "NAME", "PLAN", "STATUS", "CREATED", "KEYS"]
-        assert " ".join(row.split()) == (
-            f"{ada} Ada Lovelace pro active {created(accounts, ada, '%Y-%m-%d')} 0"
-        )
-        assert len(head) == len(row), "numbers stand under the end of their head"
+        made = created(accounts, ada, "%Y-%m-%d")
+        assert head == "ACCOUNT           NAME           PLAN   STATUS   CREATED      KEYS"
+        assert row == f"{ada}   Ada Lovelace   pro    active   {made}      0"
         assert data("account", "list") == [accounts.account(ada[5:]).as_json()]
 
 
@@ -162,7 +160,7 @@ class TestDelete:
 
         assert result.stderr.startswith(f"This removes {ada} (Ada Lovelace, plan pro) for good:\n")
         assert result.stderr.rstrip().endswith("Delete it? [y/N]:")
-        assert result.stdout == (
+        assert result.stdout.endswith(
             f"Deleted {ada}: 0 keys, 0 days of usage. Left are\n"
             f"  until {day(2)}  a mark of today that holds its id\n"
             f"  until {day(400)}  its audit log, with ids and IP addresses, without names\n"

@@ -1,5 +1,6 @@
 """`losi check`: what is wrong with the operator's files, without a traceback."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,12 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_right_files_are_counted(config: Path) -> None:
     models = len(CATALOGUE.models)
 
-    assert output("check").startswith(f"No mistakes: {models} models, 4 plans, ")
+    providers = len(CATALOGUE.providers)
+    assert output("check") == (
+        f"No mistakes: {models} models, 4 plans, {providers} providers. "
+        f"Your own are read from {loader.CONFIG.resolve()}.\n"
+        "Models on Bedrock, for template.yaml's BedrockModels: anthropic.claude-sonnet-4-6\n"
+    )
     assert data("check") == {
         "mistakes": [],
         "models": models,
@@ -55,7 +61,8 @@ def test_mistakes_as_json(config: Path) -> None:
     result = losi("check", "--json")
 
     assert result.exit_code == 1
-    assert "config/plans.toml: it is not TOML" in result.stdout
+    [mistake] = json.loads(result.stdout)["mistakes"]
+    assert mistake.startswith("config/plans.toml: it is not TOML")
 
 
 @pytest.mark.usefixtures("elsewhere", "client")

@@ -16,7 +16,7 @@ from moto import mock_aws
 from losi.cli.connection import Connection
 from losi.cli.logs import Wanted, _lines, _pattern
 from losi.observe.request import Attempt, RequestLine
-from tests.unit.cli.command_line import data, error, losi, output
+from tests.unit.cli.command_line import data, error, output
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
@@ -98,6 +98,57 @@ def test_cloudwatch_is_asked_for_no_more(wanted: Wanted, pattern: str) -> None:
 
 
 class TestOfALocalServer:
+    def test_a_stranger_who_gets_no_answer_at_an_unknown_url(self, log: Path) -> None:
+        fields = {"account": None, "endpoint": None, "status": None, "error": "client_gone"}
+        log.write_text(line(AT, "req_odd", **fields) + "\n")
+
+        assert output("logs", "--at", "2026-11-26T14:03").splitlines() == [
+            "2026-11-26 14:03:30  req_odd  no answer client_gone",
+            "  a stranger  POST  0 ms",
+        ]
+
+    def test_what_is_lost_is_what_is_known_of_it(self, log: Path) -> None:
+        attempts = [
+            Attempt("openai/gpt-4o", "upstream_error", 12, 1_000, None),
+            Attempt("openai/gpt-4o", "upstream_error", 12, None, 200),
+            Attempt("openai/gpt-4o", "ok", 12, None, None),
+        ]
+        log.write_text(line(AT, attempts=attempts, model="gpt-4o") + "\n")
+
+        said = output("logs", "--at", "2026-11-26T14:03").splitlines()
+
+        assert said[1].endswith("create_chat_completion gpt-4o  0 ms")
+        assert said[-1] == "  lost, yours to pay: 1,200 tokens"
+
+    def test_a_minute_without_a_day_is_of_today(self, log: Path) -> None:
+        now = datetime.now(UTC)
+        log.write_text(line(now) + "\n")
+
+        assert len(data("logs", "--at", f"{now:%H:%M}")) == 1
+
+    def test_they_come_in_the_order_of_their_ends(self, log: Path) -> None:
+        texts = [line(AT, "req_2"), line(AT - SECOND, "req_1"), "[1]", '"a text"', "prose"]
+        log.write_text("".join(text + "\n" for text in texts))
+
+        found = data("logs", "--at", "2026-11-26T14:03")
+
+        assert [each["request_id"] for each in found] == ["req_1", "req_2"]
+
+    def test_one_request_by_its_id(self, log: Path) -> None:
+        log.write_text(line(AT, "req_1") + "\n" + line(AT, "req_2") + "\n")
+
+        [found] = data("logs", "--at", "2026-11-26T14:03", "--request", "req_2")
+
+        assert found["request_id"] == "req_2"
+
+    @pytest.mark.parametrize(("options", "found"), [([], 1), (["--minutes", "62"], 2)])
+    def test_how_far_back_it_looks(self, log: Path, options: list[str], found: int) -> None:
+        now = datetime.now(UTC)
+        ends = (now - timedelta(minutes=59), now - timedelta(minutes=61))
+        log.write_text("".join(line(end) + "\n" for end in ends))
+
+        assert len(data("logs", *options)) == found
+
     def test_it_says_what_failed_why_and_who_pays(self, log: Path) -> None:
         log.write_text(FAILED + "\n" + line(AT, "req_fine", micro_usd=3_000) + "\n")
 
@@ -156,7 +207,8 @@ def test_a_table_alone_has_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
     monkeypatch.setenv("LOSI_TABLE", "losi")
 
-    assert losi("logs").exit_code == 1
+    said = error("logs")
+    assert said == "A DynamoDB alone has no log. Name a stack, or LOSI_DATA."
 
 
 #: CloudWatch Logs refuses events of another day's time.

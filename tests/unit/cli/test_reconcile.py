@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from losi.cli import session
+from losi.cli import reconcile, session
 from losi.cli.connection import Connection
+from losi.metering.comparison import Line
 from losi.metering.usage import Usage
+from losi.metering.usage_exports import Figures
 from tests.ledger_world import KEY, BlockingLedger, Clock, admit, caller
 from tests.unit.cli.command_line import error, losi
 from tests.unit.conftest import TABLE
@@ -82,12 +84,56 @@ class TestTheCommand:
 
         result = losi("reconcile", "--provider", "openai", file, "--json")
         [line] = json.loads(result.stdout)
-        shown = losi("reconcile", "--provider", "openai", file).stdout
+        shown = losi("reconcile", "--provider", "openai", file)
 
-        assert result.exit_code == 1
-        assert line["provider"] == {"requests": 2, "input_tokens": 2000, "output_tokens": 1000}
-        assert line["books"] == {"requests": 1, "input_tokens": 1000, "output_tokens": 500}
-        assert "failed and repeated attempts" in shown and "1 of 1 differ." in shown
+        why = line.pop("why")
+        assert "failed and repeated attempts" in why
+        names = line.pop("provider_models")
+        assert "gpt-4o" in names.split(", ")
+        assert "gpt-4o" in line.pop("models")
+        assert line == {
+            "day": str(today),
+            "provider": {"requests": 2, "input_tokens": 2000, "output_tokens": 1000},
+            "books": {"requests": 1, "input_tokens": 1000, "output_tokens": 500},
+            "differs": True,
+        }
+        assert result.exit_code == shown.exit_code == 1
+        head, _, *rows = shown.stdout.split("\n\n")[0].splitlines()
+        assert " ".join(head.split()) == "DAY MODEL REQUESTS INPUT OUTPUT"
+        assert head.startswith("DAY          MODEL   ")
+        assert head.endswith("   REQUESTS   INPUT   OUTPUT")
+        assert [line.split()[-3:] for line in rows[:2]] == [
+            ["2", "2,000", "1,000"],
+            ["1", "1,000", "500"],
+        ]
+        assert not any(line.endswith(" ") for line in rows[:2]), "numbers end under their head"
+        assert shown.stdout.partition("\n\n")[2] == (
+            "Of two figures the first is the provider's, the second is of the books.\n\n"
+            f"{today} {names}: {why}.\n\n1 of 1 differ.\n"
+        )
+
+    def test_a_provider_that_tells_no_requests_has_a_dash(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        line = Line(
+            date(2026, 11, 23), "claude", (), Figures(None, 1000, 500), Figures(5, 1000, 500), ""
+        )
+
+        reconcile._print([line])
+
+        assert capsys.readouterr().out.splitlines()[2].split()[-3:] == ["-", "1,000", "500"]
+
+    def test_usage_of_one_model_adds_up_over_accounts(
+        self, use: Callable[..., None], today: date, tmp_path: Path
+    ) -> None:
+        use("account001")
+        use("account002")
+        file = self.exported(tmp_path, today, 2)
+
+        [line] = json.loads(losi("reconcile", "--provider", "openai", file, "--json").stdout)
+
+        assert line["books"] == line["provider"]
+        assert (line["differs"], line["why"]) == (False, "")
 
     def test_days_before_the_register_take_a_scan(self, today: date, tmp_path: Path) -> None:
         file = self.exported(tmp_path, today - timedelta(200), 1)
@@ -101,4 +147,4 @@ class TestTheCommand:
         said = error("reconcile", "--provider", "openai", str(tmp_path / "no.json"))
         assert said.startswith("This is no usage export of openai")
         said = error("reconcile", "--provider", "openai", str(tmp_path / "missing"))
-        assert "cannot be read" in said
+        assert said == f"{tmp_path / 'missing'} cannot be read: No such file or directory."

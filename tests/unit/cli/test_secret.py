@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from losi.cli import connection
@@ -26,14 +27,22 @@ class Vault:
 
     def __init__(self) -> None:
         self._client = boto3.client("secretsmanager", region_name=REGION)
+        self.is_reachable = True
         self.arn = self._client.create_secret(Name="providers", SecretString="{}")["ARN"]
 
     @property
     def stored(self) -> Any:
         return json.loads(self._client.get_secret_value(SecretId=self.arn)["SecretString"])
 
+    def remove(self) -> None:
+        self._client.delete_secret(SecretId=self.arn, ForceDeleteWithoutRecovery=True)
+
     def put(self, text: str) -> None:
         self._client.put_secret_value(SecretId=self.arn, SecretString=text)
+
+
+def unreachable(**_: Any) -> None:
+    raise EndpointConnectionError(endpoint_url="https://secretsmanager.test")
 
 
 @pytest.fixture
@@ -49,6 +58,8 @@ def vault(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vault]:
             if service == "cloudformation":
                 answer = (SimpleNamespace(status_code=200), {"Stacks": [{"Outputs": described}]})
                 made.meta.events.register("before-call.cloudformation", lambda **_: answer)
+            if not vault.is_reachable:
+                made.meta.events.register("before-call.secretsmanager", unreachable)
             return made
 
         monkeypatch.setattr(connection, "_client", client)
@@ -75,6 +86,40 @@ def test_one_is_replaced_or_removed_and_the_others_stay(vault: Vault) -> None:
     output("secret", "remove", OPENAI, *STACK)
     assert vault.stored == {"other": {"of": "the operator"}}
     assert error("secret", "remove", OPENAI, *STACK) == f"'{OPENAI}' is not set."
+
+
+def test_on_a_terminal_it_asks_and_does_not_show_what_is_typed(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("typer.testing._NamedTextIOWrapper.isatty", lambda _: True)
+
+    ran = losi("secret", "set", OPENAI, *STACK, input="sk-typed\n")
+
+    assert vault.stored == {OPENAI: "sk-typed"}
+    assert ran.stdout.strip() == f"Set {OPENAI}. Stored: {OPENAI}."
+    assert ran.stderr.startswith(f"{OPENAI}:") and "sk-typed" not in ran.stderr
+
+
+def test_the_canary_s_key_is_one_of_them(vault: Vault) -> None:
+    output("secret", "set", "LOSI_CANARY_KEY", *STACK, input="losi-test-x")
+
+    assert data("secret", "list", *STACK) == {"names": ["LOSI_CANARY_KEY"]}
+    assert output("secret", "remove", "LOSI_CANARY_KEY", *STACK) == (
+        "Removed LOSI_CANARY_KEY. Stored: nothing.\n"
+    )
+    assert output("secret", "list", *STACK) == "Stored: nothing.\n"
+
+
+def test_what_aws_refuses_is_said_in_its_words(vault: Vault) -> None:
+    vault.remove()
+
+    assert error("secret", "list", *STACK).startswith("AWS refused: ")
+
+
+def test_a_vault_that_cannot_be_reached_is_said(vault: Vault) -> None:
+    vault.is_reachable = False
+
+    assert error("secret", "list", *STACK).startswith("AWS cannot be reached: ")
 
 
 @pytest.mark.parametrize("value", ["", "  \n", "two words", "two\nlines"])

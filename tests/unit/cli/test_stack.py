@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from local.table import create_table
@@ -87,6 +88,25 @@ class TestADeployedStack:
         said = error("account", "list", "--stack", "other", "--region", self.REGION)
 
         assert said == "The stack other in eu-west-1 has no output TableName."
+
+    def test_one_that_cannot_be_reached(self, stack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        def unreachable(**_: Any) -> None:
+            raise EndpointConnectionError(endpoint_url="https://cloudformation.test")
+
+        monkeypatch.setattr(self, "describe", unreachable)
+
+        said = error("account", "list", "--stack", stack, "--region", self.REGION)
+
+        assert said.startswith("AWS cannot be reached: Could not connect to the endpoint URL")
+
+    def test_a_table_that_does_not_answer_is_said(
+        self, stack: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(self.STACKS, stack, {"TableName": "losi-gone"})
+
+        said = error("account", "list", "--stack", stack, "--region", self.REGION)
+
+        assert said.startswith("DynamoDB did not do it, try again: ")
 
     def test_no_region(self, stack: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)

@@ -67,7 +67,8 @@ class TestAllAccounts:
 
         shown = output("usage")
 
-        first, second, total = shown.splitlines()[2:]
+        head, _, first, second, total = shown.splitlines()
+        assert head == "ACCOUNT           NAME           REQUESTS       INPUT   OUTPUT      COST"
         assert re.match(rf"acct_{ada} +Ada Lovelace +2 +800,000 +4,000 +\$2.0400", first)
         assert re.match(r"acct_account001 +- +1 +400,000 +2,000 +\$1.0200", second)
         assert re.match(r"Total +3 +1,200,000 +6,000 +\$3.0600", total)
@@ -82,6 +83,13 @@ class TestAllAccounts:
 
         assert (one["account"], one["cost_usd"]) == ("acct_account001", GPT_4O_COST)
         assert output("usage", "--to", day(9)).startswith("No usage from ")
+
+    def test_unless_it_is_said_they_are_the_last_30_days(self, use: Use) -> None:
+        use("account001", ago=29)
+        use("account002", ago=30)
+
+        assert [one["account"] for one in data("usage")] == ["acct_account001"]
+        assert len(data("usage", "--from", day(30), "--to", day(30))) == 1
 
     def test_keys_that_are_gone_still_count(self, use: Use, ledger: BlockingLedger) -> None:
         use("account001", key="Key00009")
@@ -134,7 +142,10 @@ class TestAllAccounts:
         use("account001", ago=150)
         old = ("usage", "--from", day(200))
 
-        assert "Add --scan" in error(*old)
+        assert data("usage", "--from", day(99)) == []
+        oldest = f"Days before {day(99)} are not in the register."
+        assert error("usage", "--from", day(100)).startswith(oldest)
+        assert error(*old) == f"{oldest} Add --scan to read the whole table."
         assert [one["requests"] for one in data(*old, "--scan")] == [1]
 
 
@@ -146,6 +157,27 @@ class TestAnAccount:
         assert [one["requests"] for one in data("usage", ada_id(ada), "--by", "model")] == [2]
         by_day = output("usage", ada_id(ada), "--csv").splitlines()
         assert [line.partition(",")[0] for line in by_day] == ["day", day(1), day(0)]
+
+    def test_by_day_with_a_total(self, use: Use, ada: str) -> None:
+        use(ada, ago=2)
+        use(ada, ago=1)
+        use(ada)
+
+        shown = output("usage", ada_id(ada), "--from", day(1))
+
+        head, _, first, second, total = (line.split() for line in shown.splitlines())
+        assert head == ["DAY", "REQUESTS", "INPUT", "OUTPUT", "COST"]
+        assert first == [day(1), "1", "400,000", "2,000", "$1.0200"]
+        assert second == [day(0), *first[1:]]
+        assert total == ["Total", "2", "800,000", "4,000", "$2.0400"]
+        assert [one["day"] for one in data("usage", ada_id(ada), "--from", day(1))] == [
+            day(1),
+            day(0),
+        ]
+
+    @pytest.mark.parametrize("how", [[], ["--json"], ["--by", "model"]])
+    def test_one_that_does_not_exist_is_no_usage(self, how: list[str]) -> None:
+        assert "No such account" in error("usage", "acct_0000000000", *how)
 
     def test_its_details_say_what_each_key_and_model_cost(self, use: Use, ada: str) -> None:
         use(ada)
