@@ -1,7 +1,8 @@
 """An earlier release at work on items of today's: run with that release's code on PYTHONPATH.
 
 Reads {"now", "secrets", "items"} from standard input, works on them as callers and an operator
-would, and writes what it saw and the items as it left them. tests/unit/test_previous_release.py.
+would, and writes what it saw and the items as it left them, for
+tests/integration/test_previous_release.py.
 """
 
 import json
