@@ -92,12 +92,14 @@ def probes(model: Model, route: Route) -> Iterator[Probe]:
     if {"tools", "structured_output"} <= features:
         yield from _of_schemas(plain, combined)
     yield Probe("refuses", "files", reading, "files" not in combined)
-    unsupported = route.unsupported_parameters | route.provider.unsupported(_PARAMETERS)
+    unsupported = route.unsupported_parameters | route.provider.unsupported(
+        {*_PARAMETERS, "reasoning_effort"}
+    )
     for name in _PARAMETERS:
         body: Request = {**plain}
         body[name] = _PARAMETERS[name]
         yield Probe("unsupported_parameters", name, body, name not in unsupported)
-    if "reasoning_effort" not in unsupported | route.unsupported_parameters:
+    if "reasoning_effort" not in unsupported:
         yield from _of_efforts(route, combined)
 
 

@@ -56,14 +56,15 @@ class ContentPart(_Wire):
     )
 
     type: str = Field(min_length=1)
+    text: Any = None
+    image_url: Any = None
 
     @model_validator(mode="after")
     def _holds_what_it_names(self) -> "ContentPart":
-        extra = self.model_extra or {}
-        if self.type == "text" and not isinstance(extra.get("text"), str):
+        if self.type == "text" and not isinstance(self.text, str):
             raise ValueError("A content part of type 'text' needs a string 'text'.")
         if self.type == "image_url":
-            image = extra.get("image_url")
+            image = self.image_url
             if not isinstance(image, dict) or not isinstance(image.get("url"), str):
                 raise ValueError(
                     "A content part of type 'image_url' needs 'image_url': {'url': '...'}."
@@ -118,8 +119,8 @@ class Message(_Wire):
         if self.content is None and self.role not in ("assistant", "function"):
             raise ValueError(f"A message with role '{self.role}' needs 'content'.")
         if self.role == "assistant" and self.content is None:
-            extra = self.model_extra or {}
-            if not (self.tool_calls or extra.keys() & {"function_call", "refusal", "audio"}):
+            others = self.model_fields_set & {"function_call", "refusal", "audio"}
+            if not (self.tool_calls or others):
                 raise ValueError("A message with role 'assistant' needs 'content' or 'tool_calls'.")
         return self
 

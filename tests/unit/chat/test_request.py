@@ -1,13 +1,16 @@
 """Every documented parameter is checked for type and range, and the refusal names it."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+import jsonschema
 import pytest
 
-from losi.chat.request import parse_chat_request
+from losi.chat.request import ChatCompletionRequest, parse_chat_request
 from losi.errors import InvalidRequestError
+from tests.loose import loose
 
 USER = {"role": "user", "content": "Hi"}
+IMAGE = {"type": "image_url", "image_url": {"url": "https://a/b", "detail": "low"}}
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 
 
@@ -196,3 +199,300 @@ def test_a_refusal_does_not_repeat_a_prompt() -> None:
         parse_chat_request({"model": "gpt-4o", "messages": prompt})
 
     assert "secret" not in caught.value.message
+
+
+class TestRanges:
+    """Each limit is a figure of the documentation: it is allowed, and what is beyond it is not."""
+
+    @pytest.mark.parametrize(
+        ("name", "least", "most", "step"),
+        [
+            ("temperature", 0, 2, 0.001),
+            ("top_p", 0, 1, 0.001),
+            ("n", 1, 128, 1),
+            ("max_tokens", 1, None, 1),
+            ("max_completion_tokens", 1, None, 1),
+            ("frequency_penalty", -2, 2, 0.001),
+            ("presence_penalty", -2, 2, 0.001),
+        ],
+    )
+    def test_of_numbers(self, name: str, least: float, most: float | None, step: float) -> None:
+        for value in (least, 10**9 if most is None else most):
+            assert loose(parse_chat_request(body(**{name: value})).body)[name] == value
+        for value in (least - step, *(() if most is None else (most + step,))):
+            assert refused(**{name: value}) == (name, "invalid_value")
+
+    @pytest.mark.parametrize(("least", "most"), [(-100, 100)])
+    def test_of_biases(self, least: int, most: int) -> None:
+        for value in (least, most):
+            parse_chat_request(body(logit_bias={"5": value}))
+        for value in (least - 1, most + 1):
+            assert refused(logit_bias={"5": value}) == ("logit_bias.5", "invalid_value")
+
+    def test_of_log_probabilities(self) -> None:
+        for value in (0, 20):
+            parse_chat_request(body(logprobs=True, top_logprobs=value))
+        for value in (-1, 21):
+            assert refused(logprobs=True, top_logprobs=value) == ("top_logprobs", "invalid_value")
+
+    @pytest.mark.parametrize(
+        ("name", "fields"),
+        [
+            ("model", lambda n: {"model": "m" * n}),
+            ("stop", lambda n: {"stop": ["s"] * n}),
+            ("tools", lambda n: {"tools": [TOOL] * n}),
+            ("logit_bias", lambda n: {"logit_bias": {str(i): 1 for i in range(n)}}),
+            ("metadata", lambda n: {"metadata": {str(i): "" for i in range(n)}}),
+            (
+                "tools[0].function.name",
+                lambda n: {"tools": [{"type": "function", "function": {"name": "f" * n}}]},
+            ),
+        ],
+    )
+    def test_of_sizes(self, name: str, fields: Any) -> None:
+        most = {"model": 256, "stop": 4, "tools": 512, "logit_bias": 1024, "metadata": 16}
+        limit = most.get(name, 64)
+
+        parse_chat_request(body(**fields(limit)))
+
+        assert refused(**fields(limit + 1)) == (name, "invalid_value")
+
+    def test_of_all_arguments_together(self) -> None:
+        def calls(values: int) -> Any:
+            arguments = "[" + ",".join("1" for _ in range(values)) + "]"
+            call = {"id": "c", "function": {"name": "f", "arguments": arguments}}
+            return [USER, {"role": "assistant", "tool_calls": [call]}] * 2
+
+        parse_chat_request(said(*calls(20_000)))
+
+        with pytest.raises(InvalidRequestError) as caught:
+            parse_chat_request(said(*calls(30_000)))
+        assert (caught.value.param, caught.value.code) == ("messages", "invalid_value")
+        assert "more than 50,000 values" in caught.value.message
+
+
+def refused(**fields: Any) -> tuple[str | None, str | None]:
+    with pytest.raises(InvalidRequestError) as caught:
+        parse_chat_request(body(**fields))
+    return caught.value.param, caught.value.code
+
+
+class TestWhatBelongsTogether:
+    @pytest.mark.parametrize(
+        ("fields", "param"),
+        [
+            ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
+            ({"tool_choice": "required", "tools": []}, "tool_choice"),
+            (
+                {"tools": [TOOL], "tool_choice": {"type": "function", "function": "f"}},
+                "tool_choice",
+            ),
+            ({"tools": [TOOL], "tool_choice": {"type": "function"}}, "tool_choice"),
+            ({"stream": False, "stream_options": {}}, "stream_options"),
+            ({"stream_options": {}}, "stream_options"),
+            ({"logprobs": False, "top_logprobs": 0}, "top_logprobs"),
+        ],
+    )
+    def test_one_without_the_other_is_refused(self, fields: dict[str, Any], param: str) -> None:
+        assert refused(**fields) == (param, "invalid_value")
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"tool_choice": "none"},
+            {"tool_choice": "auto"},
+            {"tool_choice": None},
+            {"tools": [TOOL], "tool_choice": {"type": "allowed_tools"}},
+            {"tools": [TOOL, {"type": "custom"}], "tool_choice": {"type": "custom"}},
+            {"stream": True, "stream_options": {}},
+            {"logprobs": True, "top_logprobs": 0},
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "a"}}},
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "a", "schema": None},
+                }
+            },
+        ],
+    )
+    def test_what_needs_nothing_else_is_taken(self, fields: dict[str, Any]) -> None:
+        assert parse_chat_request(body(**fields)).body == body(**fields)
+
+    @pytest.mark.parametrize(
+        ("json_schema", "type_"),
+        [({"name": 5}, "json_schema"), ({}, "json_schema"), ({"schema": []}, "text")],
+    )
+    def test_a_schema_is_named_and_is_an_object(self, json_schema: Any, type_: str) -> None:
+        format_ = {"type": type_, "json_schema": json_schema}
+
+        assert refused(response_format=format_) == ("response_format", "invalid_value")
+
+
+class TestMessages:
+    @pytest.mark.parametrize(
+        "message",
+        [
+            {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}},
+            {"role": "assistant", "audio": {"id": "a"}},
+            {"role": "assistant", "content": None, "refusal": None},
+            {"role": "assistant", "tool_calls": [{"id": "c", "type": "custom"}]},
+            {"role": "function", "name": "f", "content": None},
+            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": ""}}]},
+            {"role": "user", "content": [{"type": "file", "file": {}}]},
+            {"role": "user", "content": []},
+        ],
+    )
+    def test_that_are_whole(self, message: Any) -> None:
+        assert parse_chat_request(said(message)).body["messages"] == [message]
+
+    @pytest.mark.parametrize(
+        ("message", "param", "words"),
+        [
+            ({"role": "user"}, "messages[0]", "A message with role 'user' needs 'content'."),
+            (
+                {"role": "developer"},
+                "messages[0]",
+                "A message with role 'developer' needs 'content'.",
+            ),
+            (
+                {"role": "tool", "content": "4", "tool_call_id": ""},
+                "messages[0]",
+                "A message with role 'tool' needs 'tool_call_id'.",
+            ),
+            (
+                {"role": "function", "content": "4", "name": ""},
+                "messages[0]",
+                "A message with role 'function' needs 'name'.",
+            ),
+            (
+                {"role": "assistant", "tool_calls": []},
+                "messages[0]",
+                "A message with role 'assistant' needs 'content' or 'tool_calls'.",
+            ),
+            (
+                {"role": "user", "content": [{"type": "text", "text": 5}]},
+                "messages[0].content[0]",
+                "A content part of type 'text' needs a string 'text'.",
+            ),
+            *(
+                (
+                    {"role": "user", "content": [{"type": "image_url", "image_url": image}]},
+                    "messages[0].content[0]",
+                    "A content part of type 'image_url' needs 'image_url': {'url': '...'}.",
+                )
+                for image in (None, "https://a/b", {}, {"url": 5})
+            ),
+            (
+                {"role": "assistant", "tool_calls": [{"id": "c"}]},
+                "messages[0].tool_calls[0]",
+                "A tool call of type 'function' needs 'function'.",
+            ),
+        ],
+    )
+    def test_that_lack_something(self, message: Any, param: str, words: str) -> None:
+        with pytest.raises(InvalidRequestError) as caught:
+            parse_chat_request(said(message))
+
+        assert (caught.value.param, caught.value.code) == (param, "invalid_value")
+        assert caught.value.message == words
+
+    @pytest.mark.parametrize(
+        ("call", "param"),
+        [
+            ({"id": "", "type": "custom"}, "id"),
+            ({"type": "custom"}, "id"),
+            ({"id": "c", "type": "other"}, "type"),
+            ({"id": "c", "function": {"name": "", "arguments": ""}}, "function.name"),
+            ({"id": "c", "function": {"name": "f"}}, "function.arguments"),
+            ({"id": "c", "function": {"name": "f", "arguments": {}}}, "function.arguments"),
+        ],
+    )
+    def test_whose_calls_lack_something(self, call: Any, param: str) -> None:
+        with pytest.raises(InvalidRequestError) as caught:
+            parse_chat_request(said({"role": "assistant", "tool_calls": [call]}))
+
+        assert caught.value.param == f"messages[0].tool_calls[0].{param}"
+
+    def test_an_empty_type_of_a_part(self) -> None:
+        with pytest.raises(InvalidRequestError) as caught:
+            parse_chat_request(said({"role": "user", "content": [{"type": ""}]}))
+
+        assert caught.value.param == "messages[0].content[0].type"
+
+
+class TestWhatARequestAsksFor:
+    @pytest.mark.parametrize(
+        ("fields", "limit", "n", "usage"),
+        [
+            ({}, None, 1, False),
+            ({"max_tokens": 5, "n": 2}, 5, 2, False),
+            ({"max_tokens": 5, "max_completion_tokens": 6}, 6, 1, False),
+            ({"stream": True, "stream_options": {}}, None, 1, False),
+            ({"stream": True, "stream_options": {"include_usage": False}}, None, 1, False),
+            ({"stream": True, "stream_options": {"include_usage": True}}, None, 1, True),
+        ],
+    )
+    def test_is_read_from_its_parameters(
+        self, fields: dict[str, Any], limit: int | None, n: int, usage: bool
+    ) -> None:
+        request = parse_chat_request(body(**fields))
+
+        assert (request.max_output_tokens, request.n, request.include_usage) == (limit, n, usage)
+
+
+class TestThePublishedSchema:
+    """What clients are made from takes what we take, and refuses what it can say is wrong."""
+
+    SCHEMA: ClassVar[Any] = ChatCompletionRequest.model_json_schema()
+    VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            *({"stop": stop} for stop in ("END", ["a"], ["a", "b", "c", "d"], None)),
+            *({"tool_choice": choice} for choice in ("none", "auto", None)),
+            {"tools": [TOOL], "tool_choice": "required"},
+            {"tools": [TOOL], "tool_choice": {"type": "allowed_tools", "x": 1}},
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]},
+            {"messages": [{"role": "user", "content": [IMAGE]}]},
+            {"messages": [{"role": "user", "content": [{"type": "file", "file": {}}]}]},
+        ],
+    )
+    def test_takes_what_we_take(self, fields: dict[str, Any]) -> None:
+        parse_chat_request(body(**fields))
+
+        self.VALIDATOR.validate(body(**fields))
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            *({"stop": stop} for stop in ("", [""], ["a"] * 5, 5, [5])),
+            {"stop": []},
+            {"stop": {}},
+            *({"tool_choice": choice} for choice in ("any", 5, {}, {"type": 5}, ["auto"])),
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": 5}]}]},
+            *(
+                {"messages": [{"role": "user", "content": [{**IMAGE, "image_url": image}]}]}
+                for image in (5, {}, {"url": 5})
+            ),
+        ],
+    )
+    def test_refuses_what_we_refuse(self, fields: dict[str, Any]) -> None:
+        with pytest.raises(InvalidRequestError):
+            parse_chat_request(body(**fields))
+
+        assert not self.VALIDATOR.is_valid(body(**fields))
+
+    def test_says_how_a_part_looks(self) -> None:
+        assert self.SCHEMA["$defs"]["ContentPart"]["properties"] == {
+            "type": {"type": "string", "examples": ["text", "image_url"]},
+            "text": {"type": "string"},
+            "image_url": {
+                "type": "object",
+                "properties": {
+                    "url": {"type": "string", "description": "https: or data:"},
+                    "detail": {"type": "string", "enum": ["auto", "low", "high"]},
+                },
+                "required": ["url"],
+            },
+        }
