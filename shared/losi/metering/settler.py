@@ -10,9 +10,10 @@ import json
 import logging
 import random
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import date
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+
+from pydantic import TypeAdapter
 
 from losi.errors import StoreUnansweredError, StoreUnavailableError
 from losi.metering.day_item import Hold
@@ -47,21 +48,15 @@ class Settlement:
 
     @classmethod
     def from_text(cls, text: str) -> "Settlement":
-        """Parse what `to_text` wrote. Raises ValueError if the text is no settlement."""
-        try:
-            parsed = json.loads(text)
-            hold = _typed(
-                Hold, {**parsed["hold"], "day": date.fromisoformat(parsed["hold"]["day"])}
-            )
-            return cls(hold, parsed["usage"] and _typed(Usage, parsed["usage"]))
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"not a settlement: {error}") from error
+        """Parse what `to_text` wrote. Raises ValueError if the text is no settlement; fields that
+        a later version added are ignored.
+        """
+        return _form().validate_json(text)
 
 
-def _typed(made: Any, values: dict[str, Any]) -> Any:
-    """Build the dataclass `made`; ignore fields that a later version added."""
-    known = {field.name for field in fields(made)}
-    return made(**{name: value for name, value in values.items() if name in known})
+@cache
+def _form() -> TypeAdapter[Settlement]:
+    return TypeAdapter(Settlement)  # of letters only: no cold start needs it
 
 
 class Settler:

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Ou
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -42,16 +43,26 @@ def read(path: Path) -> Iterator[Item]:
     try:
         with gzip.open(path) if _is_compressed(path) else path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                item = json.loads(line)["Item"]
-                if not (isinstance(item["pk"]["S"], str) and isinstance(item["sk"]["S"], str)):
-                    raise CopyError(f"Line {number} of {path} has no key of this table.")
+                item = _item(line)
+                if item is None:
+                    raise CopyError(f"Line {number} of {path} holds no item of this table.")
                 yield item
-    except (ValueError, KeyError, TypeError, EOFError, gzip.BadGzipFile) as error:
-        if isinstance(error, CopyError):
-            raise
+    except (EOFError, gzip.BadGzipFile, zlib.error):
         raise CopyError(
-            f"Line {number or 1} of {path} holds no item: the file is damaged."
+            f"Line {number + 1} of {path} cannot be read: the file is damaged."
         ) from None
+
+
+def _item(line: bytes) -> Item | None:
+    try:
+        entry: Any = json.loads(line)
+    except ValueError:
+        return None
+    match entry:
+        case {"Item": {"pk": {"S": str()}, "sk": {"S": str()}}}:
+            item: Item = entry["Item"]
+            return item
+    return None
 
 
 def load(items: Iterator[Item], table: Table) -> Iterator[int]:

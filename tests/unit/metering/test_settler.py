@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 from collections.abc import Sequence
@@ -63,7 +64,41 @@ def test_a_settlement_survives_its_journey_as_text(ledger: BlockingLedger, clock
     assert arrived.hold == replace(hold, windows=frozenset(), tombstones={}, minute=None)
 
 
-@pytest.mark.parametrize("text", ["", "7", "{}", '{"hold": {}, "usage": null}', '{"hold": 3}'])
+def test_a_letter_of_a_later_version_may_say_more(ledger: BlockingLedger, clock: Clock) -> None:
+    hold = admit(ledger, caller(), clock).hold
+    letter = json.loads(Settlement(hold, USED).to_text())
+    more = {name: {**part, "later": [1]} for name, part in letter.items()}
+
+    assert Settlement.from_text(json.dumps({**more, "later": 1})) == Settlement.from_text(
+        json.dumps(letter)
+    )
+    released = Settlement.from_text(Settlement(hold, None).to_text())
+    assert (released.hold.request_id, released.usage) == (hold.request_id, None)
+
+
+#: A whole one, and the names of what it cannot do without.
+LETTER = json.loads(
+    Settlement(Hold(ACCOUNT, TODAY, False, "one", 500, 100, 0, KEY, "4om"), USED).to_text()
+)
+NEEDED = ("account_id", "day", "test", "request_id", "tokens", "input_tokens", "expires", "key_id")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "7", "{}", "[]", "null", '{"hold": {}, "usage": null}', '{"hold": 3}'),
+        json.dumps({"hold": LETTER["hold"]}),
+        json.dumps({"usage": LETTER["usage"]}),
+        json.dumps({**LETTER, "usage": 5}),
+        json.dumps({**LETTER, "usage": {"input_tokens": 5}}),
+        json.dumps({**LETTER, "hold": {**LETTER["hold"], "day": "today"}}),
+        json.dumps({**LETTER, "hold": {**LETTER["hold"], "tokens": "many"}}),
+        *(
+            json.dumps({**LETTER, "hold": {n: v for n, v in LETTER["hold"].items() if n != name}})
+            for name in NEEDED
+        ),
+    ],
+)
 def test_what_is_no_settlement_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         Settlement.from_text(text)
