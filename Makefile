@@ -25,14 +25,14 @@ help: ## Show this help
 	@echo
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 	@echo
-	@echo "PORT=4000 make run   serves on another port; FRESH=1 make run   forgets its data first."
+	@echo "PORT=4000 make run   serves on another port; FRESH=1 make run   deletes its data first."
 
 .PHONY: run
 run: $(RUN_INSTALLED) ## Serve the whole API on http://127.0.0.1:3000/api/v1 (only Python is needed)
 	@exec $(BIN)/python -m local
 
 .PHONY: test
-test: $(FOR_TESTS) ## Set up and run all tests; says what it skips, and why
+test: $(FOR_TESTS) ## Set up and run all tests; list skipped tests with the reason
 	$(if $(PYTEST_ARGS),$(PYTEST) $(PYTEST_ARGS),$(COVERAGE) && $(PROCESSES))
 
 .PHONY: site
@@ -40,11 +40,11 @@ site: $(RUN_INSTALLED) ## Build the console and the docs as files (part of run a
 	@$(BIN)/python -m local.site
 
 .PHONY: unit
-unit: $(INSTALLED) ## Run the unit tests alone (minutes)
+unit: $(INSTALLED) ## Run only the unit tests (minutes)
 	$(PYTEST) tests/unit $(PYTEST_ARGS)
 
 .PHONY: contract
-contract: $(INSTALLED) ## Run the tests of providers against their recorded traffic
+contract: $(INSTALLED) ## Run the tests against recorded traffic of providers
 	$(PYTEST) tests/contract $(PYTEST_ARGS)
 
 .PHONY: lint
@@ -59,15 +59,15 @@ hostile: $(FOR_TESTS) ## Send 500 hostile requests to each endpoint (HOSTILE=500
 	HOSTILE=$(or $(HOSTILE),500) $(PYTEST) tests/e2e/test_hostile_requests.py tests/e2e/test_worst_bodies.py $(PYTEST_ARGS)
 
 .PHONY: security
-security: $(SECURITY_INSTALLED) ## Look for secrets in the repository and known holes in what is shipped
+security: $(SECURITY_INSTALLED) ## Look for secrets in the repository and known holes in shipped packages
 	@$(BIN)/python -m local.security
 
 .PHONY: lock
-lock: $(RUN_INSTALLED) ## Write the layer's hashes anew, after a change of shared/requirements.txt
+lock: $(RUN_INSTALLED) ## Rewrite the layer's hashes, after a change of shared/requirements.txt
 	$(BIN)/python -m local.lock
 
 .PHONY: format
-format: $(INSTALLED) ## Bring the source to the project's style (ruff)
+format: $(INSTALLED) ## Format the source in the project's style (ruff)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -76,7 +76,7 @@ bench: $(FOR_TESTS) ## Measure what a request costs here, in about three minutes
 	$(BIN)/python -m bench
 
 .PHONY: bench-peers
-bench-peers: $(FOR_TESTS) .losi/peers/ready ## The same beside its peers; writes docs/performance.md
+bench-peers: $(FOR_TESTS) .losi/peers/ready ## The same with other gateways; writes docs/performance.md
 	$(BIN)/python -m bench --peers
 
 .losi/peers/ready: bench/peers.json
@@ -90,15 +90,15 @@ bench-peers: $(FOR_TESTS) .losi/peers/ready ## The same beside its peers; writes
 	touch $@
 
 .PHONY: openapi
-openapi: $(INSTALLED) ## Write docs/openapi.json anew, after a change of an endpoint
+openapi: $(INSTALLED) ## Rewrite docs/openapi.json, after a change of an endpoint
 	$(BIN)/python -m losi.web.openapi > docs/openapi.json
 
 .PHONY: conformance
-conformance: $(FOR_TESTS) ## Write docs/conformance/ anew, after a change of losi-omega's routes
+conformance: $(FOR_TESTS) ## Rewrite docs/conformance/, after a change of losi-omega's routes
 	LOSI_WRITE_CONFORMANCE=1 $(BIN)/python -m pytest -q tests/contract/conformance/test_omega.py
 
 .PHONY: clients
-clients: $(FOR_TESTS) ## Ask this API by LangChain, instructor, Vercel's AI SDK and others (outside CI)
+clients: $(FOR_TESTS) ## Call this API with LangChain, instructor, Vercel's AI SDK and others (outside CI)
 	@mkdir -p .clients/node
 	@for venv in older newer; do \
 	  [ -d .clients/$$venv ] || $(BIN)/python -m venv .clients/$$venv; \
@@ -108,7 +108,7 @@ clients: $(FOR_TESTS) ## Ask this API by LangChain, instructor, Vercel's AI SDK 
 	$(BIN)/python -m tests.clients .clients $(CLIENTS_ARGS)
 
 .PHONY: openai-suite
-openai-suite: $(FOR_TESTS) ## Write docs/conformance/openai-suite.md anew: OpenAI's own tests (outside CI)
+openai-suite: $(FOR_TESTS) ## Run OpenAI's own tests, and rewrite docs/conformance/openai-suite.md (outside CI)
 	@mkdir -p .clients/openai-suite
 	@cd .clients/openai-suite && [ -d openai-$(OPENAI_SDK) ] || { \
 	  ../../$(BIN)/python -m pip download -q --no-deps --no-binary openai openai==$(OPENAI_SDK) && \
@@ -118,35 +118,35 @@ openai-suite: $(FOR_TESTS) ## Write docs/conformance/openai-suite.md anew: OpenA
 	$(BIN)/python -m tests.clients.openai_suite .clients/openai-suite write
 
 .PHONY: coverage
-coverage: $(INSTALLED) ## Run unit and contract tests; fail when they reach too few lines, show which
+coverage: $(INSTALLED) ## Run unit and contract tests; fail if they reach too few lines, and list the others
 	$(COVERAGE)
 
 .PHONY: mutants
-mutants: $(INSTALLED) ## Change the source at random (SEED=7 DRAW=60): do the tests notice?
+mutants: $(INSTALLED) ## Change the source at random (SEED=7 DRAW=60), and list changes that no test detects
 	$(BIN)/python -m tests.mutants
 
 .PHONY: faults
-faults: $(FOR_TESTS) ## Let the store fail under real servers: is every answer billed? (minutes)
+faults: $(FOR_TESTS) ## Make the store fail under real servers, and check that every answer is billed (minutes)
 	$(BIN)/python -m tests.faults
 
 .PHONY: soak
-soak: $(FOR_TESTS) ## Hundreds of streams for minutes (SOAK_MINUTES=5 STREAMS=200): is anything lost?
+soak: $(FOR_TESTS) ## Run hundreds of streams for minutes (SOAK_MINUTES=5 STREAMS=200); nothing may be lost
 	$(BIN)/python -m tests.soak
 
 .PHONY: million
-million: $(FOR_TESTS) ## Reconcile a day of a million accounts (ACCOUNTS=1000000): how long, at what price?
+million: $(FOR_TESTS) ## Reconcile a day of a million accounts (ACCOUNTS=1000000); print time and price
 	$(BIN)/python -m tests.million
 
 .PHONY: release-notes
-release-notes: $(RUN_INSTALLED) ## Print what the changelog says of TAG=v1.2.3, if it can be released
+release-notes: $(RUN_INSTALLED) ## Print the changelog's notes for TAG=v1.2.3, if it can be released
 	@$(BIN)/python -m local.release notes $(TAG)
 
 .PHONY: sbom
-sbom: $(RUN_INSTALLED) ## Print what is shipped, as CycloneDX
+sbom: $(RUN_INSTALLED) ## Print the list of shipped packages, as CycloneDX
 	@$(BIN)/python -m local.release sbom
 
 .PHONY: clean
-clean: ## Remove everything that the other targets made, the demo key included
+clean: ## Remove everything that the other targets made, including the demo key
 	rm -rf $(VENV) .venv-sam .venv-security .clients .losi .aws-sam tests/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* .mutants
 
 .PHONY: no-java

@@ -25,8 +25,8 @@ AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Such as acct_
 @command(app, "create")
 def create(
     session: Session,
-    name: Annotated[str, typer.Option("--name", help="Whose account it is.")],
-    email: Annotated[str, typer.Option("--email", help="How to reach them.")] = "",
+    name: Annotated[str, typer.Option("--name", help="Name of the owner.")],
+    email: Annotated[str, typer.Option("--email", help="E-mail address of the owner.")] = "",
     plan: Annotated[str, typer.Option("--plan", help="free, plus, pro or ultra.")] = "free",
     api_access: Annotated[bool, typer.Option(help="Whether its keys work.")] = True,
 ) -> None:
@@ -57,7 +57,7 @@ def show(session: Session, account: AccountId) -> None:
 
 @command(app, "list")
 def list_(session: Session) -> None:
-    """List all accounts. Reads the whole table, so on a large one it takes a while.
+    """List all accounts. Reads the whole table, which takes a while if it is large.
 
     \b
     Example:
@@ -85,8 +85,8 @@ def list_(session: Session) -> None:
 def index(session: Session) -> None:
     """Make e-mail addresses unique, and list duplicates.
 
-    Needed once after an update from version 0.1, which wrote no lookups. Reads the whole
-    table; may be run again.
+    Run it once after an update from version 0.1. It reads the whole table, and may be
+    repeated.
 
     \b
     Example:
@@ -162,7 +162,7 @@ def operator(
     account: AccountId,
     switch: Switch,
 ) -> None:
-    """Make an account's owner an operator, or no longer.
+    """Make an account's owner an operator, or end this.
 
     Operators see and change all accounts in the console.
 
@@ -208,10 +208,10 @@ def delete(
 
 @command(app, "export")
 def export(session: Session, account: AccountId) -> None:
-    """Print all that is stored of an account, as JSON.
+    """Print everything that is stored about an account, as JSON.
 
-    That is its profile, keys, audit log, sessions and usage by day. Keys come without their
-    secrets, which are not stored.
+    It contains the profile, keys, audit log, sessions and usage by day. Secrets of keys are
+    not stored.
 
     \b
     Example:

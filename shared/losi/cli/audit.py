@@ -18,7 +18,7 @@ def audit(
     account: AccountId,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many records.")] = 50,
 ) -> None:
-    """Show who changed what in an account, newest first. It works for deleted accounts, too.
+    """Show who changed what in an account, newest first. Deleted accounts work too.
 
     \b
     Example:

@@ -23,8 +23,8 @@ def register(app: typer.Typer) -> None:
 def check(as_json: Json = False) -> None:
     """Check models, plans and providers, yours and the shipped ones.
 
-    Yours are in config/. Every mistake is named with its file, entry and field, and
-    makes the exit code 1. No API needs to run.
+    Yours are in config/. It names the file, entry and field of every mistake; then the exit
+    code is 1. No API needs to run.
 
     \b
     Example:

@@ -34,12 +34,12 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(only: Only = None, yes: Yes = False, as_json: Json = False) -> None:
-    """Compare the catalogue with what upstreams take.
+    """Compare the catalogue with what upstreams accept.
 
-    One small call for each capability of each route that has credentials. They cost money:
-    the most is said first. Where the catalogue is wrong, it prints what to write into
-    config/models.toml, and the exit code is 1. Days on which vendors shut models down are
-    read, too.
+    It makes one small call for each capability of each route that has credentials. The calls
+    cost money; the maximum is shown first. If the catalogue is wrong, it prints what to write
+    into config/models.toml, and the exit code is 1. It also reads the days on which vendors
+    shut models down.
 
     \b
     Examples:
@@ -114,7 +114,7 @@ async def _examined(config: Config, routes: list[tuple[Model, Route]]) -> list[d
 
 
 async def _route(model: Model, route: Route, upstream: Format, day: date | None) -> dict[str, Any]:
-    """What the upstream took, and what to write for it."""
+    """The upstream's answers, and what to write into the catalogue for them."""
     from losi.chat.probes import corrections, is_wrong, probes
 
     answers: dict[tuple[str, str], str | None] = {}

@@ -41,11 +41,11 @@ def create(
         bool, typer.Option("--test", help="A losi-test- key: sandbox only, never billed.")
     ] = False,
 ) -> None:
-    """Create an API key and print it, this once.
+    """Create an API key and print it. It is shown only once.
 
-    Without --permission an account's first key gets all of them, so that its owner can make the
-    others by the API; further keys get chat.completions and models.list. No limit of the plan
-    counts here.
+    Without --permission an account's first key gets all permissions, so that its owner can
+    create others with the API; further keys get chat.completions and models.list. The plan's
+    number of keys does not apply here.
 
     \b
     Examples:
@@ -91,7 +91,7 @@ def change(
         str | None, typer.Option(help="ISO 8601 time, or 'never'.", metavar="TIME|never")
     ] = None,
 ) -> None:
-    """Change a key; what is not named stays. Permissions are replaced by those named.
+    """Change a key. Only what you pass changes; --permission replaces all permissions.
 
     \b
     Examples:
@@ -139,10 +139,11 @@ def rotate(
     account: AccountId,
     key: KeyId,
     overlap: Annotated[
-        int, typer.Option(min=0, max=2_592_000, help="Seconds the old secret stays good.")
+        int,
+        typer.Option(min=0, max=2_592_000, help="Seconds for which the old secret stays valid."),
     ] = 86_400,
 ) -> None:
-    """Give a key a new secret and print it, this once.
+    """Give a key a new secret and print it. It is shown only once.
 
     \b
     Example:
@@ -184,7 +185,7 @@ def list_(session: Session, account: AccountId) -> None:
 
 @command(app, "revoke")
 def revoke(session: Session, account: AccountId, key: KeyId) -> None:
-    """Delete a key: from now on it opens nothing.
+    """Delete a key. Its next request is refused.
 
     \b
     Example:
@@ -200,10 +201,10 @@ def revoke(session: Session, account: AccountId, key: KeyId) -> None:
 
 @command(app, "leaked")
 def leaked(session: Session) -> None:
-    """Delete every key that stands in what is pasted, or piped in.
+    """Delete every key that is found in the pasted or piped text.
 
-    That may be one key, or a scanner's report. From now on those keys open nothing. What
-    only looks like a key, and secrets that were replaced, are left alone.
+    The text may be one key, or a scanner's report. The next request with such a key is
+    refused. Text that only looks like a key, and replaced secrets, are ignored.
 
     \b
     Example:
@@ -212,7 +213,7 @@ def leaked(session: Session) -> None:
     from losi.identity.secret import found_in
 
     if sys.stdin.isatty():
-        typer.echo("Paste the key, or what holds it; then press Ctrl-D.", err=True)
+        typer.echo("Paste the key, or a text that contains it; then press Ctrl-D.", err=True)
     stopped = [_stop(session, secret) for secret in found_in(sys.stdin.read())]
     if session.as_json:
         print_json(stopped)
@@ -220,7 +221,7 @@ def leaked(session: Session) -> None:
     for one in stopped:
         typer.echo(f"{one['key']} of {one['account']}: {one['outcome']}.")
     if not stopped:
-        typer.echo("No key of this API is in it.")
+        typer.echo("The text contains no key of this API.")
 
 
 def _stop(session: Session, secret: "Secret") -> dict[str, str]:

@@ -58,15 +58,15 @@ def logs(
         str, typer.Option("--at", help="A minute: 14:03 of today, or 2026-11-26T14:03; UTC.")
     ] = "",
     minutes: Annotated[
-        int, typer.Option("--minutes", min=1, help="Without --at: of the last so many.")
+        int, typer.Option("--minutes", min=1, help="Without --at: how many minutes back.")
     ] = 60,
     failed: Annotated[bool, typer.Option("--failed", help="Only those that failed.")] = False,
 ) -> None:
-    """Show what became of requests, and who pays.
+    """Show the results of requests, and who pays.
 
-    Of each: what the caller saw, which providers were asked and what came of it, what the
-    account is billed, and what attempts cost that nobody got anything of. --json prints
-    the whole lines.
+    For each request: what the caller saw, the calls to providers and their results, what the
+    account is billed, and what failed attempts cost the operator. --json prints the whole
+    lines.
 
     \b
     Examples:
@@ -144,7 +144,7 @@ def _pattern(wanted: Wanted) -> str:
 
 
 def _print(line: Line) -> None:
-    """A request in a few short lines: what it was, who pays, and who was asked."""
+    """A request in a few short lines: its result, its attempts, and who pays."""
     what = " ".join(filter(None, (line["endpoint"] or line["method"], line["model"])))
     outcome = " ".join(filter(None, (str(line["status"] or "no answer"), line["error"])))
     time = line["timestamp"][:19].replace("T", " ")

@@ -24,14 +24,14 @@ def register(app: typer.Typer) -> None:
 
 def reconcile(
     session: Session,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What the provider exported.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The provider's export.")],
     provider: Annotated[str, typer.Option(help="openai or anthropic.")],
     scan: Scan = False,
 ) -> None:
     """Compare a provider's usage export with the books.
 
-    By UTC day and model, and where the difference lies. The file is the JSON or CSV that
-    docs/cli.md names. When anything differs, the exit code is 1.
+    It compares by UTC day and model, and names the reason for each difference. docs/cli.md
+    lists the JSON and CSV files that it reads. If anything differs, the exit code is 1.
 
     \b
     Example:
@@ -93,7 +93,7 @@ def _print(lines: "Iterable[Line]") -> None:
         for line in lines
     ]
     print_table(("DAY", "MODEL", "REQUESTS", "INPUT", "OUTPUT"), rows, right=3)
-    typer.echo("\nOf two figures the first is the provider's, the second is of the books.")
+    typer.echo("\nOf two figures, the first is the provider's and the second is from the books.")
     for line in lines:
         if line.why:
             typer.echo(f"\n{line.day} {line.upstream}: {line.why}.")

@@ -29,8 +29,8 @@ Variable = Annotated[str, typer.Argument(metavar="NAME", help="Such as LOSI_OPEN
 def set_(session: Session, name: Variable) -> None:
     """Set one credential; the others stay. Asks for its value, or reads it from stdin.
 
-    The value is never part of the command line, where history and process lists would
-    keep it. Functions use it within five minutes.
+    The value never appears on the command line, in the shell's history or in a list of
+    processes. Functions use it within five minutes.
 
     \b
     Examples:

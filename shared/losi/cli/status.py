@@ -28,17 +28,18 @@ def register(app: typer.Typer) -> None:
 
 @dataclass
 class Found:
-    """What there is, and what is wrong with it."""
+    """The facts about an API, and its problems."""
 
     facts: dict[str, Any]
     problems: list[str] = field(default_factory=list)
 
 
 def status(session: Session) -> None:
-    """Show whether an API is whole, and what is wrong.
+    """Show the state of an API, and its problems.
 
-    That is its version, health, table, quota of Lambda, and routes. Credentials are only
-    said to be there or missing. What is wrong stands at the end, and makes the exit code 1.
+    It shows the version, health, table, quota of Lambda, and routes. It shows whether
+    credentials exist, but not their values. Problems are listed at the end; then the exit
+    code is 1.
 
     \b
     Example:
@@ -115,7 +116,9 @@ def _quota(connection: "Connection", found: Found) -> None:
 
 
 def _config(connection: "Connection", found: Found) -> "Config":
-    """With the credentials that the deployed API has; those of this shell for a local one."""
+    """Routes and whether their credentials exist: in the stack's secret, or in this shell for a
+    local API.
+    """
     from losi.config import Config, read_config
 
     if not connection.region:
@@ -154,7 +157,7 @@ def _routes(catalogue: "Catalogue", config: "Config", found: Found) -> None:
 
 @contextmanager
 def _problems_noted(found: Found, what: str) -> Iterator[None]:
-    """What AWS refuses inside is a problem, and the rest goes on."""
+    """Records what AWS refuses inside the block as a problem, and continues after it."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

@@ -1,4 +1,4 @@
-"""`losi table`: the table into a file and back, and whether all in it is right."""
+"""`losi table`: exports, imports and checks the table."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,10 +28,11 @@ def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="With .gz it is compressed.")],
     table: Name = None,
 ) -> None:
-    """Write all items into a file, one a line.
+    """Write all items into a file, one per line.
 
-    It holds names, addresses and hashes of keys: others cannot read it. Items are read one
-    after another; for one moment in time restore that, and export the restored table.
+    The file contains names, addresses and hashes of keys; other users cannot read it. Items
+    are read one after another. For a consistent copy, restore the table to a moment, and
+    export the restored table.
 
     \b
     Example:
@@ -51,14 +52,12 @@ def import_(
     session: Session,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` wrote.")],
     table: Name = None,
-    again: Annotated[
-        bool, typer.Option("--again", help="Go on with an import that broke off.")
-    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Continue an interrupted import.")] = False,
 ) -> None:
     """Write all items of a file into an empty table.
 
-    The file is read once before anything is written, so that a damaged one does nothing.
-    DynamoDB's own exports to S3 (DynamoDB JSON) can be read, too.
+    The whole file is read before anything is written, so a damaged file changes nothing.
+    DynamoDB's own exports to S3 (DynamoDB JSON) can be imported too.
 
     \b
     Example:
@@ -84,11 +83,10 @@ def import_(
 
 @command(app, "check")
 def check(session: Session, table: Name = None) -> None:
-    """Check that all in a table is right.
+    """Check the books, accounts, keys and addresses of a table.
 
-    That is its books, accounts, keys and addresses. Reads the whole table. While requests
-    run, what changes meanwhile may look wrong: check again, or check a restored copy. A
-    mistake makes the exit code 1.
+    It reads the whole table. Items that change at the same time may look wrong: check again,
+    or check a restored copy. If there are mistakes, the exit code is 1.
 
     \b
     Example:
@@ -116,7 +114,7 @@ def _table(session: Session, name: str | None) -> "Table":
 
 
 def _holds_data(table: "Table") -> bool:
-    """Whether there is more than what an empty API writes by itself."""
+    """Whether the table has more than the items that an empty API writes itself."""
     own = {"EMAIL#", "RECONCILIATION"}
     return any(item["pk"]["S"] not in own for item in table.everything())
 

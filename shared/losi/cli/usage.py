@@ -23,7 +23,7 @@ _HEADS = {By.ACCOUNT: ("ACCOUNT", "NAME")}
 
 Names = tuple[str, ...]
 Scan = Annotated[
-    bool, typer.Option("--scan", help="Read the whole table: for days of over 100 days ago.")
+    bool, typer.Option("--scan", help="Read the whole table: for days more than 100 days ago.")
 ]
 
 
@@ -42,15 +42,16 @@ def usage(
     end: Annotated[str | None, typer.Option("--to", help="Last UTC day; default: today.")] = None,
     by: Annotated[
         list[By] | None,
-        typer.Option(help="What is summed up; may be repeated. Default: day, or account."),
+        typer.Option(help="A row for each; may be repeated. Default: day, or account."),
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     scan: Scan = False,
 ) -> None:
-    """Show what was used and what it cost, of an account or of all.
+    """Show the usage and its cost, of one account or of all.
 
-    An account's usage is shown by UTC day, and with --json which key used which model;
-    that of all by account, the dearest first. What was not used is left out.
+    The usage of one account is shown by UTC day; --json also lists which key used which
+    model. The usage of all is shown by account, the most expensive first. Rows without usage
+    are left out.
 
     \b
     Examples:
@@ -59,7 +60,7 @@ def usage(
       losi usage --from 2026-11-01 --by account --by model --csv > november.csv
     """
     if as_csv and session.as_json:
-        raise InvalidValueError("--csv and --json are two formats. Choose one.")
+        raise InvalidValueError("--csv and --json exclude each other. Choose one.")
     days = _days(start, end)
     if account is not None and not by and session.as_json:
         return _print_details(session, account_id(account), days)

@@ -75,4 +75,4 @@ def test_a_key_that_is_gone_and_a_text_without_any(account_id: str) -> None:
     told = json.loads(losi("key", "leaked", "--json", input=gone.text).stdout)
 
     assert [one["outcome"] for one in told] == ["there is none any more"]
-    assert "No key of this API" in output("key", "leaked", input="losi-" + "0" * 52)
+    assert "contains no key of this API" in output("key", "leaked", input="losi-" + "0" * 52)
