@@ -39,12 +39,18 @@ class TestEmailAddresses:
     ) -> None:
         client.delete_item(TableName=TABLE, Key={"pk": {"S": "EMAIL#"}, "sk": {"S": "INDEXED"}})
         two_adas(client)
+        eve = accounts.create_account("free").id
 
         with pytest.raises(StoreUnavailableError):
             accounts.by_email("ada@example.com")
         with pytest.raises(InvalidRequestError, match="losi account index"):
             accounts.create_account("free", email="new@example.com")
+        made = {"pk": {"S": "EMAIL#eve@example.com"}, "sk": {"S": "ACCOUNT"}, "account": {"S": eve}}
+        client.put_item(TableName=TABLE, Item=made)
+        known = accounts.by_email("eve@example.com")  # who has a lookup is known before
         [same] = accounts.index_emails()
+
+        assert known is not None and known.id == eve
 
         assert {account.name for account in same} == {"Ada Lovelace", "Ada again"}
         found = accounts.by_email("ada@example.com")
