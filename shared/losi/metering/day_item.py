@@ -36,8 +36,6 @@ ROWS = "k"
 LATE_SECONDS = 360
 #: An item with this many tombstones refuses new requests of its account.
 MAX_TOMBSTONES = 64
-#: How long after a hold's expiry a settlement still replaces the estimate.
-CORRECTABLE_SECONDS = 14 * DAY_SECONDS
 
 _WINDOW = re.compile(r"[rt](\d+)")
 _TOMBSTONE, _EXPIRED = "z_", "x_"

@@ -11,8 +11,9 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias, TypeVar, cast
 
 from losi.errors import InvalidRequestError, echo
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 #: A message or content part, with its name in the request, such as `messages[2]`.
 Named: TypeAlias = "tuple[str, Message]"
 NamedPart: TypeAlias = "tuple[str, Part]"
+T = TypeVar("T", bound=Mapping[str, object])
 ImageFormat = Literal["jpeg", "png", "gif", "webp"]
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -136,8 +138,10 @@ def _unanswered(where: str, pending: set[str]) -> NoReturn:
     )
 
 
-def allowed_tools(choice: ToolChoice, known: set[str]) -> tuple[set[str], str]:
-    """OpenAI's `allowed_tools`: the functions that may be called now, and auto or required."""
+def allowed_tools(choice: ToolChoice, tools: list[T]) -> tuple[list[T], str]:
+    """OpenAI's `allowed_tools`: the tools that may be called now, and auto or required. `tools` are
+    in a vendor's format and have a `name`.
+    """
     allowed = choice.get("allowed_tools")
     entries = allowed.get("tools") if isinstance(allowed, dict) else None
     mode = allowed.get("mode") if isinstance(allowed, dict) else None
@@ -145,9 +149,9 @@ def allowed_tools(choice: ToolChoice, known: set[str]) -> tuple[set[str], str]:
         invalid("tool_choice.allowed_tools", "It needs 'tools' and a 'mode': auto, required.")
     functions = [entry.get("function") for entry in entries if isinstance(entry, dict)]
     names = {str(function.get("name")) for function in functions if isinstance(function, dict)}
-    if not names or names - known:
+    if not names or names - {tool["name"] for tool in tools}:
         invalid("tool_choice.allowed_tools.tools", "Name functions that are among 'tools'.")
-    return names, mode
+    return [tool for tool in tools if tool["name"] in names], mode
 
 
 def not_understood(body: Request, understood: frozenset[str]) -> set[str]:

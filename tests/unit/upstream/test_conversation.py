@@ -117,16 +117,16 @@ class TestToolCalls:
 
 class TestAllowedTools:
     @staticmethod
-    def allowed(**choice: Any) -> tuple[set[str], str]:
-        found: tuple[set[str], str] = conversation.allowed_tools(
-            {"allowed_tools": choice}, {"f", "g"}
+    def allowed(**choice: Any) -> tuple[list[Json], str]:
+        found: tuple[list[Json], str] = conversation.allowed_tools(
+            {"allowed_tools": choice}, [{"name": "f"}, {"name": "g"}]
         )
         return found
 
     @pytest.mark.parametrize("mode", ["auto", "required"])
     def test_some_of_the_tools(self, mode: str) -> None:
         tools = [{"type": "function", "function": {"name": "f"}}]
-        assert self.allowed(mode=mode, tools=tools) == ({"f"}, mode)
+        assert self.allowed(mode=mode, tools=tools) == ([{"name": "f"}], mode)
 
     @pytest.mark.parametrize(
         ("choice", "param"),
@@ -144,7 +144,7 @@ class TestAllowedTools:
     )
     def test_what_names_none_of_them(self, choice: Json, param: str) -> None:
         assert refused(lambda: self.allowed(**choice)).startswith(param)
-        assert refused(lambda: conversation.allowed_tools({"allowed_tools": 5}, {"f"}))
+        assert refused(lambda: conversation.allowed_tools({"allowed_tools": 5}, [{"name": "f"}]))
 
 
 class TestNames:

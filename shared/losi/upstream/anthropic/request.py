@@ -156,7 +156,7 @@ def _tools(
     if not tools:
         return _tools_of_history(conversation)
     if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
-        tools, choice = _allowed(tools, choice)
+        tools, choice = allowed_tools(choice, tools)
     return tools, _tool_choice(choice, parallel)
 
 
@@ -212,11 +212,6 @@ def _tool_choice(choice: str | ToolChoice | None, parallel: bool | None) -> Tool
         mapped = mapped or {"type": "auto"}
         mapped["disable_parallel_tool_use"] = True
     return mapped
-
-
-def _allowed(tools: list[ToolParam], choice: ToolChoice) -> tuple[list[ToolParam], str]:
-    names, mode = allowed_tools(choice, {tool["name"] for tool in tools})
-    return [tool for tool in tools if tool["name"] in names], mode
 
 
 def _add_output_config(out: Body, body: Request) -> None:

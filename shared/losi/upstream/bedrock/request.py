@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     )
 
     from losi.upstream.bedrock.reasoning import ClaudesChoice, ModelFields
-    from losi.wire.chat import Message, Request, Tool, ToolChoice
+    from losi.wire.chat import Message, Request, Tool
 
 #: Converse requires a tool if the history has calls, even if none may be called any more.
 NO_TOOL: ToolTypeDef = {
@@ -161,7 +161,7 @@ def _tool_config(body: Request) -> ToolConfigurationTypeDef | None:
     if not tools or choice == "none":
         return None
     if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
-        tools, choice = _allowed(tools, choice)
+        tools, choice = allowed_tools(choice, tools)
     config: ToolConfigurationTypeDef = {"tools": list(_marked(tools, body.get("tools") or []))}
     if choice == "required":
         config["toolChoice"] = {"any": {}}
@@ -197,13 +197,6 @@ def _tool(position: int, tool: Tool, model: str) -> ToolSpecificationTypeDef:
         spec["inputSchema"] = {"json": kept}
         spec["strict"] = True
     return spec
-
-
-def _allowed(
-    tools: list[ToolSpecificationTypeDef], choice: ToolChoice
-) -> tuple[list[ToolSpecificationTypeDef], str]:
-    names, mode = allowed_tools(choice, {tool["name"] for tool in tools})
-    return [tool for tool in tools if tool["name"] in names], mode
 
 
 def _one_call_at_a_time(tools: ToolConfigurationTypeDef) -> ClaudesChoice:
