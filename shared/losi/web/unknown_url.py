@@ -7,8 +7,8 @@ from losi.errors import echo
 from losi.web.endpoints import BASE_PATH, ENDPOINTS
 
 _RESOURCES = {e.resource: e.resource for e in ENDPOINTS if "{" not in e.resource}
-#: Endpoints of OpenAI that do not exist here -> the one that does the same.
-_MEANT = {**_RESOURCES, "/responses": "/chat/completions", "/completions": "/chat/completions"}
+#: An endpoint of OpenAI that does not exist here -> the one that does the same.
+_MEANT = {**_RESOURCES, "/responses": "/chat/completions"}
 #: How base URLs end, here and elsewhere; clients also write it twice.
 _BASES = re.compile(r"(/(api|openai|v\d\w*)(?=/|$))+", re.IGNORECASE)
 

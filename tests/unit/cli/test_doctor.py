@@ -6,16 +6,22 @@ import asyncio
 import json
 import threading
 import tomllib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any, get_args
 
+import httpx
 import pytest
 
 from losi.catalogue import loader
 from losi.catalogue.loader import SHIPPED
 from losi.catalogue.row import Combination
+from losi.chat.probes import Probe
+from losi.cli import doctor
+from losi.config import Config
+from losi.errors import InvalidRequestError, UpstreamError
+from tests.catalogue import CATALOGUE, PROVIDERS
 from tests.strict_upstream import StrictUpstream
 from tests.unit.cli.command_line import losi
 
@@ -128,6 +134,148 @@ def test_where_the_catalogue_is_wrong_it_says_what_to_write(
     assert code == 1
 
 
+def test_of_each_probe_it_says_what_the_catalogue_and_the_upstream_say(config: Path) -> None:
+    route, _ = WRONG["a forced tool"]
+
+    _, found = examine(config, route)
+
+    rows = {row["what"]: row for row in found.pop("probes")}
+    assert found == {
+        "model": "mine",
+        "provider": "anthropic",
+        "upstream_model": "claude-sonnet-5-5",
+        "failures": [],
+        "write": {"refuses": ["forced_tools"]},
+    }
+    said = {"what": "answers", "catalogue": "takes", "upstream": "takes"}
+    assert rows["answers"] == {**said, "words": None, "wrong": False}
+    forced = rows["forced_tools"]
+    assert forced.pop("words")
+    said = {"what": "forced_tools", "catalogue": "takes", "upstream": "refuses"}
+    assert forced == {**said, "wrong": True}
+    assert rows["temperature"]["catalogue"] == "refuses" and not rows["temperature"]["wrong"]
+
+
+def test_as_a_table_with_what_to_write_below(config: Path) -> None:
+    route, _ = WRONG["a forced tool"]
+    (config / "models.toml").write_text(MINE.format(route=route))
+
+    result = losi("doctor", "--yes", "--model", "mine")
+
+    table, _, write = result.stdout.partition("\n\n")
+    head, _, first, *_ = (" ".join(line.split()) for line in table.splitlines())
+    assert head == "Route What Catalogue Upstream"
+    assert first.startswith("anthropic/") and "takes" in first
+    assert "wrong" in table
+    assert write.splitlines()[-1] == 'refuses = ["forced_tools"]'
+    assert "The catalogue is right" not in result.stdout
+    assert result.exit_code == 1
+
+
+class Asked:
+    """A format, and the exchange that it prepares: it fails as it is told."""
+
+    left_out = ("temperature",)
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self._failure = failure
+        self.calls: list[str] = []
+
+    def prepare(self, call: Any) -> Asked:
+        assert call.request_id == "doctor"
+        return self
+
+    async def complete(self) -> None:
+        self.calls.append("complete")
+        if self._failure:
+            raise self._failure
+
+    async def stream(self) -> AsyncIterator[dict[str, Any]]:
+        self.calls.append("stream")
+        yield {}
+        self.calls.append("streamed")
+
+
+ROUTE = CATALOGUE.models["gpt-4o"].routes[0]
+
+
+@pytest.mark.parametrize(
+    ("failure", "result"),
+    [
+        (None, ("takes", None)),
+        (InvalidRequestError("No."), ("refuses", "No.")),
+        (
+            InvalidRequestError("Could not finish: model output limit was reached."),
+            ("takes", None),
+        ),
+        (UpstreamError("Later."), ("fails", "Later.")),
+        (TimeoutError(), ("fails", "It took too long.")),
+    ],
+)
+async def test_what_an_answer_says(
+    failure: Exception | None, result: tuple[str, str | None]
+) -> None:
+    probe = Probe("unsupported_parameters", "top_p", {}, expected=True)
+
+    assert await doctor._result(Asked(failure), ROUTE, probe) == result  # type: ignore[arg-type]
+
+
+async def test_what_is_left_out_is_not_sent_and_streams_are_read_to_their_end() -> None:
+    asked = Asked()
+    left_out = Probe("unsupported_parameters", "temperature", {}, expected=False)
+    streamed = Probe("refuses", "schema_in_streams", {}, expected=True, stream=True)
+
+    assert await doctor._result(asked, ROUTE, left_out) == ("not sent", None)  # type: ignore[arg-type]
+    assert asked.calls == []
+    assert await doctor._result(asked, ROUTE, streamed) == ("takes", None)  # type: ignore[arg-type]
+    assert asked.calls == ["stream", "streamed"]
+
+
+LISTED = {
+    "data": [
+        {"id": "gpt-4o", "shutdown_date": "2027-01-14T00:00:00Z"},
+        {"id": "gpt-4o-mini", "shutdown_date": None},
+        {"id": "gpt-6-luna"},
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "days", "said"),
+    [
+        (httpx.Response(200, json=LISTED), {("openai", "gpt-4o"): date(2027, 1, 14)}, ""),
+        (httpx.Response(401, json={"error": {}}), {}, ""),
+        (httpx.Response(200, text="<html>"), {}, "OpenAI's list of models cannot be read: "),
+    ],
+)
+async def test_days_of_shutdown_are_read_where_a_vendor_lists_them(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    answer: httpx.Response,
+    days: dict[tuple[str, str], date],
+    said: str,
+) -> None:
+    asked: list[httpx.Request] = []
+
+    def answered(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return answer
+
+    make = httpx.AsyncClient
+    transport = httpx.MockTransport(answered)
+    monkeypatch.setattr(httpx, "AsyncClient", lambda: make(transport=transport))
+    configured = Config(variables={"LOSI_OPENAI_API_KEY": "k"})
+    providers = [PROVIDERS["openai"], PROVIDERS["anthropic"], PROVIDERS["openai"]]
+
+    assert await doctor._shutdown_days(configured, providers) == days
+
+    [request] = asked
+    assert str(request.url) == "https://api.openai.com/v1/models"
+    assert request.headers["authorization"] == "Bearer k"
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.startswith(said) and bool(printed.err) == bool(said)
+
+
 GROQ = """
 [mine]
 name = "Mine"
@@ -182,6 +330,7 @@ def test_what_it_costs_is_said_before_it_costs(config: Path, upstream: StrictUps
 
     assert result.exit_code == 1
     assert "calls to 3 routes, for at most 0." in result.stderr
+    assert "Make them? [y/N]:" in result.stderr
     assert upstream.requests == []
 
 
@@ -225,5 +374,15 @@ def test_without_credentials_it_says_what_to_set(
 
     result = losi("doctor", "--yes")
 
-    assert result.exit_code == 1
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: no route has credentials here.")
     assert "LOSI_OPENAI_API_KEY" in result.stderr
+
+
+def test_a_catalogue_with_a_mistake_is_not_examined(config: Path) -> None:
+    (config / "plans.toml").write_text("keys = 1\n")
+
+    result = losi("doctor", "--yes")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("config/plans.toml: 'keys' must be a table.")

@@ -56,7 +56,7 @@ class TestState:
 class TestFromLog:
     def test_attempts_are_counted_by_route_hour_and_day(self, tmp_path: Path) -> None:
         lines = [
-            made(10, down(), ok(CLAUDE)),
+            made(10, down(), ok(CLAUDE), ok("gone/model")),
             made(60, ok()),
             made(61, down()),
             made(24 * 60, ok()),

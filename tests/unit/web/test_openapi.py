@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
+import runpy
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +36,17 @@ Json = dict[str, Any]
 COMMITTED = Path(__file__).parents[3] / "docs" / "openapi.json"
 #: JSON Schemas and values of callers' own making, whose form only they know.
 CALLERS_OWN = {"parameters", "json_schema", "schema", "thinking_blocks"}
+
+
+def test_make_openapi_writes_it(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    sys.modules.pop("losi.web.openapi", None)
+    try:
+        runpy.run_module("losi.web.openapi", run_name="__main__")
+    finally:
+        importlib.import_module("losi.web.openapi")
+
+    sys.stdout.flush()
+    assert capfdbinary.readouterr().out == COMMITTED.read_bytes()
 
 
 def operations() -> Iterator[tuple[str, str, Json]]:

@@ -16,7 +16,7 @@ from starlette.types import Message
 
 from local.table import load_template
 from losi.chat.request import parse_chat_request
-from losi.errors import MOST_ECHOED, LosiError, RequestTooLargeError
+from losi.errors import MOST_ECHOED, InvalidRequestError, LosiError, RequestTooLargeError
 from losi.validation import param_name, validated
 from losi.web import parsing
 from losi.web.api_keys import CreateKey
@@ -125,6 +125,20 @@ class TestWhatIsWrong:
         assert caught.value.status == 400
         assert caught.value.param
         assert peak < 2_000_000
+
+    @pytest.mark.parametrize("opened", ["[", '{"a":'])
+    def test_nesting_has_an_end(self, opened: str) -> None:
+        def nested(levels: int) -> bytes:
+            closed = {"[": "]", '{"a":': "}"}[opened]
+            return (opened * levels + "0" + closed * levels).encode()
+
+        assert loads(nested(parsing.MAX_DEPTH))
+        with pytest.raises(InvalidRequestError, match="nested more than 128 levels") as refused:
+            loads(nested(parsing.MAX_DEPTH + 1))
+        assert refused.value.code == "invalid_json"
+
+    def test_many_shallow_values_are_not_deep(self) -> None:
+        assert loads(b"[" + b",".join([b"[]"] * 500) + b"]")
 
     def test_permissions_too(self) -> None:
         with pytest.raises(LosiError) as caught:
