@@ -197,6 +197,7 @@ class Asked:
 
 
 ROUTE = CATALOGUE.models["gpt-4o"].routes[0]
+HELLO: Any = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
 
 
 @pytest.mark.parametrize(
@@ -215,15 +216,15 @@ ROUTE = CATALOGUE.models["gpt-4o"].routes[0]
 async def test_what_an_answer_says(
     failure: Exception | None, result: tuple[str, str | None]
 ) -> None:
-    probe = Probe("unsupported_parameters", "top_p", {}, expected=True)
+    probe = Probe("unsupported_parameters", "top_p", HELLO, expected=True)
 
     assert await doctor._result(Asked(failure), ROUTE, probe) == result  # type: ignore[arg-type]
 
 
 async def test_what_is_left_out_is_not_sent_and_streams_are_read_to_their_end() -> None:
     asked = Asked()
-    left_out = Probe("unsupported_parameters", "temperature", {}, expected=False)
-    streamed = Probe("refuses", "schema_in_streams", {}, expected=True, stream=True)
+    left_out = Probe("unsupported_parameters", "temperature", HELLO, expected=False)
+    streamed = Probe("refuses", "schema_in_streams", HELLO, expected=True, stream=True)
 
     assert await doctor._result(asked, ROUTE, left_out) == ("not sent", None)  # type: ignore[arg-type]
     assert asked.calls == []
