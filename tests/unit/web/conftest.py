@@ -52,14 +52,28 @@ def account_id(accounts: Accounts) -> str:
     return accounts.create_account("ultra").id
 
 
+def app_of(services: Services) -> Starlette:
+    """The whole API on these services."""
+    app = _app()
+    app.state.services = services
+    return app
+
+
+@cache
+def _app() -> Starlette:
+    """One for all tests: FastAPI takes longer to read our declarations than a test takes."""
+    return create_app(*FUNCTIONS, services=Services(Config(table=TABLE)))
+
+
 @pytest.fixture
 async def visitor(services: Services, account_id: str) -> AsyncIterator[httpx.AsyncClient]:
     """A browser at the console of `make run`, not signed in."""
-    app = create_app(*FUNCTIONS, services=services)
+    app = app_of(services)
     add_demo_sign_in(app, account_id)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=WRITE) as http:
         yield http
+    app.router.routes.pop()  # the demo account is this test's
 
 
 @pytest.fixture
@@ -79,19 +93,11 @@ def principal(services: Services, secret: Secret) -> Principal:
     return services.authenticator.authenticate(secret)
 
 
-@cache
-def _app() -> Starlette:
-    """One for all tests: FastAPI takes longer to read our declarations than a test takes."""
-    return create_app(*FUNCTIONS, services=Services(Config(table=TABLE)))
-
-
 @pytest.fixture
 async def http(services: Services) -> AsyncIterator[httpx.AsyncClient]:
     """The whole API without a key; every answer must be one that openapi.json documents."""
-    app = _app()
-    app.state.services = services
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=app),
+        transport=httpx.ASGITransport(app=app_of(services)),
         base_url="http://api.test",
         event_hooks={"response": [check_answer]},
     ) as client:

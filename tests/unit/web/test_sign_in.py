@@ -14,10 +14,9 @@ import httpx
 import pytest
 
 from losi.management.accounts import Accounts
-from losi.web.app import create_app
 from losi.web.dependencies import Services
-from losi.web.endpoints import FUNCTIONS
 from losi.web.openid_connect import Client, OpenIdConnect
+from tests.unit.web.conftest import app_of
 from tests.unit.web.issuer import ISSUER, NOW, Issuer
 
 ORIGIN = "http://127.0.0.1:3000"
@@ -39,7 +38,7 @@ def issuer(services: Services) -> Issuer:
 
 @pytest.fixture
 async def browser(services: Services, issuer: Issuer) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create_app(*FUNCTIONS, services=services))
+    transport = httpx.ASGITransport(app=app_of(services))
     async with httpx.AsyncClient(
         transport=transport, base_url=ORIGIN, headers={"User-Agent": "a phone"}
     ) as http:
@@ -90,7 +89,7 @@ async def test_the_issuer_hears_where_to_send_people_back(
 
 
 async def test_behind_a_stage_all_paths_have_it(services: Services, issuer: Issuer) -> None:
-    app = create_app(*FUNCTIONS, services=services)
+    app = app_of(services)
 
     async def staged(scope: object, receive: object, send: object) -> None:
         assert isinstance(scope, dict)
