@@ -1,4 +1,4 @@
-"""What the environment says: read once by what starts a process, and passed on from there.
+"""The configuration, read once from the environment when a process starts, and passed down.
 
 | variable | set by | |
 |---|---|---|

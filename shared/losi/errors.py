@@ -40,12 +40,12 @@ support_address: ContextVar[str] = ContextVar("support_address", default="")
 
 
 def echo(text: str) -> str:
-    """What a caller sent, as a refusal may repeat it: answers must not grow with requests."""
+    """Shorten a caller's text for a refusal, so that answers do not grow with requests."""
     return text if len(text) <= MOST_ECHOED else text[: MOST_ECHOED - 1] + "…"
 
 
 def support() -> str:
-    """Whom a message sends people to: `support`, or `support at help@example.com`."""
+    """Where a message tells people to get help: `support`, or `support at help@example.com`."""
     address = support_address.get()
     return f"support at {address}" if address else "support"
 
@@ -124,7 +124,7 @@ class ModelNotInPlanError(LosiError):
 
 
 class RateLimitError(LosiError):
-    """A limit that passes by itself: SDKs wait `retry_after` seconds and try again."""
+    """A temporary limit: SDKs wait `retry_after` seconds and try again."""
 
     status = 429
     type = "rate_limit_error"
@@ -151,7 +151,7 @@ class ServerError(LosiError):
 
 
 class StoreUnavailableError(ServerError):
-    """DynamoDB did not answer: nothing is let through unmetered."""
+    """DynamoDB did not answer. The request is refused, because nothing may pass unmetered."""
 
     status = 503
     code = "store_unavailable"
@@ -164,11 +164,11 @@ class StoreUnavailableError(ServerError):
 
 
 class StoreUnansweredError(StoreUnavailableError):
-    """No answer came to a write: it may have been done, or may be done yet."""
+    """A write was not answered: it may have been applied, or may still be."""
 
 
 class MetricsUnavailableError(ServerError):
-    """CloudWatch did not answer, or refused: operators see no figures, and requests go on."""
+    """CloudWatch did not answer, or refused. Operators see no figures; other requests work."""
 
     status = 503
     code = "metrics_unavailable"
@@ -178,14 +178,16 @@ class Remedy(Enum):
     """What may help after an upstream failed. Each but the last includes the next route."""
 
     SAME_ROUTE = auto()  # the same once more, after a pause
-    ASK_AGAIN = auto()  # the same once more, at once: the answer was not what was asked for
+    ASK_AGAIN = auto()  # the same once more, at once, because the answer did not meet the request
     FRESH_CREDENTIALS = auto()  # the same once more, at once, with credentials read again
     NEXT_ROUTE = auto()
-    NOTHING = auto()  # every route would fail alike
+    NOTHING = auto()  # every route would fail too
 
 
 class UpstreamError(ServerError):
-    """The provider failed: it answered something unusable, or refused for reasons of its own."""
+    """The provider failed: its answer is unusable, or it refused for a reason the caller cannot
+    change.
+    """
 
     status = 502
     code = "upstream_error"
@@ -204,10 +206,10 @@ class UpstreamError(ServerError):
         self.retry_after = retry_after
         #: Answers of other choices of `n`: they are billed.
         self.finished: list[Completion] = []
-        #: Calls that were given up although the provider was still answering: they are billed by
-        #: estimate, because whoever asks for much would get it for nothing.
+        #: The number of calls that were given up while the provider was still answering. They are
+        #: billed by estimate, because otherwise large requests would be free.
         self.given_up = 0
-        #: OpenAI's usage of an answer that cannot be given: recorded, and not billed.
+        #: OpenAI's usage of an answer that cannot be delivered: recorded, but not billed.
         self.spent: Usage | None = None
         if retry_after is not None:
             self.headers.update(retry_headers(retry_after))

@@ -270,7 +270,7 @@ def openai_usage(theirs: OpenAIUsage | None, usage: Usage) -> OpenAIUsage:
 
 
 def _with_known(ours: D, theirs: object) -> D:
-    """Our details over theirs; a zero of ours only where they have told the figure."""
+    """Merge our details over theirs; ours that are zero only if they reported the figure."""
     known = theirs if isinstance(theirs, dict) else {}
     counted = {name: value for name, value in ours.items() if value or name in known}
     return cast(D, {**known, **counted})

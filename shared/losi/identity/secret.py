@@ -22,8 +22,8 @@ TEST_PREFIX = "losi-test-"
 ACCOUNT_LENGTH, KEY_LENGTH, SECRET_LENGTH, CHECKSUM_LENGTH = 10, 8, 28, 6
 _BODY_LENGTH = ACCOUNT_LENGTH + KEY_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH
 _CHARACTERS = frozenset(ALPHABET)
-#: The pattern for secret scanners (docs/recovery.md). Only the checksum tells a key from similar
-#: text.
+#: The pattern for secret scanners (docs/recovery.md). Only the checksum distinguishes a key
+#: from similar text.
 PATTERN = r"\blosi-(?:test-)?[0-9A-Za-z]{52}\b"
 
 

@@ -1,10 +1,10 @@
-"""A person's sign-in: an opaque token in a cookie, its hash in the table beside the account.
+"""A person's sign-in: an opaque token in a cookie, and its hash in the account's partition.
 
     <account 10><session 8><secret 43>          base62; 43 characters are 256 random bits
 
-The public part names the records, so that one round trip reads all that decides. Nothing is cached:
-a session that was ended, or whose account was disabled, fails on its next request. Both ends are
-judged when the session is read; the table's own time to live only sweeps.
+The public part names the records, so that one round trip reads all of them. Nothing is cached: a
+session that was ended, or whose account was disabled, fails on its next request. Both time limits
+are checked when the session is read; the table's time to live only removes old items.
 """
 
 import hashlib

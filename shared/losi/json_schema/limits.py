@@ -17,7 +17,7 @@ MAX_STEPS = 100_000
 
 
 class SchemaError(ValueError):
-    """No value can be made for the schema. The message tells the caller why."""
+    """No value can be made for the schema. The message contains the reason, for the caller."""
 
 
 class Budget:

@@ -147,7 +147,7 @@ def variations(text: str, patterns: Sequence[Pattern]) -> Iterator[str]:
 
 
 def _representatives(patterns: Sequence[Pattern], budget: Budget) -> list[str]:
-    """One character for every class of characters that the patterns tell apart."""
+    """One character of each class of characters that the patterns distinguish."""
     sets = sorted({chars for p in patterns for chars in p.alphabet()}, key=lambda c: c.ranges)
     bounds = [bound for chars in sets for pair in chars.ranges for bound in pair]
     budget.spend(len(sets) * len(bounds) // 10)

@@ -183,7 +183,7 @@ class _Generator:
         return any(id(schema) in path or id(self._target(schema)) in path for schema in schemas)
 
     def _target(self, schema: Any) -> Any:
-        """The schema behind one that is only a reference."""
+        """The schema that a mere reference leads to."""
         for _ in range(MAX_DEPTH):
             if not isinstance(schema, dict) or schema.keys() - _ANNOTATIONS != {"$ref"}:
                 break

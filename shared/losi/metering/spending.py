@@ -51,8 +51,8 @@ class Spent:
 def spent(
     rows: Iterable[Used], by: Sequence[By], catalogue: Catalogue
 ) -> dict[tuple[str, ...], Spent]:
-    """What was spent for each combination of names, one for each of `by`. Days stay in their
-    order; where no days are told apart, the dearest comes first.
+    """The usage and cost for each combination of names, one name for each of `by`. Days keep their
+    order; without days, the most expensive comes first.
     """
     sums: dict[tuple[str, ...], Spent] = {}
     for row in rows:

@@ -130,14 +130,14 @@ def _choices(body: Request, directives: Directives, seed: str, number: int) -> I
 
 
 def _calls_of_choice(first: list[ToolCall], index: int) -> tuple[ToolCall, ...]:
-    """Ids of calls are unique: each choice has calls of its own."""
+    """The calls with ids of this choice: ids must be unique across choices."""
     return tuple(
         replace(call, id=f"{call.id[:-4]}{index:04x}") if index else call for call in first
     )
 
 
 def _structured(body: Request, directives: Directives, budget: Budget) -> str | None:
-    """The answer that a `json_schema` format asks for, unless a directive says what to say."""
+    """The answer that a `json_schema` format asks for, unless a directive sets the text."""
     form = body.get("response_format")
     described = form.get("json_schema") if isinstance(form, dict) else None
     schema = described.get("schema") if isinstance(described, dict) else None

@@ -25,7 +25,7 @@ _WORD = re.compile(r"\S+")
 
 @dataclass(frozen=True, slots=True)
 class Directives:
-    """Everything asked for, with what happens by itself as defaults."""
+    """All directives of a request; the defaults are the behaviour without any."""
 
     delay: float = 0.0
     first_chunk_delay: float = 0.0

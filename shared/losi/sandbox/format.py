@@ -47,7 +47,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class Sandbox:
-    """Answers from the request alone; `sleep` is what delay directives wait with."""
+    """Answers depend only on the request; delay directives wait with `sleep`."""
 
     def __init__(self, sleep: Sleep = asyncio.sleep) -> None:
         self._sleep = sleep
@@ -117,7 +117,7 @@ class SandboxExchange:
 
 
 def _is_due(after: int | None, number: int, finished: bool) -> bool:
-    """Whether the stream fails here: after so many chunks, but always before it is complete."""
+    """Whether the stream fails here: after that many chunks, and before it is complete."""
     return after is not None and (number >= after or finished)
 
 

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 EXISTS = "attribute_exists(pk)"
 ABSENT = "attribute_not_exists(pk)"
 
-#: Some seconds in all: dozens of changes of one account at once still get their turn.
+#: They take some seconds in all, so that dozens of concurrent changes of one account succeed.
 ATTEMPTS = 20
 #: What BatchWriteItem and BatchGetItem take at most.
 BATCH, READ_BATCH = 25, 100
 _FAILED_CONDITION = {"ConditionalCheckFailedException", "ConditionalCheckFailed"}
-#: Another write holds the item, or it is a busy moment: what botocore does not retry by itself.
+#: Temporary refusals that botocore does not retry: another write holds the item, or throttling.
 _PASSING = {
     "TransactionConflictException",
     "TransactionConflict",
@@ -209,7 +209,7 @@ class Table:
                 raise StoreUnavailableError
 
     def _conditional(self, write: Callable[[], object]) -> bool:
-        """Do the write, again while another one holds its items: True unless a condition failed."""
+        """Write, and repeat while another write holds the items. False if a condition failed."""
         from botocore.exceptions import ClientError
 
         for _ in _attempts():
@@ -234,7 +234,7 @@ def _reasons(error: Any) -> set[str]:
 
 
 def _attempts() -> Iterator[int]:
-    """A few turns, with random and growing pauses between them: writers must not keep step."""
+    """Attempts with random and growing pauses between them, so that writers do not collide."""
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(random.uniform(0, min(1.0, 0.02 * 2**attempt)))

@@ -1,7 +1,7 @@
-"""Marks of the prompt cache, brought to what Claude takes at Anthropic and on Bedrock alike. Pure.
+"""Reduces prompt cache marks to those that Claude accepts, at Anthropic and on Bedrock. Pure.
 
-A mark is Anthropic's `cache_control` on a tool, a content part or a message, and covers all that
-stands before it. There are four at most, and none outlives one before it.
+A mark is Anthropic's `cache_control` on a tool, a content part or a message, and covers everything
+before it. There are at most four, and none lasts longer than one before it.
 https://platform.claude.com/docs/en/build-with-claude/prompt-caching
 """
 
@@ -100,8 +100,8 @@ def _tokens(body: Request, length: int) -> int:
 
 
 def _on_parts(message: Message) -> Message:
-    """A copy whose marks stand on its parts; on a result's message itself, as Bedrock takes none
-    inside of it.
+    """A copy with the marks on its parts. For a tool result, the mark is on the message, because
+    Bedrock accepts none inside a result.
     """
     message = {**message}
     own = message.pop(MARK, None)

@@ -1,7 +1,7 @@
-"""JSON that was asked for in words and came in a code fence: the fence is taken off. Pure but for
-the exchange that it wraps.
+"""Removes the code fence around JSON that was asked for in words. Pure except for the exchange that
+it wraps.
 
-A parser takes no fence, and models write one whatever the instruction says.
+A parser accepts no fence, but models write one in spite of the instruction.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""`functions`, OpenAI's older word for tools, where the upstream has tools alone: these are asked
-for, and answered as `function_call`. Pure but for the exchange that it wraps.
+"""Sends `functions`, OpenAI's older form of tools, as tools if the upstream supports only these,
+and returns the answer as `function_call`. Pure except for the exchange that it wraps.
 
 https://platform.openai.com/docs/api-reference/chat/create#chat-create-functions
 """
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         Tool,
     )
 
-#: A name that the upstream is sent, and the caller's name for the same.
+#: Parameter that is sent upstream -> the caller's parameter.
 _NAMES = {"tools": "functions", "tool_choice": "function_call"}
 
 
@@ -110,7 +110,7 @@ def _messages(messages: list[Message]) -> list[Message]:
 
 @contextmanager
 def _in_the_callers_words() -> Iterator[None]:
-    """Put a refusal into terms of what the caller sent."""
+    """Name the caller's parameters in refusals."""
     try:
         yield
     except InvalidRequestError as error:

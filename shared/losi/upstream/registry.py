@@ -1,4 +1,4 @@
-"""From a route's provider name to the upstream: the provider's row, its credentials, its format."""
+"""Finds the upstream for a provider's name: the provider's row, its credentials, its format."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -31,11 +31,11 @@ Factory = Callable[[Provider, Settings], P]
 
 @dataclass(slots=True)
 class _Known(Generic[P]):
-    """What is known of a provider, as long as the provider secret is this one."""
+    """What is known about a provider until the provider secret changes."""
 
     secret: Mapping[str, object]
     settings: Settings
-    #: The variable that is missing to call it.
+    #: The missing variable, without which it cannot be called.
     missing: str | None
     #: Made on first use.
     upstream: P | None
@@ -55,7 +55,7 @@ class Registry(Generic[P]):
         return not are_here(self._config)
 
     def upstream(self, provider: Provider, *, refresh: bool = False) -> P:
-        """Where it `blocks`, or is to `refresh`, it is to be called in a worker thread.
+        """Call it in a worker thread if it `blocks`, or with `refresh`.
 
         Raises UpstreamUnavailableError (503, `upstream_not_configured`) when a setting is missing:
         the log names its variable, the caller learns nothing secret.

@@ -1,4 +1,4 @@
-"""Puts into a schema's description what the schema itself cannot say to a provider. Pure."""
+"""Moves keywords that a provider does not support into the schema's description. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def described(schema: JsonSchema, more: Mapping[str, object]) -> JsonSchema:
-    """The schema with what it cannot say at the end of its description."""
+    """The schema with the unsupported keywords at the end of its description."""
     if not more:
         return schema
     note = ", ".join(

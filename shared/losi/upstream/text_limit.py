@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class LimitedText(Around):
-    """An exchange whose texts have at most so many tokens, each counted as four bytes of UTF-8.
+    """An exchange whose texts are cut at a number of tokens; four bytes of UTF-8 count as a token.
 
-    It is read to its end, as that is where the upstream tells what it used.
+    The answer is read to its end, because the upstream reports its usage there.
     """
 
     def __init__(self, exchange: Exchange, tokens: int) -> None:

@@ -1,7 +1,7 @@
-"""Wishes that a route does not take: they are asked for in words, and the answer is checked.
+"""Parameters that a route refuses are asked for in words, and the answer is checked.
 
-The words go into the latest user turn. A system prompt or a list of tools that changes would
-undo prompt caches, and the thinking that is bound to them. Pure but for the exchange.
+The words go into the latest user turn. In the system prompt or the list of tools they would
+invalidate prompt caches, and the thinking that depends on them. Pure except for the exchange.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from losi.wire import JsonSchema
     from losi.wire.chat import AnswerMessage, Completion, Delta, Request, ResponseFormat, ToolChoice
 
-#: What a route may refuse and still be chosen, because it is asked for in words.
+#: A route that refuses these can still be chosen, because they are asked for in words.
 IN_WORDS = frozenset({"forced_tools", "schema_with_tools", "schema_in_streams"})
-#: An answer that was cut off or filtered proves nothing about the wish.
+#: An answer that was cut off or filtered is not checked.
 _CUT = ("length", "content_filter")
 
 
 class UnmetWishError(UpstreamError):
-    """The answer is not what a mapped parameter asked for. It is billed all the same."""
+    """The answer does not meet a mapped parameter. It is billed nevertheless."""
 
     def __init__(self, message: str, code: str) -> None:
         headers = {"x-should-retry": "false"}  # SDKs would pay for two more answers, twice
@@ -156,7 +156,7 @@ def prepare(
 
 @dataclass(frozen=True, slots=True)
 class _Forced:
-    """The caller's demand that one of these tools is called."""
+    """The caller requires a call of one of these tools."""
 
     param: Literal["tool_choice", "function_call"]
     #: What is sent in its place.
@@ -214,7 +214,7 @@ def _names(body: Request) -> Iterator[str]:
 
 
 def _with_schemas(body: Request, *, stream: bool) -> set[str]:
-    """What would be combined with a schema of the answer, in the words of `refuses`."""
+    """The names in `refuses` for what the request combines with a schema of the answer."""
     asked = {"schema_in_streams": stream, "schema_with_tools": bool(body.get("tools"))}
     return {name for name, is_asked in asked.items() if is_asked}
 

@@ -1,8 +1,8 @@
 """The session cookie: which requests may use it, and how it is set.
 
-Browsers send a cookie whoever wrote the page. So it counts only if the browser itself says that a
-page of this origin asks (`Sec-Fetch-Site`, which no script can set), and for changes only with a
-header that a form cannot send. If there is an Authorization header, its key counts and the cookie
+Browsers send a cookie with requests of any page. So it counts only if the browser reports a page of
+this origin (`Sec-Fetch-Site`, which no script can set). Changes also need a header that a form
+cannot send. If there is an Authorization header, its key counts and the cookie
 is ignored.
 """
 
@@ -93,7 +93,7 @@ def clear_cookie(request: Request, response: Response, purpose: str = "") -> Non
 
 
 def cookie_name(request: Request, purpose: str = "") -> str:
-    """Stages share a host, and so do the ports of a machine: each needs a cookie of its own."""
+    """Each stage and each port has its own cookie, because they share a host."""
     end = f"-{purpose}" if purpose else ""
     if not _is_https(request):
         return f"losi-{request.url.port or 80}{end}"

@@ -1,8 +1,8 @@
-"""OpenAI's chat completion, request and answer: what stands between dialects and formats. As types
-alone, so that a mistyped field fails mypy; nobody imports this at run time.
+"""OpenAI's chat completion, the canonical form between dialects and formats. Only types, so that a
+mistyped field fails mypy; nothing imports this at run time.
 
-A request was validated (losi/chat/request.py), an answer was brought to this form by the format
-that got it. What nobody looked into is an `object`; fields that are not named here pass through.
+Requests are validated (losi/chat/request.py), and each format translates its answers to this form.
+Values that nobody checks are an `object`; fields that are not named here pass through.
 https://platform.openai.com/docs/api-reference/chat
 """
 
@@ -317,7 +317,7 @@ class Completion(_Answer, total=False):
     object: Literal["chat.completion"]
     choices: Required[list[Choice]]
     usage: Usage
-    #: Ours: those of each choice, where not every call has told its own.
+    #: Ours: the usage of each choice, if not every call reported its own.
     usages: list[Usage | None]
 
 
@@ -325,5 +325,5 @@ class Chunk(_Answer, total=False):
     object: Literal["chat.completion.chunk"]
     choices: Required[list[ChunkChoice]]
     usage: Usage | None
-    #: Ours: the number of the call that the usage is of, where there were several.
+    #: Ours: the number of the call that reported the usage, if there were several.
     choice: int

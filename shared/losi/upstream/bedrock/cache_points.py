@@ -32,8 +32,8 @@ def cache_points(marked: Message | Part) -> Iterator[ContentBlockTypeDef]:
 
 
 def fit_cache_points(blocks: Any, *, claude: bool) -> None:
-    """Take away those that stand where none may: first, after another, after a document of text;
-    all of them where the model is not Claude, as other families take them in some places alone.
+    """Remove cache points in forbidden places: first, after another, or after a text document. If
+    the model is not Claude, remove all: other families accept them only in some places.
 
     `blocks` are the tools, the system prompt, or the content of one message.
     """

@@ -1,4 +1,5 @@
-"""Documents where Converse accepts them: beside text, not beside tool results, at most five. Pure.
+"""Moves documents to where Converse accepts them: with text, not beside tool results, at most five.
+Pure.
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html
 """
 
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
     )
 
 MOST_DOCUMENTS = 5
-#: Converse wants a text beside documents; OpenAI also accepts a file alone.
+#: Converse requires a text beside documents; OpenAI also accepts only a file.
 _BESIDE: ContentBlockTypeDef = {"text": "See the attached document."}
 _TEXTS = ("csv", "html", "md", "txt")
 
 
 def fit_documents(turns: list[list[ContentBlockTypeDef]], *, claude: bool) -> None:
-    """Rewrites the content of each turn: what is more than one request may hold is said as text.
-    Raises InvalidRequestError for what is no text.
+    """Rewrite the content of each turn. Documents above the limit become text. Raises
+    InvalidRequestError if they are not text documents.
     """
     surplus = sum("document" in block for blocks in turns for block in blocks) - MOST_DOCUMENTS
     for blocks in turns:
@@ -40,7 +41,7 @@ def fit_documents(turns: list[list[ContentBlockTypeDef]], *, claude: bool) -> No
     for blocks in turns:
         results = [at for at, block in enumerate(blocks) if "toolResult" in block]
         documents = [block["document"] for block in blocks if "document" in block]
-        if claude and results and documents:  # Claude takes them within a result, not beside one
+        if claude and results and documents:  # Claude accepts them only inside a result
             last = blocks[results[-1]]["toolResult"]
             within: list[ToolResultContentBlockTypeDef] = [{"document": one} for one in documents]
             result: ToolResultBlockTypeDef = {

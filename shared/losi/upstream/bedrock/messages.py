@@ -252,7 +252,7 @@ def _document(where: str, file: object, documents: _DocumentNames) -> DocumentBl
 def _document_format(where: str, document: DataUri, filename: object) -> DocumentFormatType:
     if document.media_type in DOCUMENT_FORMATS:
         return DOCUMENT_FORMATS[document.media_type]
-    # clients that do not know a type send octet-stream: the file's name tells more
+    # clients that do not know a type send octet-stream; the file name may help
     extension = filename.rsplit(".", 1)[-1].lower() if isinstance(filename, str) else ""
     known = {form: form for form in DOCUMENT_FORMATS.values()}
     if extension not in known and is_text_type(document.media_type):

@@ -200,7 +200,7 @@ def _tool(position: int, tool: Tool, model: str) -> ToolSpecificationTypeDef:
 
 
 def _one_call_at_a_time(tools: ToolConfigurationTypeDef) -> ClaudesChoice:
-    """Claude's own field beside Converse's choice; alone it needs the choice's type as well."""
+    """Claude's own field in addition to Converse's choice; without that, it also needs a type."""
     if "toolChoice" in tools:
         return {"disable_parallel_tool_use": True}
     return {"type": "auto", "disable_parallel_tool_use": True}

@@ -49,7 +49,7 @@ FINISH_REASONS = {
     "guardrail_intervened": "content_filter",
     "content_filtered": "content_filter",
 }
-#: The model broke off in the middle of its own format: nobody can use such an answer.
+#: The model broke off in the middle of its own format, so the answer is unusable.
 _BROKEN = frozenset({"malformed_model_output", "malformed_tool_use"})
 
 

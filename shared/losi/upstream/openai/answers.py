@@ -202,7 +202,7 @@ def _keep_known_tier(answer: Answer) -> None:
 
 
 def _only_texts(message: ReceivedMessage) -> None:
-    """Content in parts as a text; thoughts among them stand in a field of their own.
+    """Join content parts into one text; thoughts go into a separate field.
 
     Mistral: https://docs.mistral.ai/capabilities/reasoning
     """

@@ -1,8 +1,8 @@
-"""What of the answers of OpenAI's format is read and mended, as types: a mistyped field fails
+"""Types for the fields of OpenAI's answers that are read or repaired, so that a mistyped name fails
 mypy.
 
-Providers send other things than OpenAI does. So what they tell is an `object` until it was looked
-at, every field may be missing, and fields that are not named here pass through.
+Providers differ from OpenAI. So each value is an `object` until it is checked, every field may be
+missing, and other fields pass through.
 https://platform.openai.com/docs/api-reference/chat/object
 """
 

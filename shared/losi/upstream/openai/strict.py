@@ -1,9 +1,8 @@
-"""Strict tools and structured output as OpenAI takes them: a part of JSON Schema. Pure.
+"""Rewrites strict schemas to the part of JSON Schema that OpenAI supports. Pure.
 
-https://developers.openai.com/api/docs/guides/structured-outputs#supported-schemas. What the part
-has no word for moves into the description, which models mostly follow; where the schema cannot be
-brought to it at all, it is sent as not strict. What is answered is then checked by the caller's
-schema (losi.upstream.wishes).
+https://developers.openai.com/api/docs/guides/structured-outputs#supported-schemas. Other
+keywords move into the description, which models mostly follow. If a schema cannot be rewritten, it
+is sent as not strict. The answer is then checked by the caller's schema (losi.upstream.wishes).
 """
 
 from __future__ import annotations
@@ -83,8 +82,8 @@ def _fitting(named: N, name: Literal["schema", "parameters"]) -> N:
 
 
 def kept_schema(schema: JsonSchema) -> JsonSchema | None:
-    """The schema as OpenAI keeps to it. None where no rewriting lets it: open objects, optional
-    properties, values of any type, a root that is no object.
+    """The schema in OpenAI's part of JSON Schema. None if that is impossible: open objects,
+    optional properties, values of any type, a root that is no object.
     """
     try:
         kept = _kept(schema)
@@ -98,7 +97,7 @@ def _kept(schema: Any) -> JsonSchema:
         raise _NotKeptError
     if schema.keys() >= {"anyOf", "oneOf"}:
         raise _NotKeptError
-    if "$ref" in schema:  # nothing may stand beside it
+    if "$ref" in schema:  # OpenAI allows no keyword beside it
         if not _REFERENCE.fullmatch(str(schema["$ref"])):
             raise _NotKeptError
         return {"$ref": schema["$ref"]}
@@ -131,6 +130,6 @@ def _is_object(schema: JsonSchema) -> bool:
 
 
 def _is_closed(schema: JsonSchema) -> bool:
-    """Whether an object has no other properties, and all of its own."""
+    """Whether an object requires all its properties and allows no others."""
     optional = set(schema.get("properties") or ()).difference(schema.get("required") or ())
     return schema.get("additionalProperties") is False and not optional

@@ -1,7 +1,7 @@
 """Chat completions answered by OpenAI's Responses API.
 
-For models that can do there what they cannot do in chat completions, such as calling tools while
-they reason. The translation is pure, in the modules beside this one: request, answer, stream.
+It is for models that can do more there than in chat completions, such as calling tools while they
+reason. The translation is pure, in the neighbouring modules: request, answer, stream.
 """
 
 from __future__ import annotations
@@ -91,11 +91,11 @@ class _Reading:
         try:
             yield from self._state.feed(event)
         except LosiError:
-            yield from self._state.usage_chunks(event)  # what was told is paid, whatever the end
+            yield from self._state.usage_chunks(event)  # reported usage is billed even so
             raise
 
     def more_text(self, texts: list[str]) -> int:
-        """None: each event has a number of its own."""
+        """Accepts no texts, because each event has its own number."""
         return 0
 
     def _event(self, data: bytes) -> JsonObject:
