@@ -149,6 +149,21 @@ async def test_usage_counts_four_characters_a_token() -> None:
     assert answered["usage"]["total_tokens"] == 10 + spoken
 
 
+async def test_refusals_and_calls_count_as_output() -> None:
+    refused = await completed(request("[[sandbox:refusal]]"))
+    text = '[[sandbox:arguments={"city":1234}]]'
+    called = await completed(request(text, tools=[WEATHER]))
+
+    said = refused["choices"][0]["message"]["refusal"]
+    assert refused["usage"]["completion_tokens"] == -(-len(said) // 4)
+    assert called["usage"]["completion_tokens"] == -(-len('get_weather{"city":1234}') // 4)
+
+
+@pytest.mark.parametrize("n", [None, 0, -1, "2"])
+async def test_without_a_number_of_choices_there_is_one(n: Any) -> None:
+    assert len(answer(request(n=n), read("")).choices) == 1
+
+
 async def test_tools_and_earlier_calls_count_as_prompt() -> None:
     plain = (await completed(request()))["usage"]["prompt_tokens"]
     tools = [{"type": "function", "function": {"name": "f", "description": "d" * 400}}]
