@@ -232,3 +232,114 @@ def test_calls_of_a_plain_answer(call: Json) -> None:
 
     assert whole["id"] and whole["type"] == "function"
     assert json.loads(whole["function"]["arguments"]) == {"city": "Oslo"}
+
+
+def test_whole_calls_word_for_word() -> None:
+    """What OpenAI has no field for stays; what it has is of its types."""
+    function = {"index": 3, "id": 7, "extra": 1, "function": {"name": "f", "arguments": None}}
+    custom = {"id": "b", "type": "x", "custom": {"name": 5, "input": ""}}
+    arguments = {"id": "c", "function": {"name": None, "arguments": {"city": "Tromsø"}}}
+
+    assert whole_calls([function, custom, arguments]) == [
+        {
+            "index": 3,
+            "id": "7",
+            "type": "function",
+            "extra": 1,
+            "function": {"name": "f", "arguments": "{}"},
+        },
+        {"id": "b", "type": "custom", "custom": {"name": "5", "input": ""}},
+        {
+            "id": "c",
+            "type": "function",
+            "function": {"name": "", "arguments": '{"city": "Tromsø"}'},
+        },
+    ]
+    [alone] = whole_calls({"id": True, "function": {"name": "f"}})
+    assert len(alone["id"]) == len("call_") + 24
+
+
+def test_pieces_word_for_word() -> None:
+    """Each says what is new: the name once, arguments as they come, an empty piece nothing."""
+    calls = ToolCalls()
+    told = [
+        [piece(0, "a", "f", "{"), piece(1, "b", "g")],
+        [piece(1, arguments='{"b": 1}'), piece(0, arguments="}")],
+        [piece(0, arguments=""), {"index": 1, "extra": 2}],
+    ]
+
+    assert [calls.feed(one) for one in told] == [
+        [
+            {
+                "index": 0,
+                "id": "a",
+                "type": "function",
+                "function": {"name": "f", "arguments": "{"},
+            },
+            {"index": 1, "id": "b", "type": "function", "function": {"name": "g", "arguments": ""}},
+        ],
+        [
+            {"index": 1, "function": {"arguments": '{"b": 1}'}},
+            {"index": 0, "function": {"arguments": "}"}},
+        ],
+        [{"index": 1, "extra": 2, "function": {}}],
+    ]
+    assert calls.finish() == []
+
+
+def test_a_call_without_a_name_is_never_told() -> None:
+    calls = ToolCalls()
+
+    assert calls.feed([piece(0, "a", None, "{}")]) == []
+    assert not calls.begun
+    assert calls.finish() == []
+    calls.feed([piece(1, "b", "g")])
+    assert calls.begun
+    assert calls.finish() == [{"index": 0, "function": {"arguments": "{}"}}]
+
+
+@pytest.mark.parametrize(
+    ("index", "is_same"), [(1.0, True), ("1", True), (1.5, False), ("one", False), (None, False)]
+)
+def test_a_number_says_whose_piece_it_is_however_it_is_written(index: Any, is_same: bool) -> None:
+    """One that is none leaves it to the order: the last call goes on."""
+    calls = ToolCalls()
+    calls.feed([piece(1, "b", "g")])
+    calls.feed([piece(0, "a", "f")])
+
+    [more] = calls.feed([piece(index, arguments='{"x":')])
+
+    assert more["index"] == (0 if is_same else 1)
+
+
+def test_what_more_came_of_one_calls_arguments_is_taken_until_one_may_repeat_all() -> None:
+    calls = ToolCalls()
+    calls.feed([piece(0, "a", "f", "")])
+    assert calls.more_arguments(["{"]) == 0  # after a name another call may begin
+    calls.feed([piece(0, arguments='{"a"')])
+
+    assert calls.more_arguments([": 1", ", "]) == 2
+    assert calls.more_arguments(['"b"', '{"a": 1, "b"', ": 2"]) == 1
+    assert calls.feed([piece(0, arguments='{"a": 1, "b"')]) == []
+    calls.feed([piece(0, arguments=": 2"), piece(1, "b", "g")])
+    assert calls.more_arguments(["}"]) == 0  # it was not the only call of the last pieces
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "number"),
+    [
+        (("a", "f", '{"x":1}'), ("b", "f", ""), 2),
+        (("a", "f", ""), ("b", "f", ""), 2),
+        (("a", "f", '{"x":'), ("b", "f", "1}"), 1),  # its arguments go on
+        ((None, "f", '{"x":1}'), (None, "f", ""), 2),
+        ((None, "f", '{"x":'), (None, "f", "1}"), 1),
+        (("a", "f", '{"x":1}'), ("a", "f", ""), 1),
+        (("a", "f", '{"x":1}'), (None, "f", ""), 2),
+        (("a", "f", "[" * 100_000), (None, "f", ""), 1),
+    ],
+)
+def test_when_a_name_begins_another_call(first: Any, second: Any, number: int) -> None:
+    calls = ToolCalls()
+    told = calls.feed([piece(0, *first)]) + calls.feed([piece(0, *second)])
+
+    assert len({one["index"] for one in told}) == number
