@@ -118,12 +118,19 @@ def _one_of(options: tuple[str, ...]) -> Callable[[str | None], str]:
 
 def _whole(low: int, high: int) -> Callable[[str | None], int]:
     def reader(value: str | None) -> int:
-        text = _text(value)
-        if not re.fullmatch(r"-?[0-9]{1,15}", text) or not low <= int(text) <= high:
+        number = _number(value)
+        if not low <= number <= high:
             raise ValueError
-        return int(text)
+        return number
 
     return reader
+
+
+def _number(value: str | None) -> int:
+    text = _text(value)
+    if not re.fullmatch(r"-?[0-9]{1,15}", text):
+        raise ValueError
+    return int(text)
 
 
 def _seconds(value: str | None) -> float:
@@ -135,9 +142,8 @@ def _seconds(value: str | None) -> float:
 
 
 def _two_counts(value: str | None) -> tuple[int, int]:
-    tokens = _whole(-(10**15), 10**15)
     inputs, _, outputs = _text(value).partition(":")
-    return tokens(inputs), tokens(outputs)
+    return _number(inputs), _number(outputs)
 
 
 #: name -> how its value is read, and how it is written, as error messages show it

@@ -43,6 +43,7 @@ def test_texts_that_share_words_are_near_each_other() -> None:
 
     assert likeness(cat, kitten) > 0.5 > 0.2 > likeness(cat, tax)
     assert likeness(cat, cat.upper()) == pytest.approx(1)
+    assert likeness("?!", "...") < 0.5  # what has no words is not all alike
 
 
 def test_a_vector_stays_the_same_from_one_release_to_the_next() -> None:

@@ -91,6 +91,7 @@ async def test_choices_begin_differently_and_say_which_they_are() -> None:
         ("  one\n two  ", "one two"),
         ("x" * 200, "x" * 200),
         ("x" * 201, "x" * 200 + "..."),
+        ("x" * 200 + " y", "x" * 200 + "..."),
         ("y " * 100, ("y " * 100).strip()),
         ("y " * 101, "y " * 100 + "..."),
         ("a " + "z " * 500, "a " + "z " * 99 + "..."),
@@ -176,12 +177,12 @@ async def test_tools_and_earlier_calls_count_as_prompt() -> None:
 async def test_images_count_a_fixed_number_of_tokens_and_are_mentioned() -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 4000}}
     thumbnail = {"type": "image_url", "image_url": {"url": "https://a.example/b", "detail": "low"}}
-    body = request([{"type": "text", "text": "Look"}, image, thumbnail])
+    body = request([{"type": "text", "text": "Look"}, image, image, thumbnail])
 
     answer = await completed(body)
 
-    assert answer["usage"]["prompt_tokens"] == 1 + 765 + 85
-    assert "You sent 2 images." in answer["choices"][0]["message"]["content"]
+    assert answer["usage"]["prompt_tokens"] == 1 + 765 + 765 + 85
+    assert "You sent 3 images." in answer["choices"][0]["message"]["content"]
 
 
 @pytest.mark.parametrize("parameter", ["max_tokens", "max_completion_tokens"])
@@ -196,7 +197,37 @@ async def test_a_token_limit_cuts_the_text(parameter: str) -> None:
     assert answer["usage"]["completion_tokens"] == 5
 
 
-@pytest.mark.parametrize("stop", ["STOP", ["nowhere", "STOP", "later"]])
+@pytest.mark.parametrize("limit", [None, True, "5"])
+async def test_what_is_no_limit_cuts_nothing(limit: Any) -> None:
+    whole = answer(request(), read(""))
+
+    assert answer(request(max_tokens=limit), read("")) == whole
+
+
+async def test_a_refusal_is_cut_like_a_text() -> None:
+    whole = (await completed(request("[[sandbox:refusal]]")))["choices"][0]["message"]
+
+    [choice] = (await completed(request("[[sandbox:refusal]]", max_tokens=5)))["choices"]
+
+    assert choice["finish_reason"] == "length"
+    assert choice["message"] == {**whole, "refusal": whole["refusal"][:20]}
+
+
+@pytest.mark.parametrize(
+    ("limit", "content", "arguments"), [(5, None, ['{"city":"']), (4, None, ['{"cit']), (2, "", [])]
+)
+async def test_a_call_is_cut_after_its_name_and_left_out_within_it(
+    limit: int, content: str | None, arguments: list[str]
+) -> None:
+    [choice] = (await completed(request(tools=[WEATHER], max_tokens=limit)))["choices"]
+
+    message = choice["message"]
+    assert (message["content"], choice["finish_reason"]) == (content, "length")
+    calls = message.get("tool_calls", [])
+    assert [one["function"]["arguments"] for one in calls] == arguments
+
+
+@pytest.mark.parametrize("stop", ["STOP", ["nowhere", "STOP", "later"], [5, "", "STOP"]])
 async def test_a_stop_sequence_ends_the_text_before_it(stop: Any) -> None:
     body = request("[[sandbox:say=Before STOP and later]]", stop=stop)
 
@@ -234,9 +265,10 @@ async def test_an_image_alone_is_mentioned_in_the_singular() -> None:
 
 
 async def test_json_mode_gives_a_json_object() -> None:
-    text = await text_of(request('Say "hi"', response_format={"type": "json_object"}))
+    text = await text_of(request('Say "høy"', response_format={"type": "json_object"}))
 
-    assert 'You said: "Say "hi""' in json.loads(text)["message"]
+    assert 'You said: "Say "høy""' in json.loads(text)["message"]
+    assert "høy" in text
 
 
 async def test_structured_output_fits_the_schema() -> None:

@@ -226,6 +226,11 @@ async def test_a_tool_and_its_arguments_can_be_dictated() -> None:
     assert call["function"] == {"name": "get_time", "arguments": '{"zone": "UTC"}'}
 
 
+@pytest.mark.parametrize("fields", [{}, {"tools": TOOLS, "tool_choice": "none"}])
+async def test_without_tools_to_call_a_dictated_one_is_no_call(fields: Json) -> None:
+    assert await called(request("[[sandbox:call=get_time]]", **fields)) == []
+
+
 async def test_dictating_an_unknown_tool_is_refused() -> None:
     with pytest.raises(InvalidRequestError, match=r"get_weather, get_time"):
         await completed(request("[[sandbox:call=get_tide]]", tools=TOOLS))

@@ -127,7 +127,7 @@ class ToolCalls:
         call.more.update(_more(piece, _OWN))
         name = "" if call.index is not None and call.arguments else _rest(call.name, name)
         call.name += name
-        if (not call.arguments and text.strip() in _NOTHING) or (text and text == call.arguments):
+        if (not call.arguments and text.strip() in _NOTHING) or text == call.arguments:
             text = ""  # empty so far, or a repetition
         call.arguments += text
         if call.index is None:

@@ -208,6 +208,7 @@ def test_a_custom_tools_input_is_any_text() -> None:
     said = calls.feed([custom]) + calls.feed([{"index": 0, "custom": {"input": "select 1"}}])
 
     assert [one["custom"]["input"] for one in said] == ["", "select 1"]
+    calls.feed([{**custom, "index": 1, "id": "b"}])
     assert calls.finish() == []
 
 
@@ -285,6 +286,12 @@ def test_pieces_word_for_word() -> None:
         [{"index": 1, "extra": 2, "function": {}}],
     ]
     assert calls.finish() == []
+
+
+def test_another_name_of_the_same_call_comes_too_late_once_its_arguments_began() -> None:
+    [call] = added_up(piece(0, "a", "f", '{"x":'), piece(0, "a", "g", "1}"))
+
+    assert call == {"id": "a", "name": "f", "arguments": '{"x":1}'}
 
 
 def test_a_call_without_a_name_is_never_told() -> None:
