@@ -226,8 +226,11 @@ class Sessions:
         sort = key_sort(session.key_id or "")
         found = self._table.get_all(session.account_id, [sort])
         key = Key.from_item(found[sort]) if sort in found else None
-        ended = key is None or not key.is_enabled
-        if key is None or ended or (key.expires_at is not None and key.expires_at <= self.now()):
+        if (
+            key is None
+            or not key.is_enabled
+            or (key.expires_at is not None and key.expires_at <= self.now())
+        ):
             raise expired("The API key that you signed in with has ended, and the session with it.")
         return key
 

@@ -297,3 +297,107 @@ class TestItems:
 
         assert "deadbeef" not in repr(key)
         assert "cafe" not in repr(key)
+
+
+class TestAsTheyAreStoredAndShown:
+    CREATED = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
+
+    def test_an_account_with_nothing_but_what_it_needs(self) -> None:
+        account = Account("ada", "pro", "Ada", "ada@example.com", self.CREATED, tag="tag")
+
+        assert account.to_item() == {
+            "pk": {"S": "ACCOUNT#ada"},
+            "sk": {"S": "PROFILE"},
+            "plan": {"S": "pro"},
+            "name": {"S": "Ada"},
+            "email": {"S": "ada@example.com"},
+            "created_at": {"S": "2026-11-23T12:00:30Z"},
+            "api_access": {"BOOL": True},
+            "disabled": {"BOOL": False},
+            "operator": {"BOOL": False},
+            "version": {"N": "1"},
+            "key_count": {"N": "0"},
+            "changed_on": {"S": ""},
+            "changes_full": {"N": "0"},
+            "changes_other": {"N": "0"},
+            "keys_made": {"N": "0"},
+            "keys_made_on": {"S": ""},
+            "tag": {"S": "tag"},
+        }
+        assert account.as_json() == {
+            "id": "acct_ada",
+            "name": "Ada",
+            "email": "ada@example.com",
+            "plan": "pro",
+            "api_access": True,
+            "disabled": False,
+            "created_at": "2026-11-23T12:00:30Z",
+            "key_count": 0,
+        }
+        assert account.audited() == {
+            "plan": "pro",
+            "api_access": True,
+            "disabled": False,
+            "operator": False,
+        }
+
+    def test_a_key_with_nothing_but_what_it_needs(self) -> None:
+        key = Key("Key00001", "a key", frozenset({"usage.read"}), self.CREATED, "f00d")
+
+        assert key.to_item("ada") == {
+            "pk": {"S": "ACCOUNT#ada"},
+            "sk": {"S": "KEY#Key00001"},
+            "name": {"S": "a key"},
+            "permissions": {"SS": ["usage.read"]},
+            "full": {"BOOL": False},
+            "created_at": {"S": "2026-11-23T12:00:30Z"},
+            "hash": {"S": "f00d"},
+            "is_enabled": {"BOOL": True},
+            "test": {"BOOL": False},
+            "version": {"N": "1"},
+            "old_hashes": {"M": {}},
+        }
+        assert key.as_json("losi-...") == {
+            "id": "key_Key00001",
+            "key": "losi-...",
+            "name": "a key",
+            "created_at": "2026-11-23T12:00:30Z",
+            "last_used_at": None,
+            "permissions": ["usage.read"],
+            "expires_at": None,
+            "is_enabled": True,
+            "created_by": None,
+        }
+
+    def test_a_key_with_everything(self) -> None:
+        ends = datetime(2027, 1, 1, tzinfo=UTC)
+        key = Key(
+            "Key00001",
+            "a key",
+            frozenset({"usage.read", "embeddings"}),
+            self.CREATED,
+            "f00d",
+            expires_at=ends,
+            is_enabled=False,
+            test=True,
+            last_used_at=self.CREATED.replace(second=0),
+            created_by="operator",
+        )
+
+        assert key.as_json() == {
+            **key.as_json(),
+            "last_used_at": "2026-11-23T12:00:30Z",  # no use before it was made
+            "permissions": ["embeddings", "usage.read"],
+            "expires_at": "2027-01-01T00:00:00Z",
+            "is_enabled": False,
+            "created_by": "operator",
+            "test": True,
+        }
+        assert key.audited() == {
+            "permissions": ["embeddings", "usage.read"],
+            "expires_at": "2027-01-01T00:00:00Z",
+            "is_enabled": False,
+            "test": True,
+        }
+        assert replace(key, expires_at=None).audited()["expires_at"] is None
+        assert Key.from_item(key.to_item("ada")) == key

@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from losi.errors import LosiError
-from losi.identity.session import IDLE, Session, Sessions, SessionToken
+from losi.errors import AuthenticationError, LosiError, PermissionDeniedError
+from losi.identity.key import NewKey
+from losi.identity.principal import ALL_PERMISSIONS, Principal
+from losi.identity.session import (
+    IDLE,
+    NOTED_EVERY,
+    Session,
+    Sessions,
+    SessionToken,
+    require_api_access,
+)
+from losi.management.accounts import Accounts
+from losi.store.client import primary_key
 from tests.catalogue import CATALOGUE
 from tests.ledger_world import Clock
 from tests.unit.conftest import TABLE
@@ -110,6 +121,131 @@ def test_a_session_is_over_and_fresh_to_the_second() -> None:
 @pytest.mark.parametrize("text", ["", "A" * 60, "A" * 62, "A" * 60 + "-", "é" + "A" * 60], ids=repr)
 def test_what_no_token_can_be(text: str) -> None:
     assert SessionToken.parse(text) is None
+
+
+def refusal(sessions: Sessions, token: SessionToken) -> AuthenticationError:
+    with pytest.raises(AuthenticationError) as refused:
+        sessions.read(token)
+    assert refused.value.code == "session_expired"
+    return refused.value
+
+
+class TestWhoIsSignedIn:
+    def test_a_person_may_do_all_that_a_key_can(
+        self, sessions: Sessions, accounts: Accounts, account_id: str
+    ) -> None:
+        account = accounts.account(account_id)
+        token = sessions.open(account_id, "x" * 201)
+
+        signed_in = sessions.read(token)
+
+        assert signed_in.is_person
+        assert signed_in.account == account
+        assert signed_in.session.device == "x" * 200
+        assert signed_in.principal == Principal(
+            account_id=account_id,
+            key_id="playground",
+            permissions=ALL_PERMISSIONS,
+            plan=CATALOGUE.plans["pro"],
+            test=False,
+            key_version=0,
+            profile_version=account.version,
+            tag=account.tag,
+            by_session=True,
+            session_id=token.session_id,
+        )
+
+    @pytest.mark.parametrize("test", [False, True])
+    def test_who_has_a_key_may_do_what_the_key_can(
+        self, sessions: Sessions, accounts: Accounts, account_id: str, test: bool
+    ) -> None:
+        ends_at = datetime(2026, 11, 24, tzinfo=UTC)
+        new = NewKey("a key", frozenset({"usage.read"}), ends_at, test)
+        key, _ = accounts.create_key(account_id, new)
+
+        signed_in = sessions.read(sessions.open(account_id, "", key.id))
+
+        principal = signed_in.principal
+        assert not signed_in.is_person
+        assert principal.permissions == {"usage.read"}
+        assert (principal.test, principal.key_version) == (test, key.version)
+        assert principal.key_expires_at == ends_at.timestamp()
+        assert (principal.key_id, principal.session_key) == ("playground", key.id)
+
+    def test_api_access_is_needed_for_what_keys_do_and_for_nothing_else(
+        self, sessions: Sessions, accounts: Accounts, account_id: str
+    ) -> None:
+        token = sessions.open(account_id, "")
+        require_api_access(sessions.read(token))
+        accounts.set_api_access(account_id, False)
+
+        with pytest.raises(PermissionDeniedError) as refused:
+            require_api_access(sessions.read(token))
+
+        assert refused.value.code == "api_access_disabled"
+
+
+class TestWhatEndsASession:
+    def test_its_account(self, sessions: Sessions, accounts: Accounts, account_id: str) -> None:
+        token = sessions.open(account_id, "")
+        accounts.set_disabled(account_id, True)
+
+        assert "account is disabled" in refusal(sessions, token).message
+
+    @pytest.mark.parametrize("sort", ["PROFILE", "SESSION#"])
+    def test_an_item_that_is_gone(
+        self, sessions: Sessions, client: DynamoDBClient, account_id: str, sort: str
+    ) -> None:
+        token = sessions.open(account_id, "")
+        sort = sort if sort == "PROFILE" else f"{sort}{token.session_id}"
+        client.delete_item(TableName=TABLE, Key=primary_key(account_id, sort))
+
+        assert "You are not signed in" in refusal(sessions, token).message
+
+    @pytest.mark.parametrize("how", ["deleted", "disabled", "expired"])
+    def test_the_key_that_opened_it(
+        self, sessions: Sessions, accounts: Accounts, account_id: str, clock: Clock, how: str
+    ) -> None:
+        ends_at = datetime.fromtimestamp(clock.now + 60, UTC)
+        key, _ = accounts.create_key(account_id, NewKey("a key", ALL_PERMISSIONS, ends_at))
+        token = sessions.open(account_id, "", key.id)
+        clock.advance(59)
+        sessions.read(token)
+
+        if how == "deleted":
+            accounts.delete_key(account_id, key.id)
+        elif how == "disabled":
+            accounts.change_key(account_id, key.id, lambda old: replace(old, is_enabled=False))
+        else:
+            clock.advance(1)
+
+        assert "API key that you signed in with has ended" in refusal(sessions, token).message
+
+    def test_its_owner(self, sessions: Sessions, account_id: str) -> None:
+        first, second, third = (sessions.open(account_id, str(n)) for n in range(3))
+
+        sessions.end(account_id, first.session_id)
+        sessions.end(account_id, first.session_id)
+        assert [ends(sessions, token) for token in (first, second, third)] == [True, False, False]
+        sessions.end_all(account_id)
+        assert ends(sessions, second) and ends(sessions, third)
+
+
+def test_its_use_is_noted_from_time_to_time_and_the_last_used_is_listed_first(
+    sessions: Sessions, account_id: str, clock: Clock
+) -> None:
+    began = sessions.now()
+    first, _ = sessions.open(account_id, "first"), sessions.open(account_id, "second")
+
+    def seen() -> list[tuple[str, datetime]]:
+        return [(one.device, one.seen_at) for one in sessions.of_account(account_id)]
+
+    clock.advance(NOTED_EVERY.total_seconds() - 1)
+    sessions.read(first)
+    assert {when for _, when in seen()} == {began}
+    clock.advance(1)
+    sessions.read(first)
+    assert seen() == [("first", began + NOTED_EVERY), ("second", began)]
 
 
 def ends(sessions: Sessions, token: SessionToken) -> bool:

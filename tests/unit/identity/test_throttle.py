@@ -36,15 +36,19 @@ def test_a_long_pause_fills_it_no_higher(throttle: Throttle, clock: Clock) -> No
     assert [refused(throttle) for _ in range(4)] == [False, False, False, True]
 
 
-def test_the_refusal_says_when_there_is_one_again(throttle: Throttle) -> None:
+@pytest.mark.parametrize(("seconds", "wait"), [(0, "500"), (0.25, "250"), (0.4, "100")])
+def test_the_refusal_says_when_there_is_one_again(
+    throttle: Throttle, clock: Clock, seconds: float, wait: str
+) -> None:
     for _ in range(3):
         throttle.take()
+    clock.advance(seconds)
 
     with pytest.raises(RateLimitError, match=r"Too many\. Try again\.") as caught:
         throttle.take()
 
     assert caught.value.status == 429
-    assert caught.value.headers["retry-after-ms"] == "500"
+    assert caught.value.headers["retry-after-ms"] == wait
 
 
 def test_each_name_has_its_own(throttle: Throttle) -> None:
