@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from losi.catalogue.models import Model, Route
-from losi.chat.prepare import prepare, with_system_prompt
+from losi.chat.prepare import nearest_effort, prepare, with_system_prompt
 from losi.chat.request import parse_chat_request
 from losi.errors import InvalidRequestError
 from tests.catalogue import CATALOGUE, PROVIDERS
@@ -121,10 +121,12 @@ def test_the_callers_output_limit_is_sent_by_the_name_that_it_gave() -> None:
 
 @pytest.mark.parametrize("param", ["max_tokens", "max_completion_tokens"])
 def test_more_than_the_model_can_give_is_refused(param: str) -> None:
-    with pytest.raises(InvalidRequestError, match="at most 4096") as caught:
-        body_for("gpt-3.5-turbo", **{param: 5_000})
+    assert body_for("gpt-3.5-turbo", **{param: 4_096})[param] == 4_096
 
-    assert caught.value.param == param
+    with pytest.raises(InvalidRequestError, match="at most 4096") as caught:
+        body_for("gpt-3.5-turbo", **{param: 4_097})
+
+    assert (caught.value.param, caught.value.code) == (param, "invalid_value")
 
 
 def test_unknown_parameters_pass_through() -> None:
@@ -229,3 +231,114 @@ def test_thinking_does_not_eat_the_answer(
     assert prepared.body["max_tokens"] == limit
     has_room = limit > fields["max_tokens"]
     assert prepared.most_text == (fields["max_tokens"] if has_room else None)
+
+
+@pytest.mark.parametrize(
+    ("effort", "efforts", "nearest"),
+    [
+        ("none", ("low", "high"), "low"),
+        ("low", ("low", "high"), "low"),
+        ("medium", ("low", "high"), "low"),  # of two equally near the lesser
+        ("medium", ("high", "low"), "low"),
+        ("medium", ("minimal", "high"), "high"),
+        ("max", ("none", "low"), "low"),
+        ("xhigh", ("none", "medium", "max"), "max"),
+    ],
+)
+def test_an_effort_that_a_route_lacks_becomes_the_nearest(
+    effort: str, efforts: tuple[str, ...], nearest: str
+) -> None:
+    assert nearest_effort(effort, efforts) == nearest
+
+
+def test_an_effort_that_nobody_has_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="none, minimal, low, medium, high") as caught:
+        nearest_effort("utmost", ("low",))
+
+    assert (caught.value.param, caught.value.code) == ("reasoning_effort", "invalid_value")
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent", "mapped"),
+    [
+        ({"reasoning_effort": "low"}, "low", set()),
+        ({"reasoning_effort": "none"}, "low", {"reasoning_effort"}),
+        ({"reasoning_effort": "max"}, "high", {"reasoning_effort"}),
+    ],
+)
+def test_what_became_of_the_effort_is_reported(asked: Json, sent: str, mapped: set[str]) -> None:
+    request = parse_chat_request({"model": "gpt-4o", "messages": [USER], **asked})
+
+    prepared = prepare(request, model("gpt-4o"), ALWAYS_THINKS)
+
+    assert prepared.body["reasoning_effort"] == sent
+    assert prepared.mapped == mapped
+
+
+@pytest.mark.parametrize(
+    ("fields", "left_out"),
+    [
+        ({"tools": [], "tool_choice": "none", "parallel_tool_calls": True}, True),
+        ({"tool_choice": "none", "parallel_tool_calls": True}, True),
+        ({"functions": [], "function_call": "none"}, True),
+        ({"function_call": "none"}, True),
+        (
+            {"tools": [{"type": "custom"}], "tool_choice": "none", "parallel_tool_calls": True},
+            False,
+        ),
+        ({"functions": [{"name": "f"}], "function_call": "none"}, False),
+    ],
+)
+def test_a_choice_among_no_tools_is_not_sent(fields: Json, left_out: bool) -> None:
+    body = body_for("gpt-4o", **fields)
+
+    assert {name for name in fields if name not in body} == (set(fields) if left_out else set())
+
+
+def test_dropped_names_fit_into_a_header() -> None:
+    odd = ["with space", "ümlaut", "a-b", "x" * 65, ""]
+    fine = ["x" * 64, *(f"p{n:02}" for n in range(40))]
+    refused = frozenset([*odd, *fine])
+    route = MAY_THINK.model_copy(update={"unsupported_parameters": refused})
+    fields = dict.fromkeys(refused, 1)
+    request = parse_chat_request({"model": "gpt-4o", "messages": [USER], **fields})
+
+    prepared = prepare(request, model("gpt-4o"), route)
+
+    assert prepared.dropped == tuple(sorted(fine)[:32])
+    assert not refused & prepared.body.keys()
+
+
+@pytest.mark.parametrize("name", ["stop", "functions", "function_call"])
+def test_what_we_honour_ourselves_is_not_dropped(name: str) -> None:
+    route = MAY_THINK.model_copy(update={"unsupported_parameters": frozenset({name})})
+    fields: Json = {"stop": ["x"], "functions": [{"name": "f"}], "function_call": "auto"}
+    request = parse_chat_request({"model": "gpt-4o", "messages": [USER], **fields})
+
+    prepared = prepare(request, model("gpt-4o"), route)
+
+    assert loose(prepared.body)[name] == fields[name]
+    assert prepared.dropped == ()
+
+
+@pytest.mark.parametrize(
+    ("messages", "extended"),
+    [
+        ([USER], [{"role": "system", "content": "P"}, USER]),
+        (
+            [USER, {"role": "system", "content": "later"}],
+            [{"role": "system", "content": "P"}, USER, {"role": "system", "content": "later"}],
+        ),
+        ([{"role": "system", "content": "A"}], [{"role": "system", "content": "A\n\nP"}]),
+        (
+            [{"role": "developer", "content": "A", "name": "n"}, USER, USER],
+            [{"role": "developer", "content": "A\n\nP", "name": "n"}, USER, USER],
+        ),
+        (
+            [{"role": "system", "content": None}, USER],
+            [{"role": "system", "content": [{"type": "text", "text": "P"}]}, USER],
+        ),
+    ],
+)
+def test_where_the_model_s_own_prompt_goes(messages: list[Any], extended: list[Any]) -> None:
+    assert with_system_prompt(messages, "P") == extended
