@@ -58,11 +58,6 @@ class Client:
     def __init__(self) -> None:
         self._idle: defaultdict[tuple[str, str, int], list[_Connection]] = defaultdict(list)
 
-    async def post(
-        self, url: str, headers: Mapping[str, str], body: bytes, connect_seconds: float
-    ) -> "Response":
-        return await self.request("POST", url, headers, body, connect_seconds)
-
     async def request(
         self,
         method: str,
@@ -157,6 +152,10 @@ class Response:
             self._release()
             raise StopAsyncIteration
         return data
+
+    async def read(self) -> bytes:
+        """The rest of the body. Raises as reading it piece by piece does."""
+        return b"".join([data async for data in self])
 
     async def __aenter__(self) -> "Response":
         return self

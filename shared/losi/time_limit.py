@@ -75,11 +75,11 @@ class TimeLimit:
         self._expired = False
 
     def __enter__(self) -> None:
-        task = asyncio.current_task()
+        timer = _timer()
+        task = asyncio.current_task(timer.loop)
         assert task is not None
-        self._task, self._cancelling = task, task.cancelling()
-        self._timer = _timer()
-        self._timer.add(self)
+        self._task, self._cancelling, self._timer = task, task.cancelling(), timer
+        timer.add(self)
 
     def __exit__(
         self,

@@ -51,7 +51,7 @@ async def fetch(handler: Handler) -> tuple[int, bytes, dict[str, str]]:
     async with serving(handler) as url:
         client = Client()
         try:
-            response = await client.post(f"{url}/x", {}, b"{}", 5)
+            response = await client.request("POST", f"{url}/x", {}, b"{}", 5)
             body = b"".join([data async for data in response])
         finally:
             client.close()
@@ -148,14 +148,14 @@ class TestRequests:
         self, url: str, header: str, said: str
     ) -> None:
         with pytest.raises(UnsendableError, match=said):
-            await Client().post(url, {"authorization": header}, b"{}", 5)
+            await Client().request("POST", url, {"authorization": header}, b"{}", 5)
 
     @pytest.mark.parametrize(
         ("url", "port"), [("http://h.invalid/", 80), ("https://h.invalid/", 443)]
     )
     async def test_go_to_the_port_of_their_scheme(self, url: str, port: int) -> None:
         with pytest.raises(ConnectError, match=f"^h.invalid:{port} cannot be reached$"):
-            await Client().post(url, {}, b"{}", 5)
+            await Client().request("POST", url, {}, b"{}", 5)
 
 
 LOST, BROKEN = "the connection was closed", "the answer is not HTTP"
@@ -232,7 +232,7 @@ class TestConnections:
         async with serving(handle) as url:
             client = Client()
             for _ in range(3):
-                async with await client.post(url, {}, b"{}", 5) as response:
+                async with await client.request("POST", url, {}, b"{}", 5) as response:
                     assert b"".join([data async for data in response]) == b"ok"
             client.close()
 
@@ -259,7 +259,7 @@ class TestConnections:
         async with serving(handle) as url:
             client = Client()
             for _ in range(2):
-                async with await client.post(url, {}, b"{}", 5) as response:
+                async with await client.request("POST", url, {}, b"{}", 5) as response:
                     async for data in response:
                         assert data == b"ok"
                         break
@@ -270,7 +270,7 @@ class TestConnections:
     async def test_are_not_used_again_with_half_of_an_answer_in_them(self) -> None:
         async with serving(saying(OK + b"content-length: 4\r\n\r\nha", b"lf")) as url:
             client = Client()
-            async with await client.post(url, {}, b"{}", 5) as response:
+            async with await client.request("POST", url, {}, b"{}", 5) as response:
                 async for data in response:
                     assert data == b"ha"
                     for _ in range(20):  # the rest arrives, and nobody takes it
@@ -292,7 +292,7 @@ class TestConnections:
         async with serving(handle) as url:
             client = Client()
             for _ in range(3):
-                async with await client.post(url, {}, b"{}", 5) as response:
+                async with await client.request("POST", url, {}, b"{}", 5) as response:
                     assert b"".join([data async for data in response]) == b"ok"
                 await closed.wait()
             client.close()
@@ -301,11 +301,11 @@ class TestConnections:
         async with serving(saying()) as url:
             pass
         with pytest.raises(ConnectError):
-            await Client().post(url, {}, b"{}", 5)
+            await Client().request("POST", url, {}, b"{}", 5)
 
     async def test_a_name_that_does_not_resolve(self) -> None:
         with pytest.raises(ConnectError):
-            await Client().post("http://host.invalid/", {}, b"{}", 5)
+            await Client().request("POST", "http://host.invalid/", {}, b"{}", 5)
 
     async def test_tls_to_a_plain_port(self) -> None:
         async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -313,7 +313,7 @@ class TestConnections:
 
         async with serving(refuse) as url:
             with pytest.raises(ConnectError):
-                await Client().post(url.replace("http:", "https:"), {}, b"{}", 5)
+                await Client().request("POST", url.replace("http:", "https:"), {}, b"{}", 5)
 
     async def test_a_cancelled_request_hangs_up(self) -> None:
         gone = asyncio.Event()
@@ -324,7 +324,7 @@ class TestConnections:
             gone.set()
 
         async with serving(handle) as url:
-            task = asyncio.create_task(Client().post(url, {}, b"{}", 5))
+            task = asyncio.create_task(Client().request("POST", url, {}, b"{}", 5))
             await asyncio.sleep(0.01)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -340,7 +340,9 @@ class TestConnections:
 
         async with serving(handle) as url:
             client = Client()
-            answers = await asyncio.gather(*(client.post(url, {}, b"{}", 5) for _ in range(64 + 3)))
+            answers = await asyncio.gather(
+                *(client.request("POST", url, {}, b"{}", 5) for _ in range(64 + 3))
+            )
             for answer in answers:
                 assert [data async for data in answer] == [b"ok"]
             [kept] = client._idle.values()
@@ -362,7 +364,7 @@ async def test_a_slow_reader_holds_the_host_back() -> None:
 
     async with serving(handle) as url:
         client = Client()
-        response = await client.post(url, {}, b"{}", 5)
+        response = await client.request("POST", url, {}, b"{}", 5)
         while True:  # until the host waits
             before = sent
             await asyncio.sleep(0.05)

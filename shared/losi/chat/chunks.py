@@ -229,8 +229,9 @@ def completion_usage(answer: Completion, bounds: TokenBounds, calls: int = 1) ->
 def _answer_usage(
     choices: list[Choice], theirs: object, bounds: TokenBounds, calls: int = 1
 ) -> Usage:
-    characters = sum(produced_characters(choice["message"]) for choice in choices)
-    return bounds.reported(theirs, calls) or bounds.estimate(characters)
+    if (reported := bounds.reported(theirs, calls)) is not None:
+        return reported
+    return bounds.estimate(sum(produced_characters(choice["message"]) for choice in choices))
 
 
 def _reported_usage(theirs: object) -> Usage | None:

@@ -112,8 +112,9 @@ class DynamoDB:
 
     async def _post(self, headers: dict[str, str], body: bytes) -> tuple[http1.Response, bytes]:
         connect = CONNECT_SHARE * self._seconds
-        async with await self._client().post(self._url, headers, body, connect) as response:
-            return response, b"".join([data async for data in response])
+        request = self._client().request("POST", self._url, headers, body, connect)
+        async with await request as response:
+            return response, await response.read()
 
     async def _credential(self) -> Credentials:
         if (known := self._credentials.fresh()) is not None:

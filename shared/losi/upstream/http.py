@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 from weakref import WeakKeyDictionary
@@ -93,20 +93,15 @@ class Endpoint:
     async def _post(
         self, body: Mapping[str, object], route: Route, refusal: Refusal
     ) -> AsyncIterator[http1.Response]:
-        with self._transport_failures():
+        try:
             # only connecting is limited here: the router limits all later waiting
-            async with await http_client().post(
-                self.url, {**_HEADERS, **self.headers}, encode(body), route.connect_timeout
+            async with await http_client().request(
+                "POST", self.url, {**_HEADERS, **self.headers}, encode(body), route.connect_timeout
             ) as response:
                 if not 200 <= response.status < 300:
                     answer = await _read_json(_plain(response))
                     raise refusal(response.status, answer, response.headers)
                 yield response
-
-    @contextmanager
-    def _transport_failures(self) -> Iterator[None]:
-        try:
-            yield
         except http1.ConnectError as error:
             raise UpstreamUnavailableError(
                 f"{self.provider} cannot be reached. Try again in a moment.",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from losi.errors import LosiError, UpstreamError
@@ -241,8 +240,10 @@ class _Pattern:
             if end < 0:
                 return None
             raw = data[begin:end].split(self._between)
-            with suppress(ValueError):
+            try:
                 return raw, texts(raw)
+            except ValueError:  # the texts of other events are among them
+                pass
         return None
 
     def length(self, raw: list[bytes]) -> int:

@@ -79,7 +79,7 @@ class Answer:
     def __init__(self, body: bytes, size: int) -> None:
         self.reads = [body[at : at + size] for at in range(0, len(body), size)]
 
-    async def post(self, *_: object) -> Answer:
+    async def request(self, *_: object) -> Answer:
         return self
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
