@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import uvloop
 
 from losi.identity.authenticator import Authenticator
 from losi.management.accounts import Accounts
@@ -64,3 +66,11 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     for name in ("AWS_ENDPOINT_URL_DYNAMODB", "LOSI_TABLE", "LOSI_STACK", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Function
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Tests run on asyncio's own loop, or on each that their module names in LOOPS."""
+    known = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    return {name: known[name] for name in getattr(item.module, "LOOPS", ("asyncio",))}

@@ -8,6 +8,9 @@ import pytest
 
 from losi.http1 import Client, ConnectError, ConnectionLostError, UnsendableError
 
+#: Lambda's loop, and that of `make run` (tests/unit/conftest.py).
+LOOPS = ("asyncio", "uvloop")
+
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\n"
 ABORT = None
