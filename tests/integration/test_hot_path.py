@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 
-#: Serves two requests as a deployed function does, and reports the statuses, what was imported, and
-#: the second one's calls of the store: operation, bytes sent, bytes received.
+#: Serves three requests as a deployed function does, and reports the statuses, what was imported,
+#: the second one's calls of the store (operation, bytes sent, bytes received), and how many Python
+#: functions the third one called, and how many timers it made.
 PROBE = """
 import asyncio, json, sys
 
@@ -64,8 +65,25 @@ async def main():
     await app(dict(scope), receive, send)
     calls.clear()
     await app(dict(scope), receive, send)
+    told_calls = list(calls)
+    loop, functions, timers = asyncio.get_running_loop(), 0, 0
+    call_at = loop.call_at
+
+    def timed(*arguments, **named):
+        nonlocal timers
+        timers += 1
+        return call_at(*arguments, **named)
+
+    def profiled(frame, event, argument):
+        nonlocal functions
+        functions += event == "call"
+
+    loop.call_at = timed
+    sys.setprofile(profiled)
+    await app(dict(scope), receive, send)
+    sys.setprofile(None)
     told = {"statuses": [one for one in statuses if one], "modules": list(sys.modules)}
-    print(json.dumps({**told, "calls": calls}))
+    print(json.dumps({**told, "calls": told_calls, "functions": functions, "timers": timers}))
 
 asyncio.run(main())
 """
@@ -73,6 +91,10 @@ asyncio.run(main())
 
 #: Bytes of a request's two writes and their answers, for an account with one key and one model.
 MOST_STORE_BYTES = 4_000
+#: About a third more than was counted.
+MOST_FUNCTIONS = {"stream": 2_350, "plain": 1_200}
+#: The timer that all time limits share may have to be set for an earlier one.
+MOST_TIMERS = 1
 
 
 @pytest.fixture(params=["stream", "plain"])
@@ -101,8 +123,8 @@ def told(
     )
 
     told = json.loads(ran.stdout.splitlines()[-1]) if ran.returncode == 0 else {}
-    assert told.get("statuses") == [200, 200], ran.stderr
-    return told
+    assert told.get("statuses") == [200, 200, 200], ran.stderr
+    return {**told, "kind": request.param}
 
 
 def test_a_metered_request_imports_neither_boto3_nor_httpx(told: Any) -> None:
@@ -116,3 +138,11 @@ def test_a_metered_request_is_two_short_writes_to_the_store(told: Any) -> None:
     """
     assert [operation for operation, _, _ in told["calls"]] == ["UpdateItem", "UpdateItem"]
     assert sum(sent + received for _, sent, received in told["calls"]) <= MOST_STORE_BYTES
+
+
+def test_a_metered_request_calls_few_functions_and_makes_few_timers(told: Any) -> None:
+    """Fails when a time limit has a timer of its own again (`asyncio.timeout`), or when a layer is
+    put around the app that every message passes.
+    """
+    assert told["functions"] <= MOST_FUNCTIONS[told["kind"]]
+    assert told["timers"] <= MOST_TIMERS
