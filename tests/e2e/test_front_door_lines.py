@@ -40,7 +40,7 @@ async def test_functions_of_both_runtimes_write_one_for_each_request(world: Worl
     answered = await world.sdk.chat.completions.with_raw_response.create(
         model="gpt-4o", messages=MESSAGES
     )
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         refused = await http.get(f"{world.sdk.base_url}models")
     await world.idle()
 
