@@ -18,7 +18,7 @@ States = frozenset[int]
 _MAX_STATES = 3_000
 _LAST = 0x10FFFF
 #: The characters, in the order in which generated text prefers them.
-_PREFERRED = "a1A -_.@/:" + "".join(map(chr, range(32, 127)))
+_PREFERRED = "a1A -_.@/:" + "".join(map(chr, range(33, 127)))
 
 
 class Pattern:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from losi.json_schema.limits import Budget, SchemaError
 from losi.json_schema.regex import Pattern, spell
+from losi.json_schema.regex_parser import Chars
 
 PATTERNS = [
     "",
@@ -33,6 +34,22 @@ PATTERNS = [
 def spelled(source: str, low: int = 0, high: int = 60) -> str | None:
     budget = Budget()
     return next(spell([Pattern(source, budget)], low, high, budget), None)
+
+
+@pytest.mark.parametrize(
+    ("source", "preferred"),
+    [("[ -~]", "a"), ("[0-9]", "1"), ("[A-Z]", "A"), ("[ -/]", " "), ('["!]', "!"), ("[~}]", "}")],
+)
+def test_plain_characters_are_preferred(source: str, preferred: str) -> None:
+    assert spelled(f"^{source}$") == preferred
+
+
+def test_what_a_class_leaves_out_are_the_gaps_between_its_ranges() -> None:
+    last = 0x10FFFF
+
+    assert Chars(((0, 4), (6, 8))).complement() == Chars(((5, 5), (9, last)))
+    assert Chars(((1, last),)).complement() == Chars(((0, 0),))
+    assert Chars(((0, last),)).complement() == Chars(())
 
 
 @pytest.mark.parametrize("source", PATTERNS)

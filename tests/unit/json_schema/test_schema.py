@@ -180,6 +180,20 @@ def test_a_value_as_deep_as_request_bodies_may_describe_is_made() -> None:
     assert fits(nested(58), generated(nested(58)))
 
 
+@pytest.mark.parametrize(
+    ("largest", "beyond"),
+    [
+        ({"type": "string", "minLength": 49_998}, {"type": "string", "minLength": 49_999}),
+        ({"const": "x" * 49_998}, {"const": "x" * 49_999}),
+        ({"type": "array", "minItems": 1_000}, {"type": "array", "minItems": 1_001}),
+    ],
+)
+def test_a_value_is_made_up_to_the_bounds(largest: Any, beyond: Any) -> None:
+    assert fits(largest, generated(largest))
+    with pytest.raises(SchemaError, match="no value was found"):
+        generated(beyond)
+
+
 ENDLESS = {"$defs": {"n": {"type": "object", "required": ["l", "r"], "properties": {
     "l": {"anyOf": [{"$ref": "#/$defs/n"}, {"$ref": "#/$defs/m"}]}, "r": {"$ref": "#/$defs/n"}}},
     "m": {"type": "array", "minItems": 2, "items": {"$ref": "#/$defs/n"}}},

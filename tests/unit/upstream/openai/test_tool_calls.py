@@ -288,6 +288,15 @@ def test_pieces_word_for_word() -> None:
     assert calls.finish() == []
 
 
+def test_without_an_index_the_id_says_whose_arguments_they_are() -> None:
+    opened = [piece(None, "a", "f"), piece(None, "b", "g")]
+    more = [piece(None, "a", arguments='{"a":'), piece(None, "b", arguments='{"b":1}')]
+
+    calls = added_up(*opened, *more, piece(None, "a", arguments="1}"))
+
+    assert [call["arguments"] for call in calls] == ['{"a":1}', '{"b":1}']
+
+
 def test_another_name_of_the_same_call_comes_too_late_once_its_arguments_began() -> None:
     [call] = added_up(piece(0, "a", "f", '{"x":'), piece(0, "a", "g", "1}"))
 
