@@ -11,23 +11,58 @@ import pytest
 from moto import mock_aws
 from starlette.requests import Request
 
-from losi.config import Config
+from losi.config import Config, Retention
 from losi.errors import (
     AuthenticationError,
     InvalidRequestError,
     LosiError,
     NotFoundError,
+    PermissionDeniedError,
     RateLimitError,
     RequestTooLargeError,
     ServerError,
     UnsupportedMediaError,
 )
 from losi.observe.routes import FromCloudWatch, FromLog
+from losi.web import dependencies
 from losi.web.dependencies import Services, counted_refusals, parsing_for, seconds_left
 from losi.web.openid_connect import Client
 
 CALLER: Any = SimpleNamespace(account_id="Account001", key_id="Key00001")
 OTHER: Any = SimpleNamespace(account_id="Account001", key_id="Key00002")
+
+
+def test_admissions_and_settlements_have_a_client_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[Any, ...]] = []
+
+    def client(*given: Any) -> object:
+        made.append(given)
+        return object()
+
+    monkeypatch.setattr(dependencies, "DynamoDB", client)
+    config = Config(region="eu-west-1", dynamodb_endpoint="http://x", store_seconds=3.0)
+    services = Services(config)
+
+    assert services.dynamodb is not services.settling_dynamodb
+    assert made == 2 * [("eu-west-1", "http://x", 1.5)]  # two tries in the time that there is
+
+
+def test_management_speaks_to_dynamodb_by_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+    client = Services(Config()).client
+
+    assert client.meta.service_model.service_name == "dynamodb"
+
+
+def test_the_ledger_knows_plans_patience_and_retention(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = SimpleNamespace()
+    monkeypatch.setattr(dependencies, "Ledger", lambda _, **given: made.__dict__.update(given))
+    services = Services(Config(store_seconds=3.0, retention=Retention(usage_days=7)))
+    _ = services.ledger
+
+    assert list(made.plans) == list(services.catalogue.plans.values())
+    assert (made.patience, made.kept_days) == (3.0, 7)
 
 
 class TestOpenIdConnect:
@@ -101,6 +136,7 @@ def test_a_request_may_last_until_its_invocation_must_be_settled() -> None:
     ("error", "is_counted"),
     [
         (InvalidRequestError("?"), True),
+        (PermissionDeniedError("?"), True),
         (NotFoundError("?"), True),
         (RequestTooLargeError("?"), True),
         (UnsupportedMediaError("?"), False),
