@@ -52,7 +52,7 @@ def conversations(draw: st.DrawFn) -> list[Json]:
     return messages
 
 
-def said(messages: list[Json]) -> list[Any]:
+def common_form(messages: list[Json]) -> list[Any]:
     """What the caller said, in order, in a form both formats can be brought to."""
     out: list[Any] = []
     for message in messages:
@@ -93,7 +93,7 @@ def test_any_conversation(messages: list[Json], tools: bool, effort: str | None)
         messages=messages, tools=[WEATHER] if tools else None, reasoning_effort=effort
     )
 
-    assert understood(request) == said(messages)
+    assert understood(request) == common_form(messages)
     roles = [message["role"] for message in request["messages"]]
     assert roles[0] == "user"
     assert all(one != following for one, following in pairwise(roles))

@@ -72,7 +72,7 @@ async def complete(provider: BedrockConverse, stubber: Stubber, response: Json) 
     return completion
 
 
-def asked(bedrock: BedrockServer) -> asyncio.Task[Json]:
+def started_call(bedrock: BedrockServer) -> asyncio.Task[Json]:
     """A call that is on its way."""
     return asyncio.create_task(BedrockConverse(lambda: bedrock.client).prepare(call()).complete())
 
@@ -242,7 +242,7 @@ class TestRefusals:
         code: str,
         remedy: Remedy,
     ) -> None:
-        answering = asked(bedrock)
+        answering = started_call(bedrock)
         await (await bedrock.exchange()).refuse(sent, error_type, "arn:aws:x:1:secret words")
         with pytest.raises(UpstreamError) as caught:
             await answering
@@ -307,21 +307,21 @@ class TestRefusals:
         "body", [b"<html>", b'{"output": {"mess', b"[]", b'{"output": {}}'], ids=repr
     )
     async def test_garbage_is_malformed(self, bedrock: BedrockServer, body: bytes) -> None:
-        answering = asked(bedrock)
+        answering = started_call(bedrock)
         await (await bedrock.exchange()).answer(200, body)
         with pytest.raises(UpstreamError) as caught:
             await answering
         assert caught.value.code == "upstream_malformed"
 
     async def test_a_connection_closed_before_the_answer(self, bedrock: BedrockServer) -> None:
-        answering = asked(bedrock)
+        answering = started_call(bedrock)
         (await bedrock.exchange()).cut()
         with pytest.raises(UpstreamError) as caught:
             await answering
         assert caught.value.code == "upstream_unavailable"
 
     async def test_the_operation_and_model_are_in_the_path(self, bedrock: BedrockServer) -> None:
-        answering = asked(bedrock)
+        answering = started_call(bedrock)
         exchange = await bedrock.exchange()
         await exchange.answer(200, json.dumps(answer({"text": "x"})).encode())
         await answering

@@ -19,7 +19,7 @@ OWN_WORDS = 70
 
 
 def test_recorded_requests_are_estimated_within_limits() -> None:
-    recorded = [(cassette, told(cassette)) for cassette in requests()]
+    recorded = [(cassette, reported_input(cassette)) for cassette in requests()]
     assert len(recorded) >= 40
 
     far_off = {
@@ -33,7 +33,7 @@ def test_recorded_requests_are_estimated_within_limits() -> None:
 
 
 def test_openais_own_are_estimated_within_limits_but_for_one_in_twenty() -> None:
-    ratios = [estimate(cassette) / told(cassette) for cassette in requests("openai")]
+    ratios = [estimate(cassette) / reported_input(cassette) for cassette in requests("openai")]
 
     assert sum(0.7 <= ratio <= 1.6 for ratio in ratios) >= 16
     assert min(ratios) > 0.9
@@ -41,7 +41,7 @@ def test_openais_own_are_estimated_within_limits_but_for_one_in_twenty() -> None
 
 def test_no_request_of_a_recorded_conversation_counts_less_than_a_quarter() -> None:
     for cassette in requests():
-        assert estimate(cassette) >= told(cassette) / 4
+        assert estimate(cassette) >= reported_input(cassette) / 4
 
 
 def requests(*folders: str) -> Iterator[Cassette]:
@@ -49,16 +49,16 @@ def requests(*folders: str) -> Iterator[Cassette]:
     for folder in folders or ("openai", "anthropic", "dialects"):
         for cassette in load(folder, "*-*.json"):
             known = "model" in cassette.request and cassette.name not in OTHERS
-            if known and cassette.status == 200 and told(cassette):
+            if known and cassette.status == 200 and reported_input(cassette):
                 yield cassette
 
 
-def told(cassette: Cassette) -> int:
+def reported_input(cassette: Cassette) -> int:
     """Input tokens, read from a cache or not, in the last that was said of each."""
     figures: dict[str, int] = {}
-    for said in objects(cassette.body.decode()):
-        message = said.get("message")
-        figures |= (message if isinstance(message, dict) else said).get("usage") or {}
+    for event in objects(cassette.body.decode()):
+        message = event.get("message")
+        figures |= (message if isinstance(message, dict) else event).get("usage") or {}
     names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
     return figures.get("prompt_tokens") or sum(figures.get(name, 0) for name in names)
 

@@ -48,17 +48,17 @@ _CALL_ANY = re.compile(r"call (at least )?one of your tools", re.I)
 _BY_SCHEMA = re.compile(r"matches this JSON Schema, .*?(\{.*\})", re.S)
 
 
-def _told(wish: Wish) -> Wish:
+def _with_instructions(wish: Wish) -> Wish:
     """The wish with what is said in words instead of parameters."""
     if wish.choice == "auto" and wish.tools and _CALL_ANY.search(wish.latest):
         wish = replace(wish, choice="required")
-    if not wish.schema and (said := _BY_SCHEMA.search(wish.latest)):
-        wish = replace(wish, schema=json.loads(said[1]))
+    if not wish.schema and (found := _BY_SCHEMA.search(wish.latest)):
+        wish = replace(wish, schema=json.loads(found[1]))
     return wish
 
 
 def answer_to(wish: Wish) -> Answer:
-    wish = _told(wish)
+    wish = _with_instructions(wish)
     calls = _calls(wish)
     text = "" if calls else "It is well."
     if wish.schema is not None and not calls:
@@ -120,8 +120,8 @@ def example(schema: Any, root: Json, depth: int = 0) -> Any:
 
 def _with_bounds(schema: Json) -> Json:
     """With what the description says of bounds: models mostly follow it."""
-    said = re.search(r"\{([^{}]*)\}$", str(schema.get("description", "")))
-    bounds = re.findall(r"(\w+): (\d+)", said[1]) if said else []
+    found = re.search(r"\{([^{}]*)\}$", str(schema.get("description", "")))
+    bounds = re.findall(r"(\w+): (\d+)", found[1]) if found else []
     return {**schema, **{name: int(value) for name, value in bounds}}
 
 

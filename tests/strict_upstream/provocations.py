@@ -68,7 +68,7 @@ def image(data: str = PIXEL, media_type: str = "image/png") -> Json:
     return {"type": "image_url", "image_url": {"url": f"data:{media_type};base64,{data}"}}
 
 
-def said(*parts: Json) -> Json:
+def user(*parts: Json) -> Json:
     return {"role": "user", "content": list(parts)}
 
 

@@ -39,8 +39,8 @@ def tool(schema: Json | None = None, **more: Any) -> Json:
 T = [tool()]
 
 
-def text(said: str = "Hi", **more: Any) -> Json:
-    return {"type": "text", "text": said, **more}
+def text(user: str = "Hi", **more: Any) -> Json:
+    return {"type": "text", "text": user, **more}
 
 
 def use(call_id: str = "t1", **more: Any) -> Json:
@@ -55,7 +55,7 @@ def answer(*blocks: Json) -> Json:
     return {"role": "assistant", "content": list(blocks)}
 
 
-def said(*blocks: Json) -> Json:
+def user(*blocks: Json) -> Json:
     return {"role": "user", "content": list(blocks)}
 
 
@@ -75,9 +75,9 @@ def pdf(pages: int, **more: Any) -> Json:
     return {"type": "document", "source": source, **more}
 
 
-def thought(said: str = "I think", place: int = 0, **more: Any) -> Json:
+def thought(user: str = "I think", place: int = 0, **more: Any) -> Json:
     signature = sign("I think", place, S46)
-    return {"type": "thinking", "thinking": said, "signature": signature, **more}
+    return {"type": "thinking", "thinking": user, "signature": signature, **more}
 
 
 def kept(rule: str, schema: Json, says: str = "") -> list[Provocation]:
@@ -139,20 +139,20 @@ ANTHROPIC = [
     claude("A20", messages=[]),
     claude("A20", without=["max_tokens"], says="max_tokens: Field required"),
     claude("A21", messages=[answer(text()), USER, USER], status=200),
-    claude("A22", messages=[said(text(" "))], says="must contain non-whitespace text"),
-    claude("A22", messages=[said(text(""))], says="must be non-empty"),
+    claude("A22", messages=[user(text(" "))], says="must contain non-whitespace text"),
+    claude("A22", messages=[user(text(""))], says="must be non-empty"),
     claude("A23", H45, messages=[USER, answer(text("So "))], says="trailing whitespace"),
     claude("A24", tools=T, messages=[USER, answer(use()), USER], says="without `tool_result`"),
-    claude("A24", tools=T, messages=[USER, answer(use(), text()), said(result())]),
-    claude("A25", tools=T, messages=[said(result())], says="unexpected `tool_use_id`"),
-    claude("A26", tools=T, messages=[USER, answer(use()), said(text(), result())]),
-    claude("A28", tools=T, messages=[USER, answer(use(), use()), said(result())], says="unique"),
-    claude("A28", tools=T, messages=[USER, answer(use()), said(result(), result())]),
-    claude("A29", tools=T, messages=[USER, answer(use("a.b")), said(result("a.b"))]),
-    claude("A29", tools=T, messages=[USER, answer(use(name="fs.list dir")), said(result())]),
+    claude("A24", tools=T, messages=[USER, answer(use(), text()), user(result())]),
+    claude("A25", tools=T, messages=[user(result())], says="unexpected `tool_use_id`"),
+    claude("A26", tools=T, messages=[USER, answer(use()), user(text(), result())]),
+    claude("A28", tools=T, messages=[USER, answer(use(), use()), user(result())], says="unique"),
+    claude("A28", tools=T, messages=[USER, answer(use()), user(result(), result())]),
+    claude("A29", tools=T, messages=[USER, answer(use("a.b")), user(result("a.b"))]),
+    claude("A29", tools=T, messages=[USER, answer(use(name="fs.list dir")), user(result())]),
     claude("A29", tools=[tool(name="a.b")]),
     claude("A30", tools=[tool(), tool()], says="unique"),
-    claude("A31", messages=[USER, answer(use()), said(result())], says="must define tools"),
+    claude("A31", messages=[USER, answer(use()), user(result())], says="must define tools"),
     claude("A33", tools=[{"name": "weather"}], says="input_schema: Field required"),
     claude("A33", tools=[tool({"type": "string"})]),
     claude("A33", tools=[tool({"type": "object", "properties": None})]),
@@ -172,23 +172,23 @@ ANTHROPIC = [
     claude(
         "A42",
         output_config={"format": {"type": "json_schema", "schema": CLOSED}},
-        messages=[said(text(), pdf(1, citations={"enabled": True}))],
+        messages=[user(text(), pdf(1, citations={"enabled": True}))],
     ),
-    claude("A43", messages=[said(*[text()] * 30, text(cache_control=MARK))], status=200),
+    claude("A43", messages=[user(*[text()] * 30, text(cache_control=MARK))], status=200),
     claude("A44", stop_sequences=["\n"], says="non-whitespace"),
     claude("A44", stop_sequences=[""], says="must be non-empty"),
-    claude("A45", messages=[said(*[text(cache_control=MARK)] * 5)], says="maximum of 4 blocks"),
-    claude("A45", messages=[said(text(cache_control={**MARK, "ttl": "2h"}))]),
-    claude("A46", messages=[said(text(), text("", cache_control=MARK))], says="empty text blocks"),
+    claude("A45", messages=[user(*[text(cache_control=MARK)] * 5)], says="maximum of 4 blocks"),
+    claude("A45", messages=[user(text(cache_control={**MARK, "ttl": "2h"}))]),
+    claude("A46", messages=[user(text(), text("", cache_control=MARK))], says="empty text blocks"),
     claude(
         "A47",
-        messages=[said(text(cache_control=MARK), text(cache_control={**MARK, "ttl": "1h"}))],
+        messages=[user(text(cache_control=MARK), text(cache_control={**MARK, "ttl": "1h"}))],
         says="must not come after",
     ),
     claude(
         "A47",
         cache_control=MARK,
-        messages=[said(text(cache_control={**MARK, "ttl": "1h"}))],
+        messages=[user(text(cache_control={**MARK, "ttl": "1h"}))],
         says="Top-level cache_control",
     ),
     claude("A48", metadata={"user_id": "ann@example.com"}, says="an email address"),
@@ -196,11 +196,11 @@ ANTHROPIC = [
     claude("A49", metadata={"user_id": "x" * 257}),
     claude("A50", response_format={"type": "text"}, says="Extra inputs are not permitted"),
     claude("A50", messages=[{**USER, "name": "ann"}]),
-    claude("A50", messages=[said(text(refusal="x"))]),
+    claude("A50", messages=[user(text(refusal="x"))]),
     claude("A50", system=[text(cache_control={**MARK, "scope": "global"})], says="ephemeral.scope"),
     claude("A51", messages=[USER, answer(thought(cache_control=MARK), text()), USER]),
     claude("A52", max_tokens=0, stream=True),
-    claude("A53", H45, messages=[said(text("x " * 450_000))], says="prompt is too long"),
+    claude("A53", H45, messages=[user(text("x " * 450_000))], says="prompt is too long"),
     claude("A60", messages=[USER, answer(thought("I thought"), text()), USER], says="Invalid"),
     claude(
         "A60",
@@ -235,17 +235,17 @@ ANTHROPIC = [
         "A64",
         tools=T,
         thinking={"type": "enabled", "budget_tokens": 2000},
-        messages=[USER, answer(use()), said(result())],
+        messages=[USER, answer(use()), user(result())],
         says="but found `tool_use`",
     ),
-    claude("A65", messages=[said(image(media_type="image/bmp"))]),
-    claude("A65", messages=[said(image(media_type="image/jpeg"))], says="appears to be"),
-    claude("A66", messages=[said(image(png(8001)))], says="8000 pixels"),
-    claude("A66", messages=[said(*[image(png(2001))] * 21)], says="many-image"),
-    claude("A66", messages=[said(image(png(10, 8_000_000)))], says="10 MB"),
-    claude("A67", H45, messages=[said(*[image()] * 101)]),
-    claude("A68", messages=[said(text("x" * 34_000_000))], status=413, says="request_too_large"),
-    claude("A69", H45, messages=[said(text(), pdf(101))], says="maximum of 100 PDF pages"),
+    claude("A65", messages=[user(image(media_type="image/bmp"))]),
+    claude("A65", messages=[user(image(media_type="image/jpeg"))], says="appears to be"),
+    claude("A66", messages=[user(image(png(8001)))], says="8000 pixels"),
+    claude("A66", messages=[user(*[image(png(2001))] * 21)], says="many-image"),
+    claude("A66", messages=[user(image(png(10, 8_000_000)))], says="10 MB"),
+    claude("A67", H45, messages=[user(*[image()] * 101)]),
+    claude("A68", messages=[user(text("x" * 34_000_000))], status=413, says="request_too_large"),
+    claude("A69", H45, messages=[user(text(), pdf(101))], says="maximum of 100 PDF pages"),
     claude("A70", headers={**VERSION, "authorization": "Bearer k"}, status=401),
     claude("A71", account=Account(credit=False), says="credit balance is too low"),
     claude("A72", account=Account(key="other"), status=401, says="authentication_error"),

@@ -22,7 +22,7 @@ HI: Json = {"text": "Hi"}
 POINT: Json = {"cachePoint": {"type": "default"}}
 
 
-def said(*blocks: Json) -> Json:
+def user(*blocks: Json) -> Json:
     return {"role": "user", "content": list(blocks or (HI,))}
 
 
@@ -33,7 +33,7 @@ def answer(*blocks: Json) -> Json:
 def converse(rule: str, model: str = S46, *, stream: bool = False, **more: Any) -> Provocation:
     settings = {name: more.pop(name) for name in ("status", "says", "account") if name in more}
     path = f"/model/{quote(model, safe='')}/converse{'-stream' * stream}"
-    return Provocation(rule, path, {"messages": [said()], **more}, **settings)
+    return Provocation(rule, path, {"messages": [user()], **more}, **settings)
 
 
 def tool(schema: Json | None = None, **more: Any) -> Json:
@@ -66,18 +66,18 @@ def image(data: str = PIXEL, format_: str = "png") -> Json:
 
 def loop(*beside: Json, model: str = S46, inside: tuple[Json, ...] = ()) -> dict[str, Any]:
     """Arguments of a conversation with a tool call, its result, and what stands beside it."""
-    turns = [said(), answer(use()), said(result("t1", *inside), *beside)]
+    turns = [user(), answer(use()), user(result("t1", *inside), *beside)]
     return {"model": model, "messages": turns, "toolConfig": tools()}
 
 
 ANY: Json = {"any": {}}
 BEDROCK = [
-    converse("B1", messages=[said(), answer(use()), said(result())], says="must be defined"),
+    converse("B1", messages=[user(), answer(use()), user(result())], says="must be defined"),
     converse("B2", toolConfig={"tools": []}),
     converse("B2", toolConfig=tools(choice={"none": {}})),
     converse("B2", toolConfig=tools(tool(name="a.b"))),
     converse("B2", toolConfig=tools(tool(description=""))),
-    converse("B2", toolConfig=tools(), messages=[said(), answer(use("a b")), said(result("a b"))]),
+    converse("B2", toolConfig=tools(), messages=[user(), answer(use("a b")), user(result("a b"))]),
     converse(
         "B3",
         toolConfig=tools(choice=ANY),
@@ -117,24 +117,24 @@ BEDROCK = [
         toolConfig=tools(tool(with_property(type="string", maxLength=4), strict=True)),
         status=200,
     ),
-    converse("B10", messages=[said({"text": " "})], says="non-whitespace"),
+    converse("B10", messages=[user({"text": " "})], says="non-whitespace"),
     converse("B11", messages=[], says="must start with a user message"),
-    converse("B11", messages=[said(), {"role": "assistant", "content": []}, said()]),
-    converse("B11", NOVA, messages=[answer(), said()], says="must start with a user message"),
-    converse("B11", S46, messages=[answer(), said()], status=200),
-    converse("B13", messages=[said(document())], says="text block must be included"),
-    converse("B14", messages=[said(HI, document()), answer(), said(HI, document())]),
+    converse("B11", messages=[user(), {"role": "assistant", "content": []}, user()]),
+    converse("B11", NOVA, messages=[answer(), user()], says="must start with a user message"),
+    converse("B11", S46, messages=[answer(), user()], status=200),
+    converse("B13", messages=[user(document())], says="text block must be included"),
+    converse("B14", messages=[user(HI, document()), answer(), user(HI, document())]),
     converse(
-        "B15", messages=[said(HI, *(document(f"R{i}") for i in range(6)))], says="5 documents"
+        "B15", messages=[user(HI, *(document(f"R{i}") for i in range(6)))], says="5 documents"
     ),
-    converse("B16", messages=[said(HI, document("a.b"))], says="alphanumeric"),
-    converse("B16", messages=[said(HI, document("a" * 201))]),
-    converse("B16", messages=[said(HI, document(format_="zip"))]),
-    converse("B16", messages=[said(HI, document(data=bytes(4_800_000)))], says="4.5 MB"),
-    converse("B17", messages=[said(HI, *[image()] * 21)], says="20 images"),
-    converse("B17", messages=[said(HI, image(png(8001)))]),
-    converse("B17", messages=[said(HI, image(format_="bmp"))]),
-    converse("B17", messages=[said(), answer(image()), said()]),
+    converse("B16", messages=[user(HI, document("a.b"))], says="alphanumeric"),
+    converse("B16", messages=[user(HI, document("a" * 201))]),
+    converse("B16", messages=[user(HI, document(format_="zip"))]),
+    converse("B16", messages=[user(HI, document(data=bytes(4_800_000)))], says="4.5 MB"),
+    converse("B17", messages=[user(HI, *[image()] * 21)], says="20 images"),
+    converse("B17", messages=[user(HI, image(png(8001)))]),
+    converse("B17", messages=[user(HI, image(format_="bmp"))]),
+    converse("B17", messages=[user(), answer(image()), user()]),
     converse("B19", **loop(HI, document()), says="beside a toolResult"),
     converse("B20", **loop(HI, model=LLAMA)),
     converse("B20", **loop(model=QWEN, inside=(image(),))),
@@ -143,23 +143,23 @@ BEDROCK = [
         "B20",
         "us.writer.palmyra-x5",
         toolConfig=tools(),
-        messages=[said(), answer(use()), said(result(status="success"))],
+        messages=[user(), answer(use()), user(result(status="success"))],
     ),
     converse(
         "B21",
         toolConfig=tools(),
         messages=[
-            said(),
+            user(),
             answer(use()),
-            said({"toolResult": {"toolUseId": "t1", "content": [], "status": "error"}}),
+            user({"toolResult": {"toolUseId": "t1", "content": [], "status": "error"}}),
         ],
         says="cannot be empty",
     ),
-    converse("B21", toolConfig=tools(), messages=[said(), answer(use(input=[])), said(result())]),
-    converse("B22", toolConfig=tools(), messages=[said(), answer(use(), use()), said(result())]),
-    converse("B22", toolConfig=tools(), messages=[said(), answer(use(), HI), said(result())]),
-    converse("B23", messages=[said(), answer()], says="prefill"),
-    converse("B23", NOVA, messages=[said(), answer({"text": "So "})], says="trailing whitespace"),
+    converse("B21", toolConfig=tools(), messages=[user(), answer(use(input=[])), user(result())]),
+    converse("B22", toolConfig=tools(), messages=[user(), answer(use(), use()), user(result())]),
+    converse("B22", toolConfig=tools(), messages=[user(), answer(use(), HI), user(result())]),
+    converse("B23", messages=[user(), answer()], says="prefill"),
+    converse("B23", NOVA, messages=[user(), answer({"text": "So "})], says="trailing whitespace"),
     converse("B25", inferenceConfig={"temperature": 1.5}),
     converse("B25", inferenceConfig={"maxTokens": 0}),
     converse("B25", requestMetadata={"a": "é"}),
@@ -184,26 +184,26 @@ BEDROCK = [
         "B30",
         NOVA,
         messages=[
-            said(),
+            user(),
             answer({"reasoningContent": {"reasoningText": {"text": "x", "signature": "y"}}}, HI),
-            said(),
+            user(),
         ],
     ),
-    converse("B31", messages=[said(POINT, HI)]),
-    converse("B31", messages=[said(HI, POINT, POINT)]),
-    converse("B31", LLAMA, messages=[said(HI, POINT)]),
-    converse("B31", messages=[said(*[HI, POINT] * 5)], says="more than 4"),
-    converse("B31", messages=[said(HI, document(format_="txt"), POINT)]),
-    converse("B31", messages=[said(HI, POINT)], status=200),
-    converse("B32", NOVA, messages=[said(HI, document(citations={"enabled": True}))]),
+    converse("B31", messages=[user(POINT, HI)]),
+    converse("B31", messages=[user(HI, POINT, POINT)]),
+    converse("B31", LLAMA, messages=[user(HI, POINT)]),
+    converse("B31", messages=[user(*[HI, POINT] * 5)], says="more than 4"),
+    converse("B31", messages=[user(HI, document(format_="txt"), POINT)]),
+    converse("B31", messages=[user(HI, POINT)], status=200),
+    converse("B32", NOVA, messages=[user(HI, document(citations={"enabled": True}))]),
     Provocation("B33", f"/model/{S46}/invoke", {"x": "x" * 25_000_000}, says="25000000"),
-    converse("B34", messages=[said(HI, document(data=b"%PDF" + b"/Type /Page " * 101))]),
+    converse("B34", messages=[user(HI, document(data=b"%PDF" + b"/Type /Page " * 101))]),
     converse("B35", "acme.model", says="model identifier is invalid"),
-    converse("B35", NOVA, messages=[said({"text": "x " * 300_000})], says="Input is too long"),
+    converse("B35", NOVA, messages=[user({"text": "x " * 300_000})], says="Input is too long"),
     converse("B35", account=Account(retention=False), says="data retention mode"),
     converse("B36", "anthropic.claude-sonnet-4-6", says="isn’t supported"),
     converse("B37", additionalModelResponseFieldPaths=["/a"] * 11),
-    converse("B37", messages=[said(HI, image(""))]),
+    converse("B37", messages=[user(HI, image(""))]),
     converse("B37", messages=[{"role": "tool", "content": [HI]}]),
     converse("B38", NOVA, inferenceConfig={"maxTokens": 20_000}, says="model limit of 10000"),
     converse("B39", account=Account(rate_limited=True), status=429, says="Too many requests"),

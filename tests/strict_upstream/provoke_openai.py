@@ -14,8 +14,8 @@ from tests.strict_upstream.provocations import (
     image,
     json_schema,
     result,
-    said,
     tool,
+    user,
     with_property,
 )
 from tests.strict_upstream.rules import Account, Json
@@ -113,7 +113,7 @@ CHAT = [
     chat("O61", "gpt-4o", messages=[USER, called(), USER], says="must be followed by"),
     chat("O62", "gpt-4o", messages=[USER, called("c" * 41), result("c" * 41)], says="41"),
     chat("O63", "gpt-4o", messages=[{**USER, "cache_control": {}}], says="unknown_parameter"),
-    chat("O63", "gpt-4o", messages=[said({"type": "text", "text": "x", "cache_control": {}})]),
+    chat("O63", "gpt-4o", messages=[user({"type": "text", "text": "x", "cache_control": {}})]),
     chat("O63", "gpt-4o", tools=[{**tool(), "cache_control": {}}]),
     chat("O64", "gpt-4o", top_k=3, says="Unrecognized request argument supplied: top_k"),
     chat("O65", "gpt-4o", messages=[]),
@@ -121,11 +121,11 @@ CHAT = [
     chat("O65", "gpt-4o", messages=[USER, {"role": "assistant"}]),
     chat("O66", "gpt-4o", messages=[{**USER, "name": "Ann B."}]),
     chat("O67", "gpt-4o", messages=[{"role": "user", "content": "x" * 10_485_761}]),
-    chat("O68", "gpt-4o", messages=[said(image("AAAA"))], says="invalid_image_format"),
-    chat("O68", "gpt-4o", messages=[said(image("!"))], says="invalid_base64_image"),
+    chat("O68", "gpt-4o", messages=[user(image("AAAA"))], says="invalid_image_format"),
+    chat("O68", "gpt-4o", messages=[user(image("!"))], says="invalid_base64_image"),
     chat("O69", "gpt-4o", messages=[USER, {"role": "system", "content": "x"}], status=200),
     chat("O69", "gpt-4o", messages=[{"role": "user", "content": " "}], status=200),
-    chat("O69", "gpt-4o", messages=[said(image(media_type="image/jpeg"))], status=200),
+    chat("O69", "gpt-4o", messages=[user(image(media_type="image/jpeg"))], status=200),
     chat(
         "O69",
         "gpt-4o",
@@ -135,7 +135,7 @@ CHAT = [
     chat(
         "O70",
         "gpt-4o",
-        messages=[said(*[image(base64.b64encode(b"\x89PNG" + bytes(26_000_000)).decode())] * 2)],
+        messages=[user(*[image(base64.b64encode(b"\x89PNG" + bytes(26_000_000)).decode())] * 2)],
         says="exceeds the allowed limit of 50.0MB",
     ),
     chat("O80", "gpt-4o", messages=[{"role": "user", "content": LONG}], says="maximum context"),

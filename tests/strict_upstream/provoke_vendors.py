@@ -12,8 +12,8 @@ from tests.strict_upstream.provocations import (
     image,
     json_schema,
     result,
-    said,
     tool,
+    user,
 )
 from tests.strict_upstream.rules import Account, Json
 
@@ -71,7 +71,7 @@ VENDORS = [
     mistral("C20", seed=1, status=422),
     mistral("C20", stream=True, stream_options={"include_usage": True}, status=422),
     mistral("C20", messages=[{**USER, "name": "ann"}], status=422),
-    mistral("C20", messages=[said({"type": "text", "text": "x", "cache_control": {}})], status=422),
+    mistral("C20", messages=[user({"type": "text", "text": "x", "cache_control": {}})], status=422),
     mistral("C21", temperature=1.8, status=422),
     mistral("C21", tools=[tool(f"t{i}") for i in range(129)], status=422),
     mistral("C21", messages=[LONG], says="too large for model"),
@@ -98,7 +98,7 @@ VENDORS = [
     ),
     gemini("C33", response_format=json_schema(deep(210)), says="too many states"),
     gemini("C33", tools=T, tool_choice="required", status=200, says='"finish_reason":"stop"'),
-    azure("C40", messages=[said({"type": "file", "file": {"file_data": "x"}})]),
+    azure("C40", messages=[user({"type": "file", "file": {"file_data": "x"}})]),
     azure("C40", "mistral-large", max_completion_tokens=5, status=422),
     azure("O4", tools=T, says="/v1/chat/completions"),
     azure("C41", query="?api-version=2024-10-21", says="api-version"),
@@ -114,8 +114,8 @@ VENDORS = [
         "C60",
         "llama4",
         to="/ollama/v1",
-        messages=[said({"type": "image_url", "image_url": {"url": "https://example.com/a.png"}})],
+        messages=[user({"type": "image_url", "image_url": {"url": "https://example.com/a.png"}})],
     ),
-    chat("C60", "llama4", to="/ollama/v1", messages=[said(image())], status=200),
+    chat("C60", "llama4", to="/ollama/v1", messages=[user(image())], status=200),
     chat("C60", "llama4", to="/ollama/v1", reasoning_effort="low", status=200, says='"reasoning"'),
 ]

@@ -27,7 +27,7 @@ PROVIDERS = ("openai", "openai-responses", "anthropic", "bedrock")
 ROUTES = [one for one in alone() if one.route.provider.id in PROVIDERS]
 
 
-def said(message: Json, body: Json) -> tuple[Json, Json]:
+def value_and_schema(message: Json, body: Json) -> tuple[Json, Json]:
     """The value that the client takes out of an answer, and the schema it holds it against."""
     if body.get("tools"):
         schemas = {t["function"]["name"]: t["function"]["parameters"] for t in body["tools"]}
@@ -70,5 +70,5 @@ async def hold_each(router: ChatRouter, one: Alone) -> None:
     for name, body in BODIES.items():
         for stream in (False, True):
             answer = await ask(router, one, {**body, "model": one.model.id}, stream=stream)
-            value, schema = said(message_of(answer), body)
+            value, schema = value_and_schema(message_of(answer), body)
             assert Document(schema, Budget()).accepts(schema, value), (str(one), name, value)

@@ -89,16 +89,18 @@ async def answers(
     )
     if not body["stream"]:
         answer, answered = await router.complete(job)
-        return {c["index"]: _said([c["message"]], c) for c in answer["choices"]}, answered
+        return {c["index"]: _summary([c["message"]], c) for c in answer["choices"]}, answered
     batches, answered = await router.stream(job)
     choices: dict[int, list[Json]] = {}
     async for chunk in chunks_of(batches):
         for choice in chunk["choices"]:
             choices.setdefault(choice["index"], []).append(choice)
-    return {i: _said([c["delta"] for c in all_], all_[-1]) for i, all_ in choices.items()}, answered
+    return {
+        i: _summary([c["delta"] for c in all_], all_[-1]) for i, all_ in choices.items()
+    }, answered
 
 
-def _said(parts: list[Json], last: Json) -> Json:
+def _summary(parts: list[Json], last: Json) -> Json:
     return {
         "text": "".join(part.get("content") or "" for part in parts),
         "called": any(part.get("tool_calls") for part in parts),

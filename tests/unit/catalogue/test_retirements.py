@@ -19,7 +19,7 @@ class Retirement(NamedTuple):
     successor: str
 
 
-def told() -> dict[tuple[str, str], Retirement]:
+def retirements() -> dict[tuple[str, str], Retirement]:
     """By the format that a vendor speaks here, and its name for the model."""
     vendors = tomllib.loads(RETIREMENTS.read_text())
     return {
@@ -45,7 +45,7 @@ NAMES = [f"{model.id} at {route.provider.id}/{route.model}" for model, route in 
 
 @pytest.mark.parametrize(("_", "route"), ROUTES, ids=NAMES)
 def test_it_knows_the_day_that_its_vendor_tells(_: Model, route: Route) -> None:
-    retirement = told().get((vendor_of(route), route.model))
+    retirement = retirements().get((vendor_of(route), route.model))
 
     assert route.shutdown_date == (retirement and retirement.day)
 
@@ -68,6 +68,6 @@ def test_another_route_of_the_model_outlives_it(model: Model, route: Route) -> N
         for other in model.routes
         if other.shutdown_date is None or other.shutdown_date > route.shutdown_date
     ]
-    successor = told()[vendor_of(route), route.model].successor
+    successor = retirements()[vendor_of(route), route.model].successor
 
     assert successor in [other.model for other in others]

@@ -24,7 +24,7 @@ SCHEMA: Json = {
 }
 
 
-def asked(model: str = "gpt-4o", **body: Any) -> ChatRequest:
+def request(model: str = "gpt-4o", **body: Any) -> ChatRequest:
     return parse_chat_request({"model": model, "messages": [USER], **body})
 
 
@@ -61,14 +61,14 @@ def routes(request: ChatRequest, input_tokens: int = 10, *, test_key: bool = Fal
     ],
 )
 def test_what_a_request_needs(body: Json, features: Json, combinations: Json) -> None:
-    needs = Needs.of(asked(**body))
+    needs = Needs.of(request(**body))
 
     assert (needs.features, needs.combinations) == (features, combinations)
 
 
 def test_tools_beside_reasoning_take_the_route_that_can_do_both() -> None:
-    ways = [(route.provider.id, route.model) for route in routes(asked(**TOOLS))]
-    reasoning = routes(asked(**TOOLS, reasoning_effort="high"))
+    ways = [(route.provider.id, route.model) for route in routes(request(**TOOLS))]
+    reasoning = routes(request(**TOOLS, reasoning_effort="high"))
 
     assert ("openai", "gpt-6-luna") in ways
     assert [(route.provider.id, route.model) for route in reasoning] == [
@@ -88,7 +88,7 @@ def test_what_a_model_cannot_do_is_refused_with_those_that_can(
     body: Json, param: str, able: str
 ) -> None:
     with pytest.raises(InvalidRequestError) as caught:
-        routes(asked("gpt-3.5-turbo", **body))
+        routes(request("gpt-3.5-turbo", **body))
 
     assert caught.value.param == param
     assert caught.value.code == "unsupported_request"
@@ -96,19 +96,19 @@ def test_what_a_model_cannot_do_is_refused_with_those_that_can(
 
 
 def test_a_test_key_is_refused_what_a_live_one_is() -> None:
-    assert routes(asked(**content(IMAGE)), test_key=True)[0].provider.id == "sandbox"
+    assert routes(request(**content(IMAGE)), test_key=True)[0].provider.id == "sandbox"
     with pytest.raises(InvalidRequestError):
-        routes(asked("gpt-3.5-turbo", **content(IMAGE)), test_key=True)
+        routes(request("gpt-3.5-turbo", **content(IMAGE)), test_key=True)
 
 
 def test_more_than_every_route_takes_is_refused_by_its_length() -> None:
     model = CATALOGUE.models["losi-omega"]
     short = [route for route in model.routes if route.max_input_tokens]
-    request = asked("losi-omega")
+    long = request("losi-omega")
 
     with pytest.raises(InvalidRequestError, match="1,000,000 input tokens") as caught:
         routes_for(
-            request,
+            long,
             model.model_copy(update={"routes": tuple(short)}),
             (),
             1_000_000,

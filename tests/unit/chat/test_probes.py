@@ -33,12 +33,12 @@ def a_route(provider: dict[str, Any] | None = None, **fields: Any) -> Route:
     return Route(provider=of, model="upstream", **fields)
 
 
-def asked(route: Route, model: Model | None = None) -> dict[tuple[str, str], Probe]:
+def probes_of(route: Route, model: Model | None = None) -> dict[tuple[str, str], Probe]:
     return {(probe.field, probe.name): probe for probe in probes(model or a_model(), route)}
 
 
 def expected(route: Route, model: Model | None = None) -> dict[str, bool]:
-    return {name: probe.expected for (_, name), probe in asked(route, model).items()}
+    return {name: probe.expected for (_, name), probe in probes_of(route, model).items()}
 
 
 PLAIN: Json = {
@@ -71,7 +71,7 @@ FORMAT: Json = {
 
 class TestQuestions:
     def test_there_is_one_for_each_capability_that_the_catalogue_describes(self) -> None:
-        assert list(asked(a_route())) == [
+        assert list(probes_of(a_route())) == [
             ("", "answers"),
             ("features", "tools"),
             ("features", "structured_output"),
@@ -108,7 +108,7 @@ class TestQuestions:
     def test_each_adds_what_it_asks_for_to_a_plain_one(
         self, field: str, name: str, added: Json
     ) -> None:
-        probe = asked(a_route())[field, name]
+        probe = probes_of(a_route())[field, name]
 
         assert loose(probe.body) == {**PLAIN, **added}
         assert probe.stream == (name == "schema_in_streams")
@@ -128,7 +128,7 @@ class TestQuestions:
     def test_a_picture_and_a_file_are_shown_beside_the_question(
         self, field: str, name: str, type_: str, begins: dict[str, str]
     ) -> None:
-        body = loose(asked(a_route())[field, name].body)
+        body = loose(probes_of(a_route())[field, name].body)
 
         [message] = body["messages"]
         question, shown = message["content"]
@@ -141,7 +141,7 @@ class TestQuestions:
     def test_the_route_s_own_defaults_are_in_each(self) -> None:
         route = a_route(default_parameters={"verbosity": "low"})
 
-        bodies = [loose(probe.body) for probe in asked(route).values()]
+        bodies = [loose(probe.body) for probe in probes_of(route).values()]
 
         assert {body["verbosity"] for body in bodies} == {"low"}
 
@@ -184,7 +184,7 @@ class TestExpectations:
 
     def test_are_the_efforts_of_the_route_before_those_of_its_provider(self) -> None:
         def efforts(route: Route) -> list[str]:
-            found = asked(route)
+            found = probes_of(route)
             return [
                 name
                 for (field, name) in found
@@ -195,21 +195,21 @@ class TestExpectations:
         assert efforts(a_route({"efforts": ("low", "high")})) == ["low", "high"]
         both = a_route({"efforts": ("low", "high")}, efforts=("none", "medium"))
         assert efforts(both) == ["none", "medium"]
-        body = loose(asked(both)["refuses", "tools_with_reasoning"].body)
+        body = loose(probes_of(both)["refuses", "tools_with_reasoning"].body)
         assert body["reasoning_effort"] == "medium"
 
     def test_of_an_upstream_that_never_reasons(self) -> None:
-        assert ("refuses", "tools_with_reasoning") not in asked(a_route(efforts=("none",)))
+        assert ("refuses", "tools_with_reasoning") not in probes_of(a_route(efforts=("none",)))
         names = frozenset({"reasoning_effort"})
         for route in (
             a_route(unsupported_parameters=names),
             a_route({"unsupported_parameters": names}),
         ):
-            assert not {field for field, _ in asked(route)} & {"efforts"}
+            assert not {field for field, _ in probes_of(route)} & {"efforts"}
 
 
 def test_most_cost_is_that_of_the_longest_answers() -> None:
-    found = asked(a_route())
+    found = probes_of(a_route())
     inputs = sum(input_tokens(probe.body) for probe in found.values())
 
     assert most_cost(a_model(), a_route()) == pytest.approx(

@@ -18,7 +18,7 @@ def body(**fields: Any) -> dict[str, Any]:
     return {"model": "gpt-4o", "messages": [USER], **fields}
 
 
-def said(*messages: Any) -> dict[str, Any]:
+def body_of(*messages: Any) -> dict[str, Any]:
     return {"model": "gpt-4o", "messages": list(messages)}
 
 
@@ -70,7 +70,7 @@ def test_what_openai_takes_is_taken_and_sent_on_as_it_is(fields: dict[str, Any])
     ],
 )
 def test_conversations_that_openai_takes_are_taken(messages: list[Any]) -> None:
-    assert parse_chat_request(said(*messages)).body["messages"] == messages
+    assert parse_chat_request(body_of(*messages)).body["messages"] == messages
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_what_is_wrong_is_named(fields: dict[str, Any], param: str) -> None:
 )
 def test_what_is_wrong_in_a_message_is_named(message: Any, param: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
-        parse_chat_request(said(message))
+        parse_chat_request(body_of(message))
 
     assert caught.value.param == param
 
@@ -263,10 +263,10 @@ class TestRanges:
             call = {"id": "c", "function": {"name": "f", "arguments": arguments}}
             return [USER, {"role": "assistant", "tool_calls": [call]}] * 2
 
-        parse_chat_request(said(*calls(20_000)))
+        parse_chat_request(body_of(*calls(20_000)))
 
         with pytest.raises(InvalidRequestError) as caught:
-            parse_chat_request(said(*calls(30_000)))
+            parse_chat_request(body_of(*calls(30_000)))
         assert (caught.value.param, caught.value.code) == ("messages", "invalid_value")
         assert "more than 50,000 values" in caught.value.message
 
@@ -343,7 +343,7 @@ class TestMessages:
         ],
     )
     def test_that_are_whole(self, message: Any) -> None:
-        assert parse_chat_request(said(message)).body["messages"] == [message]
+        assert parse_chat_request(body_of(message)).body["messages"] == [message]
 
     @pytest.mark.parametrize(
         ("message", "param", "words"),
@@ -391,7 +391,7 @@ class TestMessages:
     )
     def test_that_lack_something(self, message: Any, param: str, words: str) -> None:
         with pytest.raises(InvalidRequestError) as caught:
-            parse_chat_request(said(message))
+            parse_chat_request(body_of(message))
 
         assert (caught.value.param, caught.value.code) == (param, "invalid_value")
         assert caught.value.message == words
@@ -409,13 +409,13 @@ class TestMessages:
     )
     def test_whose_calls_lack_something(self, call: Any, param: str) -> None:
         with pytest.raises(InvalidRequestError) as caught:
-            parse_chat_request(said({"role": "assistant", "tool_calls": [call]}))
+            parse_chat_request(body_of({"role": "assistant", "tool_calls": [call]}))
 
         assert caught.value.param == f"messages[0].tool_calls[0].{param}"
 
     def test_an_empty_type_of_a_part(self) -> None:
         with pytest.raises(InvalidRequestError) as caught:
-            parse_chat_request(said({"role": "user", "content": [{"type": ""}]}))
+            parse_chat_request(body_of({"role": "user", "content": [{"type": ""}]}))
 
         assert caught.value.param == "messages[0].content[0].type"
 

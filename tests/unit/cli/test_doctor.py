@@ -172,7 +172,7 @@ def test_as_a_table_with_what_to_write_below(config: Path) -> None:
     assert result.exit_code == 1
 
 
-class Asked:
+class FailingFormat:
     """A format, and the exchange that it prepares: it fails as it is told."""
 
     left_out = ("temperature",)
@@ -181,7 +181,7 @@ class Asked:
         self._failure = failure
         self.calls: list[str] = []
 
-    def prepare(self, call: Any) -> Asked:
+    def prepare(self, call: Any) -> FailingFormat:
         assert call.request_id == "doctor"
         return self
 
@@ -218,11 +218,11 @@ async def test_what_an_answer_says(
 ) -> None:
     probe = Probe("unsupported_parameters", "top_p", HELLO, expected=True)
 
-    assert await doctor._result(Asked(failure), ROUTE, probe) == result  # type: ignore[arg-type]
+    assert await doctor._result(FailingFormat(failure), ROUTE, probe) == result  # type: ignore[arg-type]
 
 
 async def test_what_is_left_out_is_not_sent_and_streams_are_read_to_their_end() -> None:
-    asked = Asked()
+    asked = FailingFormat()
     left_out = Probe("unsupported_parameters", "temperature", HELLO, expected=False)
     streamed = Probe("refuses", "schema_in_streams", HELLO, expected=True, stream=True)
 

@@ -29,7 +29,7 @@ async def framed(*items: Batch | End) -> list[bytes]:
     return [piece async for piece in frame(events(), include_usage=True)]
 
 
-def said(pieces: list[bytes]) -> list[Json]:
+def chunks_in(pieces: list[bytes]) -> list[Json]:
     return [json.loads(event.removeprefix("data: ")) for event in events_of(pieces)]
 
 
@@ -43,7 +43,7 @@ async def test_what_came_together_is_one_piece() -> None:
     pieces = await framed([chunk("a"), run(like, "b", "c")], [run(like, "d")])
 
     assert [piece.count(b"data: ") for piece in pieces] == [3, 1]
-    assert said(pieces) == [chunk("a"), chunk("b"), chunk("c"), chunk("d")]
+    assert chunks_in(pieces) == [chunk("a"), chunk("b"), chunk("c"), chunk("d")]
 
 
 async def test_a_run_is_written_as_its_chunks_would_be() -> None:
@@ -52,7 +52,7 @@ async def test_a_run_is_written_as_its_chunks_would_be() -> None:
     one = run(like, *texts)
 
     assert (
-        said(await framed([one]))
+        chunks_in(await framed([one]))
         == one.chunks()
         == [chunk(text, system_fingerprint="\ue000the text\ue000") for text in texts]
     )

@@ -75,16 +75,16 @@ async def broken(world: World) -> None:
 
 async def timed_out(world: World) -> None:
     """The runtime stops the app before Lambda would kill the process."""
-    asked = asyncio.Event()
+    marked_body = asyncio.Event()
 
     async def silence() -> AsyncIterator[bytes]:
-        asked.set()
+        marked_body.set()
         await asyncio.Event().wait()
         yield b""
 
     world.upstream.replies = [Reply(silence())]
     call = asyncio.ensure_future(world.chat())
-    await asked.wait()
+    await marked_body.wait()
     call.cancel()
     await asyncio.wait({call})
 
@@ -292,7 +292,7 @@ class Canaries:
         return self.made[-1]
 
 
-def asked(canary: Canaries) -> dict[str, Any]:
+def marked_body(canary: Canaries) -> dict[str, Any]:
     function = {
         "name": "f",
         "description": canary("description"),
@@ -327,7 +327,7 @@ async def test_no_canary_is_in_any_log_at_any_level(
     set_levels("DEBUG")  # as a deployed function would
     caplog.set_level(logging.DEBUG)
     canary = Canaries()
-    body = {**asked(canary), "stream": stream}
+    body = {**marked_body(canary), "stream": stream}
     said = {"role": "assistant", "content": canary("answer"), "refusal": canary("refusal")}
     error = {"error": {"message": canary("message"), "type": canary("type"), "code": canary("c")}}
     spoken = event(

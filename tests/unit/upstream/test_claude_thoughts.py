@@ -20,7 +20,7 @@ def redacted(number: int) -> Json:
     return {"type": "redacted_thinking", "data": f"r{number}"}
 
 
-def said(words: str) -> Json:
+def text(words: str) -> Json:
     return {"type": "text", "text": words}
 
 
@@ -29,14 +29,14 @@ def use(number: int) -> Json:
 
 
 ORDERS = [
-    [thought(1), said("I look."), thought(2), use(1)],
-    [thought(1), said("I look."), use(1)],
+    [thought(1), text("I look."), thought(2), use(1)],
+    [thought(1), text("I look."), use(1)],
     [thought(1), thought(2), use(1)],
     [thought(1), use(1), thought(2), use(2)],
-    [said("First."), thought(1), use(1)],
-    [thought(1), said("A"), redacted(2), said("B"), thought(3), use(1), use(2)],
-    [redacted(1), said("Ä 😀"), thought(2), use(1)],
-    [thought(1), said("A"), thought(2), use(1), thought(3), use(2)],
+    [text("First."), thought(1), use(1)],
+    [thought(1), text("A"), redacted(2), text("B"), thought(3), use(1), use(2)],
+    [redacted(1), text("Ä 😀"), thought(2), use(1)],
+    [thought(1), text("A"), thought(2), use(1), thought(3), use(2)],
 ]
 
 
@@ -107,7 +107,7 @@ def test_a_text_that_the_caller_changed_loses_no_thought(content: Any) -> None:
 
 
 def test_the_usual_order_needs_no_word() -> None:
-    content = [thought(1), said("Hello."), use(1)]
+    content = [thought(1), text("Hello."), use(1)]
     message = {
         "id": "m",
         "model": "claude",

@@ -49,11 +49,11 @@ class Says:
 
     async def stream(self) -> AsyncGenerator[Batch]:
         for piece in self._pieces:
-            yield [said({"content": piece})]
-        yield [said({}, self._finish)]
+            yield [chunk_of({"content": piece})]
+        yield [chunk_of({}, self._finish)]
 
 
-def said(delta: Json, finish: str | None = None) -> Json:
+def chunk_of(delta: Json, finish: str | None = None) -> Json:
     return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
 
 

@@ -16,7 +16,7 @@ from tests.fake_format import chunks_of
 from tests.loose import Json
 
 
-class Said:
+class Pieces:
     """A format, and its exchange, that says these pieces in one choice, or in `n`."""
 
     left_out = frozenset[str]()
@@ -27,7 +27,7 @@ class Said:
         self.sent: Json = {}
         self.read = 0
 
-    def prepare(self, call: UpstreamCall) -> "Said":
+    def prepare(self, call: UpstreamCall) -> "Pieces":
         self.sent = call.body
         return self
 
@@ -49,9 +49,9 @@ def choice(text: str | None, index: int = 0, finish: str | None = None) -> Json:
     return {"index": index, "delta": delta, "finish_reason": finish}
 
 
-async def streamed(said: Said, sequences: Sequence[str]) -> tuple[str, str | None]:
+async def streamed(pieces: Pieces, sequences: Sequence[str]) -> tuple[str, str | None]:
     text, finish = "", None
-    async for chunk in chunks_of(CutShort(said, sequences, said.n).stream()):
+    async for chunk in chunks_of(CutShort(pieces, sequences, pieces.n).stream()):
         for one in chunk["choices"]:
             if one["index"] == 0:
                 text += one["delta"].get("content") or ""
@@ -74,11 +74,11 @@ async def test_what_is_said_ends_before_the_first_sequence(
     expected = up_to(whole, sequences)
     finish = "length" if expected == whole else "stop"
 
-    assert await streamed(Said(*pieces), sequences) == (expected, finish)
+    assert await streamed(Pieces(*pieces), sequences) == (expected, finish)
 
 
 @pytest.mark.parametrize(
-    ("text", "sequences", "said"),
+    ("text", "sequences", "expected"),
     [
         ("one\ntwo", ["\n"], "one"),
         ("one\n\ntwo", ["\n\n"], "one"),
@@ -87,17 +87,17 @@ async def test_what_is_said_ends_before_the_first_sequence(
         ("", ["\n"], ""),
     ],
 )
-async def test_a_plain_answer(text: str, sequences: list[str], said: str) -> None:
-    [one] = (await CutShort(Said(text), sequences, 1).complete())["choices"]
-    assert one["message"]["content"] == said
-    assert one["finish_reason"] == ("stop" if said != text else "length")
-    assert ("tool_calls" in one["message"]) is (said == text)
+async def test_a_plain_answer(text: str, sequences: list[str], expected: str) -> None:
+    [one] = (await CutShort(Pieces(text), sequences, 1).complete())["choices"]
+    assert one["message"]["content"] == expected
+    assert one["finish_reason"] == ("stop" if expected != text else "length")
+    assert ("tool_calls" in one["message"]) is (expected == text)
 
 
 async def test_a_stream_is_read_no_further_once_all_choices_have_ended() -> None:
-    said = Said("one", "\n", "two", "three", n=2)
-    assert await streamed(said, ["\n"]) == ("one", "stop")
-    assert said.read == 4
+    pieces = Pieces("one", "\n", "two", "three", n=2)
+    assert await streamed(pieces, ["\n"]) == ("one", "stop")
+    assert pieces.read == 4
 
 
 @pytest.mark.parametrize(
@@ -120,9 +120,11 @@ def test_what_a_provider_takes_is_left_to_it(
         model="m",
         unsupported_parameters=frozenset(refused),
     )
-    said = Said()
+    pieces = Pieces()
 
-    exchange = prepare(said, UpstreamCall({"model": "m", "messages": [], "stop": stop}, route, "r"))
+    exchange = prepare(
+        pieces, UpstreamCall({"model": "m", "messages": [], "stop": stop}, route, "r")
+    )
 
-    assert said.sent.get("stop") == sent
+    assert pieces.sent.get("stop") == sent
     assert isinstance(exchange, CutShort) is cut

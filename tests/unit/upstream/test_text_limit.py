@@ -6,9 +6,9 @@ import pytest
 
 from losi.upstream.text_limit import LimitedText
 from tests.fake_format import chunks_of
-from tests.unit.upstream.test_stops import Said, choice
+from tests.unit.upstream.test_stops import Pieces, choice
 
-#: What is said, the limit in tokens, what the caller gets of it, and why it ended.
+#: The upstream's text, the limit in tokens, what the caller gets of it, and why it ended.
 ANSWERS = [
     ("It is well.", 3, "It is well.", "stop"),
     ("It is well.", 2, "It is we", "length"),
@@ -19,38 +19,38 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "tokens", "said", "finish"), ANSWERS)
-async def test_a_plain_answer(text: str, tokens: int, said: str, finish: str) -> None:
-    answer = await LimitedText(Said(text, finish="stop"), tokens).complete()
+@pytest.mark.parametrize(("text", "tokens", "expected", "finish"), ANSWERS)
+async def test_a_plain_answer(text: str, tokens: int, expected: str, finish: str) -> None:
+    answer = await LimitedText(Pieces(text, finish="stop"), tokens).complete()
 
     message = answer["choices"][0]["message"]
-    assert (message["content"], answer["choices"][0]["finish_reason"]) == (said, finish)
+    assert (message["content"], answer["choices"][0]["finish_reason"]) == (expected, finish)
     assert ("tool_calls" in message) is (finish == "stop")
 
 
-@pytest.mark.parametrize(("text", "tokens", "said", "finish"), ANSWERS)
+@pytest.mark.parametrize(("text", "tokens", "expected", "finish"), ANSWERS)
 @pytest.mark.parametrize("size", [1, 3, 100])
-async def test_a_stream(text: str, tokens: int, said: str, finish: str, size: int) -> None:
+async def test_a_stream(text: str, tokens: int, expected: str, finish: str, size: int) -> None:
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
 
-    exchange = LimitedText(Said(*pieces, finish="stop", n=2), tokens)
+    exchange = LimitedText(Pieces(*pieces, finish="stop", n=2), tokens)
     chunks = [chunk async for chunk in chunks_of(exchange.stream())]
 
     for index in (0, 1):
         ours = [one for chunk in chunks for one in chunk["choices"] if one["index"] == index]
-        assert "".join(one["delta"].get("content") or "" for one in ours) == said
+        assert "".join(one["delta"].get("content") or "" for one in ours) == expected
         assert [one["finish_reason"] for one in ours if one["finish_reason"]] == [finish]
 
 
 async def test_a_stream_is_read_to_its_usage() -> None:
-    told = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 90}}
+    usage = {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 90}}
 
-    class Told(Said):
+    class PiecesAndUsage(Pieces):
         async def stream(self) -> Any:
             yield [{"choices": [choice("It is well.")]}]
             yield [{"choices": [choice("It is not read any more.")]}]
-            yield [{"choices": [choice(None, finish="stop")]}, told]
+            yield [{"choices": [choice(None, finish="stop")]}, usage]
 
-    chunks = [chunk async for chunk in chunks_of(LimitedText(Told(), 1).stream())]
+    chunks = [chunk async for chunk in chunks_of(LimitedText(PiecesAndUsage(), 1).stream())]
 
-    assert chunks == [{"choices": [choice("It i", finish="length")]}, told]
+    assert chunks == [{"choices": [choice("It i", finish="length")]}, usage]

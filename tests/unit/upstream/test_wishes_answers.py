@@ -20,9 +20,9 @@ from tests.unit.upstream.wish_calls import (
     USER,
     WEATHER,
     Upstream,
+    answering,
     ask,
     calls,
-    says,
 )
 
 NOT_FORCED: list[Json] = [
@@ -42,9 +42,9 @@ async def test_what_forces_no_tool_is_not_checked(body: Json) -> None:
     upstream = Upstream()
     whole: Json = {"messages": [SYSTEM, USER], "tools": [WEATHER], **body}
 
-    asked = prepare(upstream, UpstreamCall(whole, route, "req_1"))
+    routed = prepare(upstream, UpstreamCall(whole, route, "req_1"))
 
-    assert (asked.mapped, asked.checks) == (frozenset(), ())
+    assert (routed.mapped, routed.checks) == (frozenset(), ())
 
 
 async def test_any_tool_that_was_declared_meets_the_demand_for_one() -> None:
@@ -54,8 +54,8 @@ async def test_any_tool_that_was_declared_meets_the_demand_for_one() -> None:
             Upstream(calls(name)), tools=[custom, TIME], tool_choice="required"
         ).plain()
         assert answered.attempts == 1
-    asked = ask(Upstream(calls("else"), calls("run")), tools=[custom], tool_choice="required")
-    assert (await asked.plain())[1].attempts == 2
+    routed = ask(Upstream(calls("else"), calls("run")), tools=[custom], tool_choice="required")
+    assert (await routed.plain())[1].attempts == 2
 
 
 async def test_a_refusal_is_an_answer() -> None:
@@ -118,11 +118,11 @@ async def test_the_pieces_of_each_choice_are_checked_at_its_end(
     choices: list[Json], is_met: bool
 ) -> None:
     tools = [{"type": "function", "function": STRICT}, TIME]
-    asked = ask(Pieces(*choices), tools=tools, response_format=BY_SCHEMA)
+    routed = ask(Pieces(*choices), tools=tools, response_format=BY_SCHEMA)
     reasons: list[Any] = []
 
     with nullcontext() if is_met else pytest.raises(UnmetWishError) as caught:
-        async for chunk in asked.chunks():
+        async for chunk in routed.chunks():
             reasons += [choice["finish_reason"] for choice in chunk["choices"]]
 
     assert caught is None or caught.value.code == "schema_not_met"
@@ -133,7 +133,7 @@ async def test_the_text_is_held_to_the_limit_of_the_call() -> None:
     route = Route(provider=PROVIDERS["anthropic"], model="m")
     body: Json = {"messages": [USER]}
 
-    asked = prepare(Upstream(says("Sunny.")), UpstreamCall(body, route, "req_1", most_text=1))
+    routed = prepare(Upstream(answering("Sunny.")), UpstreamCall(body, route, "req_1", most_text=1))
 
-    [choice] = (await asked.exchange.complete())["choices"]
+    [choice] = (await routed.exchange.complete())["choices"]
     assert (choice["message"]["content"], choice["finish_reason"]) == ("Sunn", "length")

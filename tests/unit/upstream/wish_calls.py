@@ -32,7 +32,7 @@ def calls(*names: str) -> Json:
     return {"message": {"content": None, "tool_calls": made}, "finish_reason": "tool_calls"}
 
 
-def says(text: str, finish: str = "stop") -> Json:
+def answering(text: str, finish: str = "stop") -> Json:
     return {"message": {"content": text}, "finish_reason": finish}
 
 
@@ -67,7 +67,7 @@ class Upstream(Registry[Format]):
 
 
 @dataclass
-class Asked:
+class Routed:
     upstream: Upstream
     job: Job
 
@@ -85,12 +85,12 @@ async def at_once(_: float) -> None: ...
 
 def ask(
     upstream: Upstream, *, routes: int = 1, refuses: Combination = "forced_tools", **body: Any
-) -> Asked:
+) -> Routed:
     whole: Json = {"messages": [SYSTEM, USER], "tools": [WEATHER, TIME], **body}
     refusing = Route(provider=PROVIDERS["anthropic"], model="m", refuses=frozenset({refuses}))
     deadline = asyncio.get_running_loop().time() + 60
     made = Job("m", [refusing] * routes, lambda _: Prepared(whole, ()), whole, "req_1", deadline)
-    return Asked(upstream, made)
+    return Routed(upstream, made)
 
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer", "maximum": 9}}}

@@ -61,7 +61,7 @@ def service() -> Iterator[Service]:
     service.server.server_close()
 
 
-async def asked(service: Service) -> tuple[LambdaContext, bytes]:
+async def next_invocation(service: Service) -> tuple[LambdaContext, bytes]:
     api = RuntimeApi(Config(runtime_api=service.address))
     try:
         return await api.next_invocation()
@@ -70,7 +70,7 @@ async def asked(service: Service) -> tuple[LambdaContext, bytes]:
 
 
 async def test_an_invocation_comes_with_its_context(service: Service) -> None:
-    context, payload = await asked(service)
+    context, payload = await next_invocation(service)
 
     assert payload == b"{}"
     assert context.aws_request_id == "id-1"
@@ -83,7 +83,7 @@ async def test_an_invocation_comes_with_its_context(service: Service) -> None:
 async def test_its_context_knows_what_time_is_left(
     service: Service, monkeypatch: pytest.MonkeyPatch, now: float, seconds: float
 ) -> None:
-    context, _ = await asked(service)
+    context, _ = await next_invocation(service)
 
     monkeypatch.setattr("losi.aws.runtime.runtime_api.time.time", lambda: now)
 

@@ -27,7 +27,7 @@ def result(call_id: str, content: object = "ok") -> Json:
     return {"role": "tool", "tool_call_id": call_id, "content": content}
 
 
-def said(messages: list[Json]) -> Any:
+def converted(messages: list[Json]) -> Any:
     """Anthropic's `messages`, to be looked into."""
     return [turn.message() for turn in Conversation(messages).turns]
 
@@ -50,7 +50,7 @@ class TestTurns:
         assert [block["text"] for block in told.system] == ["One.", "Two."]
 
     def test_results_of_parallel_calls_are_one_turn(self) -> None:
-        told = said([user("Hi"), calling("a", "b"), result("b"), result("a"), user("So?")])
+        told = converted([user("Hi"), calling("a", "b"), result("b"), result("a"), user("So?")])
 
         assert [turn["role"] for turn in told] == ["user", "assistant", "user"]
         kinds = [(b["type"], b.get("tool_use_id")) for b in told[2]["content"]]
@@ -59,7 +59,7 @@ class TestTurns:
     def test_text_stays_before_the_calls_it_came_with(self) -> None:
         message = {**calling("a"), "content": "Let me look."}
 
-        told = said([user("Hi"), message, result("a")])
+        told = converted([user("Hi"), message, result("a")])
 
         assert [block["type"] for block in told[1]["content"]] == ["text", "tool_use"]
 
@@ -67,14 +67,14 @@ class TestTurns:
         """Anthropic refuses them; an assistant's empty answer says nothing."""
         parts = [{"type": "text", "text": " \n"}, {"type": "text", "text": "Hi"}]
 
-        told = said([user(parts), {"role": "assistant", "content": ""}, user("Well?")])
+        told = converted([user(parts), {"role": "assistant", "content": ""}, user("Well?")])
 
         assert [block["text"] for block in told[0]["content"]] == ["Hi", "Well?"]
 
     def test_a_refusal_sent_back_is_what_the_assistant_said(self) -> None:
         refused = {"role": "assistant", "content": None, "refusal": "No."}
 
-        told = said([user("Hi"), refused, user("Why?")])
+        told = converted([user("Hi"), refused, user("Why?")])
 
         assert told[1]["content"] == [{"type": "text", "text": "No."}]
 
@@ -84,14 +84,14 @@ class TestTurns:
         assert refusal_of(user("Hi"), refused, user("Why?")).param == "messages[1].content[0]"
 
     def test_a_prefill_stays_last(self) -> None:
-        told = said([user("A colour?"), {"role": "assistant", "content": "Gr"}])
+        told = converted([user("A colour?"), {"role": "assistant", "content": "Gr"}])
         assert told[-1] == {
             "role": "assistant",
             "content": [{"type": "text", "text": "Gr"}],
         }
 
     def test_a_tool_without_output_has_a_result_without_content(self) -> None:
-        told = said([user("Hi"), calling("a"), result("a", "")])
+        told = converted([user("Hi"), calling("a"), result("a", "")])
         assert told[2]["content"] == [{"type": "tool_result", "tool_use_id": "a"}]
 
     def test_cache_marks_stay_where_they_were_put(self) -> None:
@@ -100,7 +100,7 @@ class TestTurns:
         messages = [{"role": "system", "content": [marked]}, user([marked])]
 
         assert Conversation(messages).system == [marked]
-        assert said(messages)[0]["content"] == [marked]
+        assert converted(messages)[0]["content"] == [marked]
 
 
 class TestMedia:
@@ -116,7 +116,7 @@ class TestMedia:
     def test_inline_images(self, given: str, sent: str) -> None:
         part = {"type": "image_url", "image_url": {"url": f"data:{given};base64,AAAA"}}
 
-        told = said([user([part])])
+        told = converted([user([part])])
 
         source = told[0]["content"][0]["source"]
         assert source == {"type": "base64", "media_type": sent, "data": "AAAA"}
@@ -124,7 +124,7 @@ class TestMedia:
     def test_images_by_address_are_left_to_anthropic_to_fetch(self) -> None:
         part = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
 
-        told = said([user([part])])
+        told = converted([user([part])])
 
         source = told[0]["content"][0]["source"]
         assert source == {"type": "url", "url": "https://example.com/a.png"}
@@ -132,7 +132,7 @@ class TestMedia:
     def test_images_in_tool_results(self) -> None:
         part = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
 
-        told = said([user("Hi"), calling("a"), result("a", [part])])
+        told = converted([user("Hi"), calling("a"), result("a", [part])])
 
         assert told[2]["content"][0]["content"][0]["type"] == "image"
 
@@ -140,7 +140,7 @@ class TestMedia:
         text = "data:text/plain;base64," + base64.b64encode("Grüße".encode()).decode()
         files = [{"filename": "a.pdf", "file_data": PDF}, {"file_data": text}]
 
-        told = said([user([{"type": "file", "file": file} for file in files])])
+        told = converted([user([{"type": "file", "file": file} for file in files])])
 
         pdf, plain = told[0]["content"]
         assert pdf["title"] == "a.pdf"

@@ -38,7 +38,7 @@ def text(piece: str) -> Json:
     return {"type": "text", "text": piece}
 
 
-def told(status: int, text: str, **body: Any) -> LosiError:
+def translated(status: int, text: str, **body: Any) -> LosiError:
     """What the caller is told of a refusal of this request."""
     request = {"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": "Hi"}]}
     refusal = {"error": {"type": "invalid_request_error", "message": text}}
@@ -138,8 +138,8 @@ class TestUsage:
         }
 
     def test_what_it_did_not_count_is_not_there(self) -> None:
-        told = {"input_tokens": 3, "cache_read_input_tokens": 0, "output_tokens": 7}
-        assert usage(told) == {
+        translated = {"input_tokens": 3, "cache_read_input_tokens": 0, "output_tokens": 7}
+        assert usage(translated) == {
             "prompt_tokens": 3,
             "completion_tokens": 7,
             "total_tokens": 10,
@@ -184,18 +184,18 @@ class TestRefusals:
         parts = [{"type": "text", "text": "What is this?"}, image]
         messages = [{"role": "system", "content": "s"}, {"role": "user", "content": parts}]
 
-        refusal = told(400, f"{path}: is wrong", messages=messages, max_completion_tokens=5)
+        refusal = translated(400, f"{path}: is wrong", messages=messages, max_completion_tokens=5)
 
         assert refusal.status == 400
         assert refusal.param == param
         assert refusal.message == f"{param}: is wrong"
 
     def test_a_prompt_that_is_too_long_has_openais_code(self) -> None:
-        refusal = told(400, "prompt is too long: 210000 tokens > 200000 maximum")
+        refusal = translated(400, "prompt is too long: 210000 tokens > 200000 maximum")
         assert (refusal.param, refusal.code) == ("messages", "context_length_exceeded")
 
     def test_words_without_a_path_are_passed_on(self) -> None:
-        refusal = told(400, "`temperature` may only be set to 1.")
+        refusal = translated(400, "`temperature` may only be set to 1.")
         assert (refusal.param, refusal.message) == (None, "`temperature` may only be set to 1.")
 
     @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ class TestRefusals:
         ],
     )
     def test_the_operators_account_is_not_the_callers_business(self, text: str) -> None:
-        refusal = told(400, text)
+        refusal = translated(400, text)
         assert (refusal.status, refusal.code) == (503, "upstream_account")
         assert text not in refusal.message
 

@@ -278,7 +278,7 @@ def test_items_and_parts_that_chat_has_no_place_for_are_passed_over() -> None:
 
     [choice] = completion(whole, "OpenAI")["choices"]
     assert choice["message"]["content"] == "Hello!"
-    assert said(stream([begun, added, *more]), "content") == "Hello!"
+    assert joined(stream([begun, added, *more]), "content") == "Hello!"
 
 
 @pytest.mark.parametrize("kind", ["response.of_the_future", None, ["response.created"]])
@@ -326,7 +326,7 @@ def stream(told: list[Any]) -> list[Any]:
     return chunks
 
 
-def said(chunks: list[Any], name: str) -> str:
+def joined(chunks: list[Any], name: str) -> str:
     deltas = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
     return "".join(delta.get(name) or "" for delta in deltas)
 
@@ -334,8 +334,8 @@ def said(chunks: list[Any], name: str) -> str:
 def test_a_stream_says_the_same() -> None:
     chunks = stream(events(REASONING, MESSAGE))
 
-    assert said(chunks, "content") == "Hello!"
-    assert said(chunks, "reasoning_content") == "Think.\n\nGo."
+    assert joined(chunks, "content") == "Hello!"
+    assert joined(chunks, "reasoning_content") == "Think.\n\nGo."
     [blocks] = [
         choice["delta"]["thinking_blocks"]
         for chunk in chunks

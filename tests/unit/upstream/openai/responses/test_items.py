@@ -11,7 +11,7 @@ from tests.loose import loose
 MODEL = "gpt-6.1-sol"
 
 
-def said(*messages: Any) -> Any:
+def converted(*messages: Any) -> Any:
     return list(items(loose(messages), MODEL))
 
 
@@ -28,7 +28,7 @@ def said(*messages: Any) -> Any:
 def test_what_others_than_the_model_say(role: str, content: Any, texts: list[str]) -> None:
     parts = [{"type": "input_text", "text": text} for text in texts]
 
-    assert said({"role": role, "content": content}) == [
+    assert converted({"role": role, "content": content}) == [
         {"type": "message", "role": role, "content": parts}
     ]
 
@@ -60,7 +60,7 @@ def test_what_the_model_said_is_one_item_without_empty_texts(
     parts = [{"type": kind, field: words} for kind, field, words in content]
     item = {"type": "message", "role": "assistant", "content": parts}
 
-    assert said({"role": "assistant", **message}) == [item] * bool(parts)
+    assert converted({"role": "assistant", **message}) == [item] * bool(parts)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_what_the_model_said_is_one_item_without_empty_texts(
 def test_a_call_has_arguments_and_a_name_that_openai_takes(function: Any, arguments: str) -> None:
     call = {"id": "call_1", "function": {"name": "get.weather", **function}}
 
-    [item] = said({"role": "assistant", "tool_calls": [call]})
+    [item] = converted({"role": "assistant", "tool_calls": [call]})
 
     name = item.pop("name")
     assert name.startswith("get_weather_") and name != "get.weather"
@@ -86,7 +86,7 @@ def test_results_belong_to_calls_of_their_kind_and_may_have_parts() -> None:
         {"role": "tool", "tool_call_id": "call_2", "content": parts},
     ]
 
-    custom, *outputs = said({"role": "assistant", "tool_calls": [call]}, *results)
+    custom, *outputs = converted({"role": "assistant", "tool_calls": [call]}, *results)
 
     assert len(custom["call_id"]) <= 64
     output = [{"type": "input_text", "text": "2"}]
@@ -102,7 +102,7 @@ def test_what_was_thought_stands_before_what_was_said() -> None:
     other = {**thought, "summary": [{"type": "summary_text", "text": "Think."}]}
     call = {"id": "call_1", "type": "function", "function": {"name": "now", "arguments": "{}"}}
 
-    told = said(
+    told = converted(
         {
             "role": "assistant",
             "content": "Hm.",
@@ -126,7 +126,7 @@ def test_what_was_thought_stands_before_what_was_said() -> None:
     ],
 )
 def test_thoughts_that_the_model_cannot_read_are_left_out(block: Any) -> None:
-    assert said({"role": "assistant", "content": None, "thinking_blocks": [block]}) == []
+    assert converted({"role": "assistant", "content": None, "thinking_blocks": [block]}) == []
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_an_image_has_a_detail(image: Any, detail: str) -> None:
     url = "https://example.com/a.png"
     part = {"type": "image_url", "image_url": {"url": url, **image}}
 
-    [message] = said({"role": "user", "content": [part]})
+    [message] = converted({"role": "user", "content": [part]})
 
     assert message["content"] == [{"type": "input_image", "image_url": url, "detail": detail}]
 
@@ -149,14 +149,16 @@ def test_an_image_has_a_detail(image: Any, detail: str) -> None:
     ],
 )
 def test_a_file_is_told_by_what_is_known_of_it(file: Any, told: Any) -> None:
-    [message] = said({"role": "user", "content": [{"type": "file", "file": file}]})
+    [message] = converted({"role": "user", "content": [{"type": "file", "file": file}]})
 
     assert message["content"] == [{"type": "input_file", **told}]
 
 
 def test_results_of_functions_as_they_once_were_are_refused() -> None:
     with pytest.raises(InvalidRequestError) as caught:
-        said({"role": "user", "content": "Hi"}, {"role": "function", "name": "f", "content": "2"})
+        converted(
+            {"role": "user", "content": "Hi"}, {"role": "function", "name": "f", "content": "2"}
+        )
 
     assert (caught.value.param, caught.value.code) == ("messages[1].role", "invalid_value")
 
@@ -169,6 +171,6 @@ def test_a_custom_call_without_name_or_input_is_refused(custom: Any) -> None:
     call = {"id": "call_2", "type": "custom", "custom": custom}
 
     with pytest.raises(InvalidRequestError) as caught:
-        said({"role": "assistant", "tool_calls": [good, call]})
+        converted({"role": "assistant", "tool_calls": [good, call]})
 
     assert caught.value.param == "messages[0].tool_calls[1].custom"
