@@ -83,9 +83,10 @@ def finished(app: Starlette, services: Services, streams: Streams | None = None)
     app.add_exception_handler(HTTPException, _http_exception)
     config = services.config
     metrics = Metrics(config.metrics_namespace, config.metrics_details)
-    # from the inside out
-    app.add_middleware(ShortWay, streams=streams or {})
-    app.add_middleware(EveryRequest, support=config.support, metrics=metrics)
+    app.add_exception_handler(Exception, _crash)
+    # around Starlette's own stack, which streams do not pass
+    short_way = ShortWay(app.build_middleware_stack(), streams or {})
+    app.middleware_stack = EveryRequest(short_way, config.support, metrics)
     return app
 
 
@@ -207,6 +208,10 @@ def internal_error(request_id: str) -> ServerError:
         "An unexpected error occurred on our servers. Try again; if it stays, contact "
         f"{support()} with the request id {request_id}."
     )
+
+
+async def _crash(request: Request, _: Any) -> JsonResponse:
+    return render(internal_error(request.state.request_id))
 
 
 async def _losi_error(_: Request, error: Any) -> JsonResponse:
