@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from losi.wire.chat import CallPiece, Chunk, Delta
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # freezing it would double what making it costs
 class TextRun:
     """Chunks that are `like` one that came before, but for the text that it says."""
 

@@ -201,11 +201,13 @@ class _Events:
         found = pattern.match(data, at)
         if found is None or "" in found[1]:  # no text means nothing to some formats
             return None
-        raw, said = found
-        if not (taken := self._reader.more_text(said)):
-            return None
-        raw, said = raw[:taken], said[:taken]
-        length = pattern.length(raw)
+        raw, said, length = found
+        taken = self._reader.more_text(said)
+        if taken < len(said):
+            if not taken:
+                return None
+            raw, said = raw[:taken], said[:taken]
+            length = pattern.length(raw)
         self._parser.count(length)
         return TextRun(pattern.like, raw, sum(map(len, said))), length
 
@@ -230,8 +232,10 @@ class _Pattern:
         begin, end = fields[0].span(1)
         return cls(raw[:begin], raw[end:], with_text(chunk, ""))
 
-    def match(self, data: bytes, at: int) -> tuple[list[bytes], list[str]] | None:
-        """The texts, as they stand there and as read, of the events that follow from `at` on."""
+    def match(self, data: bytes, at: int) -> tuple[list[bytes], list[str], int] | None:
+        """The texts, as they stand there and as read, of the events that follow from `at` on, and
+        the bytes of these events.
+        """
         if not data.startswith(self._before, at):
             return None
         begin = at + len(self._before)
@@ -241,7 +245,7 @@ class _Pattern:
                 return None
             raw = data[begin:end].split(self._between)
             try:
-                return raw, texts(raw)
+                return raw, texts(raw), end + len(self._after) - at
             except ValueError:  # the texts of other events are among them
                 pass
         return None
