@@ -1,5 +1,6 @@
 """The ledger's writes as DynamoDB expressions: pure, and all in one place."""
 
+import operator
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -259,8 +260,7 @@ def correction(hold: Hold, usage: Usage | None, now: float, *, elsewhere: bool) 
 
 def correcting(hold: Hold, usage: Usage | None) -> tuple[int, ...]:
     """The difference to add to the counters that hold the estimate."""
-    truth, estimate = counted(usage), counted(hold.estimate)
-    return tuple(true - guess for true, guess in zip(truth, estimate, strict=True))
+    return tuple(map(operator.sub, counted(usage), counted(hold.estimate)))
 
 
 def folded_count(hold: Hold, figures: tuple[int, ...], kept_days: int) -> Update:

@@ -7,9 +7,10 @@ accounts take several runs (docs/ledger.md).
 
 import asyncio
 import logging
+import operator
 import time
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from datetime import date, timedelta
 
 from losi.metering import register
@@ -43,7 +44,7 @@ class Found:
     drift: int = 0
 
     def __add__(self, other: "Found") -> "Found":
-        return Found(*(one + more for one, more in zip(astuple(self), astuple(other), strict=True)))
+        return Found(*map(operator.add, astuple(self), astuple(other)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +65,8 @@ class Progress:
         return self.place == len(_places(self.day))
 
     def saving(self) -> Update:
-        numbers = zip(
-            ("place", "items", "expired", "wrong", "drift", "step"),
-            (self.place, *astuple(self.found), self.step),
-            strict=True,
-        )
-        sets: dict[str, Item] = {name: {"N": str(number)} for name, number in numbers}
+        numbers = {"place": self.place, **asdict(self.found), "step": self.step}
+        sets: dict[str, Item] = {name: {"N": str(n)} for name, n in numbers.items()}
         sets |= {"day": {"S": self.day.isoformat()}, "after": {"S": self.after or " "}}
         return {
             "Key": STATE,
