@@ -225,7 +225,7 @@ def _print(found: list[dict[str, Any]]) -> None:
     print_table(columns, rows)
     wrong = [one for one in found if one["write"]]
     if not wrong:
-        typer.echo("The catalogue is right as far as was asked.")
+        typer.echo("The catalogue is right in everything that was tested.")
     for one in wrong:
         typer.echo(
             f'\n# config/models.toml: model "{one["model"]}", in its whole entry, on the route\n'
