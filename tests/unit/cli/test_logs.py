@@ -13,6 +13,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from losi.cli import connection as cli_connection
 from losi.cli.connection import Connection
 from losi.cli.logs import Wanted, _lines, _pattern
 from losi.observe.request import Attempt, RequestLine
@@ -237,6 +238,34 @@ class TestOfAStack:
         wanted = Wanted(NOW - timedelta(minutes=1), NOW + timedelta(minutes=1), ACCOUNT)
 
         assert list(_lines(connection, wanted)) == [json.loads(RECENT)]
+
+    def test_of_what_came_then_and_until_16_minutes_later(
+        self, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[dict[str, Any]] = []
+        make = cli_connection._client
+
+        def client(service: str, **where: Any) -> Any:
+            made = make(service, **where)
+            made.meta.events.register(
+                "provide-client-params.logs.FilterLogEvents",
+                lambda params, **_: asked.append(params),
+            )
+            return made
+
+        monkeypatch.setattr(cli_connection, "_client", client)
+
+        list(_lines(connection, MINUTE))
+
+        start = int(MINUTE.start.timestamp())
+        assert asked == [
+            {
+                "logGroupName": "/losi/prod/chat-completions",
+                "startTime": start * 1000,
+                "endTime": (start + 60 + 16 * 60) * 1000,
+                "filterPattern": _pattern(MINUTE),
+            }
+        ]
 
     def test_it_reads_no_others(self, connection: Connection) -> None:
         wanted = Wanted(NOW - timedelta(minutes=1), NOW + timedelta(minutes=1), "acct_other")
