@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -176,3 +178,13 @@ class Console:
         self._loading.add(request)
         if not request.url.startswith((self.origin, "blob:", "data:")):
             self.complaints.append(f"asked another host: {request.url}")
+
+
+def answering(path: str, status: int, body: object, **headers: str) -> Callable[[Page], None]:
+    """What the API says from now on at this path, as only its test can bring about."""
+
+    def route(page: Page) -> None:
+        answer = {"status": status, "body": json.dumps(body), "content_type": "application/json"}
+        page.route(f"**/api/v1/{path}", lambda route: route.fulfill(headers=headers, **answer))
+
+    return route

@@ -21,7 +21,8 @@ from losi.metering.estimate import input_tokens
 from losi.upstream.registry import Registry
 from losi.upstream.routing import Answered, ChatRouter, Job
 from losi.web.formats import FORMATS
-from tests.contract.conformance.asks import ASKS, EFFORTS, USER
+from tests.contract.conformance.asks import ASKS
+from tests.contract.conformance.parts import EFFORTS, USER
 from tests.contract.conformance.world import environment
 from tests.fake_format import chunks_of
 from tests.loose import Json

@@ -13,7 +13,8 @@ from losi.config import read_config
 from losi.upstream.registry import Registry
 from losi.upstream.routing import ChatRouter
 from losi.web.formats import FORMATS
-from tests.contract.conformance.asks import ASKS, FORMATS_ASKED, TOOLS, USER
+from tests.contract.conformance.asks import ASKS, FORMATS_ASKED, TOOLS
+from tests.contract.conformance.parts import USER
 from tests.contract.conformance.world import Alone, alone, environment, refused
 from tests.strict_upstream import StrictUpstream
 

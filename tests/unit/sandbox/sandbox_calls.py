@@ -17,6 +17,18 @@ from tests.loose import Json
 _DATA = Path(__file__).parents[3] / "tests" / "data"
 SCHEMAS = json.loads((_DATA / "openai-schemas.json").read_text("utf-8"))
 
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}, "unit": {"enum": ["c", "f"]}},
+            "required": ["city", "unit"],
+        },
+    },
+}
+
 
 async def instantly(_: float) -> None:
     """Stands in for sleeping."""
