@@ -78,13 +78,13 @@ class Embeddings:
             answer, answered = await self._ask(job)
             # a vector is no text: there is no output to report
             reported = answer.get("usage")
-            told = from_openai(
+            parsed = from_openai(
                 {**reported, "completion_tokens": 0} if isinstance(reported, dict) else None
             )
             # whatever the provider reports, no input has four times its estimate in tokens
             most = max(model.context_window, 4 * input_tokens)
-            read = min(told.input_tokens, most) if told else input_tokens
-            counted = Usage(read, 0, estimated=told is None)
+            read = min(parsed.input_tokens, most) if parsed else input_tokens
+            counted = Usage(read, 0, estimated=parsed is None)
             body = _public(answer, model.id, counted, request.params.encoding_format)
             usage = counted
         except LosiError as error:

@@ -58,8 +58,8 @@ class Answer:
 
 def answer(body: Request, directives: Directives) -> Answer:
     # of the messages alone: a changed limit or format leaves the words as they are
-    said = json.dumps(body.get("messages"), sort_keys=True)
-    seed = hashlib.sha256(said.encode()).hexdigest()
+    messages = json.dumps(body.get("messages"), sort_keys=True)
+    seed = hashlib.sha256(messages.encode()).hexdigest()
     wanted = body.get("n")
     number = wanted if isinstance(wanted, int) and wanted > 0 else 1
     _check_size(body, (directives.tokens or 0) * number)
@@ -166,11 +166,11 @@ def _about_request(body: Request) -> list[str]:
     """What the answer says about the request; computed once for all choices."""
     parts = []
     results = _tool_results(body)
-    said = without(last_user_text(body))
+    text = without(last_user_text(body))
     if results:
         parts.append(f'The tool answered: "{_quoted(results)}".')
-    elif said:
-        parts.append(f'You said: "{_quoted(said)}".')
+    elif text:
+        parts.append(f'You said: "{_quoted(text)}".')
     images = sum(len(_images(message)) for message in _messages(body))
     if images:
         parts.append(f"You sent {images} image{'s' if images > 1 else ''}.")

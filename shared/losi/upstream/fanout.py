@@ -104,8 +104,8 @@ class FanOut:
                     else:
                         yield batch
         except UpstreamError:
-            if told := _each(identity, usages):
-                yield told
+            if reported := _each(identity, usages):
+                yield reported
             raise
         total = _sum([usages.get(index) for index in range(self._n)])
         whole: Chunk = {**identity, "choices": [], "usage": total}
@@ -240,12 +240,12 @@ def _each(identity: Chunk, usages: dict[int, OpenAIUsage | None]) -> list[Chunk]
 
 def _sum(usages: list[OpenAIUsage | None]) -> OpenAIUsage | None:
     """The sum of all calls' usage; None unless every call reported its own."""
-    known = [usage for told in usages if (usage := from_openai(told)) is not None]
+    known = [usage for reported in usages if (usage := from_openai(reported)) is not None]
     if len(known) < len(usages):
         return None
     details = [usage.get(name) for usage in usages if usage for name in DETAILS_OF]
-    told = set[str]().union(*(detail for detail in details if isinstance(detail, dict)))
-    return sum(known, Usage(0, 0)).to_openai(told)
+    reported = set[str]().union(*(detail for detail in details if isinstance(detail, dict)))
+    return sum(known, Usage(0, 0)).to_openai(reported)
 
 
 async def _cancel(tasks: list[Any]) -> None:
