@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from losi.json_schema.limits import Budget, SchemaError
-from losi.json_schema.regex import Pattern, spell
+from losi.json_schema.regex import Pattern, spell, variations
 from losi.json_schema.regex_parser import Chars
 
 PATTERNS = [
@@ -50,6 +50,16 @@ def test_what_a_class_leaves_out_are_the_gaps_between_its_ranges() -> None:
     assert Chars(((0, 4), (6, 8))).complement() == Chars(((5, 5), (9, last)))
     assert Chars(((1, last),)).complement() == Chars(((0, 0),))
     assert Chars(((0, last),)).complement() == Chars(())
+
+
+def test_ranges_that_touch_are_one() -> None:
+    assert Chars.of([(5, 8), (0, 4), (10, 12), (11, 11)]) == Chars(((0, 8), (10, 12)))
+
+
+def test_variations_differ_in_one_character_from_the_last_on() -> None:
+    pattern = Pattern("^(a[bx]|[cz]b)$", Budget())
+
+    assert list(variations("ab", [pattern])) == ["ax", "cb", "zb"]
 
 
 @pytest.mark.parametrize("source", PATTERNS)

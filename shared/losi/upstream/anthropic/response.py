@@ -228,7 +228,7 @@ def error(
     if status == 400 and _ACCOUNT_MESSAGE.search(message or ""):
         status = 402
     param, code = None, None
-    if status in (400, 413, 422) and message:
+    if message:  # only refusals of the request itself pass it on
         param, code, message = _explain(message[:1000], request)
     return upstream_error(
         status,

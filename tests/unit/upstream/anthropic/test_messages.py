@@ -94,6 +94,64 @@ class TestTurns:
         told = converted([user("Hi"), calling("a"), result("a", "")])
         assert told[2]["content"] == [{"type": "tool_result", "tool_use_id": "a"}]
 
+    def test_calls_and_results_have_ids_and_names_that_anthropic_takes(self) -> None:
+        call = {"id": "a.b", "type": "function", "function": {"name": "get.it", "arguments": ""}}
+        good = {"id": "a-b", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+        assistant = {"role": "assistant", "content": None, "tool_calls": [call, good]}
+        messages = [user("Hi"), assistant, result("a.b"), result("a-b", [])]
+
+        [odd, fitting], [first, second] = [turn["content"] for turn in converted(messages)[1:]]
+
+        assert odd["id"] == first["tool_use_id"] != "a.b" and "." not in odd["id"] + odd["name"]
+        assert odd == {"type": "tool_use", "id": odd["id"], "name": odd["name"], "input": {}}
+        assert fitting == {"type": "tool_use", "id": "a-b", "name": "f", "input": {}}
+        assert first["content"] == [{"type": "text", "text": "ok"}]
+        assert second == {"type": "tool_result", "tool_use_id": "a-b"}
+        assert Conversation(messages).tool_names == [odd["name"], "f"]
+
+    def test_each_tool_that_was_called_is_named_once(self) -> None:
+        messages = [user("Hi"), calling("a", "b"), result("a"), result("b")]
+
+        assert Conversation(messages).tool_names == ["f"]
+
+    def test_what_was_thought_is_sent_back_as_it_was_signed_and_is_no_turn_alone(self) -> None:
+        thought = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
+        redacted = {"type": "redacted_thinking", "data": "x"}
+        blocks = [{**thought, "other": 1}, {**redacted, "other": 1}]
+        assistant = {"role": "assistant", "content": "Yes.", "thinking_blocks": blocks}
+        alone = {**assistant, "content": ""}
+
+        told = converted([user("Hi"), assistant, user("So?"), alone, user("Well?")])
+
+        assert [len(turn["content"]) for turn in told] == [1, 3, 2]
+        assert told[1]["content"] == [thought, redacted, {"type": "text", "text": "Yes."}]
+
+    def test_each_block_knows_the_parameter_it_was_made_from(self) -> None:
+        image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+        file = {"type": "file", "file": {"file_data": PDF}}
+        thought = {"type": "redacted_thinking", "data": "x"}
+        spoken: Json = {"content": "Yes.", "refusal": "No.", "thinking_blocks": [thought]}
+        assistant: Json = {**calling("a"), **spoken}
+
+        turns = Conversation([user([image, file]), assistant, result("a"), user("So?")]).turns
+
+        assert [turn.origins for turn in turns] == [
+            ["messages[0].content[0].image_url", "messages[0].content[1].file"],
+            [
+                "messages[1].thinking_blocks[0]",
+                "messages[1].content",
+                "messages[1].refusal",
+                "messages[1].tool_calls[0]",
+            ],
+            ["messages[2].content", "messages[3].content"],
+        ]
+
+    @pytest.mark.parametrize("refusal", [None, "", "  ", 5])
+    def test_a_refusal_that_says_nothing_is_left_out(self, refusal: object) -> None:
+        told = converted([user("Hi"), {"role": "assistant", "content": "Yes.", "refusal": refusal}])
+
+        assert told[1]["content"] == [{"type": "text", "text": "Yes."}]
+
     def test_cache_marks_stay_where_they_were_put(self) -> None:
         marked = {"type": "text", "text": "Long.", "cache_control": {"type": "ephemeral"}}
 
@@ -121,13 +179,24 @@ class TestMedia:
         source = told[0]["content"][0]["source"]
         assert source == {"type": "base64", "media_type": sent, "data": "AAAA"}
 
-    def test_images_by_address_are_left_to_anthropic_to_fetch(self) -> None:
-        part = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    @pytest.mark.parametrize("url", ["https://example.com/a.png", "http://example.com/a.png"])
+    def test_images_by_address_are_left_to_anthropic_to_fetch(self, url: str) -> None:
+        told = converted([user([{"type": "image_url", "image_url": {"url": url}}])])
 
-        told = converted([user([part])])
+        assert told[0]["content"] == [{"type": "image", "source": {"type": "url", "url": url}}]
 
-        source = told[0]["content"][0]["source"]
-        assert source == {"type": "url", "url": "https://example.com/a.png"}
+    @pytest.mark.parametrize("url", ["file:///etc/passwd", "example.com/a.png", ""])
+    def test_an_image_without_an_address_is_told_what_to_send(self, url: str) -> None:
+        error = refusal_of(user([{"type": "image_url", "image_url": {"url": url}}]))
+
+        assert "https address" in error.message
+
+    @pytest.mark.parametrize("name", [{}, {"filename": ""}, {"filename": 5}])
+    def test_a_document_without_a_name_has_no_title(self, name: Json) -> None:
+        told = converted([user([{"type": "file", "file": {"file_data": PDF, **name}}])])
+
+        source = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0xLjQ="}
+        assert told[0]["content"] == [{"type": "document", "source": source}]
 
     def test_images_in_tool_results(self) -> None:
         part = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
@@ -154,6 +223,7 @@ class TestMedia:
             ({"image_url": {"url": "data:image/png;base64,not base64"}}, "image_url"),
             ({"image_url": {"url": "file:///etc/passwd"}}, "image_url"),
             ({"file": {"file_id": "file-1"}}, "file"),
+            ({"file": None}, "file"),
             ({"file": {"file_data": "data:application/zip;base64,AAAA"}}, "file.file_data"),
             ({"input_audio": {"data": "AAAA", "format": "wav"}}, "type"),
         ],

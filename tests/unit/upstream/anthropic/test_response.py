@@ -176,6 +176,9 @@ class TestRefusals:
             ("stop_sequences", "stop"),
             ("temperature", "temperature"),
             ("system.0.text", "messages"),
+            ("metadata.user_id", "user"),
+            ("thinking", "reasoning_effort"),
+            ("of_the_future.field", "of_the_future"),
         ],
     )
     def test_the_callers_parameter_is_named(self, path: str, param: str) -> None:
@@ -190,9 +193,51 @@ class TestRefusals:
         assert refusal.param == param
         assert refusal.message == f"{param}: is wrong"
 
-    def test_a_prompt_that_is_too_long_has_openais_code(self) -> None:
-        refusal = translated(400, "prompt is too long: 210000 tokens > 200000 maximum")
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "prompt is too long: 210000 tokens > 200000 maximum",
+            "input length and `max_tokens` exceed context limit: 199000 + 4096 > 200000",
+        ],
+    )
+    def test_a_prompt_that_is_too_long_has_openais_code(self, text: str) -> None:
+        refusal = translated(400, text)
         assert (refusal.param, refusal.code) == ("messages", "context_length_exceeded")
+
+    @pytest.mark.parametrize(
+        ("type", "status"),
+        [
+            ("invalid_request_error", 400),
+            ("authentication_error", 401),
+            ("billing_error", 402),
+            ("permission_error", 403),
+            ("not_found_error", 404),
+            ("request_too_large", 413),
+            ("rate_limit_error", 429),
+            ("timeout_error", 504),
+            ("overloaded_error", 529),
+            ("api_error", 500),
+            (None, 500),
+        ],
+    )
+    def test_an_error_within_a_stream_means_what_its_status_would(
+        self, type: str | None, status: int
+    ) -> None:
+        """https://platform.claude.com/docs/en/api/errors"""
+        request = translate({"model": "m", "messages": [{"role": "user", "content": "Hi"}]}, ROUTE)
+        body = {"error": {"type": type, "message": "It failed."}}
+
+        within = error(200, body, {}, "Anthropic", request)
+
+        before = error(status, body, {}, "Anthropic", request)
+        assert within.__dict__ == before.__dict__
+
+    def test_how_long_to_wait_is_passed_on(self) -> None:
+        request = translate({"model": "m", "messages": [{"role": "user", "content": "Hi"}]}, ROUTE)
+
+        refusal = error(429, None, {"retry-after": "7"}, "Anthropic", request)
+
+        assert refusal.headers["retry-after"] == "7"
 
     def test_words_without_a_path_are_passed_on(self) -> None:
         refusal = translated(400, "`temperature` may only be set to 1.")
