@@ -202,5 +202,5 @@ class TestLeaked:
 
         result = losi("key", "leaked", input="nothing")
 
-        assert result.stderr == "Paste the key, or what holds it; then press Ctrl-D.\n"
-        assert result.stdout == "No key of this API is in it.\n"
+        assert result.stderr == "Paste the key, or a text that contains it; then press Ctrl-D.\n"
+        assert result.stdout == "The text contains no key of this API.\n"

@@ -108,7 +108,7 @@ class TestTheCommand:
         ]
         assert not any(line.endswith(" ") for line in rows[:2]), "numbers end under their head"
         assert shown.stdout.partition("\n\n")[2] == (
-            "Of two figures the first is the provider's, the second is of the books.\n\n"
+            "Of two figures, the first is the provider's and the second is from the books.\n\n"
             f"{today} {names}: {why}.\n\n1 of 1 differ.\n"
         )
 
