@@ -15,11 +15,11 @@ from losi.identity.principal import Principal
 from losi.metering.gate import Caller, Demand, Gate
 from losi.metering.usage import Usage, from_openai
 from losi.upstream.format import Embedder, UpstreamCall
+from losi.upstream.patience import Patience
 from losi.upstream.routing import (
     Answered,
     Deviations,
     Job,
-    Patience,
     Prepared,
     Router,
     answered_headers,

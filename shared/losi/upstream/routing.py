@@ -22,18 +22,17 @@ from losi.errors import (
     LosiError,
     Remedy,
     UpstreamError,
-    UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
 from losi.metering.usage import Usage, from_openai
 from losi.observe.request import Attempt, first_chunk
 from losi.observe.request import attempt as attempt_on
-from losi.time_limit import TimeLimit, until
 from losi.upstream.backoff import ATTEMPTS, pause_before_another
 from losi.upstream.batch import Batch, each
 from losi.upstream.fanout import says_something
 from losi.upstream.format import ACCOUNT, B, Format, UpstreamCall, finished, incomplete
 from losi.upstream.health import RouteHealth
+from losi.upstream.patience import OutlastedError, Patience
 from losi.upstream.registry import Registry
 from losi.upstream.shape import ShapeError
 from losi.upstream.wishes import IN_WORDS, prepare
@@ -98,47 +97,6 @@ class Job(Generic[B]):
     input_tokens: int = 0
     #: Grows while the request is being routed.
     spent: list[Spent] = field(default_factory=list)
-
-
-class OutlastedError(UpstreamTimeoutError):
-    """We stopped waiting; the provider may still be answering."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait for an upstream: its route's limit, but never beyond the deadline."""
-
-    seconds: float
-    what: str
-    route: Route
-    deadline: float
-
-    def limit(self) -> TimeLimit:
-        """A context around one wait. Raises TimeoutError, which `outlasted` explains."""
-        now = asyncio.get_running_loop().time()
-        return until(min(now + self.seconds, self.deadline))
-
-    async def wait(self, answer: Awaitable[T]) -> T:
-        """Wait for a single answer."""
-        try:
-            with self.limit():
-                return await answer
-        except TimeoutError as error:
-            raise self.outlasted() from error
-
-    def outlasted(self) -> OutlastedError:
-        """After a TimeoutError: whether the deadline has come, or the route was too slow."""
-        if asyncio.get_running_loop().time() >= self.deadline:
-            return OutlastedError(
-                "The completion took longer than one request may. Ask for fewer tokens.",
-                code="deadline_exceeded",
-                remedy=Remedy.NOTHING,
-                headers={"x-should-retry": "false"},  # SDKs would spend as long again, twice
-            )
-        return OutlastedError(
-            f"{_provider_name(self.route)} took longer than {self.seconds:g} s "
-            f"for {self.what}. Try again."
-        )
 
 
 @dataclass(frozen=True, slots=True)
