@@ -94,9 +94,9 @@ def _attempts(text: str) -> Iterator[tuple[datetime, Attempt]]:
         yield datetime.fromisoformat(line["timestamp"]), Attempt(each["route"], each["outcome"])
 
 
-#: The limit of one call; more than 250 routes take another call.
+#: One call takes 500 queries, which are two a route; more routes take another call.
 #: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
-MOST_QUERIES = 500
+ROUTES_AT_ONCE = 250
 QUERIES_OF_A_ROUTE = (ATTEMPTS, PROVIDER_FAILURES)
 #: Seconds of a step: CloudWatch sums by steps, and hours begin and end with one.
 STEP = timedelta(minutes=5)
@@ -114,9 +114,8 @@ class FromCloudWatch:
         end = datetime.fromtimestamp(now.timestamp() // STEP.seconds * STEP.seconds, now.tzinfo)
         end += STEP
         found = {route: Lately() for route in routes}
-        at_once = MOST_QUERIES // len(QUERIES_OF_A_ROUTE)
-        for first in range(0, len(routes), at_once):
-            some = routes[first : first + at_once]
+        for first in range(0, len(routes), ROUTES_AT_ONCE):
+            some = routes[first : first + ROUTES_AT_ONCE]
             for metric, position, began, value in self._sums(some, end):
                 figures = {"calls" if metric == ATTEMPTS else "failures": round(value)}
                 found[some[position]].add(began >= end - HOUR, **figures)

@@ -84,6 +84,12 @@ def test_where_a_host_comes_twice_the_last_counts() -> None:
     assert dict(scope_and_body(odd)[0]["headers"]) == {b"x-a": b"1"}
 
 
+def test_a_header_without_values_is_none() -> None:
+    empty = {"headers": {}, "multiValueHeaders": {"Host": [], "x-a": ["1"]}}
+
+    assert dict(scope_and_body(empty)[0]["headers"]) == {b"x-a": b"1"}
+
+
 @pytest.mark.parametrize("missing", [None, {}])
 def test_an_event_may_have_no_headers(missing: Any) -> None:
     scope, _ = scope_and_body({"headers": missing, "multiValueHeaders": missing})
