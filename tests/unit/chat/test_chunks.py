@@ -201,6 +201,15 @@ def test_each_call_of_several_is_estimated_by_itself(prompts: int, usage: Usage)
     assert relay.produced
 
 
+def test_figures_of_the_whole_answer_are_believed_up_to_the_bounds_of_all_calls() -> None:
+    bounds = TokenBounds(7, most_input=10, most_output=20)
+    relay = ChunkStream("chatcmpl-1", 1, "gpt-4o", include_usage=False, bounds=bounds, prompts=2)
+
+    relay.public({"choices": [], "usage": {"prompt_tokens": 25, "completion_tokens": 35}})
+
+    assert relay.usage == relay.broken_off_usage == Usage(20, 35)
+
+
 def test_only_calls_that_said_something_are_owed_after_a_break() -> None:
     relay = ChunkStream(
         "chatcmpl-1", 1, "gpt-4o", include_usage=False, bounds=TokenBounds(7), prompts=3

@@ -285,6 +285,34 @@ class TestGoingOn:
 
         assert [day.found for day in finished] == [Found(items=9)]
 
+    def test_a_step_takes_four_hundred_accounts_a_hundred_in_each_read(
+        self,
+        reconciliation_: Reconciliation,
+        books: BlockingLedger,
+        clock: Clock,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        pages: list[int] = []
+        reads: list[int] = []
+
+        async def page(_: Reads, pk: str, after: str, limit: int) -> list[Any]:
+            pages.append(limit)
+            return [{"sk": {"S": f"{n:03}"}} for n in range(limit)] if len(pages) == 1 else []
+
+        async def items(_: Reads, keys: list[Any]) -> list[Any]:
+            reads.append(len(keys))
+            return []
+
+        monkeypatch.setattr(Reads, "page", page)
+        monkeypatch.setattr(Reads, "items", items)
+        clock.set(NEXT_DAY)
+
+        [day] = asyncio.run(reconciliation_.run(always))
+
+        assert set(pages) == {400}
+        assert reads == [1, 100, 100, 100, 100]  # the first is of the state
+        assert len(pages) == day.step == 2 * register.SHARDS + 1
+
     def test_progress_is_what_was_stored(self) -> None:
         progress = Progress(TODAY, 7, "account001", Found(5, 4, 3, 2), step=9)
 
