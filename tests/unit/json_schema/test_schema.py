@@ -241,6 +241,8 @@ HUGE = {"type": "array", "minItems": 900, "items": {"type": "array", "minItems":
         ({"required": ["a"], "properties": {"a": "string"}}, "neither an object nor a boolean"),
         ({"type": "text"}, "'type' must be one or more of"),
         ({"type": 5}, "'type' must be one or more of"),
+        ({"type": [["string"]]}, "'type' must be one or more of"),
+        ({"type": [5]}, "'type' must be one or more of"),
         ({"enum": 5}, "'enum' must be an array"),
         ({"enum": []}, "no value was found"),
         ({"required": "a"}, "'required' must be an array of strings"),

@@ -1,5 +1,6 @@
 """How the parameters of a chat completion are said to Anthropic."""
 
+import re
 from typing import Any
 
 import pytest
@@ -67,6 +68,10 @@ class TestSampling:
         request = translated(temperature=0.2, top_p=0.9)
         assert "top_p" not in request.body
         assert request.left_out == {"top_p"}
+
+    def test_a_top_p_alone_is_sent(self) -> None:
+        request = translated(top_p=0.9)
+        assert (request.body["top_p"], request.left_out) == (0.9, frozenset())
 
     def test_a_top_p_of_one_says_nothing(self) -> None:
         request = translated(top_p=1)
@@ -268,8 +273,27 @@ class TestReasoning:
         assert sent(thinking={"type": "adaptive"})["thinking"] == {"type": "adaptive"}
         assert sent_unchecked(thinking={"kind": "?"})["thinking"] == {"kind": "?"}
 
+    def test_thinking_between_tools_has_the_effort_that_it_needs(self) -> None:
+        body = sent("claude-sonnet-5-5", reasoning_effort="low", thinking={"type": "disabled"})
+        assert body["thinking"] == {"type": "between_tools"}
+        assert body["output_config"] == {"effort": "high"}
+
 
 class TestAccount:
+    @pytest.mark.parametrize("user", ["u", "x" * 256, "me at example.com", "1234567", "€"])
+    def test_an_end_users_id_is_passed_on(self, user: str) -> None:
+        assert sent(user=user)["metadata"] == {"user_id": user}
+
+    @pytest.mark.parametrize(
+        "user", ["x" * 257, "me@example.com", "+44 20 7946 0958", "12345678", "\ud83d" * 257]
+    )
+    def test_one_that_may_name_a_person_or_is_too_long_has_a_stand_in(self, user: str) -> None:
+        stand_in = sent(user=user)["metadata"]["user_id"]
+
+        assert re.fullmatch("user_[0-9a-f]{32}", stand_in)
+        assert sent(user=user)["metadata"]["user_id"] == stand_in
+        assert sent(user=f"{user}x@x")["metadata"]["user_id"] != stand_in
+
     def test_what_anthropic_has_no_place_for_is_told(self) -> None:
         request = translated(min_p=0.1, metadata={"order": "7"}, n=2, top_k=3, seed=None)
 
