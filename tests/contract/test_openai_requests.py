@@ -67,9 +67,9 @@ async def test_nothing_grows_from_request_to_request(upstream: FakeUpstream) -> 
         gc.collect()
         return len(gc.get_objects())
 
-    before = await objects_after(10)
+    before = await objects_after(100)  # the loop keeps up to 100 timers that were cancelled
 
-    assert await objects_after(50) - before < 50  # less than one for each request
+    assert await objects_after(400) - before < 400  # less than one for each request
 
 
 def test_each_provider_gets_the_output_limit_under_the_name_it_knows() -> None:
