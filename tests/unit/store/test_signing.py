@@ -4,6 +4,7 @@ import json
 import time
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from unittest import mock
 
@@ -74,6 +75,20 @@ class TestCredentials:
         monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
 
         assert CredentialSource().read() == Credentials("key", "secret", "token")
+
+    def test_those_of_a_profile_are_looked_up_again_after_half_an_hour(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        profile = tmp_path / "credentials"
+        profile.write_text("[default]\naws_access_key_id = key\naws_secret_access_key = secret\n")
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(profile))
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        monkeypatch.setattr("losi.store.signing.time.time", lambda: 1_795_000_000.0)
+
+        found = CredentialSource().read()
+
+        assert found == Credentials("key", "secret", None, expires=1_795_001_800.0)
 
     def test_those_of_the_container_are_asked_for_again_before_they_end(
         self, monkeypatch: pytest.MonkeyPatch
