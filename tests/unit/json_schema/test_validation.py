@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft4Validator, Draft201909Validator, Draft202012Validator
 
 from losi.json_schema.limits import Budget, SchemaError
-from losi.json_schema.validation import Document
+from losi.json_schema.validation import Document, frozen
 from tests.unit.json_schema.json_schemas import ANY_SCHEMA, HARMLESS
 
 ONE_OF_EACH: list[Any] = ["a", 1, 1.5, True, {"a": 1}, [1], None]
@@ -206,3 +206,12 @@ def test_long_lists_in_a_schema_cost_steps(schema: Any) -> None:
     assert Document(schema, Budget(1_100)).accepts(schema, 1)
     with pytest.raises(SchemaError, match="too many steps"):
         Document(schema, Budget(999)).accepts(schema, 1)
+
+
+def test_values_are_told_apart_as_json_tells_them() -> None:
+    """1 and 1.0 are one value; 1 and true, a list and its only item, are two."""
+    alike: list[Any] = [(1, 1.0), ({"a": 1, "b": [2]}, {"b": [2.0], "a": 1}), ([{}], [{}])]
+    apart: list[Any] = [True, False, None, 1, 0, "a", [], [1], [[1]], {}, {"a": 1}, {"a": True}]
+
+    assert all(frozen(one) == frozen(other) for one, other in alike)
+    assert len({frozen(value) for value in apart}) == len(apart)
