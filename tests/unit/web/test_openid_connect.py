@@ -9,6 +9,7 @@ import pytest
 from joserfc.jwk import OctKey
 
 from losi.management.logins import Identity
+from losi.web import openid_connect
 from losi.web.openid_connect import Attempt, Client, OpenIdConnect, SignInFailedError
 from tests.unit.web.issuer import ISSUER, NOW, OTHER_KEY, Issuer, new_key
 
@@ -207,3 +208,10 @@ async def test_an_issuer_that_fails_signs_nobody_in(
     del world.issuer.broken[path]
     world.now += 60
     assert (await world.sign_in()).subject == "ada", "nothing wrong was kept"
+
+
+def test_secrets_are_not_in_what_a_log_may_show() -> None:
+    client = openid_connect.Client("https://issuer.test", "losi", "hush")
+    attempt = openid_connect.Attempt("state", "nonce", "hush")
+
+    assert "hush" not in f"{client!r}{attempt!r}"
