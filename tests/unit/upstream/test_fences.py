@@ -92,3 +92,12 @@ async def test_backticks_within_are_kept() -> None:
     text = '```json\n{"a": "```", "b": "`"}\n```'
 
     assert json.loads(await streamed(*text)) == {"a": "```", "b": "`"}
+
+
+async def test_what_is_no_fence_is_passed_on_as_it_comes() -> None:
+    pieces = ("Use `a`", " \n``", "`b` ")
+
+    stream = Unfenced(Says(*pieces)).stream()
+
+    chunks = [chunk["choices"][0]["delta"].get("content") async for chunk in chunks_of(stream)]
+    assert chunks[:3] == [*pieces]

@@ -297,6 +297,12 @@ def test_without_an_index_the_id_says_whose_arguments_they_are() -> None:
     assert [call["arguments"] for call in calls] == ['{"a":1}', '{"b":1}']
 
 
+def test_without_an_index_an_id_that_changes_with_the_same_name_is_no_other_call() -> None:
+    [call] = added_up(piece(None, "a", "f", '{"x":'), piece(None, "b", "f", "1}"))
+
+    assert call == {"id": "a", "name": "f", "arguments": '{"x":1}'}
+
+
 def test_another_name_of_the_same_call_comes_too_late_once_its_arguments_began() -> None:
     [call] = added_up(piece(0, "a", "f", '{"x":'), piece(0, "a", "g", "1}"))
 
