@@ -241,8 +241,8 @@ class ChatCompletions:
         finally:
             upstream_ended()
             # an empty answer is an answer too: its prompt was read
-            told = relay.usage if whole else relay.broken_off_usage
-            usage = told if whole or relay.produced else None
+            known = relay.usage if whole else relay.broken_off_usage
+            usage = known if whole or relay.produced else None
             await admitted.settle(usage)
         if failure is not None:
             failed(failure)

@@ -101,8 +101,12 @@ def _from_container(url: str, token: str | None) -> Credentials:
 def _as_boto3_does() -> Credentials:
     """For developers' machines: profiles, SSO. Slow to import, so only if nothing else is set."""
     import botocore.session
+    from botocore.exceptions import BotoCoreError
 
-    found = botocore.session.get_session().get_credentials()
+    try:
+        found = botocore.session.get_session().get_credentials()
+    except BotoCoreError as error:
+        raise NoCredentialsError(f"AWS credentials cannot be read: {error}") from error
     if found is None:
         raise NoCredentialsError("no AWS credentials were found")
     frozen = found.get_frozen_credentials()

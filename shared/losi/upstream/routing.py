@@ -148,7 +148,7 @@ class Router(Generic[P]):
                 try:
                     with attempt_on(route.path) as noted:
                         upstream = await self._upstream(route, failure)
-                        answer, told = await call(upstream, upstream_call)
+                        answer, deviations = await call(upstream, upstream_call)
                 except InvalidRequestError as error:  # another provider may accept the request
                     refusal = refusal or error
                     break
@@ -161,8 +161,8 @@ class Router(Generic[P]):
                         break
                 else:
                     self._health.succeeded(route)
-                    dropped = {*prepared.dropped, *told.left_out.intersection(job.sent)}
-                    mapped = (prepared.mapped | told.mapped).intersection(job.sent) - dropped
+                    dropped = {*prepared.dropped, *deviations.left_out.intersection(job.sent)}
+                    mapped = (prepared.mapped | deviations.mapped).intersection(job.sent) - dropped
                     return answer, Answered(
                         route, attempts, tuple(sorted(dropped)), tuple(sorted(mapped))
                     )
@@ -310,8 +310,8 @@ async def _until_content(batches: AsyncGenerator[Batch], begun: list[Batch]) -> 
 
 
 def _usage(begun: list[Batch]) -> OpenAIUsage | None:
-    told = (chunk.get("usage") for batch in begun for chunk in each(batch))
-    return next((usage for usage in told if usage and isinstance(usage, dict)), None)
+    reported = (chunk.get("usage") for batch in begun for chunk in each(batch))
+    return next((usage for usage in reported if usage and isinstance(usage, dict)), None)
 
 
 async def _timed(
@@ -333,10 +333,10 @@ async def _timed(
 
 def _cost(error: UpstreamError, job: Job[B]) -> Usage | None:
     """The reported usage, or the prompt's if we stopped waiting."""
-    told = from_openai(error.spent)
-    if told is None and isinstance(error, OutlastedError):
+    reported = from_openai(error.spent)
+    if reported is None and isinstance(error, OutlastedError):
         return Usage(job.input_tokens, 0, estimated=True)
-    return told
+    return reported
 
 
 def _provider_name(route: Route) -> str:

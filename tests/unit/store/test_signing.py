@@ -90,6 +90,15 @@ class TestCredentials:
 
         assert found == Credentials("key", "secret", None, expires=1_795_001_800.0)
 
+    def test_half_a_profile_is_none(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        profile = tmp_path / "credentials"
+        profile.write_text("[default]\naws_access_key_id = key\n")
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(profile))
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+
+        with pytest.raises(NoCredentialsError, match="missing: aws_secret_access_key"):
+            CredentialSource().read()
+
     def test_those_of_the_container_are_asked_for_again_before_they_end(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
