@@ -52,6 +52,11 @@ def test_what_a_class_leaves_out_are_the_gaps_between_its_ranges() -> None:
     assert Chars(((0, last),)).complement() == Chars(())
 
 
+def test_halves_of_characters_are_not_written() -> None:
+    assert spelled(r"^[\ud800-\udfff]$") is None
+    assert spelled(r"^[\ud800-\ue000]$") == "\ue000"
+
+
 def test_ranges_that_touch_are_one() -> None:
     assert Chars.of([(5, 8), (0, 4), (10, 12), (11, 11)]) == Chars(((0, 8), (10, 12)))
 

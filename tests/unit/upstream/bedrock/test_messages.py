@@ -137,6 +137,14 @@ def test_an_image_may_have_3_75_megabytes() -> None:
     assert MAX_IMAGE_BYTES == 3.75 * 1024 * 1024
 
 
+@pytest.mark.parametrize("url", ["https://example.com/a.png", "a.png"])
+def test_an_image_by_address_is_told_what_to_send(url: str) -> None:
+    with pytest.raises(InvalidRequestError, match="takes no image addresses") as caught:
+        content({"type": "image_url", "image_url": {"url": url}})
+
+    assert caught.value.param == "messages[0].content[0].image_url.url"
+
+
 def test_an_id_of_a_call_has_64_characters_of_its_alphabet() -> None:
     assert tool_use_id("aZ_9.:-") == "aZ_9.:-"
     assert tool_use_id("x" * 64) == "x" * 64
