@@ -126,11 +126,11 @@ mutants: $(INSTALLED) ## Change the source at random (SEED=7 DRAW=60), and list 
 	$(BIN)/python -m tests.mutants
 
 .PHONY: faults
-faults: $(FOR_TESTS) ## Make the store fail under real servers, and check that every answer is billed (minutes)
+faults: $(FOR_TESTS) ## Make the store fail under real servers: is every answer billed? (minutes)
 	$(BIN)/python -m tests.faults
 
 .PHONY: soak
-soak: $(FOR_TESTS) ## Run hundreds of streams for minutes (SOAK_MINUTES=5 STREAMS=200); nothing may be lost
+soak: $(FOR_TESTS) ## Run hundreds of streams for minutes (SOAK_MINUTES=5 STREAMS=200); none is lost
 	$(BIN)/python -m tests.soak
 
 .PHONY: million
