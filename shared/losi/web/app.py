@@ -11,6 +11,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
@@ -83,9 +84,9 @@ def finished(app: Starlette, services: Services, streams: Streams | None = None)
     app.add_exception_handler(HTTPException, _http_exception)
     config = services.config
     metrics = Metrics(config.metrics_namespace, config.metrics_details)
-    app.add_exception_handler(Exception, _crash)
-    # around Starlette's own stack, which streams do not pass
-    short_way = ShortWay(app.build_middleware_stack(), streams or {})
+    outermost = app.build_middleware_stack()
+    assert isinstance(outermost, ServerErrorMiddleware)  # EveryRequest stands in its place
+    short_way = ShortWay(outermost.app, streams or {})
     app.middleware_stack = EveryRequest(short_way, config.support, metrics)
     return app
 
@@ -162,7 +163,8 @@ class EveryRequest:
 
     async def _answer(self, request: Observed, scope: Scope, receive: Receive, send: Send) -> None:
         line = request.line
-        is_preflight = bool(header_of(scope, b"access-control-request-method"))
+        asks_first = scope["method"] == "OPTIONS"
+        is_preflight = asks_first and header_of(scope, b"access-control-request-method") != ""
         cors = [] if is_preflight else _CORS if header_of(scope, b"origin") else [_VARY]
 
         async def send_with_headers(message: Message) -> None:
@@ -208,10 +210,6 @@ def internal_error(request_id: str) -> ServerError:
         "An unexpected error occurred on our servers. Try again; if it stays, contact "
         f"{support()} with the request id {request_id}."
     )
-
-
-async def _crash(request: Request, _: Any) -> JsonResponse:
-    return render(internal_error(request.state.request_id))
 
 
 async def _losi_error(_: Request, error: Any) -> JsonResponse:

@@ -1,22 +1,29 @@
 """What every response has, whatever becomes of its request."""
 
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from starlette.requests import ClientDisconnect
 
 from losi.config import Config
 from losi.web.app import finished
 from losi.web.declared import declared
 from losi.web.dependencies import Services
 from losi.web.headers import EXPOSED
+from tests.request_lines import written_lines
 
 SECRET = "a prompt that must not be logged"
 
 
 def crash() -> None:
     raise RuntimeError(SECRET)
+
+
+def left() -> None:
+    raise ClientDisconnect
 
 
 def fine() -> dict[str, str]:
@@ -27,6 +34,7 @@ def fine() -> dict[str, str]:
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     app = declared([])
     app.get("/crash")(crash)
+    app.get("/left")(left)
     app.get("/fine")(fine)
     transport = httpx.ASGITransport(finished(app, Services(Config())))
     async with httpx.AsyncClient(transport=transport, base_url="http://losi") as client:
@@ -43,6 +51,18 @@ async def test_a_crash_is_a_500_in_our_envelope_that_browsers_can_read(
     assert (error["type"], error["code"]) == ("server_error", "internal_error")
     assert response.headers["x-request-id"] in error["message"]
     assert response.headers["access-control-allow-origin"] == "*"
+
+
+async def test_a_client_that_left_while_it_was_read_is_no_fault_of_ours(
+    http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    missed = contextlib.suppress(AssertionError)  # httpx's transport wants an answer
+    with written_lines() as written, caplog.at_level(logging.INFO), missed:
+        await http.get("/left")
+
+    (line,) = written
+    assert (line["endpoint"], line["status"], line["error"]) == ("left", None, None)
+    assert "the client went away" in caplog.text and "failed" not in caplog.text
 
 
 async def test_a_crash_is_logged_by_its_place_and_not_by_its_words(
@@ -86,7 +106,9 @@ async def test_a_preflight_has_one_too(http: httpx.AsyncClient) -> None:
 
 
 async def test_browsers_may_read_our_headers(http: httpx.AsyncClient) -> None:
-    response = await http.get("/fine", headers={"Origin": "https://app.example.com"})
+    page = {"Origin": "https://app.example.com"}
+    # only OPTIONS asks first, whatever other requests carry
+    response = await http.get("/fine", headers={**page, "Access-Control-Request-Method": "GET"})
 
     exposed = response.headers["access-control-expose-headers"].split(", ")
     assert set(EXPOSED) == set(exposed)
