@@ -158,7 +158,7 @@ def _csv(rows: list[Row], group_by: str | None) -> Response:
         columns.insert(1, group_by)
         columns += ["total_cached_tokens", "total_reasoning_tokens", "cost_usd"]
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\r\n")
+    writer = csv.DictWriter(text, columns)
     writer.writeheader()
     writer.writerows(rows)
     return Response(text.getvalue(), media_type="text/csv; charset=utf-8")

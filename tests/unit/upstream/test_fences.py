@@ -88,6 +88,10 @@ async def test_an_answer_that_was_cut_has_what_came() -> None:
     assert await streamed('```json\n{"a": 1', "\n``", finish="length") == '{"a": 1'
 
 
+async def test_what_may_have_begun_to_close_a_fence_is_text_after_all() -> None:
+    assert await streamed('```json\n{"a": 1}', "\n``") == '{"a": 1}\n``'
+
+
 async def test_backticks_within_are_kept() -> None:
     text = '```json\n{"a": "```", "b": "`"}\n```'
 

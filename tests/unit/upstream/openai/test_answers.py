@@ -184,6 +184,14 @@ def test_usage_stands_where_openai_has_it(told: Json) -> None:
     assert Chunks(named=False).read(told)["usage"] == USAGE
 
 
+def test_a_figure_that_is_no_number_stays_for_who_counts() -> None:
+    told: Json = {"choices": [], "usage": {**USAGE, "prompt_tokens": "1e3", "total_tokens": "-"}}
+
+    usage = loose(Chunks(named=False).read(told))["usage"]
+
+    assert (usage["prompt_tokens"], usage["total_tokens"]) == ("1e3", "-")
+
+
 def test_usage_of_a_plain_answer_too() -> None:
     choice = {"index": 0, "message": {"content": "a"}, "usage": USAGE}
 
