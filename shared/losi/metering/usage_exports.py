@@ -97,7 +97,7 @@ def read(provider: str, text: str) -> ProviderUsage:
                 raise ExportError("A row names no model. Export the usage grouped by model.")
             usage[day, model] = usage.get((day, model), Figures()) + figures
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise ExportError(
             f"This is no usage export of {provider}: {place or 'file'}: {first['msg']}"
