@@ -225,18 +225,24 @@ def copy_of_the_repository(folder: Path) -> Path:
 
 def stages(site: Site, reached: Reached) -> list[list[str]]:
     """The tests that reach a change: first those named after its module, then those of its room."""
-    lines = reached.get(site.file, {})
-    tests = lines.get(site.mutant.line) or sorted(
-        {test for some in lines.values() for test in some}
-    )
     path = Path(site.file)
     nearest, room = f"/test_{path.stem}", f"/{path.relative_to('shared/losi').parts[0]}/"
+    lines = reached.get(site.file, {})
+    tests = lines.get(site.mutant.line) or sorted(
+        # a line that only an import runs: each test of the room may depend on it
+        {test for some in lines.values() for test in some}
+        | {test for test in _all(reached) if room in test}
+    )
     return [
         [test for test in tests if nearest in test],
         [test for test in tests if nearest not in test and room in test],
         [test for test in tests if nearest not in test and room not in test],
         list(PROCESSES),
     ]
+
+
+def _all(reached: Reached) -> set[str]:
+    return {test for lines in reached.values() for some in lines.values() for test in some}
 
 
 def forked(work: Callable[[], int]) -> int:
