@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,8 @@ class RequestsFile:
         text = orjson.dumps(line) + b"\n"
         if self._size and self._size + len(text) > self._most:
             self._file.close()
-            self._path.replace(f"{self._path}.1")
+            with suppress(FileNotFoundError):  # it was deleted, or the next one could not be opened
+                self._path.replace(f"{self._path}.1")
             self._open()
         self._size += self._file.write(text)
 

@@ -115,11 +115,16 @@ def make_callers(authenticator: Authenticator, client: DynamoDBClient) -> Caller
     return Callers(authenticator, Reads(OverBoto3(client), "losi"))
 
 
-def make_gate(authenticator: Authenticator, ledger: BlockingLedger, clock: Clock) -> Gate:
+def make_gate(
+    authenticator: Authenticator,
+    ledger: BlockingLedger,
+    clock: Clock,
+    queue: FolderQueue | None = None,
+) -> Gate:
     return Gate(
         make_callers(authenticator, ledger.client),
         ledger.ledger,
-        Settler(ledger.ledger, NoQueue()),
+        Settler(ledger.ledger, queue or NoQueue()),
         clock,
     )
 

@@ -292,8 +292,8 @@ class _Connection(asyncio.Protocol):
     # called by the parser
 
     def on_message_begin(self) -> None:
-        if self._complete:  # a second answer to one request: this connection cannot be trusted
-            self._closed = True
+        if self._complete:
+            raise ConnectionLostError("a second answer to one request")
 
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()

@@ -270,6 +270,11 @@ class TestConnections:
 
         assert connections == 2
 
+    async def test_a_second_answer_changes_nothing_of_the_first(self) -> None:
+        second = b"HTTP/1.1 500 Broken\r\nx-second: 1\r\ncontent-length: 3\r\n\r\nbad"
+        told = await fetch(saying(OK + b"content-length: 2\r\n\r\nok" + second))
+        assert told == (200, b"ok", {"content-length": "2"})
+
     async def test_are_not_used_again_with_half_of_an_answer_in_them(self) -> None:
         async with serving(saying(OK + b"content-length: 4\r\n\r\nha", b"lf")) as url:
             client = Client()

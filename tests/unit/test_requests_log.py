@@ -49,6 +49,16 @@ def test_a_line_that_is_longer_than_a_file_is_written_all_the_same(tmp_path: Pat
     assert not (tmp_path / "requests.jsonl.1").exists()
 
 
+def test_a_file_that_was_deleted_is_begun_anew(tmp_path: Path) -> None:
+    with closing(RequestsFile(tmp_path / "requests.jsonl", most_bytes=26)) as write:
+        write({"number": 0})
+        write({"number": 1})
+        (tmp_path / "requests.jsonl").unlink()
+        write({"number": 2})
+
+    assert list(lines.of_folder(tmp_path)) == ['{"number":2}']
+
+
 def test_the_terminal_shows_a_request_in_short(capsys: pytest.CaptureFixture[str]) -> None:
     to_the_terminal(LINE)
     to_the_terminal({**LINE, "status": None, "endpoint": None, "account": None, "error": "stopped"})

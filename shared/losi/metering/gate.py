@@ -102,7 +102,7 @@ class Metered(Generic[W]):
         _note_usage(usage, self._prices)
         task = self._settler.start(hold, usage, self.deadline + SETTLING_SECONDS)
         with contextlib.suppress(TimeoutError), within(SETTLED_WITHIN_SECONDS):
-            await asyncio.shield(task)
+            await asyncio.wait({task})
         if not task.done():
             count(Event.SETTLED_LATE)
             self._unfinished.append(task)

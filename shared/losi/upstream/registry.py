@@ -33,7 +33,7 @@ Factory = Callable[[Provider, Settings], P]
 class _Known(Generic[P]):
     """What is known about a provider until the provider secret changes."""
 
-    secret: Mapping[str, object]
+    secret: Mapping[str, object] | None
     settings: Settings
     #: The missing variable, without which it cannot be called.
     missing: str | None
@@ -60,9 +60,7 @@ class Registry(Generic[P]):
         Raises UpstreamUnavailableError (503, `upstream_not_configured`) when a setting is missing:
         the log names its variable, the caller learns nothing secret.
         """
-        if refresh:
-            provider_secret(self._config, refresh=True)
-        known = self._current(provider)
+        known = self._current(provider, refresh=refresh)
         if variable := known.missing:
             logger.error("%s cannot be called: set %s", provider.name, variable)
             raise UpstreamUnavailableError(
@@ -78,8 +76,8 @@ class Registry(Generic[P]):
         """Whether the sandbox answers for the provider: in `make run`, without its credentials."""
         return self._config.sandbox_fallback and self._current(provider).missing is not None
 
-    def _current(self, provider: Provider) -> "_Known[P]":
-        secret = provider_secret(self._config)
+    def _current(self, provider: Provider, *, refresh: bool = False) -> "_Known[P]":
+        secret = self._secret(provider, refresh=refresh)
         known = self._known.get(provider.id)
         if known is None or known.secret is not secret:
             found = settings(self._config, provider)
@@ -87,6 +85,13 @@ class Registry(Generic[P]):
             known = _Known(secret, found, _missing(provider, found), upstream)
             self._known[provider.id] = known
         return known
+
+    def _secret(self, provider: Provider, *, refresh: bool) -> Mapping[str, object] | None:
+        """The provider secret, or None if the provider has nothing in it."""
+        named = {provider.key_variable, provider.base_url_variable, provider.region_variable}
+        if any(name and not self._config.variables.get(name) for name in named):
+            return provider_secret(self._config, refresh=refresh)
+        return None
 
 
 def configured(config: Config, provider: Provider) -> bool:

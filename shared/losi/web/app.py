@@ -101,7 +101,7 @@ class ShortWay:
         self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        handler = self._streams.get((scope["method"], scope["path"]))
+        handler = self._streams.get((scope.get("method", ""), scope.get("path", "")))
         if handler is None:
             await self.app(scope, receive, send)
             return

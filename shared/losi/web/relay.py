@@ -120,9 +120,8 @@ class _Writer:
 
     async def finish_heartbeat(self) -> None:
         """Wait for the heartbeat that is being written."""
-        if self._beating is not None:
+        while self._beating is not None and not self._beating.done():
             await asyncio.wait({self._beating})
-            self._beating = None
 
     async def stop(self) -> None:
         """No more heartbeats, whatever they wait for."""

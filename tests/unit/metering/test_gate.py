@@ -266,6 +266,21 @@ class TestSettling:
         assert request.cancelled()
         assert used(ledger, secret) == (1, Usage(3, 4))
 
+    async def test_what_fails_after_a_settlement_does_not_break_its_answer(
+        self, authenticator: Authenticator, secret: Secret, ledger: BlockingLedger, clock: Clock
+    ) -> None:
+        class Unreadable(NoQueue):
+            has_consumer = False
+
+            async def take(self) -> Any:
+                raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "a letter that is no text")
+
+        admitted = await admit(make_gate(authenticator, ledger, clock, Unreadable()), secret)
+
+        await admitted.settle(Usage(3, 4))
+
+        assert used(ledger, secret) == (1, Usage(3, 4))
+
     async def test_a_hold_outlives_its_request_by_a_grace(
         self, gate: Gate, secret: Secret, ledger: BlockingLedger, clock: Clock
     ) -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
+from losi.catalogue.providers import SANDBOX
 from losi.config import read_config
 from losi.errors import StoreUnavailableError, UpstreamUnavailableError
 from losi.upstream.registry import Registry, configured
@@ -140,6 +141,18 @@ def test_nothing_listening_is_a_passing_trouble_too(
     with pytest.raises(StoreUnavailableError):
         Registry(FORMATS, read_config()).upstream(PROVIDERS["openai"])
     assert "provider secret cannot be read: URLError" in caplog.text
+
+
+def test_a_provider_with_nothing_in_the_secret_is_called_without_it(
+    secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Test keys are answered while Secrets Manager is away, and Bedrock by the function's role."""
+    boto3.client("secretsmanager").delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
+    monkeypatch.setenv("LOSI_BEDROCK_REGION", "us-east-1")
+    registry = Registry(FORMATS, read_config())
+
+    assert registry.upstream(SANDBOX)
+    assert registry.upstream(PROVIDERS["bedrock"], refresh=True)
 
 
 def test_only_what_has_to_be_fetched_blocks(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:

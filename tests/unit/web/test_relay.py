@@ -175,6 +175,30 @@ async def test_while_the_provider_is_silent_comments_keep_the_connection_open() 
     assert client.body[-1] == b"data: 1\n\n"
 
 
+@pytest.mark.parametrize("in_pieces", [False, True])
+def test_no_comment_follows_an_answer_that_comes_when_one_is_due(in_pieces: bool) -> None:
+    async def main() -> list[bytes]:
+        loop, client = asyncio.get_running_loop(), Client()
+        assert isinstance(loop, virtual_time.VirtualLoop)
+
+        async def pieces() -> AsyncGenerator[bytes]:
+            yield b"whole"
+
+        async def opening() -> Opened:
+            await asyncio.sleep(15)  # the first comment was written after 10 seconds
+            loop.now += 5  # while the loop was busy, the next one became due
+            return pieces() if in_pieces else b"whole", {}
+
+        await respond(client, opening(), heartbeat=10)
+        await asyncio.sleep(100)
+        return client.body
+
+    assert virtual_time.run(main()) in (
+        [EVENT_STREAM.heartbeat, b"whole"],
+        [EVENT_STREAM.heartbeat, EVENT_STREAM.heartbeat, b"whole"],
+    )
+
+
 async def test_a_failure_after_a_comment_is_an_error_event_without_done() -> None:
     client = Client()
     failure: LosiError = UpstreamError("OpenAI failed.")
