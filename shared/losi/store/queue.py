@@ -111,7 +111,8 @@ class FolderQueue:
     async def take(self) -> list[Letter]:
         def read() -> list[Letter]:
             waiting = sorted(self._folder.glob("*.json"))[:BATCH]
-            return [Letter(path.read_text(), path.name) for path in waiting]
+            # damaged bytes are replaced: such a letter is no settlement, and must not stop the rest
+            return [Letter(path.read_text(errors="replace"), path.name) for path in waiting]
 
         return await _in_thread(read)
 

@@ -1,11 +1,18 @@
 """Letters in a folder: whole, at least once, and set aside when nothing can be done with them."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from losi.config import Config
-from losi.store.queue import FolderQueue, QueueUnavailableError, settlements
+from losi.store.queue import FolderQueue, QueueUnavailableError, SqsQueue, settlements
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 
 @pytest.fixture
@@ -73,3 +80,47 @@ async def test_without_a_queue_of_the_deployment_letters_go_into_a_folder(folder
 
 def test_the_deployments_own_is_emptied_by_schedule() -> None:
     assert settlements(Config(settlements_queue="https://sqs.example/1/q")).has_consumer
+
+
+async def test_a_damaged_letter_does_not_stop_the_others(folder: Path) -> None:
+    queue = FolderQueue(folder)
+    await queue.put("whole")
+    (folder / "0.json").write_bytes(b"\xff\xfe")
+
+    damaged, whole = await queue.take()
+
+    assert (damaged.text, whole.text) == ("\ufffd\ufffd", "whole")
+
+
+class FailingSqs:
+    """SQS's client, whose call fails: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/
+    APIReference/API_SendMessage.html#API_SendMessage_Errors
+    """
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def send_message(self, **_: object) -> None:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "AWS.SimpleQueueService.NonExistentQueue"}}, "SendMessage"),
+        EndpointConnectionError(endpoint_url="https://sqs.us-east-1.amazonaws.com"),
+        ConnectionResetError(),
+    ],
+)
+async def test_an_sqs_that_fails_is_an_unavailable_queue(error: Exception) -> None:
+    queue = SqsQueue(cast("SQSClient", FailingSqs(error)), "QUEUE", "DEAD")
+
+    with pytest.raises(QueueUnavailableError, match=type(error).__name__):
+        await queue.put("one")
+
+
+async def test_a_mistake_of_ours_is_not_called_unavailable() -> None:
+    queue = SqsQueue(cast("SQSClient", FailingSqs(KeyError("url"))), "QUEUE", "DEAD")
+
+    with pytest.raises(KeyError):
+        await queue.put("one")
