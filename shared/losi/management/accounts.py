@@ -378,16 +378,9 @@ class Accounts:
         after: Mapping[str, Any] | None = None,
     ) -> Record:
         target = f"acct_{account.id}" if key is None else f"key_{key.id}"
-        now = self._clock()
+        now, days = self._clock(), self._audit_days
         return audit.record(
-            account.id,
-            by,
-            action,
-            target,
-            now,
-            before=before,
-            after=after,
-            kept_days=self._audit_days,
+            account.id, by, action, target, now, before=before, after=after, kept_days=days
         )
 
     def _stored_key(self, account_id: str, key_id: str) -> Key:

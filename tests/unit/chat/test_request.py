@@ -1,25 +1,13 @@
 """Every documented parameter is checked for type and range, and the refusal names it."""
 
-from typing import Any, ClassVar
+from typing import Any
 
-import jsonschema
 import pytest
 
-from losi.chat.request import ChatCompletionRequest, parse_chat_request
+from losi.chat.request import parse_chat_request
 from losi.errors import InvalidRequestError
 from tests.loose import loose
-
-USER = {"role": "user", "content": "Hi"}
-IMAGE = {"type": "image_url", "image_url": {"url": "https://a/b", "detail": "low"}}
-TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
-
-
-def body(**fields: Any) -> dict[str, Any]:
-    return {"model": "gpt-4o", "messages": [USER], **fields}
-
-
-def body_of(*messages: Any) -> dict[str, Any]:
-    return {"model": "gpt-4o", "messages": list(messages)}
+from tests.unit.chat.request_bodies import TOOL, USER, body, body_of, refused
 
 
 @pytest.mark.parametrize(
@@ -271,12 +259,6 @@ class TestRanges:
         assert "more than 50,000 values" in caught.value.message
 
 
-def refused(**fields: Any) -> tuple[str | None, str | None]:
-    with pytest.raises(InvalidRequestError) as caught:
-        parse_chat_request(body(**fields))
-    return caught.value.param, caught.value.code
-
-
 class TestWhatBelongsTogether:
     @pytest.mark.parametrize(
         ("fields", "param"),
@@ -328,98 +310,6 @@ class TestWhatBelongsTogether:
         assert refused(response_format=format_) == ("response_format", "invalid_value")
 
 
-class TestMessages:
-    @pytest.mark.parametrize(
-        "message",
-        [
-            {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}},
-            {"role": "assistant", "audio": {"id": "a"}},
-            {"role": "assistant", "content": None, "refusal": None},
-            {"role": "assistant", "tool_calls": [{"id": "c", "type": "custom"}]},
-            {"role": "function", "name": "f", "content": None},
-            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": ""}}]},
-            {"role": "user", "content": [{"type": "file", "file": {}}]},
-            {"role": "user", "content": []},
-        ],
-    )
-    def test_that_are_whole(self, message: Any) -> None:
-        assert parse_chat_request(body_of(message)).body["messages"] == [message]
-
-    @pytest.mark.parametrize(
-        ("message", "param", "words"),
-        [
-            ({"role": "user"}, "messages[0]", "A message with role 'user' needs 'content'."),
-            (
-                {"role": "developer"},
-                "messages[0]",
-                "A message with role 'developer' needs 'content'.",
-            ),
-            (
-                {"role": "tool", "content": "4", "tool_call_id": ""},
-                "messages[0]",
-                "A message with role 'tool' needs 'tool_call_id'.",
-            ),
-            (
-                {"role": "function", "content": "4", "name": ""},
-                "messages[0]",
-                "A message with role 'function' needs 'name'.",
-            ),
-            (
-                {"role": "assistant", "tool_calls": []},
-                "messages[0]",
-                "A message with role 'assistant' needs 'content' or 'tool_calls'.",
-            ),
-            (
-                {"role": "user", "content": [{"type": "text", "text": 5}]},
-                "messages[0].content[0]",
-                "A content part of type 'text' needs a string 'text'.",
-            ),
-            *(
-                (
-                    {"role": "user", "content": [{"type": "image_url", "image_url": image}]},
-                    "messages[0].content[0]",
-                    "A content part of type 'image_url' needs 'image_url': {'url': '...'}.",
-                )
-                for image in (None, "https://a/b", {}, {"url": 5})
-            ),
-            (
-                {"role": "assistant", "tool_calls": [{"id": "c"}]},
-                "messages[0].tool_calls[0]",
-                "A tool call of type 'function' needs 'function'.",
-            ),
-        ],
-    )
-    def test_that_lack_something(self, message: Any, param: str, words: str) -> None:
-        with pytest.raises(InvalidRequestError) as caught:
-            parse_chat_request(body_of(message))
-
-        assert (caught.value.param, caught.value.code) == (param, "invalid_value")
-        assert caught.value.message == words
-
-    @pytest.mark.parametrize(
-        ("call", "param"),
-        [
-            ({"id": "", "type": "custom"}, "id"),
-            ({"type": "custom"}, "id"),
-            ({"id": "c", "type": "other"}, "type"),
-            ({"id": "c", "function": {"name": "", "arguments": ""}}, "function.name"),
-            ({"id": "c", "function": {"name": "f"}}, "function.arguments"),
-            ({"id": "c", "function": {"name": "f", "arguments": {}}}, "function.arguments"),
-        ],
-    )
-    def test_whose_calls_lack_something(self, call: Any, param: str) -> None:
-        with pytest.raises(InvalidRequestError) as caught:
-            parse_chat_request(body_of({"role": "assistant", "tool_calls": [call]}))
-
-        assert caught.value.param == f"messages[0].tool_calls[0].{param}"
-
-    def test_an_empty_type_of_a_part(self) -> None:
-        with pytest.raises(InvalidRequestError) as caught:
-            parse_chat_request(body_of({"role": "user", "content": [{"type": ""}]}))
-
-        assert caught.value.param == "messages[0].content[0].type"
-
-
 class TestWhatARequestAsksFor:
     @pytest.mark.parametrize(
         ("fields", "limit", "n", "usage"),
@@ -438,61 +328,3 @@ class TestWhatARequestAsksFor:
         request = parse_chat_request(body(**fields))
 
         assert (request.max_output_tokens, request.n, request.include_usage) == (limit, n, usage)
-
-
-class TestThePublishedSchema:
-    """What clients are made from takes what we take, and refuses what it can say is wrong."""
-
-    SCHEMA: ClassVar[Any] = ChatCompletionRequest.model_json_schema()
-    VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
-
-    @pytest.mark.parametrize(
-        "fields",
-        [
-            *({"stop": stop} for stop in ("END", ["a"], ["a", "b", "c", "d"], None)),
-            *({"tool_choice": choice} for choice in ("none", "auto", None)),
-            {"tools": [TOOL], "tool_choice": "required"},
-            {"tools": [TOOL], "tool_choice": {"type": "allowed_tools", "x": 1}},
-            {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]},
-            {"messages": [{"role": "user", "content": [IMAGE]}]},
-            {"messages": [{"role": "user", "content": [{"type": "file", "file": {}}]}]},
-        ],
-    )
-    def test_takes_what_we_take(self, fields: dict[str, Any]) -> None:
-        parse_chat_request(body(**fields))
-
-        self.VALIDATOR.validate(body(**fields))
-
-    @pytest.mark.parametrize(
-        "fields",
-        [
-            *({"stop": stop} for stop in ("", [""], ["a"] * 5, 5, [5])),
-            {"stop": []},
-            {"stop": {}},
-            *({"tool_choice": choice} for choice in ("any", 5, {}, {"type": 5}, ["auto"])),
-            {"messages": [{"role": "user", "content": [{"type": "text", "text": 5}]}]},
-            *(
-                {"messages": [{"role": "user", "content": [{**IMAGE, "image_url": image}]}]}
-                for image in (5, {}, {"url": 5})
-            ),
-        ],
-    )
-    def test_refuses_what_we_refuse(self, fields: dict[str, Any]) -> None:
-        with pytest.raises(InvalidRequestError):
-            parse_chat_request(body(**fields))
-
-        assert not self.VALIDATOR.is_valid(body(**fields))
-
-    def test_says_how_a_part_looks(self) -> None:
-        assert self.SCHEMA["$defs"]["ContentPart"]["properties"] == {
-            "type": {"type": "string", "examples": ["text", "image_url"]},
-            "text": {"type": "string"},
-            "image_url": {
-                "type": "object",
-                "properties": {
-                    "url": {"type": "string", "description": "https: or data:"},
-                    "detail": {"type": "string", "enum": ["auto", "low", "high"]},
-                },
-                "required": ["url"],
-            },
-        }
