@@ -72,20 +72,35 @@ format: $(INSTALLED) ## Format the source in the project's style (ruff)
 	$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(FOR_TESTS) ## Measure what a request costs here, in about three minutes
+bench: $(FOR_TESTS) .losi/bench-python/ready ## Measure what a request costs here, in about three minutes (BENCH_PYTHON=python3.13)
 	$(BIN)/python -m bench
 
 .PHONY: bench-peers
 bench-peers: $(FOR_TESTS) .losi/peers/ready ## The same with other gateways; writes docs/performance.md
 	$(BIN)/python -m bench --peers
 
-.losi/peers/ready: bench/peers.json
+# Measured servers run on the distribution's Python, if it can make a venv: distributions build with
+# optimisation, version managers often do not, and the difference would be in every figure.
+.losi/bench-python/ready: requirements-run.txt shared/requirements.txt shared/pyproject.toml $(if $(BENCH_PYTHON),chosen) | $(BIN)/python
+	@for python in $(or $(BENCH_PYTHON),/usr/bin/python3 $(BIN)/python); do \
+	  if $$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then echo "$(BENCH_PYTHON) is no Python of 3.11 or newer that can make a venv." >&2; exit 1; fi; \
+	echo "Making .losi/bench-python with $$found, $$($$found --version); once."; \
+	$$found -m venv --clear .losi/bench-python
+	@.losi/bench-python/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-run.txt
+	@touch $@
+
+.PHONY: chosen
+chosen:
+
+.losi/peers/ready: bench/peers.json .losi/bench-python/ready
 	mkdir -p .losi/peers
 	cp bench/peers.json .losi/peers/package.json
 	npm install --prefix .losi/peers --no-audit --no-fund
-	python3 -m venv .losi/peers/relay
+	.losi/bench-python/bin/python -m venv --clear .losi/peers/relay
 	.losi/peers/relay/bin/pip install --quiet aiohttp==3.13.2
-	python3 -m venv .losi/peers/litellm
+	.losi/bench-python/bin/python -m venv --clear .losi/peers/litellm
 	.losi/peers/litellm/bin/pip install --quiet 'litellm[proxy]==1.80.0'
 	touch $@
 

@@ -6,17 +6,19 @@ API Gateway and Lambda are the tests' front door, in this process, and not count
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bench import load
 from bench.gateways import Gateway
+from bench.interpreter import PYTHON
 from losi.identity.key import NewKey
 from losi.identity.principal import PERMISSIONS
 from losi.management.accounts import Accounts
 from losi.metering.books import Books
 from tests.catalogue import CATALOGUE
 from tests.dynamodb_local import connect
-from tests.front_door import FrontDoor, template_routes
+from tests.front_door import FrontDoor, Function, template_routes
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -44,7 +46,7 @@ def asking(door: FrontDoor, key: str) -> load.Ask:
 @contextmanager
 def deployed(environment: dict[str, str], key: str) -> Iterator[Gateway]:
     """One process, which has answered once. It reads the provider secret, as in AWS."""
-    routes = template_routes(at_once=AT_ONCE)
+    routes = template_routes(make=partial(Function, python=str(PYTHON)), at_once=AT_ONCE)
     variables = {name: text for name, text in environment.items() if not name.endswith("API_KEY")}
     variables["LOSI_PROVIDER_SECRET"] = "providers"  # noqa: S105 (its name)
     variables["AWS_ENDPOINT_URL_SECRETS_MANAGER"] = environment["LOSI_ANTHROPIC_BASE_URL"]

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.interpreter import PYTHON
 from local.listening import wait_until_listening
 from tests.dynamodb_local import dynamodb_environment, free_port, running_dynamodb
 from tests.e2e.server import running_server
@@ -87,7 +88,7 @@ def direct(upstream: str) -> Gateway:
 @contextmanager
 def make_run(folder: Path, environment: dict[str, str]) -> Iterator[Gateway]:
     """Authentication and ledger are on, as always."""
-    with running_server(folder, free_port(), **environment) as server:
+    with running_server(folder, free_port(), python=str(PYTHON), **environment) as server:
         key = {"authorization": f"Bearer {server.api_key}"}
         yield Gateway(
             "Losi",

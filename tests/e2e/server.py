@@ -29,7 +29,9 @@ class Server:
 
 
 @contextmanager
-def running_server(folder: Path, port: int, **environment: str) -> Iterator[Server]:
+def running_server(
+    folder: Path, port: int, *, python: str = sys.executable, **environment: str
+) -> Iterator[Server]:
     """Start it with `folder` as its working directory, where it keeps `.losi/`; stop by SIGTERM."""
     inherited = {
         name: value
@@ -37,7 +39,7 @@ def running_server(folder: Path, port: int, **environment: str) -> Iterator[Serv
         if not name.startswith(("LOSI_", "OPENAI_", "AWS_"))
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "local"],
+        [python, "-m", "local"],
         cwd=folder,
         env={
             **inherited,

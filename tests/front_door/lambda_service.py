@@ -38,10 +38,11 @@ class Function:
     env: Mapping[str, str] = field(default_factory=dict)
     #: Invocations that one process has at the same time: above 1 on Lambda Managed Instances only.
     at_once: int = 1
+    python: str = sys.executable
 
     def sandbox(self, env: Mapping[str, str], logs: list[str]) -> Sandbox:
         """A new execution environment, with these variables of Lambda's and the template's."""
-        stock = [sys.executable, "-m", "awslambdaric", self.handler]
+        stock = [self.python, "-m", "awslambdaric", self.handler]
         command = [str(EXEC_WRAPPER), *stock] if self.streaming else stock
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         own = {"_HANDLER": self.handler, "LAMBDA_TASK_ROOT": str(self.directory)}
