@@ -147,11 +147,19 @@ class Response:
         """Return what the next read of the socket brought. Raises ConnectionLostError for a cut
         body.
         """
-        data = None if self._connection is None else await self._connection.read()
-        if data is None:
-            self._release()
-            raise StopAsyncIteration
-        return data
+        while (connection := self._connection) is not None:
+            if data := connection.taken():
+                return data
+            if connection.is_complete:
+                self._release()
+            else:
+                await connection.progress()
+        raise StopAsyncIteration
+
+    def put_back(self, data: bytes) -> None:
+        """What was read from an unfinished body is the next to be read again."""
+        if self._connection is not None:
+            self._connection.put_back(data)
 
     async def read(self) -> bytes:
         """The rest of the body. Raises as reading it piece by piece does."""
@@ -196,7 +204,7 @@ class _Connection(asyncio.Protocol):
         self.raw_headers: dict[bytes, bytes] = {}
         self._received_headers.clear()
         self._header_bytes = self._waiting = 0
-        self._headers_complete = self._complete = self._keep_alive = False
+        self._headers_complete = self.is_complete = self._keep_alive = False
         self._failure: HttpError | None = None
 
     # the exchange
@@ -207,14 +215,10 @@ class _Connection(asyncio.Protocol):
 
     async def headers_read(self) -> None:
         while not self._headers_complete:
-            await self._progress()
+            await self.progress()
 
-    async def read(self) -> bytes | None:
-        """Return the next piece of the body, or None after its end."""
-        while not self._pieces:
-            if self._complete:
-                return None
-            await self._progress()
+    def taken(self) -> bytes:
+        """What has come of the body since the last call."""
         data = b"".join(self._pieces)
         self._pieces.clear()
         if self._waiting > MAX_WAITING_BYTES:
@@ -222,28 +226,31 @@ class _Connection(asyncio.Protocol):
         self._waiting = 0
         return data
 
+    def put_back(self, data: bytes) -> None:
+        self._pieces.insert(0, data)
+
     def close(self) -> None:
         self._closed = True
         self._transport.abort()
 
     def can_be_kept(self) -> bool:
-        whole = self._complete and not self._pieces
+        whole = self.is_complete and not self._pieces
         return whole and self._keep_alive and not self._closed
 
     def is_usable(self) -> bool:
         """Whether the host still listens, as far as the kernel knows."""
         return not self._closed and is_silent(self._transport)
 
-    async def _progress(self) -> None:
+    def progress(self) -> asyncio.Future[None]:
+        """Is done when more has come, or the connection has ended. Raises HttpError if nothing more
+        can come.
+        """
         if self._failure is not None:
             raise self._failure
         if self._closed:
             raise ConnectionLostError("the connection was closed")
         self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        return self._waiter
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -261,7 +268,7 @@ class _Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._complete:
+        if self.is_complete:
             self._fail("more than the answer came")
             return
         try:
@@ -283,7 +290,7 @@ class _Connection(asyncio.Protocol):
         """The end of the connection ends a body without a length; it cuts any other."""
         measured = {"content-length", "transfer-encoding"}.intersection(_decoded(self.raw_headers))
         if self._headers_complete and not measured:
-            self._complete = True
+            self.is_complete = True
 
     def connection_lost(self, error: Exception | None) -> None:
         self._closed = True
@@ -292,7 +299,7 @@ class _Connection(asyncio.Protocol):
     # called by the parser
 
     def on_message_begin(self) -> None:
-        if self._complete:
+        if self.is_complete:
             raise ConnectionLostError("a second answer to one request")
 
     def on_headers_complete(self) -> None:
@@ -305,7 +312,7 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if self._headers_complete:
-            self._complete = True
+            self.is_complete = True
             self._keep_alive = self._parser.should_keep_alive()  # it forgets afterwards
 
 

@@ -20,34 +20,36 @@ class _Entry(Protocol):
     def ring(self) -> None: ...
 
 
+_NEVER = float("inf")
+
+
 class _Timer:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.entries: set[_Entry] = set()
+        self.when = _NEVER
         self._handle: asyncio.TimerHandle | None = None
-        self._when = float("inf")
 
     def add(self, entry: _Entry) -> None:
         self.entries.add(entry)
-        if entry.when < self._when:
-            self._set(entry.when)
+        if entry.when < self.when:
+            self.set(entry.when)
 
-    def _set(self, when: float) -> None:
+    def set(self, when: float) -> None:
         if self._handle is not None:
             self._handle.cancel()
-        self._when = when
+        self.when = when
         self._handle = self.loop.call_at(when, self._ring)
 
     def _ring(self) -> None:
-        self._handle, self._when = None, float("inf")
+        self._handle, self.when = None, _NEVER
         now = self.loop.time()
         for entry in [entry for entry in self.entries if entry.when <= now]:
             self.entries.discard(entry)
             entry.ring()
-        if self.entries:
-            earliest = min(entry.when for entry in self.entries)
-            if earliest < self._when:  # unless what rang has asked for an earlier time
-                self._set(earliest)
+        earliest = min((entry.when for entry in self.entries), default=_NEVER)
+        if earliest < self.when:  # unless what rang has asked for an earlier time
+            self.set(earliest)
 
 
 #: The timer of the loop that asked last. Processes have one loop, except in tests; entries keep the
@@ -88,12 +90,12 @@ class TimeLimit:
         traceback: TracebackType | None,
     ) -> None:
         self._timer.entries.discard(self)
-        if (
-            self._expired
-            and self._task.uncancel() <= self._cancelling
-            and kind is asyncio.CancelledError
-        ):
+        if self._expired and self._ended(kind):
             raise TimeoutError from error
+
+    def _ended(self, kind: type[BaseException] | None) -> bool:
+        """Whether this limit ended the block, rather than somebody else who cancelled the task."""
+        return self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError
 
     def ring(self) -> None:
         self._expired = True
@@ -101,6 +103,44 @@ class TimeLimit:
 
 
 until = TimeLimit
+
+
+class TimeLimits(TimeLimit):
+    """Of the waits of one task that follow each other, such as a stream's for each event:
+    `with limits.until(when):` for each of them, and `close()` after the last.
+
+    It stays among the timer's entries, so that a further wait costs three assignments.
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(_NEVER)
+        super().__enter__()
+
+    def until(self, when: float) -> TimeLimits:
+        self.when, self._cancelling = when, self._task.cancelling()
+        if when < self._timer.when:
+            self._timer.set(when)
+        return self
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.when = _NEVER
+        if self._expired:
+            self._expired = False
+            self._timer.entries.add(self)  # what has rung is among them no more
+            if self._ended(kind):
+                raise TimeoutError from error
+
+    def close(self) -> None:
+        self._timer.entries.discard(self)
 
 
 def within(seconds: float) -> TimeLimit:

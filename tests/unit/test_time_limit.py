@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from losi.time_limit import Reminder, until, within
+from losi.time_limit import Reminder, TimeLimits, until, within
 from tests import virtual_time
 
 
@@ -151,3 +151,65 @@ def test_many_waits_make_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
         return made
 
     assert asyncio.run(main()) == 1
+
+
+class TestWaitsOfOneTask:
+    def test_each_wait_has_its_own_time_and_between_them_nothing_ends(self) -> None:
+        async def main() -> list[float]:
+            limits, ends = TimeLimits(), []
+            for seconds in (3.0, 1.0, 2.0):
+                with limits.until(now() + seconds + 0.5):
+                    await asyncio.sleep(seconds)
+                await asyncio.sleep(10)
+                began = now()
+                with pytest.raises(TimeoutError), limits.until(began + seconds):
+                    await asyncio.sleep(60)
+                ends.append(now() - began)
+            limits.close()
+            return ends
+
+        assert virtual_time.run(main()) == pytest.approx([3, 1, 2])
+
+    def test_after_the_last_one_nothing_waits_any_more(self) -> None:
+        async def main() -> float:
+            limits = TimeLimits()
+            with limits.until(now() + 5):
+                await asyncio.sleep(1)
+            limits.close()
+            await asyncio.sleep(100)
+            return now()
+
+        assert virtual_time.run(main()) == pytest.approx(101)
+
+    def test_who_cancels_the_task_ends_it(self) -> None:
+        async def waits() -> None:
+            limits = TimeLimits()
+            with limits.until(now() + 50):
+                await asyncio.sleep(60)
+
+        async def main() -> None:
+            task = asyncio.create_task(waits())
+            await asyncio.sleep(1)
+            task.cancel()
+            await task
+
+        with pytest.raises(asyncio.CancelledError):
+            virtual_time.run(main())
+
+    def test_an_earlier_cancel_that_was_caught_is_not_counted(self) -> None:
+        async def waits() -> str:
+            limits = TimeLimits()
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                with pytest.raises(TimeoutError), limits.until(now() + 2):
+                    await asyncio.sleep(60)
+            return "last words"
+
+        async def main() -> str:
+            task = asyncio.create_task(waits())
+            await asyncio.sleep(1)
+            task.cancel()
+            return await task
+
+        assert virtual_time.run(main()) == "last words"

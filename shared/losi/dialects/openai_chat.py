@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import orjson
@@ -23,36 +21,30 @@ def render(completion: Completion) -> bytes:
     return orjson.dumps(completion.body)
 
 
-async def frame(
-    events: AsyncGenerator[Batch | End], *, include_usage: bool
-) -> AsyncGenerator[bytes]:
-    """Server-sent events: the chunks, those that came together as one piece, then the usage where
-    it was asked for, and [DONE].
+class EventStream:
+    """Writes a completion's chunks as server-sent events: those that came together as one piece,
+    then the usage where it was asked for, and [DONE].
 
     A stream that failed ends with the error instead: a broken answer must not look whole.
     """
-    runs = _Runs()
-    async with aclosing(events):
-        async for item in events:
-            if not isinstance(item, End):
-                yield b"".join(
-                    [runs.written(one) if isinstance(one, TextRun) else event(one) for one in item]
-                )
-            elif item.failure is not None:
-                yield error_event(item.failure)
-            else:
-                usage = event(item.usage_chunk) if include_usage else b""
-                yield usage + DONE
 
-
-class _Runs:
-    """Writes runs of text: what is around the texts is written once."""
-
-    def __init__(self) -> None:
+    def __init__(self, *, include_usage: bool) -> None:
+        self._include_usage = include_usage
         self._like: Chunk = {"choices": []}
+        #: What is before and after a text of the chunks that are `_like` this one: written once.
         self._around: list[bytes] = []
 
-    def written(self, run: TextRun) -> bytes:
+    def written(self, item: Batch | End) -> bytes:
+        if not isinstance(item, End):
+            return b"".join(
+                [self._run(one) if isinstance(one, TextRun) else event(one) for one in item]
+            )
+        if item.failure is not None:
+            return error_event(item.failure)
+        usage = event(item.usage_chunk) if self._include_usage else b""
+        return usage + DONE
+
+    def _run(self, run: TextRun) -> bytes:
         if run.like is not self._like:
             self._like = run.like
             self._around = event(with_text(run.like, _TEXT)).split(_TEXT.encode())

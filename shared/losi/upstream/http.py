@@ -87,7 +87,7 @@ class Endpoint:
                 if answer is not None and answer.get("error"):  # a refusal with status 200
                     raise refusal(200, answer, response.headers)
                 raise malformed(self.provider, (answer or {}).get("usage"))
-            yield _all(head, chunks)
+            yield _from_the_start(head, chunks)
 
     @asynccontextmanager
     async def _post(
@@ -161,7 +161,15 @@ async def _head(chunks: AsyncIterator[bytes]) -> bytes:
     return head
 
 
-async def _all(head: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+def _from_the_start(head: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """What comes after the head, and the head again before it."""
+    if not isinstance(chunks, http1.Response):
+        return _chained(head, chunks)
+    chunks.put_back(head)
+    return chunks
+
+
+async def _chained(head: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield head
     async for chunk in chunks:
         yield chunk

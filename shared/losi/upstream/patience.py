@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from losi.catalogue.models import Route
 from losi.errors import Remedy, UpstreamTimeoutError
-from losi.time_limit import TimeLimit, until
+from losi.time_limit import until
 
 T = TypeVar("T")
 
@@ -25,15 +25,14 @@ class Patience:
     route: Route
     deadline: float
 
-    def limit(self) -> TimeLimit:
-        """A context around one wait. Raises TimeoutError, which `outlasted` explains."""
-        now = asyncio.get_running_loop().time()
-        return until(min(now + self.seconds, self.deadline))
+    def end(self) -> float:
+        """Until when to wait from now on, in the loop's time."""
+        return min(asyncio.get_running_loop().time() + self.seconds, self.deadline)
 
     async def wait(self, answer: Awaitable[T]) -> T:
         """Wait for a single answer."""
         try:
-            with self.limit():
+            with until(self.end()):
                 return await answer
         except TimeoutError as error:
             raise self.outlasted() from error

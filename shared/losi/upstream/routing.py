@@ -27,6 +27,7 @@ from losi.errors import (
 from losi.metering.usage import Usage, from_openai
 from losi.observe.request import Attempt, first_chunk
 from losi.observe.request import attempt as attempt_on
+from losi.time_limit import TimeLimits
 from losi.upstream.backoff import ATTEMPTS, pause_before_another
 from losi.upstream.batch import Batch, each
 from losi.upstream.fanout import says_something
@@ -317,18 +318,21 @@ def _usage(begun: list[Batch]) -> OpenAIUsage | None:
 async def _timed(
     begun: Sequence[Batch], batches: AsyncGenerator[Batch], patience: Patience
 ) -> AsyncGenerator[Batch]:
+    limits = TimeLimits()
     async with aclosing(batches):
         for batch in begun:
             yield batch
         try:
             while True:
-                with patience.limit():
+                with limits.until(patience.end()):
                     more = await anext(batches)
                 yield more
         except StopAsyncIteration:
             return
         except TimeoutError as error:
             raise patience.outlasted() from error
+        finally:
+            limits.close()
 
 
 def _cost(error: UpstreamError, job: Job[B]) -> Usage | None:

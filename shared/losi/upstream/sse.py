@@ -7,11 +7,14 @@ text decoders that split lines at U+2028 break JSON that holds one.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol
 
 from losi.errors import LosiError, UpstreamError
 from losi.upstream.batch import Batch, TextRun, only_text, texts, with_text
+from losi.upstream.format import incomplete
+from losi.upstream.http import finish
 from losi.upstream.reading import is_whole
 
 if TYPE_CHECKING:
@@ -107,6 +110,10 @@ class Reader(Protocol):
     def finished(self) -> bool:
         """Whether the upstream has said that it is done."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the answer is complete, however the stream ended."""
+
     def feed(self, data: bytes) -> Iterable[Chunk]:
         """The chunks of an event. Raises a LosiError, after the chunks that come before it."""
 
@@ -115,79 +122,90 @@ class Reader(Protocol):
         them it has taken: the one after those is to be fed by itself.
         """
 
+    def spent(self) -> list[Chunk]:
+        """After a failure: the usage that the upstream reported, unless `feed` has returned it."""
+
 
 async def batches(
-    body: AsyncIterator[bytes], provider: str, reader: Reader
+    opening: AbstractAsyncContextManager[AsyncIterator[bytes]], provider: str, reader: Reader
 ) -> AsyncGenerator[Batch]:
-    """The chunks of a response body, those of each read of it together, until the end mark."""
+    """The chunks of a response body, those of each read of it together, until the end mark.
+
+    Raises the LosiErrors of the body and of the reader, and UpstreamError if the answer is not
+    whole; before that come the chunks from before the failure, and the usage that was reported.
+    """
     events = _Events(provider, reader)
-    async for data in body:
-        for batch in _together(events.taken(data)):
-            yield batch
-        if reader.finished:
-            return
-    for batch in _together(events.last()):
-        yield batch
-
-
-def _together(items: Iterator[Chunk | TextRun]) -> Iterator[Batch]:
-    """All in one batch, also those before a failure."""
-    batch: list[Chunk | TextRun] = []
     try:
-        for item in items:
-            batch.append(item)
+        async with opening as body:
+            async for data in body:
+                if batch := events.read(data):
+                    yield batch
+                if reader.finished:
+                    await finish(body)
+                    break
+            else:
+                if batch := events.read_rest():
+                    yield batch
+        if not reader.is_whole:  # whatever mark the end has: gateways set it after broken answers
+            raise incomplete(provider)
     except LosiError:
-        if batch:
+        if batch := [*events.unsent, *reader.spent()]:
             yield batch
         raise
-    if batch:
-        yield batch
 
 
 class _Events:
     """Bytes in, chunks out: event by event, but in one step for those that are like the last."""
 
     def __init__(self, provider: str, reader: Reader) -> None:
+        #: What was read before a failure.
+        self.unsent: list[Chunk | TextRun] = []
         self._parser = SseParser(provider)
         self._reader = reader
         #: An event that is not whole yet.
         self._rest = b""
         self._pattern: _Pattern | None = None
 
-    def taken(self, data: bytes) -> Iterator[Chunk | TextRun]:
+    def read(self, data: bytes) -> Batch:
         searched = max(0, len(self._rest) - 3)  # an end may be cut in two
         data, at, self._rest = self._rest + data, 0, b""
         while at < len(data) and not self._reader.finished:
             if self._pattern is not None and (like := self._run(data, at, self._pattern)):
                 run, length = like
-                yield run
+                self.unsent.append(run)
                 at += length
                 continue
             if (found := _EVENT_END.search(data, max(at, searched))) is None:
                 break
-            yield from self._event(data[at : found.end()])
+            self._event(data[at : found.end()])
             at = found.end()
         if len(data) - at > _LONG_EVENT:
-            yield from self._event(data[at:])
+            self._event(data[at:])
         else:
             self._rest = data[at:]
+        return self._taken()
 
-    def last(self) -> Iterator[Chunk | TextRun]:
+    def read_rest(self) -> Batch:
         """What stands at the end without the blank line after it."""
-        yield from self._event(self._rest)
+        self._event(self._rest)
         if (last := self._parser.end()) is not None:
-            yield from self._reader.feed(last[1])
+            self.unsent.extend(self._reader.feed(last[1]))
+        return self._taken()
 
-    def _event(self, raw: bytes) -> Iterator[Chunk]:
+    def _taken(self) -> Batch:
+        batch, self.unsent = self.unsent, []
+        return batch
+
+    def _event(self, raw: bytes) -> None:
         """One event, or a part of one."""
         self._pattern, is_one = None, self._parser.is_between_events
-        chunks: list[Chunk] = []
+        before = len(self.unsent)
         for data in self._data(raw, is_one=is_one):
-            for chunk in self._reader.feed(data):
-                chunks.append(chunk)
-                yield chunk
-        if is_one and len(chunks) == 1 and self._parser.is_between_events:
-            self._pattern = _Pattern.of(raw, chunks[0])
+            self.unsent.extend(self._reader.feed(data))
+        if is_one and len(self.unsent) == before + 1 and self._parser.is_between_events:
+            chunk = self.unsent[-1]
+            assert not isinstance(chunk, TextRun)  # a reader makes none
+            self._pattern = _Pattern.of(raw, chunk)
 
     def _data(self, raw: bytes, *, is_one: bool) -> list[bytes]:
         """What the events in these bytes say; most are one line."""

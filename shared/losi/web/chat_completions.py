@@ -25,7 +25,7 @@ from losi.web.dependencies import (
 from losi.web.endpoints import Answers, Takes
 from losi.web.formats import FORMATS
 from losi.web.parsing import read_json
-from losi.web.relay import Opened, RelayResponse
+from losi.web.relay import Opened, Pieces, RelayResponse
 from losi.web.responses import render
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ async def create_chat_completion(
 async def _open_stream(services: Services, call: Call, principal: Principal) -> Opened:
     with counted_refusals(services, principal):
         stream = await chat_completions(services).stream(call, principal)
-    include_usage = call.request.include_usage
-    return openai_chat.frame(stream.events, include_usage=include_usage), stream.headers
+    written = openai_chat.EventStream(include_usage=call.request.include_usage).written
+    return Pieces(stream.events, written), stream.headers
 
 
 async def _open_plain(services: Services, call: Call, principal: Principal) -> Opened:

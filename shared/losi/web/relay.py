@@ -8,21 +8,31 @@ the provider produced) and sends nothing. While the provider is silent, a heartb
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from losi.dialects.form import Form
 from losi.errors import LosiError, ServerError
 from losi.observe.request import failed
-from losi.time_limit import Reminder, until
+from losi.time_limit import Reminder, TimeLimit, TimeLimits, until
 
 #: Seconds after the end of a request in which the error event may still be sent.
 WRITING_SECONDS = 1.0
 
+T = TypeVar("T")
+
+
+class Pieces(NamedTuple, Generic[T]):
+    """An answer that is written as its events come, each with `written`."""
+
+    events: AsyncGenerator[T]
+    written: Callable[[T], bytes]
+
+
 #: A whole answer or its pieces, and its headers.
-Opened = tuple[bytes | AsyncGenerator[bytes], Mapping[str, str]]
+Opened = tuple[bytes | Pieces[Any], Mapping[str, str]]
 Render = Callable[[LosiError], Callable[[Scope, Receive, Send], Awaitable[None]]]
 
 
@@ -79,9 +89,9 @@ class RelayResponse(Response):
             if isinstance(answer, bytes):
                 await writer.write(answer, last=True)
                 return
-            async with aclosing(answer):
-                async for piece in answer:
-                    await writer.write(piece)
+            async with aclosing(answer.events) as events:
+                async for event in events:
+                    await writer.write(answer.written(event))
             await writer.write(b"", last=True)
         finally:
             await writer.stop()
@@ -100,6 +110,7 @@ class _Writer:
         self._form = form
         self.begun = False
         self._send = send
+        self._limits = TimeLimits()
         self._gone = False
         self._loop = asyncio.get_running_loop()
         #: When something was written last; infinite while it is being written.
@@ -115,8 +126,11 @@ class _Writer:
         """Write a heartbeat after each interval in which nothing was written."""
         if self._loop.time() - self._last_write >= self._form.heartbeat_seconds:
             self._last_write = float("inf")
-            self._beating = self._loop.create_task(self._write(self._form.heartbeat))
+            self._beating = self._loop.create_task(self._beat())
         self._remind()
+
+    async def _beat(self) -> None:
+        await self._write(self._form.heartbeat, until(self._deadline))
 
     async def finish_heartbeat(self) -> None:
         """Wait for the heartbeat that is being written."""
@@ -125,29 +139,30 @@ class _Writer:
 
     async def stop(self) -> None:
         """No more heartbeats, whatever they wait for."""
+        self._limits.close()
         self._reminder.cancel()
         if self._beating is not None:
             self._beating.cancel()
             await self.finish_heartbeat()
 
     async def write(self, data: bytes, *, last: bool = False) -> None:
-        await self.finish_heartbeat()
-        await self._write(data, last=last)
+        if self._beating is not None:
+            await self.finish_heartbeat()
+        await self._write(data, self._limits.until(self._deadline), last=last)
 
-    async def _write(self, data: bytes, *, last: bool = False) -> None:
-        self._last_write = float("inf")
-        if not self.begun:
-            self.begun = True
-            raw = [(name.encode(), value.encode()) for name, value in self.headers.items()]
-            await self._try({"type": "http.response.start", "status": 200, "headers": raw})
-        await self._try({"type": "http.response.body", "body": data, "more_body": not last})
-        self._last_write = self._loop.time()
-
-    async def _try(self, message: Message) -> None:
+    async def _write(self, data: bytes, limit: TimeLimit, *, last: bool = False) -> None:
         if self._gone:
             return
+        self._last_write = float("inf")
         try:
-            with until(self._deadline):
-                await self._send(message)
+            with limit:
+                if not self.begun:
+                    self.begun = True
+                    raw = [(name.encode(), value.encode()) for name, value in self.headers.items()]
+                    await self._send({"type": "http.response.start", "status": 200, "headers": raw})
+                await self._send(
+                    {"type": "http.response.body", "body": data, "more_body": not last}
+                )
         except OSError:  # ASGI's word for "the client has disconnected", and TimeoutError
             self._gone = True
+        self._last_write = self._loop.time()

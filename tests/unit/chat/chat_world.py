@@ -90,9 +90,8 @@ class World:
 
     async def events(self) -> list[bytes]:
         stream = await self.chat.stream(self.call, await self.principal())
-        include_usage = self.call.request.include_usage
-        framed = openai_chat.frame(stream.events, include_usage=include_usage)
-        return [event async for event in framed]
+        out = openai_chat.EventStream(include_usage=self.call.request.include_usage)
+        return [out.written(item) async for item in stream.events]
 
     async def principal(self) -> Any:
         return await self.chat.authenticate(self.call.credential)

@@ -1,11 +1,10 @@
 """Chunks as server-sent events: what came together is one piece, however it is put together."""
 
 import json
-from collections.abc import AsyncGenerator
 
 from losi.chat.chunks import ChunkStream, TokenBounds
 from losi.chat.completions import End
-from losi.dialects.openai_chat import frame
+from losi.dialects.openai_chat import EventStream
 from losi.errors import UpstreamError
 from losi.upstream.batch import Batch, TextRun, each
 from tests.loose import Json, loose
@@ -21,12 +20,8 @@ def run(like: Json, *texts: str) -> TextRun:
     return TextRun(like, raw, sum(map(len, texts)))
 
 
-async def framed(*items: Batch | End) -> list[bytes]:
-    async def events() -> AsyncGenerator[Batch | End]:
-        for item in items:
-            yield item
-
-    return [piece async for piece in frame(events(), include_usage=True)]
+def written(*items: Batch | End) -> list[bytes]:
+    return [*map(EventStream(include_usage=True).written, items)]
 
 
 def chunks_in(pieces: list[bytes]) -> list[Json]:
@@ -37,35 +32,35 @@ def events_of(pieces: list[bytes]) -> list[str]:
     return b"".join(pieces).decode().removesuffix("\n\n").split("\n\n")
 
 
-async def test_what_came_together_is_one_piece() -> None:
+def test_what_came_together_is_one_piece() -> None:
     like = chunk("")
 
-    pieces = await framed([chunk("a"), run(like, "b", "c")], [run(like, "d")])
+    pieces = written([chunk("a"), run(like, "b", "c")], [run(like, "d")])
 
     assert [piece.count(b"data: ") for piece in pieces] == [3, 1]
     assert chunks_in(pieces) == [chunk("a"), chunk("b"), chunk("c"), chunk("d")]
 
 
-async def test_a_run_is_written_as_its_chunks_would_be() -> None:
+def test_a_run_is_written_as_its_chunks_would_be() -> None:
     like = chunk("", system_fingerprint="\ue000the text\ue000")  # the very mark of where texts go
     texts = ('"', "\\", "\n", "é", "😀", "\u2028", " ")
     one = run(like, *texts)
 
     assert (
-        chunks_in(await framed([one]))
+        chunks_in(written([one]))
         == one.chunks()
         == [chunk(text, system_fingerprint="\ue000the text\ue000") for text in texts]
     )
 
 
-async def test_the_usage_and_the_end_are_one_piece() -> None:
-    *_, last = await framed([chunk("a")], End(chunk("", usage={})))
+def test_the_usage_and_the_end_are_one_piece() -> None:
+    *_, last = written([chunk("a")], End(chunk("", usage={})))
 
     assert events_of([last])[1:] == ["data: [DONE]"]
 
 
-async def test_a_stream_that_failed_has_no_end_mark() -> None:
-    *_, last = await framed([chunk("a")], End(loose({}), UpstreamError("broken")))
+def test_a_stream_that_failed_has_no_end_mark() -> None:
+    *_, last = written([chunk("a")], End(loose({}), UpstreamError("broken")))
 
     assert b"broken" in last and b"[DONE]" not in last
 

@@ -1,13 +1,15 @@
 """Events that differ in one text are read together: that must say what they say one by one."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from losi.errors import UpstreamError
 from losi.upstream import sse
 from losi.upstream.anthropic.client import _Reading as AnthropicReading
 from losi.upstream.anthropic.stream import StreamState
@@ -19,13 +21,19 @@ from tests.loose import Json
 
 
 async def said(reader: Reader, *reads: bytes) -> list[Json | TextRun]:
-    """All items of all batches."""
+    """All items of all batches; the answer may be cut off."""
 
-    async def body() -> AsyncIterator[bytes]:
+    async def body() -> AsyncGenerator[bytes]:
         for data in reads:
             yield data
 
-    return [item async for batch in sse.batches(body(), "Provider", reader) for item in batch]
+    items: list[Json | TextRun] = []
+    try:
+        async for batch in sse.batches(aclosing(body()), "Provider", reader):
+            items += batch
+    except UpstreamError as error:
+        assert error.code == "upstream_incomplete"
+    return items
 
 
 def openai() -> Reader:

@@ -1,7 +1,8 @@
 """Server-sent events, however the network cuts them and providers end their lines."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from losi.errors import UpstreamError
 from losi.upstream import sse
-from losi.upstream.sse import MAX_EVENT_BYTES, SseParser, batches
+from losi.upstream.batch import Batch
+from losi.upstream.sse import MAX_EVENT_BYTES, SseParser
 from tests.fake_format import chunks_of
 from tests.loose import Json
 
@@ -60,9 +62,10 @@ def test_a_stream_of_small_events_without_end_is_refused(monkeypatch: pytest.Mon
 
 
 class Events:
-    """Takes every event for a chunk."""
+    """Takes every event for a chunk, and every answer for a whole one."""
 
     finished = False
+    is_whole = True
 
     def feed(self, data: bytes) -> list[Json]:
         return [{"data": data, "choices": []}]
@@ -70,13 +73,20 @@ class Events:
     def more_text(self, texts: list[str]) -> int:
         return len(texts)
 
+    def spent(self) -> list[Json]:
+        return []
+
+
+def batches(body: AsyncGenerator[bytes], reader: Events) -> AsyncGenerator[Batch]:
+    return sse.batches(aclosing(body), "Provider", reader)
+
 
 async def read(*chunks: bytes) -> list[bytes]:
-    async def body() -> AsyncIterator[bytes]:
+    async def body() -> AsyncGenerator[bytes]:
         for chunk in chunks:
             yield chunk
 
-    batches_ = batches(body(), "Provider", Events())
+    batches_ = batches(body(), Events())
     return [event["data"] async for event in chunks_of(batches_)]
 
 
@@ -153,12 +163,12 @@ async def test_what_is_read_as_a_run_is_what_the_events_say(
     wire = "".join(line + 2 * ending for line in lines).encode()
     cuts = sorted(data.draw(st.lists(st.integers(0, len(wire)), max_size=8)))
 
-    async def body() -> AsyncIterator[bytes]:
+    async def body() -> AsyncGenerator[bytes]:
         for a, b in zip([0, *cuts], [*cuts, len(wire)], strict=True):
             yield wire[a:b]
 
     reader = Chunks()
-    read = [chunk async for chunk in chunks_of(batches(body(), "Provider", reader))]
+    read = [chunk async for chunk in chunks_of(batches(body(), reader))]
 
     assert read == told
 
@@ -171,12 +181,12 @@ async def test_text_after_text_is_a_run(cut: int, ending: bytes) -> None:
     told = [said(f"word {number} ") for number in range(20)]
     wire = b"".join(b"data: " + json.dumps(one).encode() + ending for one in told)
 
-    async def body() -> AsyncIterator[bytes]:
+    async def body() -> AsyncGenerator[bytes]:
         for at in range(0, len(wire), cut):
             yield wire[at : at + cut]
 
     reader = Chunks()
-    read = [chunk async for chunk in chunks_of(batches(body(), "Provider", reader))]
+    read = [chunk async for chunk in chunks_of(batches(body(), reader))]
 
     assert read == told
     assert reader.runs == [one["choices"][0]["delta"]["content"] for one in told[2:]]
@@ -189,11 +199,46 @@ async def test_what_comes_before_a_failure_is_said() -> None:
                 raise UpstreamError("broken")
             return super().feed(data)
 
-    async def body() -> AsyncIterator[bytes]:
+    async def body() -> AsyncGenerator[bytes]:
         yield b'data: {"choices": []}\n\ndata: {}\n\n'
 
     read: list[Any] = []
     with pytest.raises(UpstreamError):
-        async for batch in batches(body(), "Provider", Fails()):
+        async for batch in batches(body(), Fails()):
             read += batch
     assert read == [{"choices": []}]
+
+
+async def test_an_answer_that_is_not_whole_fails_after_the_usage_that_was_reported() -> None:
+    class Cut(Chunks):
+        is_whole = False
+
+        def spent(self) -> list[Json]:
+            return [{"choices": [], "usage": {"prompt_tokens": 7}}]
+
+    async def body() -> AsyncGenerator[bytes]:
+        yield b'data: {"choices": []}\n\n'
+
+    read: list[Any] = []
+    with pytest.raises(UpstreamError) as failure:
+        async for batch in batches(body(), Cut()):
+            read += batch
+    assert failure.value.code == "upstream_incomplete"
+    assert read == [{"choices": []}, {"choices": [], "usage": {"prompt_tokens": 7}}]
+
+
+async def test_what_follows_the_end_mark_is_read_and_dropped() -> None:
+    left = [b"data: {}\n\n", b": bye\n\n", b""]
+
+    class Ends(Events):
+        def feed(self, data: bytes) -> list[Json]:
+            self.finished = True
+            return super().feed(data)
+
+    async def body() -> AsyncGenerator[bytes]:
+        while left:
+            yield left.pop(0)
+
+    read = [chunk async for chunk in chunks_of(batches(body(), Ends()))]
+
+    assert (read, left) == ([{"data": b"{}", "choices": []}], [])

@@ -13,7 +13,7 @@ from losi.dialects.form import Form
 from losi.dialects.openai import EVENT_STREAM, PLAIN
 from losi.errors import LosiError, ModelNotFoundError, UpstreamError
 from losi.metering.gate import SETTLING_SECONDS
-from losi.web.relay import Opened, RelayResponse
+from losi.web.relay import Opened, Pieces, RelayResponse
 from losi.web.responses import render
 from tests import virtual_time
 
@@ -77,7 +77,7 @@ class Source:
     async def open(self) -> Opened:
         if self.failure is not None:
             raise self.failure
-        return self._relay(), {"x-losi-provider": "sandbox"}
+        return Pieces(self._relay(), bytes), {"x-losi-provider": "sandbox"}
 
 
 async def test_events_that_come_apart_are_sent_one_by_one_with_the_headers_of_the_stream() -> None:
@@ -89,7 +89,7 @@ async def test_events_that_come_apart_are_sent_one_by_one_with_the_headers_of_th
         yield b"data: [DONE]\n\n"
 
     async def opening() -> Opened:
-        return apart(), {"x-losi-provider": "sandbox"}
+        return Pieces(apart(), bytes), {"x-losi-provider": "sandbox"}
 
     await respond(client, opening())
 
@@ -155,7 +155,7 @@ def test_the_last_words_of_a_request_that_lasted_as_long_as_it_may_are_written()
             yield b"data: timed out\n\n"
 
         async def opening() -> Opened:
-            return relay(), {}
+            return Pieces(relay(), bytes), {}
 
         client = Slow()
         await respond(client, opening(), heartbeat=10 * SECONDS)
@@ -187,7 +187,7 @@ def test_no_comment_follows_an_answer_that_comes_when_one_is_due(in_pieces: bool
         async def opening() -> Opened:
             await asyncio.sleep(15)  # the first comment was written after 10 seconds
             loop.now += 5  # while the loop was busy, the next one became due
-            return pieces() if in_pieces else b"whole", {}
+            return Pieces(pieces(), bytes) if in_pieces else b"whole", {}
 
         await respond(client, opening(), heartbeat=10)
         await asyncio.sleep(100)

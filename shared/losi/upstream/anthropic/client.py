@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,8 +18,8 @@ from losi.upstream.anthropic import response, shapes
 from losi.upstream.anthropic.request import AnthropicRequest, translate
 from losi.upstream.anthropic.stream import StreamState
 from losi.upstream.batch import Batch
-from losi.upstream.format import UpstreamCall, incomplete, malformed
-from losi.upstream.http import Endpoint, Refusal, finish
+from losi.upstream.format import UpstreamCall, malformed
+from losi.upstream.http import Endpoint, Refusal
 from losi.upstream.reading import loads
 from losi.upstream.registry import Settings
 from losi.upstream.shape import ShapeError
@@ -73,24 +72,13 @@ class MessagesExchange:
             spent = response.usage(message.get("usage"))
             raise malformed(self._endpoint.provider, spent) from error
 
-    async def stream(self) -> AsyncGenerator[Batch]:
-        request, provider = self._request, self._endpoint.provider
-        body = {**request.body, "stream": True}
-        state = StreamState(created=int(time.time()))
-        reading = _Reading(state, provider, self._refusal)
-        try:
-            async with self._endpoint.post_stream(body, self._route, self._refusal) as chunks:
-                async with aclosing(batches(chunks, provider, reading)) as read:
-                    async for batch in read:
-                        yield batch
-                if state.finished:
-                    await finish(chunks)
-                    return
-            raise incomplete(provider)
-        except LosiError:
-            if last := state.usage_chunks():  # reported usage is billed, however the stream ended
-                yield last
-            raise
+    def stream(self) -> AsyncGenerator[Batch]:
+        provider, body = self._endpoint.provider, {**self._request.body, "stream": True}
+        return batches(
+            self._endpoint.post_stream(body, self._route, self._refusal),
+            provider,
+            _Reading(StreamState(created=int(time.time())), provider, self._refusal),
+        )
 
     def _refusal(
         self, status: int, body: JsonObject | None, headers: Mapping[str, str]
@@ -110,6 +98,8 @@ class _Reading:
     def finished(self) -> bool:
         return self._state.finished
 
+    is_whole = finished
+
     def feed(self, data: bytes) -> list[Chunk]:
         try:
             value = loads(data)
@@ -122,3 +112,6 @@ class _Reading:
 
     def more_text(self, texts: list[str]) -> int:
         return self._state.more_text(texts)
+
+    def spent(self) -> list[Chunk]:
+        return self._state.usage_chunks()

@@ -6,7 +6,6 @@ https://platform.openai.com/docs/api-reference/chat; providers.toml says how pro
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -14,12 +13,8 @@ from losi.catalogue.models import Route
 from losi.catalogue.providers import Provider
 from losi.errors import LosiError
 from losi.upstream.batch import Batch
-from losi.upstream.format import (
-    UpstreamCall,
-    incomplete,
-    malformed,
-)
-from losi.upstream.http import Endpoint, finish
+from losi.upstream.format import UpstreamCall, incomplete, malformed
+from losi.upstream.http import Endpoint
 from losi.upstream.openai import answers
 from losi.upstream.openai.refusal import auth_headers, refusal
 from losi.upstream.openai.request import request_body
@@ -72,20 +67,16 @@ class ChatExchange:
             raise incomplete(self._provider.name, spent=answer.get("usage"))
         return answers.completion(answer, named=self._named)
 
-    async def stream(self) -> AsyncGenerator[Batch]:
+    def stream(self) -> AsyncGenerator[Batch]:
         body: Request = {**self.body, "stream": True}
         if self._provider.stream_options:
             options: StreamOptions = self.body.get("stream_options") or {}
             body["stream_options"] = {**options, "include_usage": True}
-        reading = _Reading(self._provider.name, named=self._named)
-        async with self._endpoint.post_stream(body, self._route, self._refusal) as chunks:
-            async with aclosing(batches(chunks, self._provider.name, reading)) as read:
-                async for batch in read:
-                    yield batch
-            if reading.finished:
-                await finish(chunks)
-        if not reading.is_whole:  # whatever mark the end has: gateways set it after broken answers
-            raise incomplete(self._provider.name)
+        return batches(
+            self._endpoint.post_stream(body, self._route, self._refusal),
+            self._provider.name,
+            _Reading(self._provider.name, named=self._named),
+        )
 
     @property
     def _named(self) -> bool:
@@ -122,6 +113,9 @@ class _Reading:
 
     def more_text(self, texts: list[str]) -> int:
         return self._chunks.more_text(texts)
+
+    def spent(self) -> list[Chunk]:
+        return []
 
     def _chunk(self, data: bytes) -> JsonObject | None:
         """The chunk of an event; None if the event has no content."""

@@ -7,7 +7,6 @@ reason. The translation is pure, in the neighbouring modules: request, answer, s
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,8 @@ from losi.catalogue.models import Route
 from losi.catalogue.providers import Provider
 from losi.errors import LosiError
 from losi.upstream.batch import Batch
-from losi.upstream.format import UpstreamCall, incomplete, malformed
-from losi.upstream.http import Endpoint, finish
+from losi.upstream.format import UpstreamCall, malformed
+from losi.upstream.http import Endpoint
 from losi.upstream.openai.refusal import auth_headers, refusal
 from losi.upstream.openai.responses import answer
 from losi.upstream.openai.responses.request import ResponsesRequest, translate
@@ -56,18 +55,13 @@ class ResponsesExchange:
         response = await self._endpoint.post_json(self._request.body, self._route, self._refusal)
         return answer.completion(response, self._endpoint.provider)
 
-    async def stream(self) -> AsyncGenerator[Batch]:
-        body = {**self._request.body, "stream": True}
-        provider = self._endpoint.provider
-        reading = _Reading(provider)
-        async with self._endpoint.post_stream(body, self._route, self._refusal) as chunks:
-            async with aclosing(batches(chunks, provider, reading)) as read:
-                async for batch in read:
-                    yield batch
-            if reading.finished:
-                await finish(chunks)
-                return
-        raise incomplete(provider)
+    def stream(self) -> AsyncGenerator[Batch]:
+        provider, body = self._endpoint.provider, {**self._request.body, "stream": True}
+        return batches(
+            self._endpoint.post_stream(body, self._route, self._refusal),
+            provider,
+            _Reading(provider),
+        )
 
     def _refusal(
         self, status: int, body: JsonObject | None, headers: Mapping[str, str]
@@ -86,6 +80,8 @@ class _Reading:
     def finished(self) -> bool:
         return self._state.finished
 
+    is_whole = finished
+
     def feed(self, data: bytes) -> Iterator[Chunk]:
         event = self._event(data)
         try:
@@ -97,6 +93,9 @@ class _Reading:
     def more_text(self, texts: list[str]) -> int:
         """Accepts no texts, because each event has its own number."""
         return 0
+
+    def spent(self) -> list[Chunk]:
+        return []
 
     def _event(self, data: bytes) -> JsonObject:
         try:
