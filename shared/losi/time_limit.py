@@ -77,10 +77,10 @@ class TimeLimit:
         self._expired = False
 
     def __enter__(self) -> None:
-        timer = _timer()
+        self._timer = timer = _timer()
         task = asyncio.current_task(timer.loop)
         assert task is not None
-        self._task, self._cancelling, self._timer = task, task.cancelling(), timer
+        self._task, self._cancelling = task, task.cancelling()
         timer.add(self)
 
     def __exit__(

@@ -48,6 +48,8 @@ class Registry(Generic[P]):
         self._formats = formats
         self._config = config
         self._known: dict[str, _Known[P]] = {}
+        #: Whether a provider's settings are all in variables.
+        self._in_variables: dict[str, bool] = {}
 
     @property
     def blocks(self) -> bool:
@@ -88,10 +90,12 @@ class Registry(Generic[P]):
 
     def _secret(self, provider: Provider, *, refresh: bool) -> Mapping[str, object] | None:
         """The provider secret, or None if the provider has nothing in it."""
-        named = {provider.key_variable, provider.base_url_variable, provider.region_variable}
-        if any(name and not self._config.variables.get(name) for name in named):
-            return provider_secret(self._config, refresh=refresh)
-        return None
+        in_variables = self._in_variables.get(provider.id)
+        if in_variables is None:
+            named = (provider.key_variable, provider.base_url_variable, provider.region_variable)
+            in_variables = all(self._config.variables.get(name) for name in named if name)
+            self._in_variables[provider.id] = in_variables
+        return None if in_variables else provider_secret(self._config, refresh=refresh)
 
 
 def configured(config: Config, provider: Provider) -> bool:
