@@ -4,6 +4,7 @@
 
     dynamodb_endpoint   the server's URL
     dynamodb            a boto3 client for it (safe to share between threads)
+    lean_dynamodb       the lean client of requests for it (connections for each event loop)
     losi_table          the name of a new, empty table with the schema of template.yaml
 
 Another process reaches it with `dynamodb_environment(endpoint, table)` in its environment.
@@ -26,10 +27,14 @@ from botocore.config import Config
 
 from local.listening import wait_until_listening
 from local.table import create_table
+from losi.store.dynamodb import DynamoDB
 from tests.obtain import skip_or_fail
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+#: Seconds of a call. Tests ask two hundred times at once, on machines that do other things too.
+PATIENCE = 120.0
 
 NODE_MODULES = Path(__file__).parent / "node_modules"
 
@@ -116,3 +121,11 @@ def losi_table(dynamodb: DynamoDBClient) -> Iterator[str]:
     create_table(dynamodb, name)
     yield name
     dynamodb.delete_table(TableName=name)
+
+
+@pytest.fixture
+def lean_dynamodb(dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> DynamoDB:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+    return DynamoDB("us-east-1", dynamodb_endpoint, seconds=PATIENCE)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -26,10 +27,11 @@ from losi.metering.gate import Gate
 from losi.metering.ledger import AbandonedError, Admission, Closed, Ledger
 from losi.metering.settler import Settler
 from losi.metering.usage import Usage
+from losi.store.dynamodb import DynamoDB
 from losi.store.queue import FolderQueue, QueueUnavailableError
 from losi.store.reads import Reads
 from losi.store.writes import DynamoDBWrites
-from tests.dynamodb_local import connect
+from tests.dynamodb_local import PATIENCE, connect, dynamodb_environment
 from tests.over_boto3 import OverBoto3
 
 if TYPE_CHECKING:
@@ -37,13 +39,13 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
+T = TypeVar("T")
+
 ACCOUNT = "Account001"
 KEY = "Key00001"
 OTHER_KEY = "Key00002"
 MODEL = "4om"
 LIFETIME = 900.0
-#: Tests ask two hundred times at once, on machines that do other things too.
-PATIENCE = 120.0
 
 _request_numbers = itertools.count()
 
@@ -75,30 +77,45 @@ class BlockingLedger(Books):
         plans: Collection[Plan] = (),
         *,
         patience: float = PATIENCE,
+        dynamodb: DynamoDB | None = None,
     ) -> None:
+        """`dynamodb`: the lean client, for tests on DynamoDB Local; the model has boto3's only."""
         super().__init__(client, table, clock)
         self.client, self._name = client, table
+        self._dynamodb = dynamodb or OverBoto3(client)
         self._patience = patience
         self._plans = plans
 
     @property
     def ledger(self) -> Ledger:
-        writes = DynamoDBWrites(OverBoto3(self.client), self._name)
+        writes = DynamoDBWrites(self._dynamodb, self._name)
         return Ledger(writes, writes, self._clock, self._plans, patience=self._patience)
 
     def admit(self, *args: Any) -> Admission:
         try:
-            return asyncio.run(self.ledger.admit(*args))
+            return self._run(self.ledger.admit(*args))
         except AbandonedError as error:
-            asyncio.run(self.ledger.close(error.hold, None))
+            self._run(self.ledger.close(error.hold, None))
             raise error.reason from error
 
     def settle(self, hold: Hold, usage: Usage) -> bool:
         """Whether it counts by this call."""
-        return asyncio.run(self.ledger.close(hold, usage)) is not Closed.BEFORE
+        return self._run(self.ledger.close(hold, usage)) is not Closed.BEFORE
 
     def release(self, hold: Hold) -> bool:
-        return asyncio.run(self.ledger.close(hold, None)) is not Closed.BEFORE
+        return self._run(self.ledger.close(hold, None)) is not Closed.BEFORE
+
+    def _run(self, call: Coroutine[Any, Any, T]) -> T:
+        """On a loop of its own, whose connections end with it."""
+
+        async def to_its_end() -> T:
+            try:
+                return await call
+            finally:
+                self._dynamodb.close()
+                await asyncio.sleep(0)  # lets the transports end
+
+        return asyncio.run(to_its_end())
 
 
 class NoQueue(FolderQueue):
@@ -178,6 +195,12 @@ def _process_client(endpoint: str) -> DynamoDBClient:
     return connect(endpoint)
 
 
+def _of_this_process(endpoint: str, table: str, now: float) -> BlockingLedger:
+    os.environ.update(dynamodb_environment(endpoint, table))
+    lean = DynamoDB("us-east-1", endpoint, seconds=PATIENCE)
+    return BlockingLedger(_process_client(endpoint), table, lambda: now, dynamodb=lean)
+
+
 def refused(ledger: BlockingLedger, clock: Clock, principal: Principal, **how: Any) -> LosiError:
     """The refusal of a request like `admit`'s."""
     with pytest.raises(LosiError) as refusal:
@@ -187,7 +210,7 @@ def refused(ledger: BlockingLedger, clock: Clock, principal: Principal, **how: A
 
 def admit_all(endpoint: str, table: str, now: float, plan: Plan, ids: Sequence[str]) -> list[str]:
     """In a process of its own: admit these requests all at once; what became of each."""
-    ledger = BlockingLedger(_process_client(endpoint), table, lambda: now).ledger
+    ledger = _of_this_process(endpoint, table, now).ledger
 
     async def attempt(request_id: str) -> str:
         try:
@@ -204,7 +227,7 @@ def admit_all(endpoint: str, table: str, now: float, plan: Plan, ids: Sequence[s
 
 def run_all(endpoint: str, table: str, now: float, plan: Plan, ids: Sequence[str]) -> int:
     """In a process of its own: admit, then settle twice or release; the tokens settled."""
-    ledger = BlockingLedger(_process_client(endpoint), table, lambda: now).ledger
+    ledger = _of_this_process(endpoint, table, now).ledger
 
     async def run(number: int, request_id: str) -> int:
         principal = caller(plan, f"Key{number % 3:05}")
@@ -225,9 +248,7 @@ def run_all(endpoint: str, table: str, now: float, plan: Plan, ids: Sequence[str
 
 def mark_changed(endpoint: str, table: str, now: float, what: str, version: int) -> None:
     """In a process of its own: what revoking a key or changing a plan does to the ledger."""
-    BlockingLedger(_process_client(endpoint), table, lambda: now).mark_changed(
-        ACCOUNT, what, version
-    )
+    _of_this_process(endpoint, table, now).mark_changed(ACCOUNT, what, version)
 
 
 @dataclass
@@ -236,6 +257,12 @@ class Meter:
 
     calls: list[str] = field(default_factory=list)
     units: float = 0.0
+
+    def count(self, operation: str, answer: dict[str, Any]) -> None:
+        self.calls.append(operation)
+        consumed = answer.get("ConsumedCapacity", [])  # of a batch: one for each table
+        for one in consumed if isinstance(consumed, list) else [consumed]:
+            self.units += one.get("CapacityUnits", 0.0)
 
 
 @contextmanager
@@ -246,10 +273,7 @@ def metered(client: DynamoDBClient) -> Iterator[Meter]:
         params["ReturnConsumedCapacity"] = "TOTAL"
 
     def count(model: Any, parsed: dict[str, Any], **_: Any) -> None:
-        meter.calls.append(model.name)
-        consumed = parsed.get("ConsumedCapacity", [])  # of a batch: one for each table
-        for one in consumed if isinstance(consumed, list) else [consumed]:
-            meter.units += one.get("CapacityUnits", 0.0)
+        meter.count(model.name, parsed)
 
     events = client.meta.events
     events.register("provide-client-params.dynamodb.*", ask)

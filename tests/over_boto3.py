@@ -1,5 +1,5 @@
 """The port of the lean client on a boto3 client: for the model in this process, and for tests that
-hang their faults and meters on boto3's events. The lean client itself is tested on DynamoDB Local.
+hang their meters on boto3's events. On DynamoDB Local the ledger has the lean client.
 """
 
 from __future__ import annotations
@@ -41,3 +41,6 @@ class OverBoto3:
         except BotoCoreError as error:
             raise ConnectionLostError("the answer was lost") from error
         return answer
+
+    def close(self) -> None:
+        """The connections are boto3's, and stay."""

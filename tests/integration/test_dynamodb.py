@@ -16,13 +16,9 @@ KEY = {"pk": {"S": "ACCOUNT#a"}, "sk": {"S": "PROFILE"}}
 
 
 @pytest.fixture
-async def lean(dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DynamoDB]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
-    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
-    client = DynamoDB("us-east-1", dynamodb_endpoint, seconds=30)
-    yield client
-    client.close()
+async def lean(lean_dynamodb: DynamoDB) -> AsyncIterator[DynamoDB]:
+    yield lean_dynamodb
+    lean_dynamodb.close()
     await asyncio.sleep(0)  # lets the transports end
 
 

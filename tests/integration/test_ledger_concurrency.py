@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from botocore.httpsession import URLLib3Session
 
 from losi.errors import StaleAuthenticationError, StoreUnansweredError
+from losi.http1 import ConnectionLostError
 from losi.metering.ledger import AbandonedError, Ledger
+from losi.metering.settler import Settler
 from losi.metering.usage import Usage
+from losi.store.dynamodb import DynamoDB, DynamoDBError
 from losi.store.writes import DynamoDBWrites, Update, Written
+from tests.dynamodb_local import PATIENCE
 from tests.ledger_invariants import check_invariants
 from tests.ledger_world import (
     ACCOUNT,
@@ -25,6 +28,7 @@ from tests.ledger_world import (
     MODEL,
     BlockingLedger,
     Clock,
+    NoQueue,
     admit,
     admit_all,
     caller,
@@ -32,10 +36,9 @@ from tests.ledger_world import (
     mark_changed,
     run_all,
 )
-from tests.over_boto3 import OverBoto3
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -55,31 +58,12 @@ def clock() -> Clock:
     return Clock()
 
 
-def connect_with(endpoint: str, *, attempts: int) -> DynamoDBClient:
-    """A client of one test alone, whose events it may hook into; it retries as ours does."""
-    return boto3.client(
-        "dynamodb",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-        config=Config(
-            max_pool_connections=64, retries={"mode": "standard", "total_max_attempts": attempts}
-        ),
-    )
-
-
 @pytest.fixture
-def client(dynamodb_endpoint: str) -> Iterator[DynamoDBClient]:
-    client = connect_with(dynamodb_endpoint, attempts=4)
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def ledger(client: DynamoDBClient, losi_table: str, clock: Clock) -> Iterator[BlockingLedger]:
-    yield BlockingLedger(client, losi_table, clock)
-    check_invariants(client, losi_table)
+def ledger(
+    dynamodb: DynamoDBClient, lean_dynamodb: DynamoDB, losi_table: str, clock: Clock
+) -> Iterator[BlockingLedger]:
+    yield BlockingLedger(dynamodb, losi_table, clock, dynamodb=lean_dynamodb)
+    check_invariants(dynamodb, losi_table)
 
 
 def shares(requests: int) -> list[list[str]]:
@@ -123,7 +107,7 @@ def test_no_token_is_lost_or_counted_twice_when_four_processes_settle_at_once(
     processes: ProcessPoolExecutor,
     dynamodb_endpoint: str,
     losi_table: str,
-    client: DynamoDBClient,
+    dynamodb: DynamoDBClient,
     ledger: BlockingLedger,
     clock: Clock,
 ) -> None:
@@ -137,7 +121,7 @@ def test_no_token_is_lost_or_counted_twice_when_four_processes_settle_at_once(
 
     (day,) = ledger.usage(ACCOUNT, TODAY, TODAY)
     assert (day.requests, day.total.total_tokens) == (160, settled)
-    check_invariants(client, losi_table, all_settled=True)
+    check_invariants(dynamodb, losi_table, all_settled=True)
 
 
 def test_of_many_settlements_of_one_hold_one_counts(ledger: BlockingLedger, clock: Clock) -> None:
@@ -188,29 +172,31 @@ def test_a_change_made_by_another_process_fails_the_very_next_request(
     admit(ledger, replace(caller(), key_version=2, profile_version=2), clock)
 
 
-class LostAnswers:
+class LostAnswers(DynamoDB):
     """The store does what it is asked, and the answer is lost on its way back."""
 
-    def __init__(self, client: DynamoDBClient, count: int) -> None:
-        self._network = URLLib3Session()
-        self._left = count
-        client.meta.events.register("before-send.dynamodb.UpdateItem", self)
+    left = 0
 
-    def __call__(self, request: Any, **_: Any) -> Any:
-        if not self._left:
-            return None
-        self._left -= 1
-        answer = self._network.send(request)
-        answer.status_code = 500
-        return answer
+    async def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        if not (self.left and operation == "UpdateItem"):
+            return await super().call(operation, request)
+        self.left -= 1
+        with suppress(DynamoDBError):
+            await super().call(operation, request)
+        raise ConnectionLostError("the answer was lost")
+
+
+@pytest.fixture
+def lean_dynamodb(lean_dynamodb: DynamoDB, dynamodb_endpoint: str) -> LostAnswers:
+    return LostAnswers("us-east-1", dynamodb_endpoint, seconds=PATIENCE)
 
 
 def test_an_admission_whose_answer_was_lost_is_retried_and_counts_once(
-    client: DynamoDBClient, ledger: BlockingLedger, clock: Clock
+    lean_dynamodb: LostAnswers, ledger: BlockingLedger, clock: Clock
 ) -> None:
     plan = make_plan(in_flight=2, requests_per_minute=10)
     admit(ledger, caller(plan), clock)
-    LostAnswers(client, 1)
+    lean_dynamodb.left = 1
 
     admission = admit(ledger, caller(plan), clock)
 
@@ -219,37 +205,48 @@ def test_an_admission_whose_answer_was_lost_is_retried_and_counts_once(
 
 
 def test_the_first_admission_of_the_day_may_lose_every_answer_once(
-    client: DynamoDBClient, ledger: BlockingLedger, clock: Clock
+    lean_dynamodb: LostAnswers, ledger: BlockingLedger, clock: Clock
 ) -> None:
-    LostAnswers(client, 3)
+    lean_dynamodb.left = 3
 
     assert admit(ledger, caller(), clock).limits.remaining_requests == 999
 
 
-def test_a_settlement_whose_answer_was_lost_is_retried_and_counts_once(
-    client: DynamoDBClient, ledger: BlockingLedger, clock: Clock
-) -> None:
-    hold = admit(ledger, caller(), clock).hold
-    LostAnswers(client, 1)
+@pytest.fixture
+async def here(lean_dynamodb: LostAnswers) -> AsyncIterator[LostAnswers]:
+    """On the loop of the test itself."""
+    yield lean_dynamodb
+    lean_dynamodb.close()
+    await asyncio.sleep(0)  # lets the transports end
 
-    ledger.settle(hold, Usage(100, 10))
+
+async def test_a_settlement_whose_answer_was_lost_is_retried_and_counts_once(
+    here: LostAnswers, losi_table: str, ledger: BlockingLedger, clock: Clock
+) -> None:
+    writes = DynamoDBWrites(here, losi_table)
+    its_ledger = Ledger(writes, writes, clock)
+    admission = await its_ledger.admit(caller(), MODEL, "request1", 100, 500, clock.now + 900)
+    here.left = 1
+
+    soon = asyncio.get_running_loop().time() + PATIENCE
+    await Settler(its_ledger, NoQueue()).start(admission.hold, Usage(100, 10), soon)
 
     (day,) = ledger.usage(ACCOUNT, TODAY, TODAY)
-    assert (day.requests, day.total) == (1, Usage(100, 10))
+    assert (day.requests, day.total, here.left) == (1, Usage(100, 10), 0)
 
 
 async def test_an_admission_that_never_got_an_answer_leaves_nothing_to_pay(
-    dynamodb: DynamoDBClient, losi_table: str, ledger: BlockingLedger, clock: Clock
+    here: DynamoDB, losi_table: str, ledger: BlockingLedger, clock: Clock
 ) -> None:
     class AnswersAreLost(DynamoDBWrites):
         async def update(self, update: Update) -> Written:
             await super().update(update)
             raise StoreUnansweredError
 
-    well = DynamoDBWrites(OverBoto3(dynamodb), losi_table)
+    well = DynamoDBWrites(here, losi_table)
     opened = await Ledger(well, well, clock).admit(caller(), MODEL, "opens", 100, 500, clock.now)
     await Ledger(well, well, clock).close(opened.hold, None)
-    ill = Ledger(AnswersAreLost(OverBoto3(dynamodb), losi_table), well, clock, patience=0.5)
+    ill = Ledger(AnswersAreLost(here, losi_table), well, clock, patience=0.5)
 
     with pytest.raises(AbandonedError) as abandoned:
         await ill.admit(caller(), MODEL, "abandoned", 100, 500, clock.now + 900)
@@ -260,7 +257,7 @@ async def test_an_admission_that_never_got_an_answer_leaves_nothing_to_pay(
 
 
 async def test_a_try_that_lands_late_holds_nothing(
-    dynamodb: DynamoDBClient, losi_table: str, ledger: BlockingLedger, clock: Clock
+    here: DynamoDB, losi_table: str, ledger: BlockingLedger, clock: Clock
 ) -> None:
     """The first try hangs on its way, the second is answered; then the first one arrives."""
 
@@ -273,7 +270,7 @@ async def test_a_try_that_lands_late_holds_nothing(
                 raise StoreUnansweredError
             return await super().update(update)
 
-    writes = FirstIsLate(OverBoto3(dynamodb), losi_table)
+    writes = FirstIsLate(here, losi_table)
     its_ledger = Ledger(writes, writes, clock)
 
     admission = await its_ledger.admit(caller(), MODEL, "request1", 100, 500, clock.now + 900)

@@ -10,8 +10,9 @@ import pytest
 
 from losi.metering.day_item import Hold
 from losi.metering.usage import Usage
+from losi.store.dynamodb import DynamoDB
 from tests.dynamodb_items import item_bytes
-from tests.dynamodb_local import connect
+from tests.dynamodb_local import PATIENCE, connect
 from tests.ledger_world import (
     ACCOUNT,
     BlockingLedger,
@@ -43,9 +44,28 @@ def clock() -> Clock:
     return Clock()
 
 
+class Metered(DynamoDB):
+    """The lean client, which asks DynamoDB what each call took."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.meter = Meter()
+
+    async def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        answer = await super().call(operation, {**request, "ReturnConsumedCapacity": "TOTAL"})
+        self.meter.count(operation, answer)
+        return answer
+
+
 @pytest.fixture
-def ledger(client: DynamoDBClient, losi_table: str, clock: Clock) -> BlockingLedger:
-    return BlockingLedger(client, losi_table, clock)
+def lean(lean_dynamodb: DynamoDB, dynamodb_endpoint: str) -> Metered:
+    """`lean_dynamodb` has set the credentials."""
+    return Metered("us-east-1", dynamodb_endpoint, PATIENCE)
+
+
+@pytest.fixture
+def ledger(client: DynamoDBClient, lean: Metered, losi_table: str, clock: Clock) -> BlockingLedger:
+    return BlockingLedger(client, losi_table, clock, dynamodb=lean)
 
 
 def busy_day(
@@ -64,13 +84,11 @@ def busy_day(
     ]
 
 
-def one_request(client: DynamoDBClient, ledger: BlockingLedger, clock: Clock) -> Meter:
-    with metered(client) as meter:
-        hold = admit(
-            ledger, caller(key_id="Key00000"), clock, model="4o0", request_id="r" * 16
-        ).hold
-        ledger.settle(hold, BUSY)
-    return meter
+def one_request(lean: Metered, ledger: BlockingLedger, clock: Clock) -> Meter:
+    lean.meter = Meter()
+    hold = admit(ledger, caller(key_id="Key00000"), clock, model="4o0", request_id="r" * 16).hold
+    ledger.settle(hold, BUSY)
+    return lean.meter
 
 
 @pytest.mark.parametrize(
@@ -79,6 +97,7 @@ def one_request(client: DynamoDBClient, ledger: BlockingLedger, clock: Clock) ->
 )
 def test_a_request_is_two_writes_and_no_read(
     client: DynamoDBClient,
+    lean: Metered,
     losi_table: str,
     ledger: BlockingLedger,
     clock: Clock,
@@ -89,7 +108,7 @@ def test_a_request_is_two_writes_and_no_read(
 ) -> None:
     busy_day(ledger, clock, keys=keys, models=models, in_flight=in_flight)
 
-    meter = one_request(client, ledger, clock)
+    meter = one_request(lean, ledger, clock)
 
     assert meter.calls == ["UpdateItem", "UpdateItem"]
     assert meter.units <= units, item_bytes(only_item(client, losi_table))

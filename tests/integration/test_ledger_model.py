@@ -38,7 +38,11 @@ from tests.ledger_invariants import check_day_item
 from tests.ledger_world import BlockingLedger, Clock, caller, make_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from losi.store.dynamodb import DynamoDB
 
 # small limits and few, round figures: so that each limit is met often, and to the very token
 PLAN = make_plan(requests_per_minute=4, tokens_per_minute=1_200, tokens_per_day=2_000, in_flight=2)
@@ -169,6 +173,7 @@ class ModelDay:
 
 class LedgerMachine(RuleBasedStateMachine):
     client: ClassVar[DynamoDBClient]
+    dynamodb: ClassVar[DynamoDB]
     table: ClassVar[str]
 
     running = Bundle("running")
@@ -184,7 +189,10 @@ class LedgerMachine(RuleBasedStateMachine):
         self.authenticate()
 
     def ledger(self, skew: float) -> BlockingLedger:
-        return BlockingLedger(self.client, self.table, lambda: self.clock.now + skew)
+        return self.at(lambda: self.clock.now + skew)
+
+    def at(self, clock: Callable[[], float]) -> BlockingLedger:
+        return BlockingLedger(self.client, self.table, clock, dynamodb=self.dynamodb)
 
     @rule(target=running, skew=SKEWS, requests=REQUESTS)
     def admit(self, skew: float, requests: list[Request]) -> Any:
@@ -239,7 +247,7 @@ class LedgerMachine(RuleBasedStateMachine):
         hold = running.hold
         if hold.request_id not in self.days[hold.day].holds:
             return
-        again = BlockingLedger(self.client, self.table, lambda: running.at).admit(
+        again = self.at(lambda: running.at).admit(
             running.principal,
             running.model,
             hold.request_id,
@@ -373,8 +381,11 @@ def clamped(read: int, written: int, cached: int, cache_written: int, reasoning:
     return Usage(read, written, cached, cache_written, min(max(reasoning, 0), written))
 
 
-def test_the_ledger_does_what_the_model_says(dynamodb: DynamoDBClient, losi_table: str) -> None:
+def test_the_ledger_does_what_the_model_says(
+    dynamodb: DynamoDBClient, lean_dynamodb: DynamoDB, losi_table: str
+) -> None:
     LedgerMachine.client, LedgerMachine.table = dynamodb, losi_table
+    LedgerMachine.dynamodb = lean_dynamodb
     run_state_machine_as_test(
         LedgerMachine,
         settings=settings(

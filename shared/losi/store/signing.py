@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv4-create-signed-r
 import hashlib
 import hmac
 import json
+import logging
 import os
 import time
 import urllib.request
@@ -15,8 +16,12 @@ from functools import lru_cache
 from threading import Lock
 from urllib.parse import urlsplit
 
+logger = logging.getLogger("losi.store")
+
 #: Credentials are renewed this long before they end (botocore's advisory period).
 REFRESH_SECONDS = 900
+#: Their source is asked no more often than that, whether it fails or has no newer ones.
+PAUSE_SECONDS = 10
 #: The protocol version of each service.
 CONTENT_TYPES = {
     "dynamodb": "application/x-amz-json-1.0",
@@ -52,25 +57,37 @@ class CredentialSource:
 
     def __init__(self) -> None:
         self._known: Credentials | None = None
+        #: When to look for newer ones. Those that are known serve meanwhile, up to their end.
+        self._renew_at = 0.0
         self._lock = Lock()
 
     def fresh(self) -> Credentials | None:
-        """Known credentials that are still good for a while; None if `read` must be called."""
+        """Known credentials that can be used; None if `read` must be called."""
         known = self._known
-        if known is not None and known.expires - REFRESH_SECONDS > time.time():
+        if known is not None and time.time() < min(self._renew_at, known.expires):
             return known
         return None
 
     def read(self) -> Credentials:
-        """Read the credentials; blocks while asking the endpoint. Raises NoCredentialsError."""
+        """Read the credentials; blocks while asking the endpoint. If that fails, those that are
+        known serve to their end. Raises NoCredentialsError.
+        """
         with self._lock:
-            known = self.fresh()
-            if known is None:
-                try:
-                    known = self._known = _read()
-                except (OSError, ValueError, KeyError, TypeError) as error:
-                    raise NoCredentialsError("the source of AWS credentials failed") from error
-            return known
+            if (known := self.fresh()) is not None:
+                return known
+            self._renew_at = time.time() + PAUSE_SECONDS
+            try:
+                found = _read()
+            except (OSError, ValueError, KeyError, TypeError, NoCredentialsError) as error:
+                logger.warning("AWS credentials cannot be renewed: %s", type(error).__name__)
+                if (known := self.fresh()) is not None:
+                    return known
+                if isinstance(error, NoCredentialsError):
+                    raise
+                raise NoCredentialsError("the source of AWS credentials failed") from error
+            self._known = found
+            self._renew_at = max(self._renew_at, found.expires - REFRESH_SECONDS)
+            return found
 
 
 def _read() -> Credentials:

@@ -1,11 +1,14 @@
 """Requests are signed as AWS's own signer signs them, with credentials that are good."""
 
+from __future__ import annotations
+
 import json
-import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any, ClassVar
 from unittest import mock
 
 import pytest
@@ -57,7 +60,54 @@ def test_the_signature_is_the_one_that_botocore_makes(
     assert ours == theirs
 
 
+class Container(HTTPServer):
+    """The endpoint that gives credentials to an environment restored from a snapshot:
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+    """
+
+    def __init__(self, clock: list[float]) -> None:
+        super().__init__(("127.0.0.1", 0), _Credentials)
+        self.clock = clock
+        self.lifetime = 3_600
+        self.fails = False
+        self.asked: list[str | None] = []
+
+
+class _Credentials(BaseHTTPRequestHandler):
+    server: Container
+    log_message: ClassVar[Any] = lambda *_: None
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.headers["Authorization"])
+        end = datetime.fromtimestamp(self.server.clock[0] + self.server.lifetime, UTC)
+        told = {
+            "AccessKeyId": f"key{len(self.server.asked)}",
+            "SecretAccessKey": "secret",
+            "Token": "token",
+            "Expiration": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        self.send_response(500 if self.server.fails else 200)
+        self.end_headers()
+        self.wfile.write(json.dumps(told).encode())
+
+
 class TestCredentials:
+    @pytest.fixture
+    def clock(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        now = [1_795_000_000.0]
+        monkeypatch.setattr("losi.store.signing.time.time", lambda: now[0])
+        return now
+
+    @pytest.fixture
+    def container(self, clock: list[float], monkeypatch: pytest.MonkeyPatch) -> Iterator[Container]:
+        with Container(clock) as server:
+            Thread(target=lambda: server.serve_forever(0.01), daemon=True).start()
+            url = f"http://127.0.0.1:{server.server_port}/credentials"
+            monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
+            monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "from Lambda")
+            yield server
+            server.shutdown()
+
     @pytest.fixture(autouse=True)
     def nothing_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in (
@@ -100,42 +150,50 @@ class TestCredentials:
             CredentialSource().read()
 
     def test_those_of_the_container_are_asked_for_again_before_they_end(
-        self, monkeypatch: pytest.MonkeyPatch
+        self, container: Container, clock: list[float]
     ) -> None:
-        lifetimes = iter([60, 7_200])
-        asked: list[str | None] = []
+        source = CredentialSource()
 
-        class Endpoint(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                asked.append(self.headers["Authorization"])
-                end = datetime.fromtimestamp(time.time() + next(lifetimes), UTC)
-                told = {
-                    "AccessKeyId": f"key{len(asked)}",
-                    "SecretAccessKey": "secret",
-                    "Token": "token",
-                    "Expiration": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                }
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(json.dumps(told).encode())
+        assert source.read() == Credentials("key1", "secret", "token", clock[0] + 3_600)
+        clock[0] += 2_700 - 1
+        assert source.read().access_key == "key1"
+        clock[0] += 1
+        assert source.fresh() is None
+        assert source.read() == source.fresh()
+        assert source.read().access_key == "key2"
+        assert container.asked == ["from Lambda"] * 2
 
-            def log_message(self, format: str, *args: object) -> None:
-                pass
+    def test_a_container_that_has_none_newer_is_asked_again_in_ten_seconds(
+        self, container: Container, clock: list[float]
+    ) -> None:
+        container.lifetime = 60
+        source = CredentialSource()
 
-        with HTTPServer(("127.0.0.1", 0), Endpoint) as server:
-            Thread(target=server.serve_forever, daemon=True).start()
-            url = f"http://127.0.0.1:{server.server_port}/credentials"
-            monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
-            monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "from Lambda")
-            source = CredentialSource()
+        assert [source.read().access_key for _ in range(3)] == ["key1"] * 3
+        clock[0] += 10
+        assert [source.read().access_key for _ in range(3)] == ["key2"] * 3
+        assert len(container.asked) == 2
 
-            first, second, third = source.read(), source.read(), source.read()
-            server.shutdown()
+    def test_those_that_are_known_serve_to_their_end_while_the_container_fails(
+        self, container: Container, clock: list[float], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        source = CredentialSource()
+        source.read()
+        container.fails = True
 
-        # the first ones end in a minute, which is too soon to sign with for long
-        assert [one.access_key for one in (first, second, third)] == ["key1", "key2", "key2"]
-        assert asked == ["from Lambda", "from Lambda"]
-        assert source.fresh() == third
+        clock[0] += 2_700
+        assert [source.read().access_key for _ in range(3)] == ["key1"] * 3
+        assert len(container.asked) == 2
+        assert caplog.messages == ["AWS credentials cannot be renewed: HTTPError"]
+        clock[0] += 900 - 1
+        assert source.read().access_key == "key1"
+        clock[0] += 1
+        for _ in range(2):
+            with pytest.raises(NoCredentialsError, match="the source of AWS credentials failed"):
+                source.read()
+
+        container.fails = False
+        assert source.read().access_key == "key6"
 
     @pytest.mark.parametrize("host", ["example.com", "127.0.0.1.example.com", "localhost@a.test"])
     def test_no_other_host_is_asked(self, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
