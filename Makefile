@@ -40,11 +40,11 @@ site: $(RUN_INSTALLED) ## Build the console and the docs as files (part of run a
 	@$(BIN)/python -m local.site
 
 .PHONY: unit
-unit: $(INSTALLED) ## Run only the unit tests (minutes)
+unit: $(INSTALLED) ## Run only the unit tests: each module by itself (less than a minute)
 	$(PYTEST) tests/unit $(PYTEST_ARGS)
 
 .PHONY: contract
-contract: $(INSTALLED) ## Run the tests against recorded traffic of providers
+contract: $(INSTALLED) ## Run the tests of the whole API and of whole commands, and of recorded traffic
 	$(PYTEST) tests/contract $(PYTEST_ARGS)
 
 .PHONY: lint

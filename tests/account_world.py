@@ -18,8 +18,8 @@ from losi.management.accounts import Accounts
 from losi.metering.usage import Usage
 from losi.store.table import Table
 from tests import old_items
+from tests.dynamodb_client import TABLE
 from tests.ledger_world import BlockingLedger
-from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

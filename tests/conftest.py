@@ -1,4 +1,4 @@
-"""Fixtures that every test may ask for."""
+"""What holds for every test, and where the fixtures are that every test may ask for."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from hypothesis import HealthCheck, settings
 
 import tests.quick_boto3  # noqa: F401
 from losi.catalogue import loader
-from losi.management.emails import INDEXED
 from tests.catalogue import FOLDER
-from tests.dynamodb_client import client_of
-from tests.dynamodb_model import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-pytest_plugins = ["tests.dynamodb_local", "tests.deployment", "tests.parallel"]
+pytest_plugins = [
+    "tests.dynamodb_local",
+    "tests.deployment",
+    "tests.parallel",
+    "tests.in_process",
+]
 
 
 gc.disable()  # until all tests are collected
@@ -49,14 +49,3 @@ def catalogue_of_the_tests() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loader, "FOLDERS", (FOLDER,))
         yield
-
-
-@pytest.fixture
-def table() -> tuple[DynamoDBClient, str]:
-    """boto3's client for an empty table within this process, and the table's name.
-
-    It is a model of DynamoDB (tests/dynamodb_model.py); for DynamoDB itself take `losi_table`.
-    """
-    client = client_of({"losi": Table()})
-    client.put_item(TableName="losi", Item=INDEXED)
-    return client, "losi"

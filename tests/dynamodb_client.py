@@ -23,6 +23,9 @@ from tests.dynamodb_model import Answer, Request, Table
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+#: The name of the table that most tests have.
+TABLE = "losi"
+
 _CONDITION = {
     "ConditionExpression",
     "ExpressionAttributeNames",

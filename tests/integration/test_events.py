@@ -50,7 +50,7 @@ REFUSED = {
     "error_method_not_allowed": (405, "method_not_allowed"),
     "error_unknown_path": (404, "unknown_url"),
 }
-#: `settlements` is no request; tests/unit/aws/test_settlements.py has it.
+#: `settlements` is no request; tests/contract/aws/test_settlements.py has it.
 CASES = sorted({path.stem for path in EVENTS.glob("*.json")} - {"settlements"})
 
 

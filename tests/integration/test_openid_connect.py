@@ -1,4 +1,6 @@
-"""Signing in with a real OpenID Connect provider; what is refused: tests/unit/web."""
+"""Signing in with a real OpenID Connect provider; what is refused:
+tests/unit/web/test_openid_connect.py and tests/contract/web/test_sign_in.py.
+"""
 
 from __future__ import annotations
 

@@ -19,10 +19,10 @@ from losi.metering.day_item import Hold
 from losi.metering.usage import Usage
 from losi.store.table import Table
 from tests.catalogue import CATALOGUE
+from tests.dynamodb_client import TABLE
 from tests.ledger_invariants import check_invariants
 from tests.ledger_world import BlockingLedger, Clock
 from tests.old_items import VERSIONS, OldItems, written_by
-from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,11 +19,11 @@ from losi.store.writes import DynamoDBWrites, Writes
 from losi.upstream.format import Format
 from losi.upstream.routing import ChatRouter
 from tests.catalogue import CATALOGUE
+from tests.dynamodb_client import TABLE
 from tests.ledger_invariants import check_invariants
 from tests.ledger_world import BlockingLedger, Clock, make_callers
 from tests.over_boto3 import OverBoto3
 from tests.unit.chat.chat_world import OneProvider, World
-from tests.unit.conftest import TABLE
 
 
 @pytest.fixture

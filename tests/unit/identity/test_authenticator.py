@@ -21,8 +21,8 @@ from losi.identity.authenticator import (
 from losi.identity.key import NewKey
 from losi.identity.secret import Secret, mint
 from losi.management.accounts import Accounts
+from tests.dynamodb_client import TABLE
 from tests.ledger_world import Clock
-from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -16,8 +16,8 @@ from losi.identity.principal import ALL_PERMISSIONS, PERMISSIONS
 from losi.management.accounts import Accounts
 from losi.store.client import Item
 from tests.catalogue import CATALOGUE
+from tests.dynamodb_client import TABLE
 from tests.old_items import written_by
-from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

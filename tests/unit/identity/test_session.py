@@ -22,8 +22,8 @@ from losi.identity.session import (
 from losi.management.accounts import Accounts
 from losi.store.client import primary_key
 from tests.catalogue import CATALOGUE
+from tests.dynamodb_client import TABLE
 from tests.ledger_world import Clock
-from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -20,8 +20,8 @@ from losi.identity.session import Sessions
 from losi.management.accounts import Accounts
 from losi.management.export import export_account
 from losi.store.table import Table
+from tests.dynamodb_client import TABLE
 from tests.ledger_world import BlockingLedger, Clock
-from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

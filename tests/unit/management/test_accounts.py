@@ -18,8 +18,8 @@ from losi.identity.authenticator import Authenticator
 from losi.identity.key import Key, NewKey
 from losi.identity.secret import Secret, mint, new_account_id, new_key_id
 from losi.management.accounts import Accounts
+from tests.dynamodb_client import TABLE
 from tests.ledger_world import BlockingLedger, Clock
-from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

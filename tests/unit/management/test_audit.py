@@ -18,8 +18,8 @@ from losi.identity.principal import ALL_PERMISSIONS
 from losi.management.accounts import Accounts
 from losi.store.table import Table
 from tests.account_world import A_KEY
+from tests.dynamodb_client import TABLE
 from tests.ledger_world import Clock
-from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -20,8 +20,8 @@ from losi.management.logins import Identity, Logins, SelfSignUp
 from losi.metering.usage import Usage
 from losi.store.table import Table
 from tests.catalogue import CATALOGUE
+from tests.dynamodb_client import TABLE
 from tests.ledger_world import BlockingLedger, Clock, admit
-from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

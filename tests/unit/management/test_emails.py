@@ -12,7 +12,7 @@ from losi.errors import (
 )
 from losi.management.accounts import Accounts
 from tests.account_world import two_adas
-from tests.unit.conftest import TABLE
+from tests.dynamodb_client import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -15,8 +15,8 @@ from losi.management.export import export_account, usage_json
 from losi.metering.day_item import DayUsage
 from losi.metering.usage import Usage
 from tests.catalogue import CATALOGUE
+from tests.dynamodb_client import TABLE
 from tests.ledger_world import BlockingLedger, Clock, admit, caller
-from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

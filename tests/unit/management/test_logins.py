@@ -12,8 +12,8 @@ from losi.identity.account import Account
 from losi.management.accounts import Accounts
 from losi.management.logins import Identity, Logins, SelfSignUp
 from losi.store.table import Table
+from tests.dynamodb_client import TABLE
 from tests.ledger_world import Clock
-from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -29,9 +29,9 @@ from losi.metering.settler import Settler
 from losi.metering.usage import Usage
 from losi.store.writes import DynamoDBWrites
 from tests.catalogue import CATALOGUE
+from tests.dynamodb_client import TABLE
 from tests.ledger_world import BlockingLedger, Clock, NoQueue, make_callers, make_gate, metered
 from tests.over_boto3 import OverBoto3
-from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

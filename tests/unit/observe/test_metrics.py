@@ -14,9 +14,8 @@ from aws_lambda_powertools.metrics import EphemeralMetrics
 from losi.observe import metrics
 from losi.observe.metrics import UNITS, Metrics
 from losi.observe.request import Attempt, Event, RequestLine
-from tests.fake_upstream import Reply
-from tests.unit.observe.conftest import ANSWER, NAMESPACE, World
 
+NAMESPACE = "losi/test"
 PAGE = (Path(__file__).parents[3] / "docs" / "observability.md").read_text()
 
 
@@ -214,16 +213,6 @@ def test_refusals_of_rate_and_of_quota_are_two_things(error_type: str, name: str
 
     assert found[name] == 1
     assert found[metrics.FAULTS] == 0
-
-
-async def test_an_answer_of_the_second_route_is_a_fallback(world: World) -> None:
-    failure = Reply.json({}, 500)
-    world.upstream.replies = [failure, failure, Reply.json(ANSWER)]
-
-    await world.chat()
-
-    assert world.lines[0][metrics.FALLBACKS] == 1
-    assert world.lines[0][metrics.FAULTS] == 0
 
 
 def test_a_run_by_schedule_has_its_counts() -> None:

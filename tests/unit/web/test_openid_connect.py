@@ -11,7 +11,7 @@ from joserfc.jwk import OctKey
 from losi.management.logins import Identity
 from losi.web import openid_connect
 from losi.web.openid_connect import Attempt, Client, OpenIdConnect, SignInFailedError
-from tests.unit.web.issuer import ISSUER, NOW, OTHER_KEY, Issuer, new_key
+from tests.issuer import ISSUER, NOW, OTHER_KEY, Issuer, new_key
 
 REDIRECT = "http://127.0.0.1:3000/api/v1/session/oidc/callback"
 ATTEMPT = Attempt("s", "n", "v" * 43)

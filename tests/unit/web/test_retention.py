@@ -16,9 +16,9 @@ from losi.metering.usage import Usage
 from losi.store.table import Table
 from losi.web.dependencies import Services
 from tests.catalogue import CATALOGUE
+from tests.dynamodb_client import TABLE
 from tests.ledger_world import Clock
 from tests.over_boto3 import OverBoto3
-from tests.unit.conftest import TABLE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
