@@ -1,4 +1,5 @@
-"""What a month costs, from list prices: `python -m bench.cost` prints docs/performance.md's table.
+"""What a month costs, from list prices, and what one account can do: `python -m bench.cost` prints
+the tables of docs/performance.md and docs/scale.md.
 
 US East (N. Virginia), arm64, November 2026, without free tiers and savings plans. Compute alone:
 API Gateway, DynamoDB and logs come on top of ours (docs/deploy.md), a load balancer, Postgres and
@@ -28,6 +29,14 @@ STREAMS_AN_INSTANCE = 128
 #: 20 events a second, four processors that are 60 % busy.
 STREAMS_A_CONTAINER = math.floor(4 * 0.6 / (474e-6 * 20))
 FIRST_INSTANCES, FIRST_CONTAINERS = 3, 2
+#: On demand: https://aws.amazon.com/dynamodb/pricing/on-demand/
+WRITE_UNIT = 0.625 / 1e6
+#: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
+ITEM_UNITS_A_SECOND = 1_000
+#: The day of an account whose ten keys use five models, and what each request in flight adds
+#: (docs/ledger.md; tests/unit/test_costs.py measures both).
+DAY_BYTES, HOLD_BYTES = 2_118, 50
+
 #: Of the average, so many streams are there at the busiest time.
 PEAK = 2
 
@@ -88,5 +97,31 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def write_units(in_flight: int) -> int:
+    """Of a request: it is admitted and settled by a write of the day item each."""
+    return 2 * math.ceil((DAY_BYTES + HOLD_BYTES * in_flight) / 1024)
+
+
+def most_in_flight(seconds: float) -> int:
+    """How many requests of one account run at once when its item takes no more writes."""
+    in_flight = 1
+    while write_units(in_flight + 1) * (in_flight + 1) / seconds <= ITEM_UNITS_A_SECOND:
+        in_flight += 1
+    return in_flight
+
+
+def table_of_one_account() -> str:
+    lines = [
+        "| an answer takes | at once | requests a second | write units each | USD a million |",
+        "|---" * 5 + "|",
+    ]
+    for seconds in (1, 5, 20, 60, 300):
+        most = most_in_flight(seconds)
+        units = write_units(most)
+        dollars = units * WRITE_UNIT * 1e6
+        lines.append(f"| {seconds} s | {most} | {most / seconds:.1f} | {units} | {dollars:.2f} |")
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
-    print(table(), end="")
+    print(table(), table_of_one_account(), sep="\n", end="")
