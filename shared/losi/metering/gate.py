@@ -23,11 +23,10 @@ from losi.identity.audit import note_caller
 from losi.identity.callers import Callers
 from losi.identity.principal import Principal
 from losi.identity.session import Credential
-from losi.metering.cost import cost
 from losi.metering.day_item import CLOCK_SKEW_SECONDS
 from losi.metering.ledger import AbandonedError, Admission, Hold, Ledger
 from losi.metering.settler import Settler
-from losi.metering.usage import Usage
+from losi.metering.usage import Usage, cost
 from losi.observe.request import Event, count, note
 from losi.time_limit import within
 

@@ -8,8 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from losi.identity.session import usage_name
-from losi.metering.cost import cost
-from losi.metering.usage import Usage
+from losi.metering.usage import Usage, cost
 
 if TYPE_CHECKING:
     from losi.catalogue.catalogue import Catalogue

@@ -1,4 +1,4 @@
-"""Token usage of one request: every provider's figures are converted to this shape."""
+"""Token usage of one request, in the one shape that every provider's figures take, and its cost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # so that the command line's help does not load pydantic
+    from losi.catalogue.models import Prices
     from losi.wire import JsonObject
     from losi.wire.chat import PromptDetails
     from losi.wire.chat import Usage as OpenAIUsage
@@ -133,6 +134,22 @@ def clamped(usage: Usage, most_input: int = MAX_TOKENS, most_output: int = MAX_T
 
 def _between(figure: int, most: int) -> int:
     return max(0, min(figure, most))
+
+
+def cost(prices: Prices, usage: Usage) -> float:
+    """The cost in US dollars. `input_tokens` includes cached and cache-write tokens."""
+    cached = prices.input if prices.cached_input is None else prices.cached_input
+    written = prices.input if prices.cache_write is None else prices.cache_write
+    for_an_hour = 2 * prices.input if prices.cache_write_1h is None else prices.cache_write_1h
+    plain = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens
+    dollars = (
+        plain * prices.input
+        + usage.cached_tokens * cached
+        + (usage.cache_write_tokens - usage.hour_write_tokens) * written
+        + usage.hour_write_tokens * for_an_hour
+        + usage.output_tokens * prices.output
+    )
+    return dollars / 1_000_000
 
 
 def estimate_tokens(characters: int) -> int:

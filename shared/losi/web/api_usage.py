@@ -14,9 +14,9 @@ from starlette.responses import Response
 from losi.catalogue.catalogue import Catalogue
 from losi.errors import InvalidRequestError
 from losi.identity.session import usage_name
-from losi.metering.cost import cost as dollars
 from losi.metering.day_item import DayUsage
 from losi.metering.usage import Usage
+from losi.metering.usage import cost as dollars
 from losi.web.dependencies import Services
 from losi.web.endpoints import Answers
 from losi.web.injection import AppServices, Caller

@@ -18,8 +18,7 @@ from losi.errors import InvalidRequestError, NotFoundError, PermissionDeniedErro
 from losi.identity.account import Account, account_id_from
 from losi.identity.audit import Actor
 from losi.identity.session import SignedIn
-from losi.metering.cost import cost
-from losi.metering.usage import Usage
+from losi.metering.usage import Usage, cost
 from losi.observe.routes import FAILING
 from losi.validation import validated
 from losi.web.api_usage import UsageQuery, usage_response
