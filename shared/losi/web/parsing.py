@@ -1,6 +1,8 @@
 """Reads request bodies: returns a JSON object, or refuses with a 400 that says what to do."""
 
 import codecs
+import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -15,7 +17,6 @@ from losi.errors import (
 )
 from losi.json_count import holds_more_values
 from losi.validation import json_type
-from losi.web.codings import TooLongError, coding_of, decoded
 
 #: The most that Lambda accepts in a synchronous invocation. The same everywhere, so that what works
 #: locally works deployed. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -33,6 +34,12 @@ TOO_LARGE = (
 MAX_VALUES = 50_000
 #: Deeper than the nesting of any real request; JSON writers give up at about 250 levels.
 MAX_DEPTH = 128
+
+#: Coding -> what zlib calls its format: https://docs.python.org/3/library/zlib.html#zlib.decompress
+#: API Gateway takes these alone. It inflates them itself, leaves the header as it was, and refuses
+#: all others with 415.
+#: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-gzip-compression-decompression.html
+_CODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 _DOUBLED = b'"\\\n\r\t\b\f'
 _CONTROLS = bytes(code for code in range(32) if chr(code) not in "\n\r\t\b\f")
@@ -57,8 +64,11 @@ async def read_json(request: Request, *, max_values: int = MAX_VALUES) -> dict[s
             "Forms (multipart) are not taken. Send a JSON object with 'Content-Type: "
             "application/json'; images and files go inside of it, as data URIs."
         )
-    coding = coding_of(request.headers.getlist("content-encoding"))
-    data = loads(_plain(await _read_body(request), coding), max_values=max_values)
+    coding = _coding(request.headers.getlist("content-encoding"))
+    body = await _read_body(request)
+    if coding and not _is_plain(body):
+        body = _inflated(body, coding)
+    data = loads(body, max_values=max_values)
     if not isinstance(data, dict):
         raise InvalidRequestError(
             f"The request body must be a JSON object, not {json_type(data)}.", code="invalid_json"
@@ -66,19 +76,50 @@ async def read_json(request: Request, *, max_values: int = MAX_VALUES) -> dict[s
     return data
 
 
-def _plain(body: bytes, coding: str) -> bytes:
-    """The body decoded, and without the byte-order mark that some editors write."""
+def _coding(headers: Sequence[str]) -> str:
+    """The coding in `Content-Encoding`, in lower case; "" for none. Raises UnsupportedMediaError
+    (415).
+    """
+    named = [coding.strip().lower() for header in headers for coding in header.split(",")]
+    codings = [coding for coding in named if coding not in ("", "identity")]
+    if not codings:
+        return ""
+    if len(codings) > 1 or codings[0] not in _CODINGS:
+        raise UnsupportedMediaError(
+            f"The content coding '{echo(', '.join(codings))}' is not supported. "
+            "Send the body as it is, or with 'Content-Encoding: gzip' or 'deflate'."
+        )
+    return codings[0]
+
+
+def _is_plain(body: bytes) -> bool:
+    """Whether it was decoded on its way here: no coding begins like JSON."""
+    return body.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[", b"")
+
+
+def _inflated(body: bytes, coding: str) -> bytes:
+    """The body without its coding. Raises RequestTooLargeError (413), and UnsupportedMediaError
+    (415), as API Gateway does, for a body that is not in that coding.
+    """
     most = MAX_EVENT_BYTES - EVENT_RESERVE
+    inflater = zlib.decompressobj(_CODINGS[coding])
     try:
-        plain = decoded(body, coding, most)
-    except TooLongError:
-        raise RequestTooLargeError(TOO_LARGE) from None
-    if plain is not body and _size_in_event(plain) > most:
+        plain = inflater.decompress(body, most + 1)
+    except zlib.error:
+        plain = b""
+    if len(plain) > most or (inflater.eof and _size_in_event(plain) > most):
         raise RequestTooLargeError(TOO_LARGE)
-    return plain.removeprefix(codecs.BOM_UTF8)
+    if not inflater.eof:
+        raise UnsupportedMediaError(
+            f"The body is not in the coding that 'Content-Encoding: {coding}' names. "
+            "Leave the header out, or compress the body."
+        )
+    return plain
 
 
 def loads(body: bytes, *, max_values: int = MAX_VALUES) -> Any:
+    """The value of a JSON text, without the byte-order mark that some editors write."""
+    body = body.removeprefix(codecs.BOM_UTF8)
     if not body.strip():
         raise InvalidRequestError(
             "The request body is empty. Send a JSON object with 'Content-Type: application/json'.",
