@@ -3,6 +3,7 @@
 It contains ids, our own names, numbers and codes; nothing that a caller or provider wrote.
 """
 
+import re
 import time
 from asyncio import CancelledError
 from collections import Counter
@@ -40,6 +41,22 @@ OK, REFUSED, CANCELLED = "ok", "refused", "cancelled"
 PROVIDER_REFUSAL = "provider_refusal"
 
 
+#: Families of clients. The first match decides, because SDKs also name what they are built on.
+_CLIENTS = {
+    "openai-python": r"OpenAI/Python",
+    "openai-node": r"OpenAI/JS",
+    "anthropic-python": r"Anthropic/Python",
+    "anthropic-node": r"Anthropic/JS",
+    "codex": r"^codex",
+    "curl": r"^curl/",
+    "python": r"python-requests|python-httpx|aiohttp|^Python",
+    "node": r"^(node|undici|axios)",
+    "go": r"^Go-http-client",
+    "browser": r"^Mozilla/",
+}
+_CLIENT_PATTERNS = {family: re.compile(text, re.I) for family, text in _CLIENTS.items()}
+
+
 @dataclass(slots=True)
 class Attempt:
     """One call to a provider."""
@@ -70,6 +87,7 @@ class RequestLine:
     #: The answer's `x-request-id`; API Gateway's own id if there is one.
     request_id: str
     method: str
+    #: A family of clients (`client_family`).
     user_agent: str
     trace_id: str | None = None
     cold_start: bool = False
@@ -120,6 +138,15 @@ class RequestLine:
 
 FIELDS = tuple(each.name for each in fields(RequestLine))
 _values = attrgetter(*FIELDS)
+
+
+def client_family(user_agent: str) -> str:
+    """A family that stands in the line instead of the header, which is the caller's text."""
+    if not user_agent:
+        return "none"
+    shown = user_agent[:200]
+    found = (name for name, pattern in _CLIENT_PATTERNS.items() if pattern.search(shown))
+    return next(found, "other")
 
 
 class Watch:

@@ -31,9 +31,9 @@ from losi.errors import (
 )
 from losi.identity import audit
 from losi.identity.audit import Origin
-from losi.observe import lines, user_agent
+from losi.observe import lines
 from losi.observe.metrics import Metrics
-from losi.observe.request import Observed, RequestLine, note, observed
+from losi.observe.request import Observed, RequestLine, client_family, note, observed
 from losi.web.dependencies import Services
 from losi.web.endpoints import CONSOLE, ENDPOINTS, METHODS
 from losi.web.headers import EXPOSED, header_of, request_id_of, trace_id_of
@@ -156,7 +156,7 @@ class EveryRequest:
         return RequestLine(
             request_id=request_id_of(scope),
             method=scope["method"] if scope["method"] in KNOWN_METHODS else "other",
-            user_agent=user_agent.family(header_of(scope, b"user-agent")),
+            user_agent=client_family(header_of(scope, b"user-agent")),
             trace_id=trace_id_of(scope),
             cold_start=is_cold,
         )
