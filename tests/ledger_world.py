@@ -18,8 +18,7 @@ import pytest
 
 from losi.catalogue.plans import Plan
 from losi.errors import LosiError
-from losi.identity.authenticator import Authenticator
-from losi.identity.callers import Callers
+from losi.identity.authenticator import Authenticator, Callers
 from losi.identity.principal import Principal
 from losi.metering.books import Books
 from losi.metering.day_item import Hold

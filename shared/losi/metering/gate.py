@@ -20,7 +20,7 @@ from losi.errors import (
     StoreUnavailableError,
 )
 from losi.identity.audit import note_caller
-from losi.identity.callers import Callers
+from losi.identity.authenticator import Callers
 from losi.identity.principal import Principal
 from losi.identity.session import Credential
 from losi.metering.day_item import CLOCK_SKEW_SECONDS

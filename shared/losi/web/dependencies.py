@@ -13,8 +13,7 @@ from losi.catalogue import loader
 from losi.catalogue.catalogue import Catalogue
 from losi.config import Config
 from losi.errors import LosiError, NotFoundError
-from losi.identity.authenticator import Authenticator
-from losi.identity.callers import Callers
+from losi.identity.authenticator import Authenticator, Callers
 from losi.identity.principal import Principal
 from losi.identity.session import Sessions
 from losi.identity.throttle import Throttle

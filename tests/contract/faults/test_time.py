@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from losi.identity.authenticator import Authenticator
-from losi.identity.callers import Callers
+from losi.identity.authenticator import Authenticator, Callers
 from losi.metering.day_item import CLOCK_SKEW_SECONDS, DayItem, sort_key
 from losi.metering.gate import SETTLING_SECONDS, Gate
 from losi.metering.ledger import Ledger
