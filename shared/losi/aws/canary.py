@@ -16,7 +16,7 @@ from losi.logs import set_levels
 from losi.observe import lines
 from losi.observe.metrics import Metrics
 from losi.observe.request import Event, count, counted
-from losi.upstream.credentials import credential
+from losi.upstream.registry import credential
 
 logger = logging.getLogger("losi.canary")
 

@@ -1,14 +1,21 @@
-"""Finds the upstream for a provider's name: the provider's row, its credentials, its format."""
+"""Finds the upstream for a provider's name: the provider's row, its credentials, its format.
 
+Credentials come from the environment, or from the provider secret: one secret in Secrets Manager, a
+JSON object of the variables named in providers.toml. It is fetched on first use, kept for five
+minutes, and fetched again at once when a provider refuses our key.
+"""
+
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Generic, TypeVar
 
 from losi.catalogue.providers import Provider
 from losi.config import Config
 from losi.errors import Remedy, UpstreamUnavailableError
-from losi.upstream.credentials import are_here, credential, provider_secret
+from losi.store.secret import SecretStore
 
 logger = logging.getLogger("losi.providers")
 
@@ -53,8 +60,13 @@ class Registry(Generic[P]):
 
     @property
     def blocks(self) -> bool:
-        """Whether credentials have to be fetched."""
-        return not are_here(self._config)
+        """Whether the provider secret has to be fetched."""
+        config = self._config
+        if not config.provider_secret:
+            return False
+        return (
+            _secrets(config.region, config.secrets_endpoint).fresh(config.provider_secret) is None
+        )
 
     def upstream(self, provider: Provider, *, refresh: bool = False) -> P:
         """Call it in a worker thread if it `blocks`, or with `refresh`.
@@ -95,7 +107,7 @@ class Registry(Generic[P]):
             named = (provider.key_variable, provider.base_url_variable, provider.region_variable)
             in_variables = all(self._config.variables.get(name) for name in named if name)
             self._in_variables[provider.id] = in_variables
-        return None if in_variables else provider_secret(self._config, refresh=refresh)
+        return None if in_variables else _provider_secret(self._config, refresh=refresh)
 
 
 def configured(config: Config, provider: Provider) -> bool:
@@ -129,3 +141,40 @@ def _missing(provider: Provider, found: Settings) -> str | None:
     if provider.region_variable and not found.region:
         return provider.region_variable
     return None
+
+
+def credential(config: Config, name: str) -> str | None:
+    """The value of a variable of providers.toml. Blocks while it fetches the secret. Raises
+    StoreUnavailableError if Secrets Manager cannot be read: that is temporary, while a missing
+    credential is not.
+    """
+    if value := config.variables.get(name):
+        return value
+    stored = _provider_secret(config).get(name)
+    return stored if isinstance(stored, str) and stored else None
+
+
+def _provider_secret(config: Config, *, refresh: bool = False) -> Mapping[str, object]:
+    """The variables of the provider secret: the same object as long as they are the same. Blocks
+    and raises as `credential` does.
+    """
+    if not config.provider_secret:
+        return _NONE
+    store = _secrets(config.region, config.secrets_endpoint)
+    return _object(store.text(config.provider_secret, refresh=refresh))
+
+
+_NONE: Mapping[str, object] = {}
+
+#: One for the process: all registries share what was read.
+_secrets = cache(SecretStore)
+
+
+@lru_cache(maxsize=2)
+def _object(text: str) -> dict[str, object]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        logger.error("the provider secret is not JSON: it must be an object of variables")
+        return {}
+    return value if isinstance(value, dict) else {}
