@@ -26,6 +26,7 @@ from local.sign_in import add_demo_sign_in
 from local.site.build import ensure_site
 from local.stopping import EndsWithTheServer, Server
 from local.store import StoreUnusableError, open_store
+from losi import garbage
 from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.loader import CatalogueError, load
 from losi.config import read_config
@@ -96,6 +97,7 @@ def serve(listener: socket.socket, data: DataFolder, catalogue: Catalogue) -> No
         data.reachable(base_url, endpoint, services.config.table),
     ):
         lines.write_to(file, to_the_terminal)
+        garbage.look_less_often()
         print(banner(base_url, key, services, data.path), flush=True)  # who reads it may call
         _run(served, listener)
 

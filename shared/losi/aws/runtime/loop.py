@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mangum import Mangum
 
+from losi import garbage
 from losi.aws.runtime import logs
 from losi.aws.runtime.logs import error_type, logger
 from losi.aws.runtime.pollers import Pollers
@@ -33,6 +34,7 @@ def main() -> None:
     asyncio.set_event_loop(loop)
     api = RuntimeApi(config)
     app = _initialise(api, config, loop.run_until_complete)
+    garbage.look_less_often()
     loop.run_until_complete(Pollers(app, api, config.max_concurrency).run())
 
 
