@@ -1,13 +1,17 @@
 """JSON of upstreams, read as leniently as SDKs read it: by Python's rules and JavaScript's. Pure.
 
 Real providers send a byte order mark first, numbers that JSON has no word for (in log
-probabilities), and half a character at the edge of a chunk.
+probabilities), and half a character at the edge of a chunk. A value's shape is checked where it
+comes in, so that later code can trust it.
 """
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
+from pydantic import TypeAdapter, ValidationError
+
+T = TypeVar("T")
 
 _BOM = b"\xef\xbb\xbf"
 #: OpenAI's figure for the logarithm of zero (its OpenAPI document, `logprob`).
@@ -37,6 +41,22 @@ def is_whole(data: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+class ShapeError(Exception):
+    """An upstream sent what its format does not allow. It says where, never what, as that is
+    content.
+    """
+
+
+def checked(shape: TypeAdapter[T], value: Any) -> T:
+    """The value in that shape, without fields that the shape does not name. Raises ShapeError."""
+    try:
+        return shape.validate_python(value)
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        place = ".".join(str(part) for part in fault["loc"])
+        raise ShapeError(f"{place or 'answer'}: {fault['type']}") from None
 
 
 def joined(text: str) -> str:

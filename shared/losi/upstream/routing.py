@@ -34,8 +34,8 @@ from losi.upstream.fanout import says_something
 from losi.upstream.format import ACCOUNT, B, Format, UpstreamCall, finished, incomplete
 from losi.upstream.health import RouteHealth
 from losi.upstream.patience import OutlastedError, Patience
+from losi.upstream.reading import ShapeError
 from losi.upstream.registry import Registry
-from losi.upstream.shape import ShapeError
 from losi.upstream.wishes import IN_WORDS, prepare
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from losi.upstream.anthropic import shapes
-from losi.upstream.shape import ShapeError
+from losi.upstream.reading import ShapeError
 
 PROMPT = "what the caller said"
 

@@ -20,9 +20,8 @@ from losi.upstream.anthropic.stream import StreamState
 from losi.upstream.batch import Batch
 from losi.upstream.format import UpstreamCall, malformed
 from losi.upstream.http import Endpoint, Refusal
-from losi.upstream.reading import loads
+from losi.upstream.reading import ShapeError, loads
 from losi.upstream.registry import Settings
-from losi.upstream.shape import ShapeError
 from losi.upstream.sse import batches
 
 if TYPE_CHECKING:

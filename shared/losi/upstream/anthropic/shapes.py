@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypeAlias
 from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict
 
-from losi.upstream.shape import ShapeError, checked
+from losi.upstream.reading import ShapeError, checked
 from losi.wire import JsonObject
 
 

@@ -18,7 +18,7 @@ from losi.upstream.anthropic.response import (
     usage,
 )
 from losi.upstream.anthropic.shapes import Block, Event, MessageDelta, MessageHead
-from losi.upstream.shape import ShapeError
+from losi.upstream.reading import ShapeError
 
 if TYPE_CHECKING:
     from losi.wire import JsonObject

@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 
 from losi.upstream.bedrock.errors import PROVIDER
 from losi.upstream.format import malformed
-from losi.upstream.shape import ShapeError, checked
+from losi.upstream.reading import ShapeError, checked
 from losi.wire import JsonObject
 
 T = TypeVar("T")

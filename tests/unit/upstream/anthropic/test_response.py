@@ -12,7 +12,7 @@ from losi.upstream.anthropic import shapes
 from losi.upstream.anthropic.request import translate
 from losi.upstream.anthropic.response import completion, error, usage
 from losi.upstream.anthropic.stream import StreamState
-from losi.upstream.shape import ShapeError
+from losi.upstream.reading import ShapeError
 from tests.catalogue import PROVIDERS
 from tests.contract.anthropic_calls import fed
 from tests.loose import Json, loose

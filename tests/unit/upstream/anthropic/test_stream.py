@@ -6,7 +6,7 @@ import pytest
 
 from losi.upstream.anthropic import shapes
 from losi.upstream.anthropic.stream import StreamState
-from losi.upstream.shape import ShapeError
+from losi.upstream.reading import ShapeError
 from tests.contract.anthropic_calls import fed
 from tests.loose import Json
 

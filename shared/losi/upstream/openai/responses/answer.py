@@ -12,7 +12,7 @@ from losi.upstream.format import malformed, upstream_error
 from losi.upstream.openai.responses import shapes
 from losi.upstream.openai.responses.items import REASONING
 from losi.upstream.openai.responses.shapes import Ended, Head, Item, Reasoning
-from losi.upstream.shape import ShapeError
+from losi.upstream.reading import ShapeError
 
 if TYPE_CHECKING:
     from losi.wire import JsonObject

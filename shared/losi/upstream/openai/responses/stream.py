@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from losi.upstream.format import malformed
 from losi.upstream.openai.responses import answer, shapes
 from losi.upstream.openai.responses.shapes import Ended, Event, Head, Item, TextDelta
-from losi.upstream.shape import ShapeError
+from losi.upstream.reading import ShapeError
 
 if TYPE_CHECKING:
     from losi.wire import JsonObject
