@@ -1,6 +1,10 @@
-"""Pydantic's verdict in the words of this API: a typed model, or a 400 that says what to do."""
+"""Checks of callers' JSON: how much it holds, and whether it is what a typed model asks for, with
+pydantic's verdict in the words of this API.
+"""
 
+import re
 from collections.abc import Collection
+from functools import cache
 from typing import Any, TypeVar
 
 import orjson
@@ -25,7 +29,28 @@ _RULES = {
     "string_pattern_mismatch": "should match {pattern}",
 }
 
+#: Up to the next of the three. The quantifiers are possessive: nothing is tried twice and nothing
+#: kept, so the time grows with the text alone (0.02 s a megabyte) and the memory not at all.
+_TO_THE_NEXT = rb'(?:(?:[^"{\[,]++|"(?:[^"\\]++|\\.)*+"?)*+[{\[,])'
+
 M = TypeVar("M", bound=BaseModel)
+
+
+def holds_more_values(text: bytes, limit: int) -> bool:
+    """Whether the text, JSON or not, holds more than `limit` values: counted before a parser turns
+    each into an object, as six megabytes of `{"":{}},` become a quarter of a gigabyte.
+
+    Every value but the first follows a comma, a bracket or a brace outside of strings, so counting
+    those bounds the values from above.
+    """
+    if text.count(b",") + text.count(b"[") + text.count(b"{") <= limit:
+        return False  # not even if those inside strings count
+    return _more_than(limit).match(text) is not None
+
+
+@cache
+def _more_than(limit: int) -> re.Pattern[bytes]:
+    return re.compile(_TO_THE_NEXT + b"{%d}+" % (limit + 1), re.DOTALL)
 
 
 class UntilMistake(FailFast):

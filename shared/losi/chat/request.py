@@ -20,8 +20,7 @@ from pydantic import (
 )
 
 from losi.errors import InvalidRequestError
-from losi.json_count import holds_more_values
-from losi.validation import UntilMistake, at_most, validated
+from losi.validation import UntilMistake, at_most, holds_more_values, validated
 
 if TYPE_CHECKING:
     from losi.wire import JsonObject

@@ -15,8 +15,7 @@ from losi.errors import (
     UnsupportedMediaError,
     echo,
 )
-from losi.json_count import holds_more_values
-from losi.validation import json_type
+from losi.validation import holds_more_values, json_type
 
 #: The most that Lambda accepts in a synchronous invocation. The same everywhere, so that what works
 #: locally works deployed. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
