@@ -27,8 +27,8 @@ from local.site.build import ensure_site
 from local.stopping import EndsWithTheServer, Server
 from local.store import StoreUnusableError, open_store
 from losi import garbage
-from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.loader import CatalogueError, load
+from losi.catalogue.models import Catalogue
 from losi.config import read_config
 from losi.logs import set_levels
 from losi.observe import lines

@@ -9,8 +9,8 @@ from pathlib import Path
 from local.site.console import head
 from local.site.markdown import render
 from local.site.reference import operations, to_html, to_markdown
-from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.loader import load
+from losi.catalogue.models import Catalogue
 
 GROUPS = {
     "Documentation": ("api-access", "overview"),

@@ -20,7 +20,7 @@ from uvicorn.server import ServerState
 
 from local.protocol import Protocol
 from local.stopping import EndsWithTheServer, Server
-from losi.catalogue.catalogue import Catalogue
+from losi.catalogue.models import Catalogue
 from losi.config import Config
 from losi.identity.key import NewKey
 from losi.management.accounts import Accounts

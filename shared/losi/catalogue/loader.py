@@ -11,8 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
-from losi.catalogue.catalogue import Catalogue
-from losi.catalogue.models import Model, Prices, Route
+from losi.catalogue.models import Catalogue, Model, Prices, Route
 from losi.catalogue.plans import Plan
 from losi.catalogue.providers import EMBEDDING_FORMATS, SANDBOX, Provider
 from losi.catalogue.row import Row, instead

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from losi.catalogue.catalogue import Catalogue
-from losi.catalogue.models import Model, Route
+from losi.catalogue.models import Catalogue, Model, Route
 from losi.chat.chunks import (
     ChunkStream,
     TokenBounds,

@@ -9,7 +9,7 @@ from losi.cli.output import print_json
 from losi.cli.session import Json
 
 if TYPE_CHECKING:
-    from losi.catalogue.catalogue import Catalogue
+    from losi.catalogue.models import Catalogue
 
 #: In front of a model's id where a profile spreads its calls over Regions:
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html

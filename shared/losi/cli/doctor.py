@@ -14,8 +14,7 @@ from losi.cli.output import print_json, print_table
 from losi.cli.session import Json
 
 if TYPE_CHECKING:
-    from losi.catalogue.catalogue import Catalogue
-    from losi.catalogue.models import Model, Route
+    from losi.catalogue.models import Catalogue, Model, Route
     from losi.catalogue.providers import Provider
     from losi.chat.probes import Probe
     from losi.config import Config

@@ -15,7 +15,7 @@ from losi.cli.session import Session, command, group
 from losi.identity.values import InvalidValueError
 
 if TYPE_CHECKING:
-    from losi.catalogue.catalogue import Catalogue
+    from losi.catalogue.models import Catalogue
 
 #: The test key of the canary (losi/aws/canary.py).
 CANARY_KEY = "LOSI_CANARY_KEY"

@@ -15,7 +15,7 @@ from losi.identity.key import key_id_from
 from losi.identity.values import InvalidValueError
 
 if TYPE_CHECKING:
-    from losi.catalogue.catalogue import Catalogue
+    from losi.catalogue.models import Catalogue
     from losi.identity.session import Sessions
     from losi.management.accounts import Accounts
     from losi.metering.books import Books

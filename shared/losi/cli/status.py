@@ -13,7 +13,7 @@ from losi.cli.output import print_fields, print_json, print_table
 from losi.cli.session import Session, command
 
 if TYPE_CHECKING:
-    from losi.catalogue.catalogue import Catalogue
+    from losi.catalogue.models import Catalogue
     from losi.cli.connection import Connection
     from losi.config import Config
 

@@ -7,8 +7,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from losi.catalogue.catalogue import Catalogue
-from losi.catalogue.models import Model, Route
+from losi.catalogue.models import Catalogue, Model, Route
 from losi.embeddings.request import EmbeddingInput
 from losi.errors import InvalidRequestError, LosiError
 from losi.identity.principal import Principal

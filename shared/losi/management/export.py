@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from losi.catalogue.catalogue import Catalogue
+from losi.catalogue.models import Catalogue
 from losi.identity.session import Session, Sessions
 from losi.management.accounts import Accounts
 from losi.metering.books import Books

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from datetime import date
 
-from losi.catalogue.catalogue import Catalogue
+from losi.catalogue.models import Catalogue
 from losi.metering.usage_exports import Figures, ProviderUsage
 
 #: What is booked here, by day: model code -> requests and tokens.

@@ -11,7 +11,7 @@ from losi.identity.session import usage_name
 from losi.metering.usage import Usage, cost
 
 if TYPE_CHECKING:
-    from losi.catalogue.catalogue import Catalogue
+    from losi.catalogue.models import Catalogue
     from losi.metering.everyone import Used
 
 _NONE = Usage(0, 0)

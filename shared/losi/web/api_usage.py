@@ -11,7 +11,7 @@ from fastapi import Header, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from losi.catalogue.catalogue import Catalogue
+from losi.catalogue.models import Catalogue
 from losi.errors import InvalidRequestError
 from losi.identity.session import usage_name
 from losi.metering.day_item import DayUsage

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from starlette.requests import Request
 
 from losi.catalogue import loader
-from losi.catalogue.catalogue import Catalogue
+from losi.catalogue.models import Catalogue
 from losi.config import Config
 from losi.errors import LosiError, NotFoundError
 from losi.identity.authenticator import Authenticator, Callers

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.loader import SHIPPED, CatalogueError, load
+from losi.catalogue.models import Catalogue
 from losi.chat.prepare import prepare
 from losi.chat.request import parse_chat_request
 from losi.config import read_config

@@ -2,9 +2,8 @@
 
 import pytest
 
-from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.loader import SHIPPED, load
-from losi.catalogue.models import Route
+from losi.catalogue.models import Catalogue, Route
 from losi.upstream.format import UpstreamCall
 from losi.upstream.registry import Settings
 from losi.web.formats import FORMATS

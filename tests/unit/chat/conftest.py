@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from losi.catalogue.catalogue import Catalogue
+from losi.catalogue.models import Catalogue
 from losi.chat.completions import Call, ChatCompletions
 from losi.chat.request import parse_chat_request
 from losi.identity.authenticator import Authenticator

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import orjson
 import pytest
 
-from losi.catalogue.catalogue import Catalogue
+from losi.catalogue.models import Catalogue
 from losi.chat import completions
 from losi.errors import (
     InvalidRequestError,

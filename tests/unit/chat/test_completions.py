@@ -10,8 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from losi.catalogue.catalogue import Catalogue
-from losi.catalogue.models import Model
+from losi.catalogue.models import Catalogue, Model
 from losi.chat.completions import Call, End
 from losi.errors import (
     PermissionDeniedError,

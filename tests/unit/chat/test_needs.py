@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.loader import SHIPPED, load
-from losi.catalogue.models import Route
+from losi.catalogue.models import Catalogue, Route
 from losi.chat.needs import Needs, routes_for
 from losi.chat.request import ChatRequest, parse_chat_request
 from losi.errors import InvalidRequestError

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from losi.catalogue.catalogue import Catalogue
+from losi.catalogue.models import Catalogue
 from losi.metering.comparison import Group, Line, compare, groups_of
 from losi.metering.usage_exports import Figures
 from tests.catalogue import CATALOGUE

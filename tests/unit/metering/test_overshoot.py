@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from losi.catalogue.catalogue import Catalogue
 from losi.catalogue.loader import load
+from losi.catalogue.models import Catalogue
 from losi.catalogue.plans import Plan
 from losi.errors import LosiError, QuotaExceededError
 from losi.metering.estimate import input_tokens

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from losi.catalogue.catalogue import Catalogue
+from losi.catalogue.models import Catalogue
 from losi.errors import ModelNotFoundError, ModelNotInPlanError
 from tests.catalogue import CATALOGUE
 
