@@ -30,7 +30,7 @@ from losi.store.dynamodb import DynamoDB
 from losi.store.queue import FolderQueue, QueueUnavailableError
 from losi.store.reads import Reads
 from losi.store.writes import DynamoDBWrites
-from tests.dynamodb_local import PATIENCE, connect, dynamodb_environment
+from tests.dynamodb_local import PATIENCE, LeanDynamoDB, connect, dynamodb_environment
 from tests.over_boto3 import OverBoto3
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def _process_client(endpoint: str) -> DynamoDBClient:
 
 def _of_this_process(endpoint: str, table: str, now: float) -> BlockingLedger:
     os.environ.update(dynamodb_environment(endpoint, table))
-    lean = DynamoDB("us-east-1", endpoint, seconds=PATIENCE)
+    lean = LeanDynamoDB(endpoint)
     return BlockingLedger(_process_client(endpoint), table, lambda: now, dynamodb=lean)
 
 

@@ -20,7 +20,7 @@ from losi.metering.settler import Settler
 from losi.metering.usage import Usage
 from losi.store.dynamodb import DynamoDB, DynamoDBError
 from losi.store.writes import DynamoDBWrites, Update, Written
-from tests.dynamodb_local import PATIENCE
+from tests.dynamodb_local import PATIENCE, LeanDynamoDB
 from tests.ledger_invariants import check_invariants
 from tests.ledger_world import (
     ACCOUNT,
@@ -172,7 +172,7 @@ def test_a_change_made_by_another_process_fails_the_very_next_request(
     admit(ledger, replace(caller(), key_version=2, profile_version=2), clock)
 
 
-class LostAnswers(DynamoDB):
+class LostAnswers(LeanDynamoDB):
     """The store does what it is asked, and the answer is lost on its way back."""
 
     left = 0
@@ -187,8 +187,8 @@ class LostAnswers(DynamoDB):
 
 
 @pytest.fixture
-def lean_dynamodb(lean_dynamodb: DynamoDB, dynamodb_endpoint: str) -> LostAnswers:
-    return LostAnswers("us-east-1", dynamodb_endpoint, seconds=PATIENCE)
+def lean_dynamodb(lean_dynamodb: LeanDynamoDB, dynamodb_endpoint: str) -> LostAnswers:
+    return LostAnswers(dynamodb_endpoint)
 
 
 def test_an_admission_whose_answer_was_lost_is_retried_and_counts_once(

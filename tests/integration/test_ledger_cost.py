@@ -10,9 +10,8 @@ import pytest
 
 from losi.metering.day_item import Hold
 from losi.metering.usage import Usage
-from losi.store.dynamodb import DynamoDB
 from tests.dynamodb_items import item_bytes
-from tests.dynamodb_local import PATIENCE, connect
+from tests.dynamodb_local import LeanDynamoDB, connect
 from tests.ledger_world import (
     ACCOUNT,
     BlockingLedger,
@@ -44,11 +43,11 @@ def clock() -> Clock:
     return Clock()
 
 
-class Metered(DynamoDB):
+class Metered(LeanDynamoDB):
     """The lean client, which asks DynamoDB what each call took."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(endpoint)
         self.meter = Meter()
 
     async def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -58,9 +57,9 @@ class Metered(DynamoDB):
 
 
 @pytest.fixture
-def lean(lean_dynamodb: DynamoDB, dynamodb_endpoint: str) -> Metered:
+def lean(lean_dynamodb: LeanDynamoDB, dynamodb_endpoint: str) -> Metered:
     """`lean_dynamodb` has set the credentials."""
-    return Metered("us-east-1", dynamodb_endpoint, PATIENCE)
+    return Metered(dynamodb_endpoint)
 
 
 @pytest.fixture
