@@ -89,7 +89,8 @@ class Table:
 
     def update(self, update: Update) -> Written:
         try:
-            return Written(True, self.update_item({**_SHOWN, **update}))
+            item = self.update_item({**_SHOWN, **update})
+            return Written(True, item if update.get("ReturnValues") == "ALL_NEW" else None)
         except ConditionFailedError as error:
             return Written(False, error.item)
 

@@ -29,7 +29,9 @@ _MAY_HAVE_LANDED = {"InternalServerError", "ServiceUnavailable", "TransactionInP
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Whether the write's condition was met, and the item afterwards, or as it refused."""
+    """Whether the write's condition was met, and the item afterwards, if the update asks for it by
+    `ReturnValues`, or as it refused.
+    """
 
     landed: bool
     item: Item | None = None
@@ -61,12 +63,11 @@ class DynamoDBWrites:
             "UpdateItem",
             {
                 "TableName": self._table,
-                "ReturnValues": "ALL_NEW",
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
                 **update,
             },
         )
-        return answer if isinstance(answer, Written) else Written(True, answer["Attributes"])
+        return answer if isinstance(answer, Written) else Written(True, answer.get("Attributes"))
 
     async def transact(self, updates: Sequence[Update]) -> Written:
         items = [

@@ -45,10 +45,10 @@ def after(update: Update, before: dict[str, Any]) -> dict[str, Any] | None:
     table = Table()
     where = update["Key"]["pk"]["S"], update["Key"]["sk"]["S"]
     table.items[where] = before
-    written = table.update(update)
-    if not written.landed or written.item is None:
+    if not table.update(update).landed:
         return None
-    return {name: value for name, value in written.item.items() if name not in ("pk", "sk")}
+    item = table.items[where]
+    return {name: value for name, value in item.items() if name not in ("pk", "sk")}
 
 
 def closed(

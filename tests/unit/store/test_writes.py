@@ -88,10 +88,10 @@ async def test_a_condition_that_is_not_met_comes_with_the_first_item(
 
 
 async def test_a_write_that_landed() -> None:
-    store = Store({"Attributes": ITEM})
+    store = Store({})
     writes = DynamoDBWrites(store, "losi")
 
-    assert await writes.update({"Key": {}}) == Written(True, ITEM)
+    assert await writes.update({"Key": {}}) == Written(True)
     assert await writes.transact([{"Key": {}}]) == Written(True)
 
     written = {
@@ -100,9 +100,18 @@ async def test_a_write_that_landed() -> None:
         "Key": {},
     }
     assert store.asked == [
-        ("UpdateItem", {**written, "ReturnValues": "ALL_NEW"}),
+        ("UpdateItem", written),
         ("TransactWriteItems", {"TransactItems": [{"Update": written}]}),
     ]
+
+
+async def test_an_item_comes_back_only_when_it_is_asked_for() -> None:
+    store = Store({"Attributes": ITEM})
+
+    written = await DynamoDBWrites(store, "losi").update({"Key": {}, "ReturnValues": "ALL_NEW"})
+
+    assert written == Written(True, ITEM)
+    assert store.asked[0][1]["ReturnValues"] == "ALL_NEW"
 
 
 async def test_the_newest_items_of_a_range_are_read_consistently() -> None:
