@@ -13,7 +13,7 @@ from losi.catalogue.models import Route
 from losi.catalogue.providers import Format
 from losi.errors import LosiError, UpstreamError
 from losi.metering.usage import Usage, from_openai
-from losi.upstream import fanout
+from losi.upstream import wishes
 from losi.upstream.format import Exchange, UpstreamCall
 from losi.upstream.routing import prompts
 from losi.web.formats import FORMATS
@@ -54,7 +54,7 @@ def exchange(
     messages = [{"role": "user", "content": scenario.ask}]
     body = {"model": "m", "messages": messages, "max_tokens": 100, **parameters}
     call = UpstreamCall(body, Route(provider=PROVIDERS[subject.provider], model="m"), "req_1")
-    return fanout.prepare(subject.format(upstream.url), loose(call))
+    return wishes.prepare(subject.format(upstream.url), loose(call)).exchange
 
 
 async def read(exchange: Exchange, into: list[Json] | None = None) -> list[Json]:

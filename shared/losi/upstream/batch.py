@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import orjson
 
@@ -91,3 +91,16 @@ def each(batch: Batch) -> Iterator[Chunk]:
             yield from item.chunks()
         else:
             yield item
+
+
+def says_something(chunk: Chunk) -> bool:
+    """Whether a chunk has content. OpenAI's first chunk has a role and no words."""
+    return any(map(_says_something, chunk["choices"]))
+
+
+def _says_something(choice: Any) -> bool:
+    if not isinstance(choice, dict):
+        return False
+    delta = choice.get("delta")
+    said = delta if isinstance(delta, dict) else {}
+    return bool(choice.get("finish_reason") or any(v for k, v in said.items() if k != "role"))

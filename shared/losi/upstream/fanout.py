@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from losi.errors import Remedy, UpstreamError
 from losi.metering.usage import DETAILS_OF, Usage, from_openai
 from losi.upstream.backoff import pause_before_another
-from losi.upstream.batch import Batch, each
-from losi.upstream.format import Exchange, Format, UpstreamCall
+from losi.upstream.batch import Batch, each, says_something
+from losi.upstream.format import Exchange, Prepare, UpstreamCall
 from losi.wire import without
 
 if TYPE_CHECKING:
@@ -29,13 +29,11 @@ logger = logging.getLogger("losi.routes")
 Sleep = Callable[[float], Awaitable[None]]
 
 
-def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) -> Exchange:
-    """The exchange for a call; n side by side if the provider does not accept `n` itself."""
-    if call.route.provider.native_n:
-        return upstream.prepare(call)
+def prepare(inner: Prepare, call: UpstreamCall, sleep: Sleep = asyncio.sleep) -> Exchange:
+    """The exchange for a call to a provider that does not accept `n` itself: n side by side."""
     body: Request = {**call.body}
     n = body.pop("n", None) or 1
-    single = upstream.prepare(replace(call, body=body))
+    single = inner(replace(call, body=body))
     return single if n == 1 else FanOut(single, n, call, sleep)
 
 
@@ -200,19 +198,6 @@ class FanOut:
         elif error.remedy is Remedy.SAME_ROUTE:
             error.remedy = Remedy.NEXT_ROUTE
         return error
-
-
-def says_something(chunk: Chunk) -> bool:
-    """Whether a chunk has content. OpenAI's first chunk has a role and no words."""
-    return any(map(_says_something, chunk["choices"]))
-
-
-def _says_something(choice: Any) -> bool:
-    if not isinstance(choice, dict):
-        return False
-    delta = choice.get("delta")
-    said = delta if isinstance(delta, dict) else {}
-    return bool(choice.get("finish_reason") or any(v for k, v in said.items() if k != "role"))
 
 
 def _of_all(chunk: Chunk) -> Chunk:

@@ -6,9 +6,9 @@ that were validated at the edge, so that unknown fields pass through untouched.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeAlias
 
 from typing_extensions import TypeVar
 
@@ -70,6 +70,10 @@ class Exchange(Protocol):
     async def complete(self) -> Completion: ...
 
     def stream(self) -> AsyncGenerator[Batch]: ...
+
+
+#: Makes the exchange for a call: a format's `prepare`, or what is done around it.
+Prepare: TypeAlias = Callable[[UpstreamCall], Exchange]
 
 
 def finished(exchange: Exchange) -> list[Completion]:

@@ -6,7 +6,6 @@ https://platform.openai.com/docs/api-reference/chat/create#chat-create-functions
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
@@ -16,9 +15,7 @@ from losi.catalogue.providers import Provider
 from losi.errors import InvalidRequestError
 from losi.upstream.batch import Batch, each
 from losi.upstream.conversation import invalid
-from losi.upstream.fanout import Sleep
-from losi.upstream.fanout import prepare as prepare_all
-from losi.upstream.format import Around, Exchange, Format, UpstreamCall
+from losi.upstream.format import Around, Exchange, Prepare, UpstreamCall
 
 if TYPE_CHECKING:
     from losi.wire.chat import (
@@ -39,17 +36,17 @@ if TYPE_CHECKING:
 _NAMES = {"tools": "functions", "tool_choice": "function_call"}
 
 
-def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) -> Exchange:
-    """The exchange for a call: it has tools instead of functions if the provider accepts only
+def prepare(inner: Prepare, call: UpstreamCall) -> Exchange:
+    """The exchange for a call with functions: it has tools instead if the provider accepts only
     those.
     """
     if takes_functions(call.route.provider):
-        return prepare_all(upstream, call, sleep)
+        return inner(call)
     call = replace(call, body={**call.body, "messages": _messages(call.body["messages"])})
     if not call.body.get("functions") or call.body.get("tools"):
-        return prepare_all(upstream, call, sleep)
+        return inner(call)
     with _in_the_callers_words():
-        exchange = prepare_all(upstream, replace(call, body=_with_tools(call.body)), sleep)
+        exchange = inner(replace(call, body=_with_tools(call.body)))
     return AsFunctions(exchange)
 
 

@@ -29,8 +29,7 @@ from losi.observe.request import Attempt, first_chunk
 from losi.observe.request import attempt as attempt_on
 from losi.time_limit import TimeLimits
 from losi.upstream.backoff import ATTEMPTS, pause_before_another
-from losi.upstream.batch import Batch, each
-from losi.upstream.fanout import says_something
+from losi.upstream.batch import Batch, each, says_something
 from losi.upstream.format import ACCOUNT, B, Format, UpstreamCall, finished, incomplete
 from losi.upstream.health import RouteHealth
 from losi.upstream.patience import OutlastedError, Patience

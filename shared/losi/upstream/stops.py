@@ -8,34 +8,30 @@ OpenAI stops at any text, white space too. Claude refuses sequences of white spa
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from losi.upstream.batch import Batch, each
-from losi.upstream.fanout import Sleep
-from losi.upstream.format import Around, Exchange, Format, UpstreamCall
-from losi.upstream.functions import prepare as prepare_functions
+from losi.upstream.format import Around, Exchange, Prepare, UpstreamCall
 
 if TYPE_CHECKING:
     from losi.wire.chat import Chunk, ChunkChoice, Completion, Delta, Request
 
 
-def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) -> Exchange:
-    """The exchange for a call: it stops where the caller asked, by the provider or by us."""
+def prepare(inner: Prepare, call: UpstreamCall) -> Exchange:
+    """The exchange for a call with stop sequences: the provider stops there, or we do."""
     given = call.body.get("stop") or []
     sequences = [given] if isinstance(given, str) else list(given)
     cut = [sequence for sequence in sequences if not _takes(call, sequence)]
     if not cut:
-        return prepare_functions(upstream, call, sleep)
+        return inner(call)
     body: Request = {**call.body}
     body.pop("stop", None)
     if sent := [sequence for sequence in sequences if sequence not in cut]:
         body["stop"] = sent
-    exchange = prepare_functions(upstream, replace(call, body=body), sleep)
-    return CutShort(exchange, cut, call.body.get("n") or 1)
+    return CutShort(inner(replace(call, body=body)), cut, call.body.get("n") or 1)
 
 
 def _takes(call: UpstreamCall, sequence: str) -> bool:

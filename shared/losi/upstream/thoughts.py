@@ -7,7 +7,6 @@ whose a signature is, and a refusal costs nothing. Pure but for the exchange.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -16,9 +15,7 @@ from typing import TYPE_CHECKING
 
 from losi.errors import InvalidRequestError
 from losi.upstream.batch import Batch
-from losi.upstream.fanout import Sleep
-from losi.upstream.format import Around, Exchange, Format, UpstreamCall
-from losi.upstream.stops import prepare as prepare_stops
+from losi.upstream.format import Around, Exchange, Prepare, UpstreamCall
 
 if TYPE_CHECKING:
     from losi.wire.chat import Completion, Message, Request
@@ -26,12 +23,11 @@ if TYPE_CHECKING:
 _NOT_ITS_OWN = re.compile(r"signature.*think|think.*signature|thinking.*cannot be modified", re.I)
 
 
-def prepare(upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep) -> Exchange:
-    """The exchange for a call: it is sent again without earlier thoughts if those are refused."""
-    exchange = prepare_stops(upstream, call, sleep)
-    if not any(message.get("thinking_blocks") for message in call.body["messages"]):
-        return exchange
-    return WithOrWithout(exchange, lambda: prepare_stops(upstream, _without_thoughts(call), sleep))
+def prepare(inner: Prepare, call: UpstreamCall) -> Exchange:
+    """The exchange for a call with earlier thoughts: it is sent again without if they are
+    refused.
+    """
+    return WithOrWithout(inner(call), lambda: inner(_without_thoughts(call)))
 
 
 def _without_thoughts(call: UpstreamCall) -> UpstreamCall:

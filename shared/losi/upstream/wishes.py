@@ -11,19 +11,19 @@ import json
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from losi.errors import Remedy, UpstreamError, echo
 from losi.json_schema.limits import Budget, SchemaError
 from losi.json_schema.validation import Document
+from losi.upstream import fanout, functions, stops, thoughts
 from losi.upstream.batch import Batch, each
 from losi.upstream.claude_schema import format_instruction
 from losi.upstream.conversation import answer_schema, with_instruction
-from losi.upstream.fanout import Sleep
 from losi.upstream.fences import Unfenced
-from losi.upstream.format import Exchange, Format, UpstreamCall
+from losi.upstream.format import Exchange, Format, Prepare, UpstreamCall
 from losi.upstream.text_limit import LimitedText
-from losi.upstream.thoughts import prepare as prepare_thoughts
 
 if TYPE_CHECKING:
     from losi.wire import JsonSchema
@@ -129,7 +129,11 @@ class CheckedExchange:
 
 
 def prepare(
-    upstream: Format, call: UpstreamCall, sleep: Sleep = asyncio.sleep, *, stream: bool = False
+    upstream: Format,
+    call: UpstreamCall,
+    sleep: fanout.Sleep = asyncio.sleep,
+    *,
+    stream: bool = False,
 ) -> CheckedExchange:
     """The exchange for a call, with the checks of what it asks for in words."""
     wanted: ResponseFormat = call.body.get("response_format") or {"type": "text"}
@@ -143,7 +147,7 @@ def prepare(
     if wanted.get("type") == "json_schema" and refused & _with_schemas(call.body, stream=stream):
         call = replace(call, body=_schema_in_words(call.body))
         in_words.add("response_format")
-    exchange = prepare_thoughts(upstream, call, sleep)
+    exchange = _around(upstream, call, sleep)
     if call.most_text is not None:
         exchange = LimitedText(exchange, call.most_text)
     if "response_format" in exchange.mapped | in_words:
@@ -152,6 +156,22 @@ def prepare(
     if "tools" in exchange.mapped:
         checks.append(_arguments_check(call.body))
     return CheckedExchange(exchange, frozenset(in_words), tuple(checks))
+
+
+def _around(upstream: Format, call: UpstreamCall, sleep: fanout.Sleep) -> Exchange:
+    """The upstream's exchange, and around it what the call asks for and not every provider does."""
+    body, messages = call.body, call.body["messages"]
+    prepare: Prepare = upstream.prepare
+    if "n" in body and not call.route.provider.native_n:
+        prepare = partial(fanout.prepare, prepare, sleep=sleep)
+    called = any("function_call" in one or one["role"] == "function" for one in messages)
+    if called or body.get("functions"):
+        prepare = partial(functions.prepare, prepare)
+    if body.get("stop"):
+        prepare = partial(stops.prepare, prepare)
+    if any(message.get("thinking_blocks") for message in messages):
+        prepare = partial(thoughts.prepare, prepare)
+    return prepare(call)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def call(n: int = 3) -> UpstreamCall:
 async def test_plain_answers_are_merged() -> None:
     provider = OneAtATime()
 
-    answer = await prepare(provider, call()).complete()
+    answer = await prepare(provider.prepare, call()).complete()
 
     assert [choice["index"] for choice in answer["choices"]] == [0, 1, 2]
     said = [choice["message"]["content"] for choice in answer["choices"]]
@@ -105,7 +105,7 @@ async def test_plain_answers_are_merged() -> None:
 async def test_streams_are_merged_with_their_own_index() -> None:
     relay = ChunkStream("chatcmpl-1", 1, "m", include_usage=True, bounds=TokenBounds(1))
     said: dict[int, str] = {}
-    async for chunk in chunks_of(prepare(OneAtATime(), call()).stream()):
+    async for chunk in chunks_of(prepare(OneAtATime().prepare, call()).stream()):
         public: Any = relay.public(chunk)
         for choice in public["choices"] if public else ():
             said[choice["index"]] = said.get(choice["index"], "") + choice["delta"].get(
@@ -132,16 +132,16 @@ class Telling(OneAtATime):
 
 
 async def test_a_sum_has_the_details_that_were_told_and_no_others() -> None:
-    answer = await prepare(OneAtATime(), call(2)).complete()
+    answer = await prepare(OneAtATime().prepare, call(2)).complete()
     assert answer["usage"].keys() == {"prompt_tokens", "completion_tokens", "total_tokens"}
 
-    answer = await prepare(Telling(), call(2)).complete()
+    answer = await prepare(Telling().prepare, call(2)).complete()
     assert "prompt_tokens_details" not in answer["usage"]
     assert answer["usage"]["completion_tokens_details"] == {"reasoning_tokens": 0}
 
 
 async def test_the_usage_of_merged_streams_is_not_padded() -> None:
-    chunks = [chunk async for chunk in chunks_of(prepare(Telling(), call(2)).stream())]
+    chunks = [chunk async for chunk in chunks_of(prepare(Telling().prepare, call(2)).stream())]
 
     assert chunks[-1]["usage"]["prompt_tokens_details"] == {"cached_tokens": 4}
     assert "completion_tokens_details" not in chunks[-1]["usage"]
@@ -150,7 +150,7 @@ async def test_the_usage_of_merged_streams_is_not_padded() -> None:
 
 
 async def test_where_a_call_told_no_usage_each_ones_is_given() -> None:
-    answer = await prepare(OneAtATime(usage=False), call(2)).complete()
+    answer = await prepare(OneAtATime(usage=False).prepare, call(2)).complete()
 
     assert "usage" not in answer
     assert answer["usages"] == [None, None]
@@ -165,7 +165,7 @@ class TestAChoiceThatFails:
         async def pause(seconds: float) -> None:
             pauses.append(seconds)
 
-        answer = await prepare(provider, call(), pause).complete()
+        answer = await prepare(provider.prepare, call(), pause).complete()
 
         assert (len(provider.bodies), len(pauses)) == (4, 1)
         said = {choice["message"]["content"] for choice in answer["choices"]}
@@ -174,7 +174,7 @@ class TestAChoiceThatFails:
     async def test_for_good_ends_all_and_names_what_finished(self) -> None:
         provider = OneAtATime(broken=[1, 3], others=2)
 
-        exchange = prepare(provider, call(), no_pause)
+        exchange = prepare(provider.prepare, call(), no_pause)
 
         with pytest.raises(UpstreamError) as caught:
             await exchange.complete()
@@ -185,14 +185,16 @@ class TestAChoiceThatFails:
 
     async def test_with_all_others_leads_to_the_next_route(self) -> None:
         with pytest.raises(UpstreamError) as caught:
-            await prepare(OneAtATime(broken=range(9)), call(), no_pause).complete()
+            await prepare(OneAtATime(broken=range(9)).prepare, call(), no_pause).complete()
 
         assert caught.value.remedy is Remedy.NEXT_ROUTE
 
     async def test_before_it_spoke_is_asked_for_again_in_a_stream(self) -> None:
         provider = OneAtATime(broken=[1], silent=True)
 
-        chunks = [chunk async for chunk in chunks_of(prepare(provider, call(), no_pause).stream())]
+        chunks = [
+            chunk async for chunk in chunks_of(prepare(provider.prepare, call(), no_pause).stream())
+        ]
 
         assert len(provider.bodies) == 4
         assert chunks[-1]["usage"]["prompt_tokens"] == 15
@@ -201,7 +203,7 @@ class TestAChoiceThatFails:
         relay = ChunkStream("c", 1, "m", include_usage=True, bounds=TokenBounds(100), prompts=3)
 
         with pytest.raises(UpstreamError):
-            exchange = prepare(OneAtATime(broken=[1], others=2), call())
+            exchange = prepare(OneAtATime(broken=[1], others=2).prepare, call())
             async for chunk in chunks_of(exchange.stream()):
                 relay.public(chunk)
 
@@ -211,14 +213,14 @@ class TestAChoiceThatFails:
 
 async def test_a_stream_that_breaks_ends_all_of_them() -> None:
     with pytest.raises(UpstreamError):
-        async for _ in chunks_of(prepare(OneAtATime(broken=[2]), call()).stream()):
+        async for _ in chunks_of(prepare(OneAtATime(broken=[2]).prepare, call()).stream()):
             pass
 
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_a_reader_that_stops_early_leaves_nothing_running() -> None:
-    chunks = chunks_of(prepare(OneAtATime(), call()).stream())
+    chunks = chunks_of(prepare(OneAtATime().prepare, call()).stream())
     await anext(chunks)
     await chunks.aclose()
 

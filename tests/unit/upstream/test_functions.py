@@ -50,7 +50,7 @@ class Upstream:
 
 def exchange(upstream: Upstream, provider: str = "anthropic", **body: Any) -> Any:
     route = Route(provider=PROVIDERS[provider], model="m")
-    return prepare(upstream, UpstreamCall(loose({**ASKED, **body}), route, "req_1"))
+    return prepare(upstream.prepare, UpstreamCall(loose({**ASKED, **body}), route, "req_1"))
 
 
 @pytest.mark.parametrize(

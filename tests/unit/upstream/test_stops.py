@@ -123,7 +123,7 @@ def test_what_a_provider_takes_is_left_to_it(
     pieces = Pieces()
 
     exchange = prepare(
-        pieces, UpstreamCall({"model": "m", "messages": [], "stop": stop}, route, "r")
+        pieces.prepare, UpstreamCall({"model": "m", "messages": [], "stop": stop}, route, "r")
     )
 
     assert pieces.sent.get("stop") == sent

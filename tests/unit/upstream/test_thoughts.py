@@ -65,7 +65,7 @@ def conversation(*blocks: Json) -> UpstreamCall:
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
 async def test_they_are_left_out_where_they_are_refused(words: str, stream: bool) -> None:
     upstream = Signing(words)
-    exchange = prepare(upstream, conversation(THOUGHT))
+    exchange = prepare(upstream.prepare, conversation(THOUGHT))
 
     chunks = chunks_of(exchange.stream())
     answers = [c async for c in chunks] if stream else [await exchange.complete()]
@@ -79,7 +79,7 @@ async def test_they_are_left_out_where_they_are_refused(words: str, stream: bool
 
 async def test_the_providers_own_are_sent() -> None:
     upstream = Signing("never said")
-    exchange = prepare(upstream, conversation({**THOUGHT, "signature": "its own"}))
+    exchange = prepare(upstream.prepare, conversation({**THOUGHT, "signature": "its own"}))
 
     await exchange.complete()
 
@@ -92,7 +92,7 @@ async def test_the_providers_own_are_sent() -> None:
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
 async def test_another_refusal_stays_one_and_none_is_tried_thrice(words: str, stream: bool) -> None:
     upstream = Signing(words, always=True)
-    exchange = prepare(upstream, conversation(THOUGHT))
+    exchange = prepare(upstream.prepare, conversation(THOUGHT))
 
     with pytest.raises(InvalidRequestError, match=words.split()[0]):
         _ = [c async for c in chunks_of(exchange.stream())] if stream else await exchange.complete()
@@ -112,7 +112,7 @@ async def test_what_has_begun_is_not_said_twice() -> None:
     chunks: list[Json] = []
 
     with pytest.raises(InvalidRequestError):
-        async for chunk in chunks_of(prepare(upstream, conversation(THOUGHT)).stream()):
+        async for chunk in chunks_of(prepare(upstream.prepare, conversation(THOUGHT)).stream()):
             chunks.append(chunk)
 
     assert chunks == [{"choices": []}]

@@ -7,9 +7,14 @@ from typing import Any
 import pytest
 
 from losi.catalogue.models import Route
+from losi.upstream.fanout import FanOut
 from losi.upstream.format import UpstreamCall
+from losi.upstream.functions import AsFunctions
+from losi.upstream.stops import CutShort
+from losi.upstream.thoughts import WithOrWithout
 from losi.upstream.wishes import UnmetWishError, prepare
 from tests.catalogue import PROVIDERS
+from tests.fake_format import FakeExchange
 from tests.loose import Json
 from tests.unit.upstream.wish_calls import (
     BY_SCHEMA,
@@ -137,3 +142,50 @@ async def test_the_text_is_held_to_the_limit_of_the_call() -> None:
 
     [choice] = (await routed.exchange.complete())["choices"]
     assert (choice["message"]["content"], choice["finish_reason"]) == ("Sunn", "length")
+
+
+THOUGHT = {"role": "assistant", "content": "", "thinking_blocks": [{"type": "redacted_thinking"}]}
+
+
+@pytest.mark.parametrize(
+    ("asked", "around"),
+    [
+        ({}, FakeExchange),
+        ({"n": 1}, FakeExchange),
+        ({"n": 2}, FanOut),
+        ({"n": 2, "functions": [WEATHER["function"]]}, AsFunctions),
+        ({"n": 2, "functions": [WEATHER["function"]], "stop": "END"}, CutShort),
+        ({"n": 2, "stop": "END", "messages": [USER, THOUGHT, USER]}, WithOrWithout),
+    ],
+)
+def test_what_is_asked_for_and_the_provider_lacks_is_done_around_it(
+    asked: Json, around: type
+) -> None:
+    refused = frozenset({"stop"})
+    route = Route(provider=PROVIDERS["anthropic"], model="m", unsupported_parameters=refused)
+    body: Json = {"messages": [USER], **asked}
+
+    assert type(prepare(Upstream(), UpstreamCall(body, route, "req_1")).exchange) is around
+
+
+def test_a_function_called_earlier_is_a_call_of_a_tool() -> None:
+    route = Route(provider=PROVIDERS["anthropic"], model="m")
+    called = {"role": "assistant", "function_call": {"name": "weather", "arguments": "{}"}}
+    body: Json = {"messages": [USER, called, {"role": "function", "content": "Sunny."}]}
+    formats = Formatting()
+
+    prepare(formats, UpstreamCall(body, route, "req_1"))
+
+    assert [message["role"] for message in formats.body["messages"]] == [
+        "user",
+        "assistant",
+        "tool",
+    ]
+
+
+class Formatting(Upstream):
+    """Keeps the body that it is asked to prepare."""
+
+    def prepare(self, call: UpstreamCall) -> FakeExchange:
+        self.body: Json = call.body
+        return super().prepare(call)
