@@ -39,6 +39,8 @@ async def round_trip(dynamodb: SendsToDynamoDB, table: str) -> float:
     principal = caller(CATALOGUE.plans["ultra"], account_id="BenchAdmit")
     for _ in range(1 + ADMISSIONS):
         request_id, expires_at = random_id(20), time.time() + LIFETIME
-        admission = await ledger.admit(principal, MODEL, request_id, 10, 210, expires_at)
+        admission = await ledger.admit(
+            principal, MODEL, request_id, input_tokens=10, hold_tokens=210, expires_at=expires_at
+        )
         await ledger.close(admission.hold, None)
     return statistics.median(timed.seconds[-ADMISSIONS:]) * 1e3

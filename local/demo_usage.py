@@ -70,5 +70,12 @@ async def _one(
     written = int(chance.lognormvariate(5.9, 0.8))
     cached = int(read * chance.choice((0, 0, 0.3, 0.7)))
     hold = read + written
-    admission = await ledger.admit(principal, model.code, random_id(16), read, hold, clock.now + 60)
+    admission = await ledger.admit(
+        principal,
+        model.code,
+        random_id(16),
+        input_tokens=read,
+        hold_tokens=hold,
+        expires_at=clock.now + 60,
+    )
     await ledger.close(admission.hold, Usage(read, written, cached_tokens=cached))

@@ -86,5 +86,7 @@ class Caller:
 
     def call(self) -> None:
         request_id = f"req_{random_id(8)}"
-        admission = self._ledger.admit(self.principal, "4o", request_id, 1, 2, 4e9)
+        admission = self._ledger.admit(
+            self.principal, "4o", request_id, input_tokens=1, hold_tokens=2, expires_at=4e9
+        )
         self._ledger.settle(admission.hold, Usage(3, 4))

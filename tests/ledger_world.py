@@ -90,9 +90,9 @@ class BlockingLedger(Books):
         writes = DynamoDBWrites(self._dynamodb, self._name)
         return Ledger(writes, writes, self._clock, self._plans, patience=self._patience)
 
-    def admit(self, *args: Any) -> Admission:
+    def admit(self, *args: Any, **held: Any) -> Admission:
         try:
-            return self._run(self.ledger.admit(*args))
+            return self._run(self.ledger.admit(*args, **held))
         except AbandonedError as error:
             self._run(self.ledger.close(error.hold, None))
             raise error.reason from error
@@ -185,7 +185,14 @@ def admit(
 ) -> Admission:
     """Admit a request that may run for fifteen minutes."""
     request_id = request_id or f"request{next(_request_numbers):09}"
-    return ledger.admit(principal, model, request_id, input_tokens, tokens, clock.now + LIFETIME)
+    return ledger.admit(
+        principal,
+        model,
+        request_id,
+        input_tokens=input_tokens,
+        hold_tokens=tokens,
+        expires_at=clock.now + LIFETIME,
+    )
 
 
 @cache
@@ -213,7 +220,14 @@ def admit_all(endpoint: str, table: str, now: float, plan: Plan, ids: Sequence[s
 
     async def attempt(request_id: str) -> str:
         try:
-            await ledger.admit(caller(plan), MODEL, request_id, 100, 500, now + LIFETIME)
+            await ledger.admit(
+                caller(plan),
+                MODEL,
+                request_id,
+                input_tokens=100,
+                hold_tokens=500,
+                expires_at=now + LIFETIME,
+            )
         except LosiError as error:
             return error.code or ""
         return "admitted"
@@ -231,7 +245,9 @@ def run_all(endpoint: str, table: str, now: float, plan: Plan, ids: Sequence[str
     async def run(number: int, request_id: str) -> int:
         principal = caller(plan, f"Key{number % 3:05}")
         expires = now + LIFETIME
-        admission = await ledger.admit(principal, MODEL, request_id, 100, 500, expires)
+        admission = await ledger.admit(
+            principal, MODEL, request_id, input_tokens=100, hold_tokens=500, expires_at=expires
+        )
         hold = admission.hold
         if number % 5 == 0:
             return 0 if await ledger.close(hold, None) is Closed.NOW else -1

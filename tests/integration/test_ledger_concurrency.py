@@ -225,7 +225,9 @@ async def test_a_settlement_whose_answer_was_lost_is_retried_and_counts_once(
 ) -> None:
     writes = DynamoDBWrites(here, losi_table)
     its_ledger = Ledger(writes, writes, clock)
-    admission = await its_ledger.admit(caller(), MODEL, "request1", 100, 500, clock.now + 900)
+    admission = await its_ledger.admit(
+        caller(), MODEL, "request1", input_tokens=100, hold_tokens=500, expires_at=clock.now + 900
+    )
     here.left = 1
 
     soon = asyncio.get_running_loop().time() + PATIENCE
@@ -244,12 +246,21 @@ async def test_an_admission_that_never_got_an_answer_leaves_nothing_to_pay(
             raise StoreUnansweredError
 
     well = DynamoDBWrites(here, losi_table)
-    opened = await Ledger(well, well, clock).admit(caller(), MODEL, "opens", 100, 500, clock.now)
+    opened = await Ledger(well, well, clock).admit(
+        caller(), MODEL, "opens", input_tokens=100, hold_tokens=500, expires_at=clock.now
+    )
     await Ledger(well, well, clock).close(opened.hold, None)
     ill = Ledger(AnswersAreLost(here, losi_table), well, clock, patience=0.5)
 
     with pytest.raises(AbandonedError) as abandoned:
-        await ill.admit(caller(), MODEL, "abandoned", 100, 500, clock.now + 900)
+        await ill.admit(
+            caller(),
+            MODEL,
+            "abandoned",
+            input_tokens=100,
+            hold_tokens=500,
+            expires_at=clock.now + 900,
+        )
     await ill.close(abandoned.value.hold, None)
 
     clock.advance(901)
@@ -273,7 +284,9 @@ async def test_a_try_that_lands_late_holds_nothing(
     writes = FirstIsLate(here, losi_table)
     its_ledger = Ledger(writes, writes, clock)
 
-    admission = await its_ledger.admit(caller(), MODEL, "request1", 100, 500, clock.now + 900)
+    admission = await its_ledger.admit(
+        caller(), MODEL, "request1", input_tokens=100, hold_tokens=500, expires_at=clock.now + 900
+    )
     await its_ledger.close(admission.hold, Usage(120, 30))
     assert writes.late is not None
     assert not (await writes.update(writes.late)).landed

@@ -8,6 +8,7 @@ import itertools
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -212,14 +213,22 @@ class LedgerMachine(RuleBasedStateMachine):
         request_id, expires_at = f"request{next(self.request_numbers):04}", now + lifetime
         principal = self.cached[key_id]
         refusal = self.expect_admission(principal, tokens, now)
-        arguments = (principal, model, request_id, input_tokens, tokens, expires_at)
+        admit = partial(
+            self.ledger(skew).admit,
+            principal,
+            model,
+            request_id,
+            input_tokens=input_tokens,
+            hold_tokens=tokens,
+            expires_at=expires_at,
+        )
         if refusal is not None:
             kind, code = refusal
             with pytest.raises(kind) as refused:
-                self.ledger(skew).admit(*arguments)
+                admit()
             assert getattr(refused.value, "code", "") == code
             return None
-        hold = self.ledger(skew).admit(*arguments).hold
+        hold = admit().hold
         self.days[hold.day].take(hold, now)
         return Running(now, principal, model, input_tokens, tokens, expires_at, hold)
 
@@ -251,9 +260,9 @@ class LedgerMachine(RuleBasedStateMachine):
             running.principal,
             running.model,
             hold.request_id,
-            running.input_tokens,
-            running.tokens,
-            running.expires_at,
+            input_tokens=running.input_tokens,
+            hold_tokens=running.tokens,
+            expires_at=running.expires_at,
         )
         assert replace(again.hold, windows=hold.windows) == hold
 

@@ -150,7 +150,9 @@ class TestWriting:
         clock: Clock,
     ) -> None:
         principal = authenticator.authenticate(old.secrets["full"])
-        admission = ledger.admit(principal, "4o", "new", 10, 100, clock.now + 60)
+        admission = ledger.admit(
+            principal, "4o", "new", input_tokens=10, hold_tokens=100, expires_at=clock.now + 60
+        )
 
         ledger.settle(admission.hold, Usage(1, 2))
 
@@ -179,7 +181,9 @@ class TestWriting:
         clock.advance(86_400)
         principal = authenticator.authenticate(old.secrets["full"])
 
-        hold = ledger.admit(principal, "4o", "new", 10, 100, clock.now + 60).hold
+        hold = ledger.admit(
+            principal, "4o", "new", input_tokens=10, hold_tokens=100, expires_at=clock.now + 60
+        ).hold
         ledger.settle(hold, Usage(1, 2))
 
         assert [day["day"] for day in used(ledger, ada)][-1] == "2026-11-24"
@@ -275,4 +279,11 @@ class TestWhat01DidNotStore:
         principal = authenticator.authenticate(old.secrets["full"])
 
         with pytest.raises(LosiError):
-            ledger.admit(principal, "4o", "request00000014", 100, 600, clock.now + 900)
+            ledger.admit(
+                principal,
+                "4o",
+                "request00000014",
+                input_tokens=100,
+                hold_tokens=600,
+                expires_at=clock.now + 900,
+            )

@@ -31,6 +31,7 @@ from losi.management import emails, writes
 from losi.management.authority import check_authority, check_deletion
 from losi.management.erasure import erasing
 from losi.metering.books import Books
+from losi.metering.day_item import PROFILE_RECORD
 from losi.store.client import LOGIN, PROFILE, key_sort, primary_key
 from losi.store.table import ABSENT, EXISTS, Table
 
@@ -320,7 +321,7 @@ class Accounts:
             if self._table.transact(
                 writes.profile_changed(account, changed), writes.audited(record)
             ):
-                self._books.mark_changed(account_id, "p", changed.version)
+                self._books.mark_changed(account_id, PROFILE_RECORD, changed.version)
                 return changed
         raise StoreUnavailableError
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from losi.management.emails import LOOKUP
 from losi.metering import register
-from losi.metering.day_item import DayItem, valid_version
+from losi.metering.day_item import PROFILE_RECORD, DayItem, valid_version
 from losi.store.client import LOGIN, PROFILE, Item
 
-PROFILE_MARK = valid_version("p")
+PROFILE_MARK = valid_version(PROFILE_RECORD)
 
 
 def erasing(items: Iterable[Item], version: int, mark_ends: int) -> list[Any]:

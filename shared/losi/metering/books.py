@@ -76,17 +76,17 @@ class Books:
         }
 
     def mark_changed(
-        self, account_id: str, what: str, version: int, *, test: bool | None = None
+        self, account_id: str, record: str, version: int, *, test: bool | None = None
     ) -> None:
         """From now on refuse authentications that read the record before `version`.
 
-        `what` is a key id, or "p" for the profile. `test` says which kind of key it is; None
+        `record` is a key id, or `PROFILE_RECORD`. `test` says which kind of key it is; None
         marks both kinds of day items.
         """
         for day in days_around(self._clock(), CLOCK_SKEW_SECONDS):
             for kind in (False, True) if test is None else (test,):
                 marking = expressions.marking(
-                    account_id, day, what, version, self._kept_days, test=kind
+                    account_id, day, record, version, self._kept_days, test=kind
                 )
                 self._table.change(marking)
 

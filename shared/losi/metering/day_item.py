@@ -37,6 +37,9 @@ LATE_SECONDS = 360
 #: An item with this many tombstones refuses new requests of its account.
 MAX_TOMBSTONES = 64
 
+#: Stands for the account's profile where other records are named by a key's id.
+PROFILE_RECORD = "p"
+
 _WINDOW = re.compile(r"[rt](\d+)")
 _TOMBSTONE, _EXPIRED = "z_", "x_"
 
@@ -70,11 +73,11 @@ def last_use(key_id: str) -> str:
     return f"u_{key_id}"
 
 
-def valid_version(what: str) -> str:
-    """Attribute with the lowest version of the key, or of the profile ("p"), that is still
-    accepted.
+def valid_version(record: str) -> str:
+    """Attribute with the lowest version of a record that is still accepted: a key, by its id, or
+    the `PROFILE_RECORD`.
     """
-    return f"v_{what}"
+    return f"v_{record}"
 
 
 def tombstone(request_id: str) -> str:

@@ -11,6 +11,7 @@ from losi.metering.day_item import (
     LATE_SECONDS,
     MINUTE_SECONDS,
     ONCE_COUNTED,
+    PROFILE_RECORD,
     ROWS,
     Hold,
     counted,
@@ -334,7 +335,7 @@ def late_until(now: float) -> int:
 
 
 def marking(
-    account_id: str, day: date, what: str, version: int, kept_days: int, *, test: bool
+    account_id: str, day: date, record: str, version: int, kept_days: int, *, test: bool
 ) -> Update:
     """Raise the lowest accepted version; a mark that arrives late, with a lower version, changes
     nothing.
@@ -343,7 +344,7 @@ def marking(
         "Key": primary_key(account_id, sort_key(day, test=test)),
         "UpdateExpression": "SET #valid = :version, #ttl = :ttl",
         "ConditionExpression": "attribute_not_exists(#valid) OR #valid < :version",
-        "ExpressionAttributeNames": {"#valid": valid_version(what), "#ttl": "ttl"},
+        "ExpressionAttributeNames": {"#valid": valid_version(record), "#ttl": "ttl"},
         "ExpressionAttributeValues": {
             ":version": _number(version),
             ":ttl": _number(expiry_of(day, kept_days)),
@@ -364,7 +365,7 @@ def forgetting(account_id: str, day: date, key_id: str, *, test: bool) -> Update
 def _valid_names(principal: Principal) -> dict[str, str]:
     return {
         "#valid_key": valid_version(principal.key_id),
-        "#valid_profile": valid_version("p"),
+        "#valid_profile": valid_version(PROFILE_RECORD),
     }
 
 

@@ -172,9 +172,9 @@ class Gate:
                 principal,
                 demand.model_code,
                 caller.request_id.removeprefix("req_"),
-                demand.input_tokens,
-                demand.hold_tokens,
-                self._clock() + lasts,
+                input_tokens=demand.input_tokens,
+                hold_tokens=demand.hold_tokens,
+                expires_at=self._clock() + lasts,
             )
         except AbandonedError as error:
             until = asyncio.get_running_loop().time() + GIVING_BACK_SECONDS

@@ -117,6 +117,7 @@ class Ledger:
         principal: Principal,
         model_code: str,
         request_id: str,
+        *,
         input_tokens: int,
         hold_tokens: int,
         expires_at: float,

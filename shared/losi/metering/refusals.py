@@ -16,6 +16,7 @@ from losi.identity.principal import Principal
 from losi.metering.day_item import (
     DAY_SECONDS,
     MINUTE_SECONDS,
+    PROFILE_RECORD,
     DayItem,
     Hold,
     minute_of_day,
@@ -89,7 +90,7 @@ def is_stale(item: DayItem, principal: Principal) -> bool:
     """Whether the key or profile changed since the principal was read."""
     return (
         item.number(valid_version(principal.key_id)) > principal.key_version
-        or item.number(valid_version("p")) > principal.profile_version
+        or item.number(valid_version(PROFILE_RECORD)) > principal.profile_version
     )
 
 

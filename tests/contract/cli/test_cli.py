@@ -58,7 +58,9 @@ def call(client: DynamoDBClient, text: str) -> None:
     """A chat completion, as far as the ledger sees it."""
     principal = Authenticator(client, TABLE, CATALOGUE.plans).authenticate(secret_of(text))
     ledger = BlockingLedger(client, TABLE)
-    admission = ledger.admit(principal, "4o", f"req_{random_id(8)}", 10, 20, 4e9)
+    admission = ledger.admit(
+        principal, "4o", f"req_{random_id(8)}", input_tokens=10, hold_tokens=20, expires_at=4e9
+    )
     ledger.settle(admission.hold, Usage(400_000, 2_000))
 
 

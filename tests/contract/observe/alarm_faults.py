@@ -186,7 +186,14 @@ async def processes_die(stage: Stage) -> None:
     principal = services.authenticator.authenticate(secret, fresh=True)
 
     async def hold(name: str, expires_in: float) -> None:
-        await services.ledger.admit(principal, "4om", name, 10, 100, time.time() + expires_in)
+        await services.ledger.admit(
+            principal,
+            "4om",
+            name,
+            input_tokens=10,
+            hold_tokens=100,
+            expires_at=time.time() + expires_in,
+        )
 
     for running in range(principal.plan.in_flight - 1):
         await hold(f"running{running}", 600)

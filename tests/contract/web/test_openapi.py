@@ -231,7 +231,9 @@ class TestExamples:
             client, TABLE, lambda: datetime(2026, 6, 1, 12, tzinfo=UTC).timestamp()
         )
         for number, usage in enumerate((Usage(1024, 512), Usage(896, 448))):
-            admission = ledger.admit(principal, "4o", f"req_{number}", 1, 1, 4e9)
+            admission = ledger.admit(
+                principal, "4o", f"req_{number}", input_tokens=1, hold_tokens=1, expires_at=4e9
+            )
             ledger.settle(admission.hold, usage)
 
 

@@ -109,7 +109,9 @@ class World:
 
     def request_of(self, principal: Any, model: str, usage: Any = None, lasts: float = 900) -> Any:
         id = f"request{next(self._numbers):08}"
-        hold = self.ledger.admit(principal, model, id, 100, 600, self.now + lasts).hold
+        hold = self.ledger.admit(
+            principal, model, id, input_tokens=100, hold_tokens=600, expires_at=self.now + lasts
+        ).hold
         if usage is not None:
             self.ledger.settle(hold, usage)
         return hold

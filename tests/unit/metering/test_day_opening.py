@@ -44,7 +44,12 @@ async def admitted_at_once(writes: CountedWrites, keys: Sequence[str]) -> list[A
     ledger = Ledger(writes, writes, clock)
     attempts = [
         ledger.admit(
-            caller(key_id=keys[number % len(keys)]), MODEL, f"r{number}", 1, 10, clock() + 60
+            caller(key_id=keys[number % len(keys)]),
+            MODEL,
+            f"r{number}",
+            input_tokens=1,
+            hold_tokens=10,
+            expires_at=clock() + 60,
         )
         for number in range(MANY)
     ]

@@ -145,7 +145,7 @@ class TestCachedRecords:
         class AlwaysOutOfDate(Ledger):
             tries = 0
 
-            async def admit(self, *_: Any) -> Any:
+            async def admit(self, *_: Any, **held: Any) -> Any:
                 self.tries += 1
                 raise StaleAuthenticationError
 
@@ -172,8 +172,8 @@ class TestAnAbandonedAdmission:
         class Abandoning(Ledger):
             abandoned = False
 
-            async def admit(self, *given: Any) -> Any:
-                admission = await super().admit(*given)
+            async def admit(self, *given: Any, **held: Any) -> Any:
+                admission = await super().admit(*given, **held)
                 if self.abandoned:
                     return admission
                 self.abandoned = True

@@ -50,7 +50,9 @@ def billed(ledger: BlockingLedger) -> Usage:
 
 
 async def hold_of(its_ledger: Ledger, clock: Clock, request_id: str = "request1") -> Settlement:
-    admission = await its_ledger.admit(caller(), "4om", request_id, 100, 500, clock.now + 900)
+    admission = await its_ledger.admit(
+        caller(), "4om", request_id, input_tokens=100, hold_tokens=500, expires_at=clock.now + 900
+    )
     return Settlement(admission.hold, USED)
 
 
@@ -316,7 +318,14 @@ class TestLog:
         # an admission that finds no room settles what has expired
         with pytest.raises(RateLimitError):
             full = caller(make_plan(in_flight=1))
-            await its_ledger.admit(full, "4om", "refused", 100, 500, clock.now + 900)
+            await its_ledger.admit(
+                full,
+                "4om",
+                "refused",
+                input_tokens=100,
+                hold_tokens=500,
+                expires_at=clock.now + 900,
+            )
         assert billed(ledger) == Usage(100, 0)
 
         await Settler(its_ledger, queue).start(settlement.hold, USED, until=0)

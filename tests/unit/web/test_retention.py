@@ -47,7 +47,9 @@ async def test_each_kind_has_its_own(services: Services, client: DynamoDBClient)
     account = services.accounts.create_account("pro")
     key, secret = services.accounts.create_key(account.id, NewKey("a", ALL_PERMISSIONS))
     principal = services.authenticator.authenticate(secret)
-    admission = await services.ledger.admit(principal, "4o", "r1", 1, 2, time.time() + 60)
+    admission = await services.ledger.admit(
+        principal, "4o", "r1", input_tokens=1, hold_tokens=2, expires_at=time.time() + 60
+    )
     await services.ledger.close(admission.hold, Usage(3, 4))
     services.sessions.open(account.id, "a browser")
     _, other = services.accounts.create_key(account.id, NewKey("b", frozenset({"models.list"})))
