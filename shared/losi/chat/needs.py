@@ -65,8 +65,15 @@ def routes_for(
     """
     needs = Needs.of(request)
     routes = _able(model, needs, input_tokens, test_key=test_key)
-    if routes:
-        return _with_room_for(request.n, model, routes)
+    if not routes:
+        _refuse_needs(model, others, needs, input_tokens)
+    return _with_room_for(request.n, model, routes)
+
+
+def _refuse_needs(
+    model: Model, others: Iterable[Model], needs: Needs, input_tokens: int
+) -> NoReturn:
+    """Name the need that no route takes by itself, else the length of the prompt."""
     able = [other.id for other in others if _able(other, needs, input_tokens, test_key=False)] or [
         "none of your plan"
     ]

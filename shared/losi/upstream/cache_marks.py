@@ -39,8 +39,11 @@ def with_fitting_marks(body: Request, cache_from: int | None, *, whole: bool = T
     """
     marked = _is_marked(body)
     ours = [] if marked or cache_from is None else _stable_prefixes(body, cache_from)
-    if not marked and not ours:
-        return body
+    return _with_marks(body, ours, whole=whole) if marked or ours else body
+
+
+def _with_marks(body: Request, ours: list[int], *, whole: bool) -> Request:
+    """The request with its marks in their places, and ours after so many messages."""
     tools: list[Tool] = [{**tool} for tool in body.get("tools") or ()]
     messages = [_on_parts(message) for message in body["messages"]]
     of_all = _clean(body.get(MARK))

@@ -23,43 +23,48 @@ def api_key(headers: Headers) -> Secret:
     # gateways and firewalls differ in which one they read; some join them with a comma
     if len(values) > 1 or any("," in value for value in values):
         raise refused("Send the Authorization header once; this request has it more than once.")
-    return _bearer(values[0] if values else "")
-
-
-def _bearer(authorization: str) -> Secret:
-    words = authorization.split()
-    if not words:
-        raise refused(
-            "You did not provide an API key. Send it in the Authorization header: "
-            "'Authorization: Bearer losi-...'."
-        )
-    if words[0].lower() != "bearer":
-        if words[0].startswith(PREFIX):
-            raise refused("Invalid Authorization header: put 'Bearer ' in front of the API key.")
-        raise refused(
-            "Invalid Authorization header: its scheme must be Bearer, as in "
-            "'Authorization: Bearer losi-...'."
-        )
-    if len(words) == 1:
-        raise refused(
-            "Invalid Authorization header: no API key follows 'Bearer'. "
-            "If it comes from a variable, check that the variable is set."
-        )
-    if len(words) > 2:
-        raise refused("Invalid Authorization header: after 'Bearer' comes the API key alone.")
+    words = values[0].split() if values else []
+    if len(words) != 2 or words[0].lower() != "bearer":
+        raise refused(_mistake_in_header(words))
     return parse_key(words[1])
 
 
 def parse_key(token: str) -> Secret:
-    if not token.startswith(PREFIX):
-        raise refused(
-            "Invalid API key: keys of this API start with 'losi-'. "
-            "Is this the key of another service, or has the variable not been filled in?"
-        )
+    """Raises AuthenticationError (401) for what is no key of this API."""
     key = parse(token)
     if key is None:
-        raise refused(
+        raise refused(_mistake_in_key(token))
+    return key
+
+
+def _mistake_in_header(words: list[str]) -> str:
+    if not words:
+        return (
+            "You did not provide an API key. Send it in the Authorization header: "
+            "'Authorization: Bearer losi-...'."
+        )
+    if words[0].lower() == "bearer":
+        if len(words) > 1:
+            return "Invalid Authorization header: after 'Bearer' comes the API key alone."
+        return (
+            "Invalid Authorization header: no API key follows 'Bearer'. "
+            "If it comes from a variable, check that the variable is set."
+        )
+    if words[0].startswith(PREFIX):
+        return "Invalid Authorization header: put 'Bearer ' in front of the API key."
+    return (
+        "Invalid Authorization header: its scheme must be Bearer, as in "
+        "'Authorization: Bearer losi-...'."
+    )
+
+
+def _mistake_in_key(token: str) -> str:
+    if token.startswith(PREFIX):
+        return (
             "Invalid API key: it is incomplete or mistyped (its checksum does not fit). "
             "Copy all of it again, without quotes."
         )
-    return key
+    return (
+        "Invalid API key: keys of this API start with 'losi-'. "
+        "Is this the key of another service, or has the variable not been filled in?"
+    )

@@ -138,7 +138,8 @@ def loads(body: bytes, *, max_values: int = MAX_VALUES) -> Any:
             f"{error.colno}. Send a JSON object, encoded as UTF-8.",
             code="invalid_json",
         ) from error
-    _check_depth(data, body)
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:  # fewer cannot nest deeper
+        _check_depth(data)
     return data
 
 
@@ -176,9 +177,7 @@ def _size_in_event(body: bytes) -> int:
     return len(body) + doubled + 5 * others
 
 
-def _check_depth(data: Any, body: bytes) -> None:
-    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:  # which rules out deeper nesting
-        return
+def _check_depth(data: Any) -> None:
     level = [data] if isinstance(data, dict | list) else []
     for _ in range(MAX_DEPTH):
         level = [
