@@ -10,8 +10,11 @@ from losi.web.cookies import session_token
 
 
 def credential(request: Request) -> Credential:
-    """The console's session if its cookie counts (losi.web.cookies), else the API key."""
-    return session_token(request) or api_key(request.headers)
+    """The API key of the Authorization header; without one, the console's session if its cookie
+    counts (losi.web.cookies). Raises AuthenticationError (401) if there is neither.
+    """
+    session = None if "authorization" in request.headers else session_token(request)
+    return session or api_key(request.headers)
 
 
 def api_key(headers: Headers) -> Secret:

@@ -63,7 +63,8 @@ async def read_json(request: Request, *, max_values: int = MAX_VALUES) -> dict[s
             "Forms (multipart) are not taken. Send a JSON object with 'Content-Type: "
             "application/json'; images and files go inside of it, as data URIs."
         )
-    coding = _coding(request.headers.getlist("content-encoding"))
+    named = request.headers.getlist("content-encoding")
+    coding = _coding(named) if named else ""
     body = await _read_body(request)
     if coding and not _is_plain(body):
         body = _inflated(body, coding)

@@ -121,11 +121,11 @@ def translate(body: Request, route: Route) -> AnthropicRequest:
 
 
 def _mapped(body: Request, out: Body) -> frozenset[str]:
-    thinking = out.get("thinking")
+    thinking, wanted, tools = out.get("thinking"), body.get("response_format"), body.get("tools")
     silenced = body.get("reasoning_effort") == "none" and thinking != {"type": "disabled"}
     mapped = {
-        "response_format": is_loosened(body.get("response_format")),
-        "tools": are_loosened(body.get("tools") or ()),
+        "response_format": is_loosened(wanted) if wanted else False,
+        "tools": are_loosened(tools) if tools else False,
         "reasoning_effort": silenced and thinks(body["model"]) is Thinks.ADAPTIVELY,
         "thinking": bool(body.get("thinking")) and thinking != body["thinking"],
     }
@@ -224,7 +224,8 @@ def _add_output_config(out: Body, body: Request) -> None:
 
 def _asked_in_words(body: Request) -> list[Message]:
     """The messages, with an instruction for a form of answer that structured output cannot give."""
-    instruction = format_instruction(body.get("response_format"))
+    wanted = body.get("response_format")
+    instruction = format_instruction(wanted) if wanted else None
     return with_instruction(body["messages"], instruction) if instruction else body["messages"]
 
 
