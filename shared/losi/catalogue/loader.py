@@ -4,6 +4,7 @@ A table in the operator's config/ replaces the shipped table with the same id, o
 mistakes are collected, so that one run reports them all.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -157,9 +158,22 @@ def _checked(
         try:
             rows[id] = row_type.model_validate({**entry.fields, id_field: id}, context=context)
         except ValidationError as error:
-            for detail in error.errors(include_url=False):
+            for detail in _causes(error):
                 mistakes.append(entry.mistake(*_explained(row_type, detail)))
     return rows
+
+
+def _causes(error: ValidationError) -> list[Any]:
+    """Without what pydantic says of a list because of a mistake inside of it: that it is too
+    short.
+    """
+    details = error.errors(include_url=False)
+    places = [detail["loc"] for detail in details]
+    return [
+        detail
+        for detail, place in zip(details, places, strict=True)
+        if not any(len(other) > len(place) and other[: len(place)] == place for other in places)
+    ]
 
 
 def _explained(row_type: type[Row], detail: Any) -> tuple[str, str]:
@@ -177,6 +191,18 @@ def _explained(row_type: type[Row], detail: Any) -> tuple[str, str]:
         return path, str(detail["ctx"]["error"])
     if detail["type"] == "missing":
         return path, f"is missing. Add it: it must be {expected}."
+    if detail["type"] == "less_than_equal":
+        return (
+            path,
+            f"is too large: {_shown(detail['input'])}. The most is {detail['ctx']['le']:,}.",
+        )
+    if isinstance(detail["loc"][-1], int):  # one of a list
+        path = path.rpartition(".")[0]
+        known = re.findall(r"'([^']+)'", detail.get("ctx", {}).get("expected", ""))
+        if known:
+            value = detail["input"]
+            return path, f"names the unknown {_shown(value)}. {instead(str(value), known)}"
+        return path, f"must be {expected}, and holds {_shown(detail['input'])}."
     # somebody may have written a secret where its name belongs
     shown = "" if path.endswith("_variable") else f", and is {_shown(detail['input'])}"
     return path, f"must be {expected}{shown}."

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo
 from losi.catalogue.plans import Plan
 from losi.catalogue.providers import Provider
 from losi.catalogue.row import (
+    MOST,
     Combinations,
     Count,
     Dollars,
@@ -82,7 +83,7 @@ class Route(Row):
     cache_from: Count | None = None
     #: The day from which the vendor's upstream model refuses requests.
     shutdown_date: Annotated[
-        date | None, Field(description="a date such as 2027-01-31, without quotes")
+        date | None, Field(strict=True, description="a date such as 2027-01-31, without quotes")
     ] = None
     #: The most tokens of one answer of this upstream, if fewer than the model's limit.
     max_output_tokens: Count = 128_000
@@ -120,7 +121,12 @@ class Model(Row):
     owned_by: Text
     created: Annotated[
         int,
-        Field(strict=True, ge=0, description="a time as a whole number, in seconds since 1970"),
+        Field(
+            strict=True,
+            ge=0,
+            le=MOST,
+            description="a time as a whole number, in seconds since 1970",
+        ),
     ]
     features: Features
     plans: Annotated[
@@ -128,12 +134,13 @@ class Model(Row):
     ]
     context_window: Count
     max_output_tokens: Annotated[
-        int, Field(strict=True, ge=0, description="a whole number of tokens, without quotes")
+        int,
+        Field(strict=True, ge=0, le=MOST, description="a whole number of tokens, without quotes"),
     ] = 0  # required for chat models; embedding models have none
     prices: Annotated[Prices, Field(description="a table, such as { input = 2.5, output = 10.0 }")]
     default_parameters: Parameters = Field(default_factory=dict)
     shutdown_date: Annotated[
-        date | None, Field(description="a date such as 2027-01-31, without quotes")
+        date | None, Field(strict=True, description="a date such as 2027-01-31, without quotes")
     ] = None
     #: Appended after the caller's own system messages (the specification's losi-omega).
     system_prompt: Text | None = None

@@ -12,6 +12,7 @@ from losi.catalogue.row import (
     Flag,
     Name,
     Names,
+    Regex,
     Row,
     Text,
     Url,
@@ -57,9 +58,11 @@ class Provider(Row):
     )
     message_fields: Names = frozenset()
     refused_message_fields: Names = frozenset()
-    tool_call_ids: Text | None = None
+    tool_call_ids: Regex | None = None
     unsigned_calls: Text | None = None
-    max_temperature: Annotated[float, Field(ge=0, le=2, description="a number up to 2")] = 2.0
+    max_temperature: Annotated[
+        float, Field(strict=True, ge=0, le=2, description="a number from 0 to 2, without quotes")
+    ] = 2.0
     efforts: Efforts | None = None
     parameters: Names | None = None
     unsupported_parameters: Names = frozenset()

@@ -3,10 +3,14 @@
 A field's description completes the sentence "it must be ..." in the refusal of a wrong value.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+#: No count is higher: larger ones would be beyond DynamoDB's numbers, and JSON's.
+MOST = 1_000_000_000_000
 
 
 class Row(BaseModel):
@@ -17,13 +21,14 @@ class Row(BaseModel):
 Text = Annotated[str, Field(min_length=1, description="a text in quotes")]
 Flag = Annotated[bool, Field(strict=True, description="true or false, without quotes")]
 Count = Annotated[
-    int, Field(strict=True, gt=0, description="a whole number above 0, without quotes")
+    int, Field(strict=True, gt=0, le=MOST, description="a whole number above 0, without quotes")
 ]
 Dollars = Annotated[
     float,
     Field(
         strict=True,
         ge=0,
+        le=1_000_000,
         allow_inf_nan=False,
         description="US dollars per million tokens: a number of 0 or more, without quotes",
     ),
@@ -38,9 +43,6 @@ Seconds = Annotated[
     ),
 ]
 Names = Annotated[frozenset[str], Field(description='a list of texts, such as ["seed", "user"]')]
-Parameters = Annotated[
-    Mapping[str, Any], Field(description="a table, such as { temperature = 0.7 }")
-]
 Name = Annotated[
     str,
     Field(
@@ -58,6 +60,17 @@ Variable = Annotated[
         description="the name of a variable, such as LOSI_ACME_API_KEY, never its value",
     ),
 ]
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}. Correct it.") from None
+    return pattern
+
+
+Regex = Annotated[Text, AfterValidator(_compiles)]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Efforts = Annotated[
     tuple[Effort, ...],
@@ -67,6 +80,27 @@ Feature = Literal["vision", "tools", "structured_output", "reasoning"]
 Features = Annotated[
     frozenset[Feature],
     Field(description='a list of "vision", "tools", "structured_output" and "reasoning"'),
+]
+_NUMBERS = ("frequency_penalty", "presence_penalty", "temperature", "top_k", "top_p")
+#: What the ledger holds, and the catalogue sets itself: a default would go past both.
+_NO_DEFAULTS = ("max_completion_tokens", "max_tokens", "messages", "model", "n", "stream")
+
+
+def _usable(defaults: Mapping[str, Any]) -> Mapping[str, Any]:
+    for name, value in defaults.items():
+        if name in _NO_DEFAULTS:
+            raise ValueError(f"sets '{name}', which only callers may set. Remove it.")
+        if name in _NUMBERS and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise ValueError(f"sets '{name}' to {value!r}. It must be a number, without quotes.")
+        if name == "reasoning_effort" and value not in get_args(Effort):
+            raise ValueError(f"sets '{name}' to {value!r}. {instead(str(value), get_args(Effort))}")
+    return defaults
+
+
+Parameters = Annotated[
+    Mapping[str, Any],
+    AfterValidator(_usable),
+    Field(description="a table, such as { temperature = 0.7 }"),
 ]
 #: Features a request may ask for, and an upstream refuse, although it accepts each parameter by
 #: itself.

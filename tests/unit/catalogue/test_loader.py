@@ -135,10 +135,15 @@ class TestLayers:
         ("owned_by", "owner", "owner", "is not a known field. Did you mean 'owned_by'?"),
         ("owned_by", "zzz", "zzz", "is not a known field. Known are: id, kind, code"),
         ("model = ", "modell = ", "routes.0.modell", "Did you mean 'model'?"),
-        ('["tools"]', '["visoin"]', "features.0", 'must be a list of "vision", "tools"'),
+        (
+            '["tools"]',
+            '["visoin"]',
+            "features",
+            "names the unknown 'visoin'. Did you mean 'vision'?",
+        ),
         ('["tools"]', '"tools"', "features", 'must be a list of "vision", "tools"'),
         ('["free"]', '["fee"]', "plans", "names the unknown plan 'fee'. Did you mean 'free'?"),
-        ('["free"]', "[1]", "plans.0", "must be a list of names of plans"),
+        ('["free"]', "[1]", "plans", "must be a list of names of plans"),
         (
             '"sandbox"',
             '"opanai"',
@@ -155,6 +160,39 @@ class TestLayers:
         ("code =", "shutdown_date = 2027\ncode =", "shutdown_date", "must be a date such as"),
         ("code =", 'system_prompt = ""\ncode =', "system_prompt", "must be a text in quotes"),
         ("code =", "default_parameters = 1\ncode =", "default_parameters", "must be a table"),
+        (
+            "code =",
+            'default_parameters = { temperature = "hot" }\ncode =',
+            "default_parameters",
+            "sets 'temperature' to 'hot'. It must be a number, without quotes.",
+        ),
+        (
+            "code =",
+            "default_parameters = { top_p = true }\ncode =",
+            "default_parameters",
+            "sets 'top_p' to True. It must be a number, without quotes.",
+        ),
+        (
+            "code =",
+            'default_parameters = { reasoning_effort = "hihg" }\ncode =',
+            "default_parameters",
+            "sets 'reasoning_effort' to 'hihg'. Did you mean 'high'?",
+        ),
+        (
+            "code =",
+            "default_parameters = { n = 8 }\ncode =",
+            "default_parameters",
+            "sets 'n', which only callers may set. Remove it.",
+        ),
+        (
+            "= 1000",
+            f"= {10**32}",
+            "context_window",
+            "is too large: 100000000000000000000000000000000. The most is 1,000,000,000,000.",
+        ),
+        ("= 100\n", f"= {10**32}\n", "max_output_tokens", "is too large"),
+        ("created = 1", f"created = {10**32}", "created", "is too large"),
+        ("1.0", "1e300", "prices.input", "is too large: 1e+300. The most is 1,000,000"),
     ],
 )
 def test_a_mistake_in_a_model_is_refused(
@@ -174,6 +212,7 @@ def test_a_mistake_in_a_model_is_refused(
     ("right", "wrong", "field", "remedy"),
     [
         ("= 10\n", '= "ten"\n', "requests_per_minute", "must be a whole number above 0"),
+        ("= 10\n", f"= {10**40}\n", "requests_per_minute", "The most is 1,000,000,000,000."),
         ("= 10\n", "= -10\n", "requests_per_minute", "must be a whole number above 0"),
         ("in_flight", "in_fligth", "in_fligth", "Did you mean 'in_flight'?"),
         ("keys = 1", 'keys = 1\nname = "x"', "name", "is the table's name. Remove the field."),
@@ -202,6 +241,15 @@ def test_a_mistake_in_a_plan_is_refused(
         ('"openai"', '"bedrock"', "region_variable", "the variable with its AWS region."),
         ("name =", 'native_n = "no"\nname =', "native_n", "must be true or false, without quotes"),
         ("name =", 'unsupported_parameters = "n"\nname =', "unsupported_parameters", "a list of"),
+        ("name =", "unsupported_parameters = [1]\nname =", "unsupported_parameters", "holds 1."),
+        (
+            "name =",
+            'refuses = ["fiels"]\nname =',
+            "refuses",
+            "names the unknown 'fiels'. Did you mean 'files'?",
+        ),
+        ("name =", 'max_temperature = "1"\nname =', "max_temperature", "a number from 0 to 2"),
+        ("name =", 'tool_call_ids = "["\nname =', "tool_call_ids", "is no regular expression"),
         ("name =", 'id = "other"\nname =', "id", "is the table's name. Remove the field."),
     ],
 )
@@ -212,6 +260,14 @@ def test_a_mistake_in_a_provider_is_refused(
 
     assert any(m.startswith(f"config/providers.toml: provider 'mine': {field} ") for m in found)
     assert any(remedy in mistake for mistake in found)
+
+
+def test_a_mistake_in_a_list_is_one_mistake(mistakes: Callable[..., list[str]]) -> None:
+    """Not also one of the list."""
+    assert mistakes(models=MODEL.replace("{ provider", "{ x = 1, provider")) == [
+        "config/models.toml: model 'mine': routes.0.x is not a known field. Known are: "
+        f"{', '.join(Route.model_fields)}."
+    ]
 
 
 @pytest.mark.parametrize(
