@@ -13,10 +13,10 @@ from starlette.responses import Response
 
 from losi.catalogue.models import Catalogue
 from losi.errors import InvalidRequestError
-from losi.identity.session import usage_name
 from losi.metering.day_item import DayUsage
+from losi.metering.everyone import of_account
+from losi.metering.spending import By, spent
 from losi.metering.usage import Usage
-from losi.metering.usage import cost as dollars
 from losi.web.dependencies import Services
 from losi.web.endpoints import Answers
 from losi.web.injection import AppServices, Caller
@@ -72,7 +72,7 @@ def usage_response(
     rows = (
         grouped_rows(days, query.group_by, services.catalogue)
         if query.group_by
-        else [_row(d.day, d.requests, d.total) for d in days]
+        else [{"day": d.day.isoformat(), **_figures(d.requests, d.total)} for d in days]
     )
     if "text/csv" in (accept or ""):
         return _csv(rows, query.group_by)
@@ -111,33 +111,22 @@ def grouped_rows(
     days: Iterable[DayUsage], group_by: Literal["model", "key"], catalogue: Catalogue
 ) -> list[Row]:
     """One row per day and model, or day and key, with its cost at the catalogue's prices."""
-    rows = []
-    for day in days:
-        groups: dict[str, tuple[int, Usage, float]] = {}
-        for (key_id, code), (requests, usage) in day.by_key_model.items():
-            model = catalogue.by_code(code)
-            name = usage_name(key_id) if group_by == "key" else model.id if model else code
-            known = groups.get(name, (0, Usage(0, 0), 0.0))
-            cost = dollars(model.prices, usage) if model else 0.0
-            groups[name] = (known[0] + requests, known[1] + usage, known[2] + cost)
-        for name, (requests, usage, cost) in sorted(groups.items()):
-            row = _row(day.day, requests, usage)
-            rows.append(
-                {
-                    "day": row.pop("day"),
-                    group_by: name,
-                    **row,
-                    "total_cached_tokens": usage.cached_tokens,
-                    "total_reasoning_tokens": usage.reasoning_tokens,
-                    "cost_usd": round(cost, 6),
-                }
-            )
-    return rows
+    by = By(group_by)
+    return [
+        {
+            "day": day,
+            group_by: name,
+            **_figures(one.requests, one.usage),
+            "total_cached_tokens": one.usage.cached_tokens,
+            "total_reasoning_tokens": one.usage.reasoning_tokens,
+            "cost_usd": round(one.dollars, 6),
+        }
+        for (day, name), one in spent(of_account("", days), (By.DAY, by), catalogue).items()
+    ]
 
 
-def _row(day: date, requests: int, usage: Usage) -> Row:
+def _figures(requests: int, usage: Usage) -> Row:
     return {
-        "day": day.isoformat(),
         "total_requests": requests,
         "total_input_tokens": usage.input_tokens,
         "total_output_tokens": usage.output_tokens,

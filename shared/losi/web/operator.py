@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import anyio.to_thread
 from fastapi import Depends, Header, Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,13 +18,14 @@ from losi.errors import InvalidRequestError, NotFoundError, PermissionDeniedErro
 from losi.identity.account import Account, account_id_from
 from losi.identity.audit import Actor
 from losi.identity.session import SignedIn
-from losi.metering.usage import Usage, cost
+from losi.metering.everyone import of_account
+from losi.metering.spending import By, Spent, spent
 from losi.observe.routes import FAILING
 from losi.validation import validated
 from losi.web.api_usage import UsageQuery, usage_response
 from losi.web.dependencies import Services
 from losi.web.injection import AppServices
-from losi.web.parsing import read_json
+from losi.web.parsing import StrictQuery, read_json
 from losi.web.responses import JsonResponse
 from losi.web.session import Owner, fresh_person
 
@@ -65,12 +66,21 @@ class ChangeAccount(BaseModel):
     disabled: bool = False
 
 
+class AccountsQuery(StrictQuery):
+    q: str = ""
+    cursor: int = Field(default=0, ge=0)
+
+
+class OneAccount(StrictQuery):
+    id: str
+
+
 class OtherUsageQuery(UsageQuery):
     id: str
 
 
-def _other(id: Annotated[str, Query()], services: AppServices) -> Account:
-    return _account(services, id)
+def _other(query: Annotated[OneAccount, Query()], services: AppServices) -> Account:
+    return _account(services, query.id)
 
 
 def _account(services: Services, public_id: str) -> Account:
@@ -84,13 +94,10 @@ Other = Annotated[Account, Depends(_other)]
 
 
 def list_all_accounts(
-    caller: Operator,
-    services: AppServices,
-    q: Annotated[str, Query()] = "",
-    cursor: Annotated[int, Query(ge=0)] = 0,
+    caller: Operator, services: AppServices, query: Annotated[AccountsQuery, Query()]
 ) -> JsonResponse:
     """By id, e-mail or name. Reads all profiles; the figures are those of the 50 that are shown."""
-    words = q.strip().casefold()
+    words, cursor = query.q.strip().casefold(), query.cursor
     found = [each for each in services.accounts.list_accounts() if words in _searched(each)]
     shown = found[cursor : cursor + PAGE]
     more = cursor + PAGE < len(found)
@@ -184,8 +191,8 @@ def _row(services: Services, account: Account) -> dict[str, Any]:
     today = datetime.now(UTC).date()
     plan = account.plan(services.catalogue.plans)
     month = services.books.usage(account.id, today.replace(day=1), today)
-    spent = sum(_cost(services, code, usage) for day in month for code, usage in _by_model(day))
-    used = sum(day.total.total_tokens for day in month if day.day == today)
+    used = spent(of_account(account.id, month), (By.ACCOUNT,), services.catalogue).values()
+    tokens = sum(day.total.total_tokens for day in month if day.day == today)
     return {
         **account.as_json(),
         "operator": account.operator,
@@ -199,15 +206,6 @@ def _row(services: Services, account: Account) -> dict[str, Any]:
                 "in_flight",
             )
         },
-        "today": {"tokens": used},
-        "month": {"cost_usd": round(spent, 6)},
+        "today": {"tokens": tokens},
+        "month": {"cost_usd": round(sum(used, Spent()).dollars, 6)},
     }
-
-
-def _by_model(day: Any) -> list[tuple[str, Usage]]:
-    return [(code, usage) for (_, code), (_, usage) in day.by_key_model.items()]
-
-
-def _cost(services: Services, code: str, usage: Usage) -> float:
-    model = services.catalogue.by_code(code)
-    return cost(model.prices, usage) if model else 0.0

@@ -16,7 +16,7 @@ from losi.web.cookies import check_write, clear_cookie, session_token, set_cooki
 from losi.web.credentials import parse_key
 from losi.web.dependencies import services_of
 from losi.web.injection import AppServices
-from losi.web.parsing import read_json
+from losi.web.parsing import StrictQuery, read_json
 from losi.web.responses import JsonResponse
 
 
@@ -64,6 +64,12 @@ class SignIn(BaseModel):
     api_key: str
 
 
+class OneSessionOrAll(StrictQuery):
+    """A mistyped `id` must not end all sessions."""
+
+    id: str | None = None
+
+
 async def sign_in(http: Request) -> Any:
     """Sign in with an API key. The session may do what the key may, and ends with it."""
     check_write(http)
@@ -104,16 +110,13 @@ def list_sessions(caller: Owner, services: AppServices) -> Any:
 
 
 def end_sessions(
-    http: Request,
-    caller: Owner,
-    services: AppServices,
-    id: Annotated[str | None, Query()] = None,
+    http: Request, caller: Owner, services: AppServices, query: Annotated[OneSessionOrAll, Query()]
 ) -> Any:
     """One session by `id`, or all of them, this one too."""
-    if id is None:
+    if query.id is None:
         services.sessions.end_all(caller.account.id)
         return _signed_out(http)
-    session_id = session_id_from(id)
+    session_id = session_id_from(query.id)
     if session_id is None:
         raise NotFoundError("No session with this id. It may have ended.", param="id")
     services.sessions.end(caller.account.id, session_id)

@@ -60,6 +60,14 @@ async def test_accounts_are_found_by_id_address_and_name(
         assert data["total"] == 1 and data["next_cursor"] is None
 
 
+async def test_a_mistyped_search_does_not_list_everybody(
+    browser: httpx.AsyncClient, operator: None
+) -> None:
+    refused = await browser.get("/api/v1/operator/accounts", params={"query": "Ada"})
+
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "query")
+
+
 async def test_many_accounts_come_in_pages(
     browser: httpx.AsyncClient, accounts: Accounts, operator: None
 ) -> None:

@@ -9,7 +9,8 @@ import pytest
 from losi.web.endpoints import ENDPOINTS, Endpoint
 from tests.contract.web.api_keys_world import Api
 
-MANAGEMENT = [each for each in ENDPOINTS if each.function in ("api_keys", "api_usage")]
+FUNCTIONS = ("api_keys", "api_usage", "audit_log")
+MANAGEMENT = [each for each in ENDPOINTS if each.function in FUNCTIONS]
 USAGE = "/api/v1/api-usage"
 
 

@@ -310,3 +310,15 @@ async def test_another_accounts_session_is_not_ended(
     await visitor.delete("/api/v1/sessions", params={"id": f"sess_{other.session_id}"})
 
     assert services.sessions.read(other)
+
+
+async def test_a_mistyped_id_ends_no_session(
+    visitor: httpx.AsyncClient, services: Services, account_id: str
+) -> None:
+    await signed_in(visitor)
+    phone = services.sessions.open(account_id, "phone")
+
+    refused = await visitor.delete("/api/v1/sessions", params={"ids": f"sess_{phone.session_id}"})
+
+    assert refused.json()["error"]["message"] == "Unknown parameter: 'ids'. Did you mean 'id'?"
+    assert services.sessions.read(phone)
