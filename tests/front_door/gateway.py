@@ -35,7 +35,7 @@ BODILESS = (204, 304)
 Json = dict[str, Any]
 
 
-class BadAnswer(Exception):
+class BadAnswerError(Exception):
     """The function's answer is not in API Gateway's format."""
 
 
@@ -125,7 +125,7 @@ class Gateway:
                     await relay.stream(invocation)
                 else:
                     await relay.buffered(invocation)
-        except (FunctionError, BadAnswer):
+        except (FunctionError, BadAnswerError):
             if relay.started:
                 return connection.cut()
             if not connection.peer_gone:
@@ -156,7 +156,7 @@ class _Relay:
                 break
         prelude, delimiter, rest = head.partition(DELIMITER)
         if not delimiter or len(prelude) > MAX_PRELUDE_BYTES:
-            raise BadAnswer(f"no delimiter in the first {MAX_PRELUDE_BYTES} bytes")
+            raise BadAnswerError(f"no delimiter in the first {MAX_PRELUDE_BYTES} bytes")
         await self._start(parse_answer(prelude), {"transfer-encoding": "chunked"})
         await self._write(rest)
         async for data in chunks:
@@ -259,7 +259,7 @@ def parse_answer(data: bytes) -> Json:
         answer: Json = json.loads(data)
         answer["statusCode"] = int(answer["statusCode"])
     except (ValueError, KeyError, TypeError) as error:
-        raise BadAnswer(f"not a proxy response: {data[:80]!r}") from error
+        raise BadAnswerError(f"not a proxy response: {data[:80]!r}") from error
     return answer
 
 

@@ -5,7 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 #: Imports that would be holes or circles: by whom, of what, and as the linter names it.
@@ -17,6 +20,9 @@ FORBIDDEN = [
     ("metering/usage.py", "losi.metering.day_item", ".usage -> .day_item"),
     ("upstream/bedrock/client.py", "losi.upstream.openai.chat", "losi.upstream.openai.chat"),
     ("json_schema/schema.py", "losi.errors", "losi.json_schema.schema -> losi.errors"),
+    ("json_schema/regex.py", "losi.wire", "losi.json_schema.regex -> losi.wire"),
+    ("observe/lines.py", "fastapi", "losi.observe.lines -> fastapi"),
+    ("upstream/http.py", "losi.metering.settler", "losi.upstream.http -> losi.metering.settler"),
     ("chat/completions.py", "starlette.requests", "losi.chat.completions -> starlette"),
 ]
 
@@ -53,6 +59,36 @@ def test_the_order_has_no_holes(tmp_path: Path) -> None:
 
     assert result.returncode == 1
     assert [told for _, _, told in FORBIDDEN if told not in result.stdout] == []
+
+
+def test_no_room_and_no_part_of_the_meter_is_forgotten() -> None:
+    """Contracts that name modules name all of them."""
+    framework, meter = (
+        contracts()[name]
+        for name in ("only web and aws know the web framework", "who answers does not meter")
+    )
+
+    assert set(framework["source_modules"]) == modules("losi") - {"losi.web", "losi.aws"}
+    shared = {"losi.metering.usage", "losi.metering.estimate"}
+    assert set(meter["forbidden_modules"]) == modules("losi.metering") - shared
+
+
+def test_the_page_about_the_architecture_draws_the_same_order() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    order = contracts()["rooms of losi, from the roof down"]["layers"]
+
+    [drawn] = [block for block in page.split("```") if block.startswith("\ncli | aws\n")]
+    assert [line.partition("  ")[0] for line in drawn.strip().splitlines()] == order
+
+
+def contracts() -> dict[str, Any]:
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    return {each["name"]: each for each in tool["importlinter"]["contracts"]}
+
+
+def modules(package: str) -> set[str]:
+    folder = ROOT / "shared" / package.replace(".", "/")
+    return {f"{package}.{each.name}" for each in iter_modules([str(folder)])}
 
 
 def test_functions_are_wiring_and_do_not_import_each_other() -> None:
