@@ -85,7 +85,7 @@ def _own_daemon() -> Iterator[str]:
     finally:
         # dockerd leaves this mounted if containers shared this machine's network
         network = folder / "exec" / "netns" / "default"
-        if os.path.ismount(network):  # which Path.is_mount denies of a file
+        if os.path.ismount(network):  # Path.is_mount is false for any file
             subprocess.run(["umount", str(network)], check=True)
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,8 +1,8 @@
 """Scripts and styles: copied under a folder named after their hash, the library joined into one.
 
-Every request of a page is an invocation, so the modules of lib/ are served as one file. They are
-joined as they are: imports of each other go, those of vendor/ are merged, and two modules may not
-give one name to two things.
+Every request of a page is an invocation, so the modules of lib/ are served as one file. Their text
+is joined unchanged, except that imports between them are removed and imports from vendor/ merged.
+Therefore no two modules may define the same name.
 """
 
 import hashlib
