@@ -97,31 +97,34 @@ async def rounds(gateways: list[Gateway], figures: list[Figure], store: DynamoDB
         if figure.format in gateway.models
         and not (gateway.name == "direct" and figure.format == "anthropic")
     ]
+    ours = gateways[1:3]
     found: report.Results = {}
-    trips: list[float] = []
     for number in range(ROUNDS + 1):
         random.shuffle(cells)
-        trips.append(await admissions.round_trip(store, TABLE))
         for gateway, figure in cells:
             if number % 2 and gateway.share < 1:
                 continue
-            value = await measured(gateway, figure)
-            if number:  # the first round warms up
-                found.setdefault(figure.name, {}).setdefault(gateway.name, []).append(value)
-    if FIRST in figures:
-        add_over(found, gateways, trips[1:])
+            values = {figure.name: await measured(gateway, figure)}
+            if figure is FIRST and gateway in ours:
+                values[ADMISSION] = await admissions.round_trip(store, TABLE)
+            for name, value in values.items() if number else ():  # the first round warms up
+                found.setdefault(name, {}).setdefault(gateway.name, []).append(value)
+    add_over(found)
     for gateway in gateways[1:]:
         found.setdefault("resident after load, MiB", {})[gateway.name] = [gateway.resident()]
     return found
 
 
-def add_over(found: report.Results, gateways: list[Gateway], trips: list[float]) -> None:
-    """Ours less what it must at least be; where the bare relay was measured."""
-    first, ours = found[FIRST.name], [gateway.name for gateway in gateways[1:3]]
-    found[ADMISSION] = dict.fromkeys(ours, trips)
-    if "bare relay" in first:
-        least = statistics.median(first["bare relay"]) + statistics.median(trips)
-        found[OVER] = {name: [value - least for value in first[name]] for name in ours}
+def add_over(found: report.Results) -> None:
+    """Each of ours less what it must at least be; where the bare relay was measured."""
+    first = found.get(FIRST.name, {})
+    if "bare relay" not in first:
+        return
+    relayed = statistics.median(first["bare relay"])
+    found[OVER] = {
+        name: [value - relayed - trip for value, trip in zip(first[name], trips, strict=True)]
+        for name, trips in found[ADMISSION].items()
+    }
 
 
 def cold_start(start: Start) -> float:
