@@ -5,18 +5,16 @@ can say whether an address is free.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 from losi.errors import InvalidRequestError, StoreUnavailableError
 from losi.identity.account import Account
-from losi.store.client import PROFILE
+from losi.management.writes import Write
+from losi.store.client import PROFILE, Item
 from losi.store.table import Table
-
-Write = tuple[str, dict[str, Any]]
 
 LOOKUP = "ACCOUNT"
 #: Marks that all addresses are indexed.
-INDEXED: Any = {"pk": {"S": "EMAIL#"}, "sk": {"S": "INDEXED"}}
+INDEXED: Item = {"pk": {"S": "EMAIL#"}, "sk": {"S": "INDEXED"}}
 
 
 def indexed(table: Table) -> bool:
@@ -36,7 +34,7 @@ def claim(table: Table, account: Account) -> list[Write]:
         )
     stale = _claimed_by(table, account.email)
     free = "attribute_not_exists(pk)"
-    put: dict[str, Any] = {"Item": _lookup(account), "ConditionExpression": free}
+    put: Item = {"Item": _lookup(account), "ConditionExpression": free}
     if stale is not None and table.get(stale, PROFILE) is None:  # version 0.1 deleted its account
         put["ConditionExpression"] = f"{free} OR account = :stale"
         put["ExpressionAttributeValues"] = {":stale": {"S": stale}}
@@ -97,7 +95,7 @@ def _claimed_by(table: Table, email: str) -> str | None:
     return None if item is None else str(item["account"]["S"])
 
 
-def _lookup(account: Account) -> dict[str, Any]:
+def _lookup(account: Account) -> Item:
     return {
         "pk": {"S": lookup_of(account.email)},
         "sk": {"S": LOOKUP},

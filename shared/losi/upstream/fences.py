@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from losi.upstream.batch import Batch, each
 from losi.upstream.format import Around
@@ -42,7 +42,7 @@ class Unfenced(Around):
         return answer
 
     async def stream(self) -> AsyncGenerator[Batch]:
-        texts: dict[Any, _Text] = {}
+        texts: dict[int, _Text] = {}
         async with aclosing(self._exchange.stream()) as batches:
             async for batch in batches:
                 chunks = [*each(batch)]

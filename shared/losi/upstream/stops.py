@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from losi.upstream.batch import Batch, each
 from losi.upstream.format import Around, Exchange, Prepare, UpstreamCall
@@ -62,7 +62,7 @@ class CutShort(Around):
 
     async def stream(self) -> AsyncGenerator[Batch]:
         """Ends once every choice has: nobody waits for, or pays, what is not passed on."""
-        texts: dict[Any, _Text] = {}
+        texts: dict[int, _Text] = {}
         async with aclosing(self._exchange.stream()) as batches:
             async for batch in batches:
                 if cut := [one for chunk in each(batch) if (one := self._cut(chunk, texts))]:
@@ -70,7 +70,7 @@ class CutShort(Around):
                 if sum(text.ended for text in texts.values()) == self._n:
                     return
 
-    def _cut(self, chunk: Chunk, texts: dict[Any, _Text]) -> Chunk | None:
+    def _cut(self, chunk: Chunk, texts: dict[int, _Text]) -> Chunk | None:
         """What remains of a chunk."""
         choices = [choice for choice in chunk["choices"] if not _ended(texts, choice)]
         for choice in choices:
@@ -78,7 +78,7 @@ class CutShort(Around):
         return {**chunk, "choices": choices} if choices or chunk.get("usage") else None
 
 
-def _ended(texts: dict[Any, _Text], choice: ChunkChoice) -> bool:
+def _ended(texts: dict[int, _Text], choice: ChunkChoice) -> bool:
     text = texts.get(choice.get("index", 0))
     return text is not None and text.ended
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from losi.metering.usage import CHARACTERS_PER_TOKEN
 from losi.upstream.batch import Batch, each
@@ -33,13 +33,13 @@ class LimitedText(Around):
         return answer
 
     async def stream(self) -> AsyncGenerator[Batch]:
-        left: dict[Any, int] = {}
+        left: dict[int, int] = {}
         async with aclosing(self._exchange.stream()) as batches:
             async for batch in batches:
                 if cut := [one for chunk in each(batch) if (one := self._limited(chunk, left))]:
                     yield cut
 
-    def _limited(self, chunk: Chunk, left: dict[Any, int]) -> Chunk | None:
+    def _limited(self, chunk: Chunk, left: dict[int, int]) -> Chunk | None:
         """What remains of a chunk. `left`: the bytes that each choice may still have, -1 once it
         has ended.
         """

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from losi.errors import Remedy, UpstreamError, echo
 from losi.json_schema.limits import Budget, SchemaError
@@ -107,7 +107,7 @@ class CheckedExchange:
         return self._checked() if self.checks else self.exchange.stream()
 
     async def _checked(self) -> AsyncGenerator[Batch]:
-        content: dict[Any, ChoiceContent] = {}
+        content: dict[int, ChoiceContent] = {}
         unmet: UnmetWishError | None = None
         async with aclosing(self.exchange.stream()) as batches:
             async for batch in batches:
@@ -122,7 +122,7 @@ class CheckedExchange:
         if unmet is not None:
             raise unmet
 
-    def _unmet(self, content: ChoiceContent, finish_reason: Any) -> UnmetWishError | None:
+    def _unmet(self, content: ChoiceContent, finish_reason: str | None) -> UnmetWishError | None:
         if finish_reason in _CUT or content.refused:
             return None
         return next((error for check in self.checks if (error := check(content))), None)

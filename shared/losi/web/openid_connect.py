@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx
+from pydantic import BaseModel, ValidationError
 
 from losi.errors import LosiError
 from losi.management.logins import Identity
@@ -62,6 +63,16 @@ class Attempt:
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
+class _Metadata(BaseModel):
+    """What we use of the issuer's configuration.
+    https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata
+    """
+
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+
+
 class OpenIdConnect:
     """Safe for concurrent use. The issuer's published data is kept as long as the process lives."""
 
@@ -74,7 +85,7 @@ class OpenIdConnect:
         self._client = client
         self._clock = clock
         self._transport = transport
-        self._metadata: dict[str, Any] | None = None
+        self._metadata: _Metadata | None = None
         self._keys: dict[str, Any] | None = None
         self._fetched = 0.0
 
@@ -90,7 +101,7 @@ class OpenIdConnect:
             "code_challenge": attempt.challenge,
             "code_challenge_method": "S256",
         }
-        return f"{metadata['authorization_endpoint']}?{urlencode(query)}"
+        return f"{metadata.authorization_endpoint}?{urlencode(query)}"
 
     async def identity(self, code: str, attempt: Attempt, redirect_uri: str) -> Identity:
         """The person who signed in, for the code that the issuer sent back. Raises
@@ -106,7 +117,7 @@ class OpenIdConnect:
         }
         if self._client.client_secret:
             form["client_secret"] = self._client.client_secret
-        answer = await self._fetch("POST", metadata["token_endpoint"], form)
+        answer = await self._fetch("POST", metadata.token_endpoint, form)
         token = answer.get("id_token")
         if not isinstance(token, str):
             raise SignInFailedError("The issuer's answer holds no ID token.")
@@ -170,19 +181,23 @@ class OpenIdConnect:
         if (several or "azp" in claims) and claims.get("azp") != self._client.client_id:
             raise SignInFailedError("The ID token was issued to another party.")
 
-    async def _discover(self) -> dict[str, Any]:
+    async def _discover(self) -> _Metadata:
         if self._metadata is None:
             url = f"{self._client.issuer.rstrip('/')}/.well-known/openid-configuration"
             found = await self._fetch("GET", url)
             if found.get("issuer") != self._client.issuer:
                 raise SignInFailedError("The issuer's configuration is that of another issuer.")
-            self._metadata = found
+            try:
+                self._metadata = _Metadata.model_validate(found)
+            except ValidationError as error:
+                field = error.errors()[0]["loc"][0]
+                raise SignInFailedError(f"The issuer's configuration has no {field}.") from error
         return self._metadata
 
     async def _published_keys(self) -> dict[str, Any]:
         if self._keys is None:
             metadata = await self._discover()
-            self._keys = await self._fetch("GET", metadata["jwks_uri"])
+            self._keys = await self._fetch("GET", metadata.jwks_uri)
             self._fetched = self._clock()
         return self._keys
 
@@ -194,7 +209,7 @@ class OpenIdConnect:
                 response = await http.request(method, url, data=dict(form) if form else None)
                 response.raise_for_status()
                 answer = response.json()
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise SignInFailedError(
                 f"The issuer did not answer as it should: {type(error).__name__}."
             ) from error

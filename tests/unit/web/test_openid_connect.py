@@ -91,6 +91,21 @@ async def test_what_an_issuer_publishes_is_asked_once(world: World) -> None:
     assert len(world.issuer.asked) == 1 + 1 + 3
 
 
+@pytest.mark.parametrize("field", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
+async def test_an_issuer_without_an_address_fails_the_sign_in(world: World, field: str) -> None:
+    del world.issuer.metadata[field]
+
+    with pytest.raises(SignInFailedError, match=f"configuration has no {field}"):
+        await world.client.authorization_url(ATTEMPT, REDIRECT)
+
+
+async def test_an_issuer_whose_address_is_none_fails_the_sign_in(world: World) -> None:
+    world.issuer.metadata["token_endpoint"] = "https://issuer.test:port/token"
+
+    with pytest.raises(SignInFailedError, match="InvalidURL"):
+        await world.client.identity("code", ATTEMPT, REDIRECT)
+
+
 async def test_an_issuer_may_end_in_a_slash() -> None:
     world = World(issuer=f"{ISSUER}/")
     world.issuer.metadata["issuer"] = f"{ISSUER}/"
