@@ -155,6 +155,7 @@ THOUGHT = {"role": "assistant", "content": "", "thinking_blocks": [{"type": "red
         ({"n": 2}, FanOut),
         ({"n": 2, "functions": [WEATHER["function"]]}, AsFunctions),
         ({"n": 2, "functions": [WEATHER["function"]], "stop": "END"}, CutShort),
+        ({"messages": [USER, {**THOUGHT, "thinking_blocks": []}, USER]}, FakeExchange),
         ({"n": 2, "stop": "END", "messages": [USER, THOUGHT, USER]}, WithOrWithout),
     ],
 )
@@ -168,19 +169,24 @@ def test_what_is_asked_for_and_the_provider_lacks_is_done_around_it(
     assert type(prepare(Upstream(), UpstreamCall(body, route, "req_1")).exchange) is around
 
 
-def test_a_function_called_earlier_is_a_call_of_a_tool() -> None:
+@pytest.mark.parametrize(
+    ("earlier", "field"),
+    [
+        (
+            {"role": "assistant", "function_call": {"name": "weather", "arguments": "{}"}},
+            "tool_calls",
+        ),
+        ({"role": "function", "content": "Sunny."}, "tool_call_id"),
+    ],
+)
+def test_a_function_called_earlier_is_a_call_of_a_tool(earlier: Json, field: str) -> None:
     route = Route(provider=PROVIDERS["anthropic"], model="m")
-    called = {"role": "assistant", "function_call": {"name": "weather", "arguments": "{}"}}
-    body: Json = {"messages": [USER, called, {"role": "function", "content": "Sunny."}]}
+    body: Json = {"messages": [USER, earlier]}
     formats = Formatting()
 
     prepare(formats, UpstreamCall(body, route, "req_1"))
 
-    assert [message["role"] for message in formats.body["messages"]] == [
-        "user",
-        "assistant",
-        "tool",
-    ]
+    assert field in formats.body["messages"][1]
 
 
 class Formatting(Upstream):
