@@ -186,8 +186,18 @@ async def test_what_is_not_in_its_coding_is_refused(
     assert (answer.status, answer.error["code"]) == (415, "unsupported_media_type")
 
 
-async def test_a_small_body_that_becomes_a_large_one_is_refused(server: Server) -> None:
-    large = b'{"a": "' + b" " * (MAX_EVENT_BYTES - EVENT_RESERVE) + b'"}'
+@pytest.mark.parametrize(
+    "text",
+    [
+        b" " * (MAX_EVENT_BYTES - EVENT_RESERVE),
+        b'\\"' * (MAX_EVENT_BYTES // 3),  # each character counts twice, as in Lambda's event
+    ],
+    ids=["long", "of what counts twice"],
+)
+async def test_a_small_body_that_becomes_a_large_one_is_refused(
+    server: Server, text: bytes
+) -> None:
+    large = b'{"a": "' + text + b'"}'
 
     answer = await server(post(gzip.compress(large), content_encoding="gzip"))
 
