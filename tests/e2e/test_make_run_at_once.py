@@ -15,7 +15,7 @@ from tests.dynamodb_local import connect, free_port
 from tests.e2e.server import Server, running_server
 from tests.e2e.world import usage_today
 
-MANY, ACCOUNTS = 100, 10
+MANY, ACCOUNTS = 200, 10
 QUESTION = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}
 
 
