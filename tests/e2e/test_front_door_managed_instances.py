@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,6 +150,22 @@ class Fleet:
             model="gpt-4o", messages=[{"role": "user", "content": f"{number}"}], stream=True
         )
 
+    @asynccontextmanager
+    async def raw_stream(self, prompt: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The bytes that the first caller gets, which nobody parses."""
+        sdk = self.callers[0].sdk
+        asked = {"role": "user", "content": prompt}
+        async with (
+            httpx.AsyncClient(timeout=60) as http,
+            http.stream(
+                "POST",
+                f"{sdk.base_url}chat/completions",
+                json={"model": "gpt-4o", "messages": [asked], "stream": True},
+                headers={"authorization": f"Bearer {sdk.api_key}"},
+            ) as response,
+        ):
+            yield response.aiter_raw()
+
 
 @pytest.fixture
 async def fleet(dynamodb: "DynamoDBClient", losi_table: str) -> AsyncIterator[Fleet]:
@@ -210,6 +227,44 @@ async def test_each_account_gets_and_pays_its_own(
         assert (requests, usage) == (16, Usage(sum(range(index, MANY, 4)), 16))
     assert len(fleet.door.pids("chat_completions")) == 1
     check_invariants(dynamodb, losi_table, all_settled=True)
+
+
+async def test_a_stream_that_never_pauses_leaves_room_for_the_others(fleet: Fleet) -> None:
+    """It goes on until all the others have ended, so if it held them up none of them would."""
+    others_ended, at_once = asyncio.Event(), asyncio.Event()
+    at_once.set()
+
+    async def without_pause() -> AsyncIterator[bytes]:
+        while not others_ended.is_set():
+            yield word("on and on ") * 1_000
+            await asyncio.sleep(0.005)  # or this process, which is all others too, had no time
+        for end in END:
+            yield end
+
+    greedy = "0"
+    fleet.upstream.answer = lambda request: (
+        Reply.sse(without_pause())
+        if request.json["messages"][-1]["content"] == greedy
+        else echo(request, at_once)
+    )
+    async with fleet.raw_stream(greedy) as flood:
+        await anext(flood)
+        reading = asyncio.create_task(_last(flood))
+
+        streams = [fleet.stream(caller, number) for number, caller in enumerate(fleet.callers, 1)]
+        for stream in await asyncio.gather(*streams):
+            assert [chunk async for chunk in stream]
+
+        assert not reading.done()
+        others_ended.set()
+        assert (await reading).endswith(END[2])
+
+
+async def _last(pieces: AsyncIterator[bytes]) -> bytes:
+    last = b""
+    async for piece in pieces:
+        last = piece
+    return last
 
 
 async def test_after_kill_9_every_hold_is_settled_once(
