@@ -11,7 +11,7 @@ from tests.dynamodb_items import Item
 from tests.dynamodb_model import Table
 from tests.ledger_world import KEY, MODEL, OTHER_KEY, Clock, caller
 
-MANY = 200
+MANY = 50
 
 
 class CountedWrites:
