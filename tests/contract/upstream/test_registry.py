@@ -12,7 +12,7 @@ from moto.server import ThreadedMotoServer
 from losi.catalogue.providers import SANDBOX
 from losi.config import read_config
 from losi.errors import StoreUnavailableError, UpstreamUnavailableError
-from losi.upstream import credentials
+from losi.upstream import registry as registries
 from losi.upstream.registry import Registry, configured
 from losi.web.formats import FORMATS
 from tests.catalogue import PROVIDERS
@@ -37,7 +37,7 @@ def endpoint() -> Iterator[str]:
 
 @pytest.fixture
 def secret(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    credentials._store.cache_clear()
+    registries._secrets.cache_clear()
     monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", endpoint)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
