@@ -34,6 +34,8 @@ from tests.loose import Json, loose
 
 #: Events that tell what was used, in any format's words.
 FIGURES = re.compile(rb"(output|completion)_?tokens", re.IGNORECASE)
+#: JSON nested more deeply than Python's parser goes.
+DEEP = b"[" * 100_000 + b"]" * 100_000
 AnySubject = Subject | SandboxSubject
 HTTP = [subject for subject in SUBJECTS if isinstance(subject, Subject)]
 every_format = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda s: s.name)
@@ -220,7 +222,11 @@ async def test_each_refusal_says_what_helps_and_only_the_callers_own_shows_words
 
 
 @every_http_format
-@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"no json", b'{"choices": []}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{}", b"[]", b"no json", b'{"choices": []}', DEEP],
+    ids=["nothing", "empty", "list", "text", "no choices", "deep"],
+)
 async def test_an_answer_of_another_shape_is_the_upstreams_fault(
     subject: Subject, body: bytes, upstream: FakeUpstream
 ) -> None:

@@ -30,15 +30,18 @@ def loads(data: bytes, *, pieces: bool = False) -> Any:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
         text = data.decode("utf-8", "replace")
-    value = json.loads(text, parse_constant=_NO_NUMBERS.get, parse_int=_integer)
-    return _writable(value, keep=pieces, name="")
+    try:
+        value = json.loads(text, parse_constant=_NO_NUMBERS.get, parse_int=_integer)
+        return _writable(value, keep=pieces, name="")
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def is_whole(data: bytes) -> bool:
     """Whether data is a complete JSON text, so that nothing of it was lost."""
     try:
         loads(data)
-    except (ValueError, RecursionError):
+    except ValueError:
         return False
     return True
 

@@ -215,13 +215,16 @@ class TestAnAbandonedAdmission:
 
 class TestSettling:
     async def test_what_was_used_is_counted_once(
-        self, gate: Gate, secret: Secret, ledger: BlockingLedger
+        self, gate: Gate, secret: Secret, ledger: BlockingLedger, client: DynamoDBClient
     ) -> None:
         admitted = await admit(gate, secret)
 
-        await admitted.settle(Usage(3, 4))
-        await admitted.settle(Usage(30, 40))
+        with metered(client) as meter:
+            await admitted.settle(Usage(3, 4))
+            await admitted.settle(Usage(30, 40))
+            await admitted.settle(None)
 
+        assert meter.calls == ["UpdateItem"], "not left to the ledger, which would refuse the rest"
         assert used(ledger, secret) == (1, Usage(3, 4))
 
     async def test_without_usage_the_hold_is_given_back(

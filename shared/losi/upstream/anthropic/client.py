@@ -102,11 +102,14 @@ class _Reading:
     def feed(self, data: bytes) -> list[Chunk]:
         try:
             value = loads(data)
-            if isinstance(value, dict) and value.get("type") == "error":
-                raise self._refusal(200, value, {})
+        except ValueError as error:
+            raise malformed(self._provider) from error
+        if isinstance(value, dict) and value.get("type") == "error":
+            raise self._refusal(200, value, {})
+        try:
             event = shapes.event(value)
             return [] if event is None else self._state.feed(event)
-        except (ValueError, ShapeError) as error:
+        except ShapeError as error:
             raise malformed(self._provider) from error
 
     def more_text(self, texts: list[str]) -> int:
