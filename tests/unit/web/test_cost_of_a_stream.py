@@ -1,4 +1,4 @@
-"""What a streamed event may cost: counted in calls and writes, never timed.
+"""What a streamed event may cost: counted in calls, blocks of memory and writes, never timed.
 
 From the bytes of one read of the provider to the bytes that a client gets, without sockets and
 ledger. Each bound is about half as much again as what was counted; `test_the_bounds_can_be_broken`
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -40,6 +40,8 @@ BODY: Json = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 
 #: Calls of functions, Python's and C's, for an event.
 MOST_CALLS = {"text": 2.7, "escaped text": 2.7, "tool calls": 4.5}
+#: Blocks of memory that an event needs until it is written.
+MOST_BLOCKS = 4.5
 #: Blocks of memory that are still held when a stream has ended.
 MOST_BLOCKS_HELD = 200
 
@@ -121,11 +123,12 @@ async def opened() -> Opened:
     return Pieces(events(), openai_chat.EventStream(include_usage=False).written), {}
 
 
-async def relayed() -> list[bytes]:
+async def relayed(at_write: Callable[[], None] = lambda: None) -> list[bytes]:
     """What was written to the client, write by write."""
     written: list[bytes] = []
 
     async def send(message: Any) -> None:
+        at_write()
         if message.get("body"):
             written.append(message["body"])
 
@@ -202,6 +205,26 @@ async def test_text_cut_anywhere_takes_few_calls_for_a_read(provider: Any) -> No
     assert calls <= 105
 
 
+async def blocks_for_an_event(kind: str) -> float:
+    """The most that are there at any write, for each event of a read."""
+    await relayed()
+    before, most = sys.getallocatedblocks(), 0
+
+    def look() -> None:
+        nonlocal most
+        most = max(most, sys.getallocatedblocks() - before)
+
+    await relayed(look)
+    return most / (READ / len(chunk(DELTAS[kind][1])))
+
+
+@pytest.mark.parametrize("kind", DELTAS)
+async def test_an_event_allocates_little(provider: Any, kind: str) -> None:
+    provider(kind)
+
+    assert await blocks_for_an_event(kind) <= MOST_BLOCKS
+
+
 async def test_a_stream_holds_nothing_when_it_has_ended(provider: Any) -> None:
     provider("text")
     await relayed()
@@ -217,3 +240,4 @@ async def test_the_bounds_can_be_broken(provider: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr(sse._Pattern, "of", lambda *_: None)
 
     assert await calls_for_an_event() > MOST_CALLS["text"]
+    assert await blocks_for_an_event("text") > MOST_BLOCKS
