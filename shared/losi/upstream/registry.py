@@ -5,17 +5,23 @@ JSON object of the variables named in providers.toml. It is fetched on first use
 minutes, and fetched again at once when a provider refuses our key.
 """
 
+from __future__ import annotations
+
 import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from losi.catalogue.providers import Provider
 from losi.config import Config
 from losi.errors import Remedy, UpstreamUnavailableError
 from losi.store.secret import SecretStore
+
+if TYPE_CHECKING:
+    from losi.catalogue.providers import (
+        Provider,
+    )  # its rows bring pydantic, for which no canary waits
 
 logger = logging.getLogger("losi.providers")
 
@@ -33,7 +39,7 @@ class Settings:
 
 #: An upstream: a format with a provider's settings.
 P = TypeVar("P")
-Factory = Callable[[Provider, Settings], P]
+Factory = Callable[["Provider", Settings], P]
 
 
 @dataclass(slots=True)
@@ -90,7 +96,7 @@ class Registry(Generic[P]):
         """Whether the sandbox answers for the provider: in `make run`, without its credentials."""
         return self._config.sandbox_fallback and self._current(provider).missing is not None
 
-    def _current(self, provider: Provider, *, refresh: bool = False) -> "_Known[P]":
+    def _current(self, provider: Provider, *, refresh: bool = False) -> _Known[P]:
         secret = self._secret(provider, refresh=refresh)
         known = self._known.get(provider.id)
         if known is None or known.secret is not secret:
