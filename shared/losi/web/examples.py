@@ -27,7 +27,7 @@ class Example:
     kind: Literal["json", "events", "csv"] = "json"
 
 
-def _refused(message: str, type: str, param: str | None, code: str) -> JsonObject:
+def refused(message: str, type: str, param: str | None, code: str) -> JsonObject:
     return {"error": {"message": message, "type": type, "param": param, "code": code}}
 
 
@@ -148,7 +148,7 @@ _CHAT = (
             "messages": [{"role": "user", "content": "Hello"}],
             "temperature": 3,
         },
-        answer=_refused(
+        answer=refused(
             "Invalid value for 'temperature': it should be less than or equal to 2, and is 3.",
             "invalid_request_error",
             "temperature",
@@ -186,12 +186,12 @@ _MASKED = {
 }
 _SHOWN = {**_MASKED, "key": "losi-a1b2c3d4e5..."}
 _ID = {"id": A_KEY}
-_UNKNOWN_KEY = Example(
+UNKNOWN_KEY = Example(
     "unknown_key",
     "An id that no key of the account has",
     status=404,
     parameters={"id": "key_00000000"},
-    answer=_refused(
+    answer=refused(
         "No API key with this id. List the keys with GET /api/v1/api-keys.",
         "invalid_request_error",
         "id",
@@ -209,7 +209,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "list_keys": (
         Example("all", "All keys", answer={"data": [_MASKED]}),
         Example("one", "One key", parameters=_ID, answer={"data": _MASKED}),
-        _UNKNOWN_KEY,
+        UNKNOWN_KEY,
     ),
     "create_key": (
         Example(
@@ -227,7 +227,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             "A parameter that does not exist",
             status=400,
             body={"name": "My New API Key", "permissions": ["models.list"], "expire_at": None},
-            answer=_refused(
+            answer=refused(
                 "Unknown parameter: 'expire_at'. Did you mean 'expires_at'?",
                 "invalid_request_error",
                 "expire_at",
@@ -255,7 +255,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "delete_key": (
         Example("delete", "Delete a key", parameters=_ID, answer={"success": True}),
-        _UNKNOWN_KEY,
+        UNKNOWN_KEY,
     ),
     "get_audit_log": (
         Example(
@@ -283,6 +283,12 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
                 ],
                 "next": "2026-11-23T09:00:00.000000#000007Zb1xQ9vT2k",
             },
+        ),
+        Example(
+            "older",
+            "No older records",
+            parameters={"before": "2020-01-01T00:00:00.000000#000000000000000"},
+            answer={"data": [], "next": None},
         ),
     ),
     "get_usage": (
@@ -339,7 +345,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             "A parameter that does not exist",
             status=400,
             parameters={"start_dat": "2026-06-01"},
-            answer=_refused(
+            answer=refused(
                 "Unknown parameter: 'start_dat'. Did you mean 'start_date'?",
                 "invalid_request_error",
                 "start_dat",
@@ -372,7 +378,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             "A model that makes no embeddings",
             status=404,
             body={"model": "gpt-4o", "input": "Hello"},
-            answer=_refused(
+            answer=refused(
                 "The model 'gpt-4o' makes chat completions: ask it with POST "
                 "/api/v1/chat/completions. Your plan has for embeddings: text-embedding-3-small, "
                 "text-embedding-3-large.",

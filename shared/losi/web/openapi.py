@@ -5,6 +5,7 @@ bodies and answers from what the signatures declare beside them, examples from e
 """
 
 import sys
+from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -20,6 +21,7 @@ from losi.web import headers, schemas
 from losi.web.declared import declared
 from losi.web.endpoints import BASE_PATH, ENDPOINTS, Answers, Endpoint, Takes
 from losi.web.examples import EXAMPLES, Example
+from losi.web.refusals import REFUSALS
 from losi.wire import JsonObject
 
 if TYPE_CHECKING:
@@ -31,37 +33,6 @@ with `losi-`.
 
 A key does what its permissions say; each operation names the one it needs. Every refusal has the \
 same body, `Error`."""
-#: What each status means; the codes are those of `error.code`.
-REFUSALS = {
-    400: "A parameter is missing, unknown or wrong, or the body is not JSON; `param` names it.",
-    401: "No key, or not a good one: `invalid_api_key`, `key_expired`, `key_disabled`.",
-    403: "The key or the plan does not allow it: `missing_permission`, `model_not_in_plan`, "
-    "`api_access_disabled` and others.",
-    404: "There is none of this id, or your account has none.",
-    413: "The body is too large: `request_too_large`.",
-    415: "The body is a form, or in a content coding other than gzip and deflate: "
-    "`unsupported_media_type`.",
-    429: "A limit is reached. `rate_limit_error`: wait and try again. `insufficient_quota`: "
-    "trying again does not help.",
-    500: "Our fault: `internal_error`.",
-    502: "The provider, or the service, failed: `upstream_*`, `internal_error`.",
-    503: "The provider or our database cannot be reached: `upstream_*`, `store_unavailable`.",
-    504: "It took too long: `upstream_timeout`, `deadline_exceeded`, `timeout`.",
-}
-#: The phrases of RFC 9110; those of Python's `http` differ between its versions.
-REFUSAL_NAMES = {
-    400: "BadRequest",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "NotFound",
-    413: "ContentTooLarge",
-    415: "UnsupportedMediaType",
-    429: "TooManyRequests",
-    500: "InternalServerError",
-    502: "BadGateway",
-    503: "ServiceUnavailable",
-    504: "GatewayTimeout",
-}
 MEDIA_TYPES = {"json": "application/json", "events": "text/event-stream", "csv": "text/csv"}
 
 
@@ -98,7 +69,10 @@ def document() -> JsonObject:
         "paths": paths,
         "components": {
             "schemas": definitions["$defs"],
-            "responses": {REFUSAL_NAMES[status]: _refusal(status, {}) for status in REFUSALS},
+            "responses": {
+                each.name: _refusal(status, _named([each.example], "answer"))
+                for status, each in REFUSALS.items()
+            },
             "headers": {name: _header(text) for name, text in _all_headers().items()},
             "securitySchemes": {
                 "apiKey": {"type": "http", "scheme": "bearer", "description": "`losi-...`"}
@@ -195,17 +169,20 @@ class _Operation:
     def _refusal(self, status: int) -> JsonObject:
         if examples := self._values("answer", status=status):
             return _refusal(status, examples)
-        return {"$ref": f"#/components/responses/{REFUSAL_NAMES[status]}"}
+        return {"$ref": f"#/components/responses/{REFUSALS[status].name}"}
 
     def _values(self, what: str, status: int = 200, kind: str = "json") -> JsonObject:
         def fits(example: Example) -> bool:
             return what == "body" or (example.status, example.kind) == (status, kind)
 
-        return {
-            example.name: {"summary": example.summary, "value": getattr(example, what)}
-            for example in self._examples
-            if fits(example)
-        }
+        return _named(filter(fits, self._examples), what)
+
+
+def _named(examples: Iterable[Example], what: str) -> JsonObject:
+    return {
+        example.name: {"summary": example.summary, "value": getattr(example, what)}
+        for example in examples
+    }
 
 
 def _of_text(schema: JsonObject) -> JsonObject:
@@ -232,9 +209,9 @@ def _all_headers() -> dict[str, str]:
 
 
 def _refusal(status: int, examples: JsonObject) -> JsonObject:
-    content = {"schema": _ref(schemas.Error), **({"examples": examples} if examples else {})}
+    content = {"schema": _ref(schemas.Error), "examples": examples}
     return {
-        "description": REFUSALS[status],
+        "description": REFUSALS[status].description,
         "headers": _refs(
             {
                 **headers.EVERY,

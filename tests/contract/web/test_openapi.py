@@ -25,6 +25,7 @@ from losi.metering.usage import Usage
 from losi.web.endpoints import BASE_PATH, ENDPOINTS, Endpoint
 from losi.web.examples import A_KEY, EXAMPLES, Example
 from losi.web.openapi import rendered
+from losi.web.refusals import REFUSALS
 from tests.api_description import answer_of, check, data_of, described, fits
 from tests.dynamodb_client import TABLE
 from tests.ledger_world import BlockingLedger
@@ -184,6 +185,16 @@ class TestExamples:
             if example.status == 200:
                 fits(body["schema"], example.body)
 
+    def test_every_parameter_and_every_answer_but_its_own_has_one(self) -> None:
+        for path, method, operation in operations():
+            answers = [answer_of(operation, int(status)) for status in operation["responses"]]
+            media = [each for answer in answers for each in answer["content"].values()]
+            own = path == "/openapi.json"
+            without = [
+                each for each in (*operation["parameters"], *media) if not each.get("examples")
+            ]
+            assert len(without) == own, (path, method, without)
+
     @pytest.mark.parametrize(("endpoint", "example"), SENT)
     async def test_it_is_answered_as_documented(
         self,
@@ -218,6 +229,30 @@ class TestExamples:
             events = example.kind == "events"
             answer = data_of(response.text)[0] if events else response.json()
             assert form(answer, example.answer) == form(example.answer, answer)
+
+    @pytest.mark.parametrize("status", REFUSALS)
+    async def test_a_shared_refusal_is_answered_as_documented(
+        self, http: httpx.AsyncClient, secret: Secret, accounts: Accounts, status: int
+    ) -> None:
+        may = {"Authorization": f"Bearer {secret.text}"}
+        lesser = accounts.create_key(secret.account_id, NewKey("l", frozenset({"models.list"})))[1]
+        requests: dict[int, tuple[str, str, Json]] = {
+            400: ("POST", "/api-keys", {"content": b'{"model": '}),
+            401: ("GET", "/models", {"headers": {}}),
+            403: ("GET", "/api-usage", {"headers": {"Authorization": f"Bearer {lesser.text}"}}),
+            404: ("DELETE", "/api-keys", {"params": REFUSALS[404].example.parameters}),
+            413: ("POST", "/chat/completions", {"content": b"x" * 6_300_000}),
+            415: ("POST", "/chat/completions", {"files": {"image": b"x"}}),
+        }
+        ask = [{"role": "user", "content": f"[[sandbox:error={status}]]"}]
+        by_the_sandbox = {"json": {"model": "gpt-4o", "messages": ask}}
+        method, path, sent = requests.get(status, ("POST", "/chat/completions", by_the_sandbox))
+
+        response = await http.request(method, f"{BASE_PATH}{path}", **{"headers": may, **sent})
+
+        shared = described()["components"]["responses"][REFUSALS[status].name]["content"]
+        example = shared["application/json"]["examples"][REFUSALS[status].example.name]["value"]
+        assert (response.status_code, response.json()) == (status, example)
 
     @pytest.fixture
     def other_key(self, accounts: Accounts, account_id: str) -> str:
