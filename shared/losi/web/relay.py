@@ -94,6 +94,7 @@ class RelayResponse(Response):
                     await writer.write(answer.written(event))
             await writer.write(b"", last=True)
         finally:
+            writer.close()
             await writer.stop()
 
 
@@ -130,7 +131,8 @@ class _Writer:
         self._remind()
 
     async def _beat(self) -> None:
-        await self._write(self._form.heartbeat, until(self._deadline))
+        if not self._gone:
+            await self._write(self._form.heartbeat, until(self._deadline))
 
     async def finish_heartbeat(self) -> None:
         """Wait for the heartbeat that is being written."""
@@ -139,20 +141,22 @@ class _Writer:
 
     async def stop(self) -> None:
         """No more heartbeats, whatever they wait for."""
-        self._limits.close()
         self._reminder.cancel()
         if self._beating is not None:
             self._beating.cancel()
             await self.finish_heartbeat()
 
+    def close(self) -> None:
+        """Nothing more is written."""
+        self._limits.close()
+
     async def write(self, data: bytes, *, last: bool = False) -> None:
         if self._beating is not None:
             await self.finish_heartbeat()
-        await self._write(data, self._limits.until(self._deadline), last=last)
+        if not self._gone:  # a limit that begins must be entered: else it would end other waits
+            await self._write(data, self._limits.until(self._deadline), last=last)
 
     async def _write(self, data: bytes, limit: TimeLimit, *, last: bool = False) -> None:
-        if self._gone:
-            return
         self._last_write = float("inf")
         try:
             with limit:

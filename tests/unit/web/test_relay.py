@@ -164,6 +164,44 @@ def test_the_last_words_of_a_request_that_lasted_as_long_as_it_may_are_written()
     assert virtual_time.run(main()) == [b"data: timed out\n\n"]
 
 
+def test_a_settlement_that_outlasts_the_request_is_not_cancelled_when_the_client_is_gone() -> None:
+    async def main() -> bool:
+        settled = False
+
+        async def relay() -> AsyncGenerator[bytes]:
+            nonlocal settled
+            yield b"data: 1\n\n"
+            yield b"data: 2\n\n"
+            await asyncio.sleep(SECONDS + SETTLING_SECONDS)
+            settled = True
+
+        async def opening() -> Opened:
+            return Pieces(relay(), bytes), {}
+
+        await respond(Client(gone_after=0), opening())
+        return settled
+
+    assert virtual_time.run(main())
+
+
+def test_an_error_that_the_client_does_not_read_does_not_hold_a_request_beyond_its_deadline() -> (
+    None
+):
+    class StopsReading(Client):
+        async def send(self, message: Any) -> None:
+            if b"error" in message.get("body", b""):
+                await asyncio.sleep(100 * SECONDS)
+            await super().send(message)
+
+    async def main() -> float:
+        client = StopsReading()
+        failed = Source(failure=UpstreamError("OpenAI failed."))
+        await respond(client, silent_until(client.received, failed.open), heartbeat=5)
+        return asyncio.get_running_loop().time()
+
+    assert virtual_time.run(main()) <= SECONDS + SETTLING_SECONDS
+
+
 async def test_while_the_provider_is_silent_comments_keep_the_connection_open() -> None:
     client = Client()
 
