@@ -71,11 +71,17 @@ def _health(connection: "Connection", found: Found) -> None:
     try:
         response = httpx.get(url, trust_env=not local)
         found.facts["health"] |= {"status": response.status_code}
-        found.facts["health"] |= {"version": response.raise_for_status().json()["version"]}
+        answer = response.raise_for_status().json()
     except httpx.HTTPStatusError as error:
         found.problems.append(f"{url} answers {error.response.status_code}.")
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        return
+    except (httpx.HTTPError, ValueError) as error:
         found.problems.append(f"{url} gives no answer of a Losi API: {type(error).__name__}.")
+        return
+    if not isinstance(answer, dict) or "version" not in answer:
+        found.problems.append(f"{url} gives no answer of a Losi API: it names no version.")
+        return
+    found.facts["health"] |= {"version": answer["version"]}
 
 
 def _table(connection: "Connection", found: Found) -> None:
@@ -131,6 +137,8 @@ def _config(connection: "Connection", found: Found) -> "Config":
             SecretId=connection.outputs["SecretArn"]
         )
         stored = json.loads(secret["SecretString"])
+        if not isinstance(stored, dict):
+            raise ValueError  # as text that is no JSON at all does
         variables |= {name: value for name, value in stored.items() if isinstance(value, str)}
     return Config(variables=variables)
 
@@ -165,7 +173,7 @@ def _problems_noted(found: Found, what: str) -> Iterator[None]:
         return
     except ClientError as error:
         why = error.response["Error"]["Message"]
-    except (BotoCoreError, ValueError, KeyError, AttributeError) as error:
+    except (BotoCoreError, ValueError, KeyError) as error:
         why = type(error).__name__
     found.problems.append(f"The {what} cannot be read: {why}")
 

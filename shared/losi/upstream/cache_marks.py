@@ -32,10 +32,10 @@ _SHORT: Mark = {"type": "ephemeral"}
 
 
 def with_fitting_marks(body: Request, cache_from: int | None, *, whole: bool = True) -> Request:
-    """The request with its marks on tools, content parts and results alone, as many as there may
-    be; or with marks of ours, if it has none, where `cache_from` tokens begin it.
+    """The request with at most four marks, each where Claude accepts one: on a tool, a content part
+    or a result. A request without marks gets ours after each stable prefix of `cache_from` tokens.
 
-    `whole`: whether the provider takes a mark of the whole request, which is one on its end.
+    `whole`: whether the provider accepts a mark of the whole request, which marks its end.
     """
     marked = _is_marked(body)
     ours = [] if marked or cache_from is None else _stable_prefixes(body, cache_from)
@@ -80,8 +80,8 @@ def _parts(message: Message) -> list[Part]:
 
 
 def _stable_prefixes(body: Request, cache_from: int) -> list[int]:
-    """How many messages begin the next request, too, after the tools: those of the system prompt,
-    and where the conversation goes on, all. None of what is too short to be cached.
+    """Lengths, in messages, of what the next request will repeat after its tools: the system
+    prompt, and all messages if the conversation continues. Too short ones are left out.
     """
     messages = body["messages"]
     system = next((i for i, m in enumerate(messages) if not is_system(m)), len(messages))

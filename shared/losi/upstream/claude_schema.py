@@ -1,8 +1,8 @@
 """JSON Schemas as Claude takes them, at Anthropic and on Bedrock alike. Pure.
 
-Structured output and strict tools keep to a part of JSON Schema. Ordinary schemas are rewritten to
-it as Anthropic's own SDKs do (anthropic, lib/_parse/_transform.py): what it has no word for moves
-into the description, which models mostly follow.
+Structured output and strict tools support a part of JSON Schema. Ordinary schemas are rewritten to
+this part, as Anthropic's own SDKs do (anthropic, lib/_parse/_transform.py): unsupported keywords
+move into the description, which models mostly follow.
 https://platform.claude.com/docs/en/build-with-claude/structured-outputs
 """
 
@@ -53,8 +53,9 @@ def kept_schema(schema: JsonSchema) -> JsonSchema | None:
 def format_instruction(
     response_format: ResponseFormat | None, *, native: bool = True
 ) -> str | None:
-    """What asks in words for an answer that structured output cannot give: any JSON object, or one
-    by a schema that is not kept, or never where the model has no field for it (`native`).
+    """The words that ask for JSON where structured output cannot: for any JSON object, for a schema
+    that Claude cannot be held to, and for every schema if the model has no field for it (not
+    `native`). None if no words are needed.
     """
     if response_format is None:
         return None
@@ -77,8 +78,8 @@ def is_loosened(response_format: ResponseFormat | None, *, native: bool = True) 
 
 
 def are_loosened(tools: Iterable[Tool], *, native: bool = True) -> bool:
-    """Whether Claude is held to less than the schema of a strict tool; not at all if the model
-    accepts none (not `native`).
+    """Whether Claude is held to less than the schema of a strict tool. A model that accepts no
+    strict tools (not `native`) is held to none.
     """
     functions = [function for tool in tools if (function := tool.get("function"))]
     strict = [function.get("parameters") for function in functions if function.get("strict")]

@@ -90,7 +90,7 @@ class ResponseStream:
         self._context = context
         self._head = head
         self._writer: asyncio.StreamWriter | None = None
-        #: The head, until the loop's turn ends or there is something to go with it.
+        #: The head, until it is sent: with the first write, or alone when the loop's turn ends.
         self._waiting = b""
         self.is_event_stream = False
         self.finished = False
@@ -159,7 +159,7 @@ class ResponseStream:
                 self._writer.close()
 
     async def _taken(self) -> bool:
-        """Reads Lambda's answer. Whether the connection can serve another response."""
+        """Reads Lambda's answer, and returns whether the connection can serve another response."""
         try:
             head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
             length = _CONTENT_LENGTH.search(head)
@@ -184,7 +184,7 @@ class ResponseStream:
             raise
 
     def _flush(self) -> None:
-        """The head, where nothing of the body has come at once."""
+        """Send the head alone, if no write of the body has taken it along."""
         assert self._writer is not None
         if self._waiting:
             self._writer.write(self._waiting)
