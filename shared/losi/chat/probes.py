@@ -14,6 +14,7 @@ from losi.chat.prepare import EFFORTS
 from losi.metering import estimate
 
 if TYPE_CHECKING:
+    from losi.catalogue.row import Combination
     from losi.wire import JsonSchema
     from losi.wire.chat import FunctionDefinition, Message, Part, Request, ResponseFormat, Tool
 
@@ -103,7 +104,7 @@ def probes(model: Model, route: Route) -> Iterator[Probe]:
         yield from _of_efforts(route, combined)
 
 
-def _of_schemas(plain: Request, combined: frozenset[Any]) -> Iterator[Probe]:
+def _of_schemas(plain: Request, combined: frozenset[Combination]) -> Iterator[Probe]:
     """For an upstream that takes schemas of the answer at all."""
     formatted: Request = {**plain, "response_format": _FORMAT}
     together: Request = {**formatted, "tools": _TOOLS}
@@ -112,7 +113,7 @@ def _of_schemas(plain: Request, combined: frozenset[Any]) -> Iterator[Probe]:
     yield Probe("refuses", "schema_in_streams", formatted, streamed, stream=True)
 
 
-def _of_efforts(route: Route, combined: frozenset[Any]) -> Iterator[Probe]:
+def _of_efforts(route: Route, combined: frozenset[Combination]) -> Iterator[Probe]:
     plain = _plain(route)
     taken = route.efforts or route.provider.efforts or EFFORTS
     for effort in EFFORTS:

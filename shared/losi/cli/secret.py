@@ -15,6 +15,8 @@ from losi.cli.session import Session, command, group
 from losi.identity.values import InvalidValueError
 
 if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
     from losi.catalogue.models import Catalogue
 
 #: The test key of the canary (losi/aws/canary.py).
@@ -97,7 +99,7 @@ def variables(catalogue: "Catalogue") -> list[str]:
 class _Vault:
     """The stack's secret: a JSON object of variables."""
 
-    client: Any
+    client: "SecretsManagerClient"
     arn: str
 
     def read(self) -> dict[str, Any]:

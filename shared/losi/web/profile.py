@@ -41,11 +41,11 @@ class ChangeProfile(BaseModel):
     api_access: bool = True
 
 
-def get_profile(caller: Caller, services: AppServices) -> Any:
+def get_profile(caller: Caller, services: AppServices) -> JsonResponse:
     return JsonResponse({"data": profile_json(caller, services)})
 
 
-async def change_profile(http: Request, caller: Owner, services: AppServices) -> Any:
+async def change_profile(http: Request, caller: Owner, services: AppServices) -> JsonResponse:
     """The name, and the switch "API access", which works for all keys from the next request on."""
     body = validated(ChangeProfile, await read_json(http))
     if not body.model_fields_set:
@@ -64,7 +64,7 @@ async def change_profile(http: Request, caller: Owner, services: AppServices) ->
     return JsonResponse({"data": profile_json(changed, services)})
 
 
-def get_limits(caller: Caller, services: AppServices) -> Any:
+def get_limits(caller: Caller, services: AppServices) -> JsonResponse:
     """The figures of the `x-ratelimit-*` headers, without a completion."""
     now = time.time()
     account, today = caller.account, utc_day(now)
@@ -87,7 +87,7 @@ def get_limits(caller: Caller, services: AppServices) -> Any:
     )
 
 
-def export_profile(caller: Owner, services: AppServices) -> Any:
+def export_profile(caller: Owner, services: AppServices) -> JsonResponse:
     """All that is stored of the account, as a file. Of secrets there is nothing to export."""
     today = datetime.now(UTC).date()
     stored = export_account(

@@ -1,6 +1,6 @@
 """/api/v1/session and /api/v1/sessions: signing in with an API key, and signing out."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import anyio.to_thread
 from fastapi import Depends, Query
@@ -70,7 +70,7 @@ class OneSessionOrAll(StrictQuery):
     id: str | None = None
 
 
-async def sign_in(http: Request) -> Any:
+async def sign_in(http: Request) -> Response:
     """Sign in with an API key. The session may do what the key may, and ends with it."""
     check_write(http)
     body = validated(SignIn, await read_json(http))
@@ -96,7 +96,7 @@ async def open_session(http: Request, account_id: str, key_id: str | None = None
     return response
 
 
-def sign_out(http: Request) -> Any:
+def sign_out(http: Request) -> Response:
     """Signing out always works: a session that had ended is signed out too."""
     token = session_token(http)
     if token is not None:
@@ -104,14 +104,14 @@ def sign_out(http: Request) -> Any:
     return _signed_out(http)
 
 
-def list_sessions(caller: Owner, services: AppServices) -> Any:
+def list_sessions(caller: Owner, services: AppServices) -> JsonResponse:
     found = services.sessions.of_account(caller.account.id)
     return JsonResponse({"data": [each.as_json(caller.session) for each in found]})
 
 
 def end_sessions(
     http: Request, caller: Owner, services: AppServices, query: Annotated[OneSessionOrAll, Query()]
-) -> Any:
+) -> Response:
     """One session by `id`, or all of them, this one too."""
     if query.id is None:
         services.sessions.end_all(caller.account.id)
@@ -123,7 +123,7 @@ def end_sessions(
     return JsonResponse({"success": True})
 
 
-def sign_in_methods(http: Request) -> Any:
+def sign_in_methods(http: Request) -> JsonResponse:
     """How one can sign in here; for the sign-in page, which nobody is signed in to."""
     paths = {getattr(route, "path", "") for route in http.app.routes}
     return JsonResponse(

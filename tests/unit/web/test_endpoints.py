@@ -8,7 +8,8 @@ from typing import Any
 
 from local.table import load_template
 from losi.identity.principal import PERMISSIONS
-from losi.web.endpoints import CONSOLE, ENDPOINTS, FUNCTIONS, SITE
+from losi.web.endpoints import BASE_PATH, CONSOLE, ENDPOINTS, FUNCTIONS, SITE
+from losi.web.session import DEMO_PATH
 
 ROOT = Path(__file__).parents[3]
 
@@ -52,3 +53,23 @@ def test_the_page_about_keys_says_which_permission_opens_what() -> None:
             row = rows[endpoint.permission]
             assert endpoint.method in row
             assert endpoint.path.replace("+}", "}") in row
+
+
+def test_every_path_that_a_text_names_is_in_the_list() -> None:
+    """Messages of lower rooms, which cannot import the list, and the pages of docs/."""
+    known = {each.path.replace("+}", "}") for each in (*ENDPOINTS, *CONSOLE)} | {DEMO_PATH}
+    files = [*(ROOT / "shared").rglob("*.py"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")]
+
+    named = {
+        (path.rstrip("/."), file.relative_to(ROOT))
+        for file in files
+        for path in re.findall(rf"{BASE_PATH}/[\w/{{}}.-]*\w}}?", file.read_text())
+    }
+
+    wrong = {
+        (path, file)
+        for path, file in named
+        if path not in known and not any(each.startswith(f"{path}/") for each in known)
+    }
+    assert len(named) > 50
+    assert wrong == set()
