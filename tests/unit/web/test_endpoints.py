@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from local.table import load_template
 from losi.identity.principal import PERMISSIONS
 from losi.web.endpoints import BASE_PATH, CONSOLE, ENDPOINTS, FUNCTIONS, SITE
@@ -44,8 +46,9 @@ def test_every_permission_opens_an_endpoint() -> None:
     assert {each.permission for each in ENDPOINTS} - {None} == set(PERMISSIONS)
 
 
-def test_the_page_about_keys_says_which_permission_opens_what() -> None:
-    page = (ROOT / "docs" / "keys.md").read_text()
+@pytest.mark.parametrize("name", ["keys.md", "guides/manage-api-keys.md"])
+def test_the_pages_about_keys_say_which_permission_opens_what(name: str) -> None:
+    page = (ROOT / "docs" / name).read_text()
     rows = dict(re.findall(r"^\| `([a-z_.]+)` \| (.*) \|$", page, re.MULTILINE))
 
     for endpoint in ENDPOINTS:
@@ -53,6 +56,19 @@ def test_the_page_about_keys_says_which_permission_opens_what() -> None:
             row = rows[endpoint.permission]
             assert endpoint.method in row
             assert endpoint.path.replace("+}", "}") in row
+
+
+def test_the_console_knows_all_permissions_and_no_others() -> None:
+    script = (ROOT / "functions/console/site/assets/lib/keys.js").read_text()
+    [known] = re.findall(r"^export const PERMISSIONS = \{\n(.*?)^\};", script, re.M | re.S)
+
+    assert set(re.findall(r'^  "([a-z_.]+)": "', known, re.M)) == set(PERMISSIONS)
+
+
+def test_the_page_about_the_command_line_shows_a_full_key_with_all_permissions() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text()
+
+    assert f"\nPermissions  {', '.join(PERMISSIONS)}\n" in page
 
 
 def test_every_path_that_a_text_names_is_in_the_list() -> None:

@@ -9,8 +9,6 @@ const SOON = 14 * 86_400_000;
 
 export const PERMISSIONS = {
   "chat.completions": "Create chat completions",
-  "responses": "Create responses",
-  "messages": "Create messages",
   "embeddings": "Create embeddings",
   "models.list": "List the models of your plan",
   "usage.read": "Read usage statistics",
@@ -18,7 +16,7 @@ export const PERMISSIONS = {
   "api_keys.write": "Create, change and delete API keys",
   "audit.read": "Read the audit log",
 };
-const CALLS = ["chat.completions", "responses", "messages", "embeddings", "models.list"];
+const CALLS = ["chat.completions", "embeddings", "models.list"];
 const READS = ["models.list", "usage.read", "api_keys.read", "audit.read"];
 
 export const PRESETS = [
@@ -30,8 +28,8 @@ export const presetOf = (permissions, all) =>
   PRESETS.find(([, , pick]) => pick(all).join() === all.filter((name) => permissions.includes(name)).join())?.[0] ?? "choose";
 
 export function permissionWords(permissions) {
-  if (permissions.length >= 5) return "Everything";
-  const calls = permissions.some((name) => CALLS.slice(0, 4).includes(name));
+  if (permissions.length === Object.keys(PERMISSIONS).length) return "Everything";
+  const calls = permissions.some((name) => name !== "models.list" && CALLS.includes(name));
   const reads = permissions.every((name) => READS.includes(name));
   const words = calls && permissions.every((name) => CALLS.includes(name)) ? "call models" : reads ? "read only" : "some";
   return `${permissions.length}: ${words}`;
