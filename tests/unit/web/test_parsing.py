@@ -23,6 +23,11 @@ from losi.web.api_keys import CreateKey
 from losi.web.parsing import MAX_VALUES, TOO_LARGE, loads, read_json
 from tests.contract.cassettes import Cassette, load
 
+
+def _never(_: object) -> None:
+    raise AssertionError
+
+
 MOST = 6_225_920  # the 6 MiB of an event, less 64 KiB for what is around a body
 
 
@@ -137,8 +142,29 @@ class TestWhatIsWrong:
             loads(nested(parsing.MAX_DEPTH + 1))
         assert refused.value.code == "invalid_json"
 
-    def test_many_shallow_values_are_not_deep(self) -> None:
-        assert loads(b"[" + b",".join([b"[]"] * 500) + b"]")
+    @pytest.mark.parametrize("flat", ["[]", '"["', '"\\\\"', '"\\"{"', '{"]":"["}'])
+    def test_many_shallow_values_are_not_walked(
+        self, flat: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Fails when their brackets are only counted, as those of 500 tools are many."""
+        monkeypatch.setattr(parsing, "_check_depth", _never)
+
+        assert loads(f"[{','.join([flat] * 500)}]".encode())
+
+    @given(deep=st.integers(100, 160), odd=st.lists(st.text('"\\[]{}u0', max_size=9), min_size=1))
+    def test_no_string_hides_how_deep_a_value_is(self, deep: int, odd: list[str]) -> None:
+        value: Any = 0
+        for level in range(deep):
+            text = odd[level % len(odd)]
+            value = {text: value, f"{text}2": text} if level % 3 else [text, value, text]
+        many = [value, *[[]] * parsing.MAX_DEPTH]
+
+        for body in (orjson.dumps(many), json.dumps(many, indent=1).encode()):
+            if deep < parsing.MAX_DEPTH:
+                assert loads(body) == many
+            else:
+                with pytest.raises(InvalidRequestError, match="nested more than 128 levels"):
+                    loads(body)
 
     def test_permissions_too(self) -> None:
         with pytest.raises(LosiError) as caught:
