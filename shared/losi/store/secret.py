@@ -21,6 +21,8 @@ logger = logging.getLogger("losi.secret")
 TARGET = "secretsmanager.GetSecretValue"
 CALL_SECONDS = 3
 TRIES = 2
+#: After a failure, a value that is known serves so long until it is fetched again.
+PAUSE_SECONDS = 10
 
 
 @dataclass
@@ -40,19 +42,31 @@ class SecretStore:
         return known[1] if known and time.monotonic() - known[0] <= self.max_age else None
 
     def text(self, secret_id: str, *, refresh: bool = False) -> str:
-        """The secret's value, at most `max_age` seconds old. Blocks while it is fetched, unless
-        another thread fetches it and the one before is still `fresh`.
+        """The secret's value, at most `max_age` seconds old, or older while it cannot be fetched.
+        Blocks while it is fetched, unless another thread fetches it and the one before is still
+        `fresh`.
 
-        Raises StoreUnavailableError: that is the operator's trouble, and may pass.
+        Raises StoreUnavailableError if no value is known, or the one that is known is no good
+        (`refresh`): that is the operator's trouble, and may pass.
         """
         if not refresh and (known := self.fresh(secret_id)) is not None:
             return known
         with self._lock:
             value = None if refresh else self.fresh(secret_id)
             if value is None:
-                value = self._fetched(secret_id)
-                self._known[secret_id] = time.monotonic(), value
+                value = self._newest(secret_id, known_is_good=not refresh)
             return value
+
+    def _newest(self, secret_id: str, *, known_is_good: bool) -> str:
+        _, known = self._known.get(secret_id, (0.0, None))
+        try:
+            value, read_at = self._fetched(secret_id), time.monotonic()
+        except StoreUnavailableError:
+            if known is None or not known_is_good:
+                raise
+            value, read_at = known, time.monotonic() - self.max_age + PAUSE_SECONDS
+        self._known[secret_id] = read_at, value
+        return value
 
     def _fetched(self, secret_id: str) -> str:
         reason = ""

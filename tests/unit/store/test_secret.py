@@ -112,6 +112,33 @@ class TestHowLongItIsKept:
         assert store.text("losi", refresh=True) == "sk-new"
         assert store.text("losi") == "sk-new"
 
+    def test_to_the_end_of_an_outage(
+        self, store: SecretStore, manager: SecretsManager, clock: list[float]
+    ) -> None:
+        store.text("losi")
+        manager.answers, manager.asked = [BROKEN], []
+
+        clock[0] += 301
+        assert [store.text("losi") for _ in range(3)] == [VALUE] * 3
+        assert len(manager.asked) == 2, "it is tried twice, then not for ten seconds"
+        clock[0] += 10.1
+        assert store.text("losi") == VALUE
+        assert len(manager.asked) == 4
+
+        manager.answers = [has("sk-new")]
+        clock[0] += 10.1
+        assert store.text("losi") == "sk-new"
+
+    def test_but_not_when_a_provider_has_refused_it(
+        self, store: SecretStore, manager: SecretsManager, clock: list[float]
+    ) -> None:
+        store.text("losi")
+        manager.answers = [BROKEN]
+
+        clock[0] += 301
+        with pytest.raises(StoreUnavailableError):
+            store.text("losi", refresh=True)
+
     def test_each_by_its_name(self, store: SecretStore, manager: SecretsManager) -> None:
         manager.answers = [has("one"), has("two")]
 
