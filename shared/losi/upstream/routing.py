@@ -317,10 +317,10 @@ def _usage(begun: list[Batch]) -> OpenAIUsage | None:
 async def _timed(
     begun: Sequence[Batch], batches: AsyncGenerator[Batch], patience: Patience
 ) -> AsyncGenerator[Batch]:
-    limits = TimeLimits()
     async with aclosing(batches):
         for batch in begun:
             yield batch
+        limits = TimeLimits()
         try:
             while True:
                 with limits.until(patience.end()):

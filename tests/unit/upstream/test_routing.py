@@ -1,6 +1,8 @@
 """Routes: what is retried, what falls over to the next route, and what the caller gets to see."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -291,6 +293,28 @@ async def test_a_failure_after_the_first_chunk_is_not_retried() -> None:
     with pytest.raises(UpstreamError):
         await read(chunks)
     assert len(openai.calls) == 1
+
+
+@pytest.mark.parametrize("chunks", [1, 2])
+async def test_who_gives_a_stream_up_is_forgotten(chunks: int) -> None:
+    """After the chunks that were there before the stream was, and after later ones."""
+    batches, _ = await ChatRouter(FakeRegistry(openai=FakeFormat(ANSWER * 3))).stream(
+        job(route("openai"))
+    )
+
+    async def gives_up() -> None:
+        for _ in range(chunks):
+            await anext(batches)
+        await batches.aclose()
+
+    reader = asyncio.create_task(gives_up())
+    await reader
+    forgotten = weakref.ref(reader)
+    del reader
+    await asyncio.sleep(0)  # lets the loop forget whom it woke
+    gc.collect()
+
+    assert forgotten() is None
 
 
 async def test_an_empty_stream_is_incomplete_and_tried_again() -> None:
