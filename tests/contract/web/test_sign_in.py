@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
+import boto3
 import httpx
 import pytest
 
+from losi.config import Config
 from losi.management.accounts import Accounts
 from losi.web.dependencies import Services
 from losi.web.openid_connect import Client, OpenIdConnect
@@ -227,3 +229,12 @@ async def test_the_methods_name_an_issuer_where_there_is_one(
         "support": "help@example.com",
     }
     assert without["openid_connect"] is False
+
+
+def test_the_client_may_stand_in_an_encrypted_parameter(aws: None) -> None:
+    written = '{"issuer": "https://i.test", "client_id": "losi", "client_secret": "hush"}'
+    boto3.client("ssm").put_parameter(Name="/p", Value=written, Type="SecureString")
+
+    made = Services(Config(sign_in_parameter="/p")).openid_connect
+
+    assert made._client == Client("https://i.test", "losi", "hush")

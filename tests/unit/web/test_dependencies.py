@@ -6,9 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 from starlette.requests import Request
 
 from losi.config import Config, Retention
@@ -74,14 +72,6 @@ class TestOpenIdConnect:
 
         assert made._client == Client("https://i.test", "losi", "hush")
         assert public._client.client_secret == ""
-
-    @mock_aws
-    def test_or_an_encrypted_parameter(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        boto3.client("ssm").put_parameter(Name="/p", Value=self.WRITTEN, Type="SecureString")
-
-        made = Services(Config(sign_in_parameter="/p")).openid_connect
-        assert made._client == Client("https://i.test", "losi", "hush")
 
     def test_where_neither_is_set_there_is_none(self) -> None:
         with pytest.raises(NotFoundError) as refused:
