@@ -286,6 +286,25 @@ async def test_so_is_an_event_of_another_shape(subject: Subject, upstream: FakeU
     assert caught.value.code == "upstream_malformed"
 
 
+@pytest.mark.parametrize(
+    "subject",
+    [each for each in HTTP if each.content_type == "text/event-stream"],
+    ids=lambda each: each.name,
+)
+@pytest.mark.parametrize("data", [b'{"choices": [', b"7", DEEP], ids=["cut", "number", "deep"])
+async def test_so_is_an_event_that_holds_no_json_object(
+    subject: Subject, data: bytes, upstream: FakeUpstream
+) -> None:
+    events = subject.events(1)
+    body = [*events[:2], b"data: " + data + b"\n\n", *events[2:]]
+    reply = Reply(body, headers={"content-type": subject.content_type})
+
+    with pytest.raises(UpstreamError) as caught:
+        await read(exchange(subject, upstream, Scenario(reply)))
+
+    assert caught.value.code == "upstream_malformed"
+
+
 @every_http_format
 async def test_an_upstream_that_is_not_there_is_unavailable(subject: Subject) -> None:
     route = Route(provider=PROVIDERS[subject.provider], model="m")
