@@ -8,8 +8,8 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from threading import Lock
-from typing import Any
 from urllib.parse import urlsplit
 
 from losi.errors import StoreUnavailableError
@@ -72,18 +72,23 @@ class SecretStore:
         reason = ""
         for _ in range(TRIES):
             try:
-                return str(self._call({"SecretId": secret_id})["SecretString"])
+                answer = self._call({"SecretId": secret_id})
             except urllib.error.HTTPError as error:
                 with error:
                     reason = f"{error.code} {error.read(200).decode(errors='replace')}"
                 if error.code < 500:
                     break
-            except (OSError, ValueError, KeyError, NoCredentialsError) as error:
+            except (OSError, HTTPException, NoCredentialsError) as error:
                 reason = type(error).__name__
+            else:
+                try:
+                    return str(json.loads(answer)["SecretString"])
+                except (ValueError, LookupError, TypeError):
+                    reason = "the answer has no SecretString"
         logger.error("the provider secret cannot be read: %s", reason)
         raise StoreUnavailableError
 
-    def _call(self, parameters: dict[str, str]) -> dict[str, Any]:
+    def _call(self, parameters: dict[str, str]) -> bytes:
         url = self.endpoint or f"https://secretsmanager.{self.region}.{_suffix(self.region)}"
         body = json.dumps(parameters).encode()
         headers = signed_headers(
@@ -98,8 +103,8 @@ class SecretStore:
         request = urllib.request.Request(f"{url}/", body, headers)  # noqa: S310 (of our own making)
         context = tls_context() if url.startswith("https:") else None
         with urllib.request.urlopen(request, timeout=CALL_SECONDS, context=context) as answer:  # noqa: S310
-            found: dict[str, Any] = json.load(answer)
-        return found
+            text: bytes = answer.read()
+        return text
 
 
 def _suffix(region: str) -> str:

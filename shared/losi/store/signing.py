@@ -13,6 +13,7 @@ import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from http.client import HTTPException
 from threading import Lock
 from urllib.parse import urlsplit
 
@@ -78,13 +79,11 @@ class CredentialSource:
             self._renew_at = time.time() + PAUSE_SECONDS
             try:
                 found = _read()
-            except (OSError, ValueError, KeyError, TypeError, NoCredentialsError) as error:
-                logger.warning("AWS credentials cannot be renewed: %s", type(error).__name__)
+            except NoCredentialsError as error:
+                logger.warning("AWS credentials cannot be renewed: %s", error)
                 if (known := self.fresh()) is not None:
                     return known
-                if isinstance(error, NoCredentialsError):
-                    raise
-                raise NoCredentialsError("the source of AWS credentials failed") from error
+                raise
             self._known = found
             self._renew_at = max(self._renew_at, found.expires - REFRESH_SECONDS)
             return found
@@ -92,10 +91,10 @@ class CredentialSource:
 
 def _read() -> Credentials:
     env = os.environ
-    if env.get("AWS_ACCESS_KEY_ID"):
-        return Credentials(
-            env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env.get("AWS_SESSION_TOKEN")
-        )
+    if access_key := env.get("AWS_ACCESS_KEY_ID"):
+        if not (secret_key := env.get("AWS_SECRET_ACCESS_KEY")):
+            raise NoCredentialsError("AWS_ACCESS_KEY_ID is set, but not AWS_SECRET_ACCESS_KEY")
+        return Credentials(access_key, secret_key, env.get("AWS_SESSION_TOKEN"))
     if url := env.get("AWS_CONTAINER_CREDENTIALS_FULL_URI"):
         return _from_container(url, env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN"))
     return _as_boto3_does()
@@ -109,10 +108,18 @@ def _from_container(url: str, token: str | None) -> Credentials:
         raise NoCredentialsError("the container credentials endpoint is not on this host")
     headers = {"Authorization": token} if token else {}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 (http or https, see above)
-    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
-        fields = json.load(answer)
-    expires = datetime.fromisoformat(fields["Expiration"]).timestamp()
-    return Credentials(fields["AccessKeyId"], fields["SecretAccessKey"], fields["Token"], expires)
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+            text = answer.read()
+    except (OSError, HTTPException) as error:
+        raise NoCredentialsError(f"the container's endpoint: {type(error).__name__}") from error
+    try:
+        fields = json.loads(text)
+        expires = datetime.fromisoformat(fields["Expiration"]).timestamp()
+        key, secret, session = (fields[n] for n in ("AccessKeyId", "SecretAccessKey", "Token"))
+    except (ValueError, LookupError, TypeError):  # no message: it may quote a secret
+        raise NoCredentialsError("the container's endpoint answered something else") from None
+    return Credentials(key, secret, session, expires)
 
 
 def _as_boto3_does() -> Credentials:

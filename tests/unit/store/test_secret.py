@@ -27,6 +27,8 @@ class SecretsManager(HTTPServer):
         super().__init__(("127.0.0.1", 0), _Answer)
         self.answers: list[tuple[int, bytes]] = [has(VALUE)]
         self.asked: list[tuple[dict[str, str], Any]] = []
+        #: The bytes that each answer lacks.
+        self.cut = 0
         self.goes_on = Event()
         self.goes_on.set()
 
@@ -43,7 +45,7 @@ class _Answer(BaseHTTPRequestHandler):
         answers = self.server.answers
         status, body = answers.pop(0) if len(answers) > 1 else answers[0]
         self.send_response(status)
-        self.send_header("content-length", str(len(body)))
+        self.send_header("content-length", str(len(body) + self.server.cut))
         self.end_headers()
         self.wfile.write(body)
 
@@ -177,6 +179,16 @@ class TestFailure:
             store.text("losi")
         return caught.value
 
+    def test_that_is_an_answer_cut_short_is_refused(
+        self, store: SecretStore, manager: SecretsManager
+    ) -> None:
+        manager.cut = 1
+
+        self.refused(store)
+
+        manager.cut = 0
+        assert store.text("losi") == VALUE
+
     @pytest.mark.parametrize("failure", [BROKEN, (200, b"{"), (200, b"{}"), (503, b"")])
     def test_that_may_pass_is_tried_again_once(
         self, store: SecretStore, manager: SecretsManager, failure: tuple[int, bytes]
@@ -206,8 +218,8 @@ class TestFailure:
             (DENIED, f"400 {DENIED[1][:200].decode()}"),
             (BROKEN, f"500 {BROKEN[1].decode()}"),
             ((400, b"\xff"), "400 �"),
-            ((200, b"["), "JSONDecodeError"),
-            ((200, json.dumps({"SecretBinary": VALUE}).encode()), "KeyError"),
+            ((200, b"["), "the answer has no SecretString"),
+            ((200, json.dumps({"SecretBinary": VALUE}).encode()), "the answer has no SecretString"),
         ],
     )
     def test_is_logged_with_its_reason_alone(

@@ -70,6 +70,7 @@ class Container(HTTPServer):
         self.clock = clock
         self.lifetime = 3_600
         self.fails = False
+        self.answer = b""
         self.asked: list[str | None] = []
 
 
@@ -88,7 +89,7 @@ class _Credentials(BaseHTTPRequestHandler):
         }
         self.send_response(500 if self.server.fails else 200)
         self.end_headers()
-        self.wfile.write(json.dumps(told).encode())
+        self.wfile.write(self.server.answer or json.dumps(told).encode())
 
 
 class TestCredentials:
@@ -125,6 +126,12 @@ class TestCredentials:
         monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
 
         assert CredentialSource().read() == Credentials("key", "secret", "token")
+
+    def test_half_of_them_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+
+        with pytest.raises(NoCredentialsError, match="but not AWS_SECRET_ACCESS_KEY"):
+            CredentialSource().read()
 
     def test_those_of_a_profile_are_looked_up_again_after_half_an_hour(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -184,16 +191,27 @@ class TestCredentials:
         clock[0] += 2_700
         assert [source.read().access_key for _ in range(3)] == ["key1"] * 3
         assert len(container.asked) == 2
-        assert caplog.messages == ["AWS credentials cannot be renewed: HTTPError"]
+        assert caplog.messages == [
+            "AWS credentials cannot be renewed: the container's endpoint: HTTPError"
+        ]
         clock[0] += 900 - 1
         assert source.read().access_key == "key1"
         clock[0] += 1
         for _ in range(2):
-            with pytest.raises(NoCredentialsError, match="the source of AWS credentials failed"):
+            with pytest.raises(NoCredentialsError, match="the container's endpoint: HTTPError"):
                 source.read()
 
         container.fails = False
         assert source.read().access_key == "key6"
+
+    @pytest.mark.parametrize("answer", [b"no JSON", b"[]", b"{}", b'{"Expiration": 7}'])
+    def test_an_answer_that_holds_none_is_no_credentials(
+        self, container: Container, answer: bytes
+    ) -> None:
+        container.answer = answer
+
+        with pytest.raises(NoCredentialsError, match="answered something else"):
+            CredentialSource().read()
 
     @pytest.mark.parametrize("host", ["example.com", "127.0.0.1.example.com", "localhost@a.test"])
     def test_no_other_host_is_asked(self, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
