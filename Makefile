@@ -13,6 +13,9 @@ SECURITY_INSTALLED := .venv-security/.installed
 FOR_TESTS := $(INSTALLED) $(if $(shell command -v npm),tests/node_modules/.installed) $(if $(shell command -v java),,no-java)
 # what shares a server runs in one worker, and first (tests/parallel.py)
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
+# one process: each more would collect all tests again, which takes a third of the time; they start no
+# processes whose output only file descriptors could capture
+UNIT := $(BIN)/python -m pytest --capture=sys tests/unit
 # coverage slows what starts processes, and sees little in them
 COVERAGE := $(PYTEST) --durations=10 --cov --cov-report=term tests/unit tests/contract
 PROCESSES := $(PYTEST) --durations=10 tests/integration tests/e2e tests/browser
@@ -41,7 +44,7 @@ site: $(RUN_INSTALLED) ## Build the console and the docs as files (part of run a
 
 .PHONY: unit
 unit: $(INSTALLED) ## Run only the unit tests: each module by itself (less than a minute)
-	$(PYTEST) tests/unit $(PYTEST_ARGS)
+	$(UNIT) $(PYTEST_ARGS)
 
 .PHONY: contract
 contract: $(INSTALLED) ## Run the tests of the whole API and of whole commands, and of recorded traffic

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Thread
 
 import pytest
@@ -39,6 +39,7 @@ def serving(answer: bytes, end: Ending) -> Iterator[str]:
     """Answers one request after another, each on a connection of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
     context = certificate_of_nobody()
+    taken: list[ssl.SSLSocket] = []
 
     def serve() -> None:
         while True:
@@ -47,7 +48,11 @@ def serving(answer: bytes, end: Ending) -> Iterator[str]:
             except OSError:  # the test has ended
                 return
             try:
-                with context.wrap_socket(raw, server_side=True) as connection:
+                with context.wrap_socket(
+                    raw, server_side=True, do_handshake_on_connect=False
+                ) as connection:
+                    taken.append(connection)
+                    connection.do_handshake()
                     connection.recv(65_536)
                     connection.sendall(answer)
                     end(connection)
@@ -61,6 +66,9 @@ def serving(answer: bytes, end: Ending) -> Iterator[str]:
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
+        for connection in taken:  # the client's loop, which would close them, waits for the thread
+            with suppress(OSError):
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
         thread.join()
 
 
