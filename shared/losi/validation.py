@@ -62,6 +62,21 @@ class UntilMistake(FailFast):
         return hash(self.fail_fast)
 
 
+def nests_deeper(value: Any, most: int) -> bool:
+    """Whether a JSON value is nested in more than so many levels."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(most):
+        level = [
+            child
+            for node in level
+            for child in (node.values() if isinstance(node, dict) else node)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
 def at_most(most: int) -> BeforeValidator:
     """An object with at most so many properties, counted first: pydantic's own limit applies only
     after it has found what is wrong with each of them. For lists there is `UntilMistake`.

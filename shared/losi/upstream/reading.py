@@ -11,9 +11,13 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from losi.validation import nests_deeper
+
 T = TypeVar("T")
 
 _BOM = b"\xef\xbb\xbf"
+#: orjson writes 254 levels, and an answer gets some around it.
+MOST_LEVELS = 200
 #: OpenAI's figure for the logarithm of zero (its OpenAPI document, `logprob`).
 _NO_NUMBERS = {"-Infinity": -9999.0}
 #: Fields whose text may end in half a character, with the other half in the next piece.
@@ -23,13 +27,24 @@ _PIECES = {"content", "reasoning_content", "reasoning", "refusal", "text", "thin
 def loads(data: bytes, *, pieces: bool = False) -> Any:
     """The value of a JSON text; with `pieces`, halves of characters stay at the edges of texts.
 
-    Raises ValueError where no SDK would read one.
+    Raises ValueError where no SDK would read one, or nobody could write it again.
     """
     data = data.removeprefix(_BOM)
     try:
-        return orjson.loads(data)
+        value = orjson.loads(data)
     except orjson.JSONDecodeError:
-        text = data.decode("utf-8", "replace")
+        value = _read_leniently(data, pieces=pieces)
+    if (
+        len(data) > 2 * MOST_LEVELS  # most events are too short to nest deeply
+        and data.count(b"[") + data.count(b"{") > MOST_LEVELS
+        and nests_deeper(value, MOST_LEVELS)
+    ):
+        raise ValueError("nested too deeply")
+    return value
+
+
+def _read_leniently(data: bytes, *, pieces: bool) -> Any:
+    text = data.decode("utf-8", "replace")
     try:
         value = json.loads(text, parse_constant=_NO_NUMBERS.get, parse_int=_integer)
         return _writable(value, keep=pieces, name="")

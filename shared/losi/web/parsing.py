@@ -16,7 +16,7 @@ from losi.errors import (
     UnsupportedMediaError,
     echo,
 )
-from losi.validation import holds_more_values, json_type
+from losi.validation import holds_more_values, json_type, nests_deeper
 
 #: The most that Lambda accepts in a synchronous invocation. The same everywhere, so that what works
 #: locally works deployed. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -198,17 +198,8 @@ def _may_be_deep(body: bytes) -> bool:
 
 
 def _check_depth(data: Any) -> None:
-    level = [data] if isinstance(data, dict | list) else []
-    for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for node in level
-            for child in (node.values() if isinstance(node, dict) else node)
-            if isinstance(child, dict | list)
-        ]
-        if not level:
-            return
-    raise InvalidRequestError(
-        f"The request body is nested more than {MAX_DEPTH} levels deep. Flatten it.",
-        code="invalid_json",
-    )
+    if nests_deeper(data, MAX_DEPTH):
+        raise InvalidRequestError(
+            f"The request body is nested more than {MAX_DEPTH} levels deep. Flatten it.",
+            code="invalid_json",
+        )

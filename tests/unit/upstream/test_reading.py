@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from losi.upstream.reading import is_whole, loads
+from losi.upstream.reading import MOST_LEVELS, is_whole, loads
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,16 @@ from losi.upstream.reading import is_whole, loads
 def test_what_is_read_can_be_written(text: bytes, value: Any) -> None:
     assert loads(text) == value
     assert orjson.dumps(loads(text))
+
+
+@pytest.mark.parametrize("text", [b"[1, %b]", b"[NaN, %b]"], ids=["strict", "lenient"])
+def test_what_is_nested_too_deeply_to_be_written_is_not_read(text: bytes) -> None:
+    whole = text % (b"[" * (MOST_LEVELS - 1) + b"]" * (MOST_LEVELS - 1))
+    deeper = text % (b'{"a":' * MOST_LEVELS + b"[1]" + b"}" * MOST_LEVELS)
+
+    assert orjson.dumps([loads(whole)])
+    with pytest.raises(ValueError, match="nested too deeply"):
+        loads(deeper)
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b'{"a": ', b"ping", b"{'a': 1}", b'{"a": "'])
