@@ -64,7 +64,12 @@ class Provider:
             await asyncio.sleep(pause)
         if end == "breaks off":
             read = estimate.input_tokens(body(number, stream=True))
-            self._owes(number, estimate.estimated(read, words * len("once "), MAX_TOKENS))
+            self._owes(
+                number,
+                estimate.estimated(
+                    input_tokens=read, characters=words * len("once "), most_output=MAX_TOKENS
+                ),
+            )
             return
         self._owes(number, told)
         if end == "whole":

@@ -50,7 +50,9 @@ class TokenBounds:
     most_output: int = MAX_TOKENS
 
     def estimate(self, characters: int) -> Usage:
-        return estimated(self.input_tokens, characters, self.most_output)
+        return estimated(
+            input_tokens=self.input_tokens, characters=characters, most_output=self.most_output
+        )
 
     def reported(self, theirs: object, calls: int = 1) -> Usage | None:
         """The provider's usage of `calls` calls, clamped to the bounds; None if it reports none."""

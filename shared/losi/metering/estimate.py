@@ -89,7 +89,7 @@ def text_tokens(text: str) -> int:
     return max(estimate_tokens(len(data)), words // 5 + ascii_signs // 2 + others // 4)
 
 
-def estimated(input_tokens: int, characters: int, most_output: int) -> Usage:
+def estimated(*, input_tokens: int, characters: int, most_output: int) -> Usage:
     """Usage of an answer whose provider reports none.
 
     Output is capped at what the request allowed: the caller does not pay for a provider that fails

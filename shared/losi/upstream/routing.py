@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import anyio.to_thread
 
@@ -350,7 +350,7 @@ def _no_route(model_id: str) -> LosiError:
     return UpstreamUnavailableError(f"The model '{model_id}' is not available right now.")
 
 
-def answered_headers(answered: Answered) -> dict[str, Any]:
+def answered_headers(answered: Answered) -> dict[str, str]:
     """`x-losi-*` headers: which route answered, after how many attempts, and what it ignored of the
     request.
     """

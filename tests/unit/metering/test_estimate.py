@@ -275,5 +275,7 @@ def test_an_answer_that_was_spoken_counts_though_it_is_named_only() -> None:
 
 
 def test_no_more_is_billed_than_the_answer_was_allowed() -> None:
-    assert estimated(7, 40, 100) == Usage(7, 10, estimated=True)
-    assert estimated(7, 4_000, 100) == Usage(7, 100, estimated=True)
+    assert estimated(input_tokens=7, characters=40, most_output=100) == Usage(7, 10, estimated=True)
+    assert estimated(input_tokens=7, characters=4_000, most_output=100) == Usage(
+        7, 100, estimated=True
+    )
