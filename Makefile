@@ -14,8 +14,8 @@ FOR_TESTS := $(INSTALLED) $(if $(shell command -v npm),tests/node_modules/.insta
 # what shares a server runs in one worker, and first (tests/parallel.py)
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
 # one process: each more would collect all tests again, which takes a third of the time; they start no
-# processes whose output only file descriptors could capture
-UNIT := $(BIN)/python -m pytest --capture=sys tests/unit
+# processes whose output only file descriptors could capture; what pytest makes of the tests is kept
+UNIT := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --capture=sys tests/unit
 # coverage slows what starts processes, and sees little in them
 COVERAGE := $(PYTEST) --durations=10 --cov --cov-report=term tests/unit tests/contract
 PROCESSES := $(PYTEST) --durations=10 tests/integration tests/e2e tests/browser
