@@ -125,6 +125,14 @@ def test_figures_of_zero_are_no_figures() -> None:
     assert completion_usage(loose(answer), TokenBounds(7)) == Usage(7, 2, estimated=True)
 
 
+def test_figures_of_zero_say_that_nothing_was_produced() -> None:
+    relay = stream()
+
+    relay.public(chunk({"content": ""}, usage={"prompt_tokens": 0, "completion_tokens": 0}))
+
+    assert not relay.produced
+
+
 def test_nothing_is_owed_before_something_was_produced() -> None:
     relay = stream()
     relay.public(chunk({"role": "assistant", "content": ""}))
