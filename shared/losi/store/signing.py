@@ -129,11 +129,11 @@ def _as_boto3_does() -> Credentials:
 
     try:
         found = botocore.session.get_session().get_credentials()
+        frozen = found and found.get_frozen_credentials()  # which asks for them anew, with SSO
     except BotoCoreError as error:
         raise NoCredentialsError(f"AWS credentials cannot be read: {error}") from error
-    if found is None:
+    if frozen is None:
         raise NoCredentialsError("no AWS credentials were found")
-    frozen = found.get_frozen_credentials()
     if not frozen.access_key or not frozen.secret_key:
         raise NoCredentialsError("the AWS credentials that were found are incomplete")
     return Credentials(frozen.access_key, frozen.secret_key, frozen.token, time.time() + 1800)

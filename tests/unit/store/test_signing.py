@@ -156,6 +156,24 @@ class TestCredentials:
         with pytest.raises(NoCredentialsError, match="missing: aws_secret_access_key"):
             CredentialSource().read()
 
+    def test_a_login_that_has_ended_is_none(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """botocore asks for SSO's credentials when they are read, and raises where the login has
+        ended: https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-sso.html
+        """
+        config = tmp_path / "config"
+        config.write_text(
+            "[default]\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n"
+            "[sso-session s]\nsso_region = us-east-1\nsso_start_url = https://example.com\n"
+        )
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+
+        with pytest.raises(NoCredentialsError, match="SSO"):
+            CredentialSource().read()
+
     def test_those_of_the_container_are_asked_for_again_before_they_end(
         self, container: Container, clock: list[float]
     ) -> None:
