@@ -112,19 +112,20 @@ class TimeLimits(TimeLimit):
     It stays among the timer's entries, so that a further wait costs three assignments.
     """
 
-    __slots__ = ()
+    __slots__ = ("_next",)
 
     def __init__(self) -> None:
         super().__init__(_NEVER)
         super().__enter__()
 
     def until(self, when: float) -> TimeLimits:
-        self.when, self._cancelling = when, self._task.cancelling()
-        if when < self._timer.when:
-            self._timer.set(when)
+        self._next = when
         return self
 
-    def __enter__(self) -> None: ...
+    def __enter__(self) -> None:
+        self.when, self._cancelling = self._next, self._task.cancelling()
+        if self.when < self._timer.when:
+            self._timer.set(self.when)
 
     def __exit__(
         self,

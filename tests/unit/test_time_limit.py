@@ -181,6 +181,16 @@ class TestWaitsOfOneTask:
 
         assert virtual_time.run(main()) == pytest.approx(101)
 
+    def test_a_limit_that_no_wait_uses_ends_nothing(self) -> None:
+        async def main() -> float:
+            limits = TimeLimits()
+            limits.until(now() + 1)
+            await asyncio.sleep(10)
+            limits.close()
+            return now()
+
+        assert virtual_time.run(main()) == pytest.approx(10)
+
     def test_who_cancels_the_task_ends_it(self) -> None:
         async def waits() -> None:
             limits = TimeLimits()

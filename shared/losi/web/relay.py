@@ -153,7 +153,7 @@ class _Writer:
     async def write(self, data: bytes, *, last: bool = False) -> None:
         if self._beating is not None:
             await self.finish_heartbeat()
-        if not self._gone:  # a limit that begins must be entered: else it would end other waits
+        if not self._gone:
             await self._write(data, self._limits.until(self._deadline), last=last)
 
     async def _write(self, data: bytes, limit: TimeLimit, *, last: bool = False) -> None:
