@@ -225,3 +225,24 @@ async def test_a_reader_that_stops_early_leaves_nothing_running() -> None:
     await chunks.aclose()
 
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize("n", [2, 8])
+async def test_a_slow_reader_slows_the_providers_down(n: int) -> None:
+    made = 0
+
+    class Talks(OneAtATime):
+        async def stream(self, call: UpstreamCall) -> AsyncGenerator[Json]:
+            nonlocal made
+            for _ in range(1_000):
+                made += 1
+                choice = {"index": 0, "delta": {"content": "word "}, "finish_reason": None}
+                yield {"choices": [choice]}
+
+    chunks = chunks_of(prepare(Talks().prepare, call(n)).stream())
+    await anext(chunks)
+    for _ in range(1_000):  # the providers could make all their words meanwhile
+        await asyncio.sleep(0)
+    await chunks.aclose()
+
+    assert 4 * n <= made <= 6 * n + 1

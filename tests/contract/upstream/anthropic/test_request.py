@@ -319,3 +319,13 @@ class TestAccount:
         request = translated(service_tier=tier)
         assert request.body.get("service_tier") == expected
         assert request.left_out == (set() if expected else {"service_tier"})
+
+
+def test_thinking_that_is_sent_as_it_was_given_is_not_called_mapped() -> None:
+    budget = {"type": "enabled", "budget_tokens": 2_000}
+
+    as_given = translated("claude-sonnet-4-5", thinking=budget, max_tokens=4_000)
+    other = translated("claude-sonnet-5", thinking=budget, max_tokens=4_000)
+
+    assert (as_given.body["thinking"], as_given.mapped) == (budget, frozenset())
+    assert other.body["thinking"] != budget and other.mapped == {"thinking"}
