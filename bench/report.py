@@ -43,8 +43,9 @@ def _ratio(ours: list[float], theirs: list[float]) -> str:
 
 
 def picture(by_name: dict[str, list[float]], title: str) -> str:
-    """A bar for each gateway, as SVG."""
+    """A bar for each gateway, as SVG; the cheapest is first."""
     medians = {name: statistics.median(values) for name, values in by_name.items()}
+    medians = dict(sorted(medians.items(), key=lambda one: one[1]))
     scale = 300 / max(medians.values())
     rows = "".join(
         f'<text x="8" y="{at + 14}">{name}</text>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,9 @@ def test_the_pictures_have_a_bar_for_each_gateway(docs: Path) -> None:
     for name in ("stream", "json"):
         drawn = (docs / f"performance-{name}.svg").read_text()
         assert ">losi<" in drawn and ">other<" in drawn and ">direct<" not in drawn
+
+
+def test_the_cheapest_gateway_is_drawn_first() -> None:
+    drawn = report.picture({"dear": [30.0], "cheap": [1.0, 1.0, 9.0], "between": [2.0]}, "CPU")
+
+    assert re.findall(r'x="8" y="\d+">(\w+)<', drawn) == ["cheap", "between", "dear"]
