@@ -90,16 +90,18 @@ class TimeLimit:
         traceback: TracebackType | None,
     ) -> None:
         self._timer.entries.discard(self)
-        if self._expired and self._ended(kind):
-            raise TimeoutError from error
-
-    def _ended(self, kind: type[BaseException] | None) -> bool:
-        """Whether this limit ended the block, rather than somebody else who cancelled the task."""
-        return self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError
+        if self._expired:
+            self._end(kind, error)
 
     def ring(self) -> None:
         self._expired = True
         self._task.cancel()
+
+    def _end(self, kind: type[BaseException] | None, error: BaseException | None) -> None:
+        """Raise TimeoutError if the limit ended the block, and nobody else cancelled the task."""
+        self._expired = False
+        if self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise TimeoutError from error
 
 
 until = TimeLimit
@@ -109,7 +111,7 @@ class TimeLimits(TimeLimit):
     """Of the waits of one task that follow each other, such as a stream's for each event:
     `with limits.until(when):` for each of them, and `close()` after the last.
 
-    It stays among the timer's entries, so that a further wait costs three assignments.
+    It stays among the timer's entries, so that a further wait adds nothing to them.
     """
 
     __slots__ = ("_next",)
@@ -135,10 +137,12 @@ class TimeLimits(TimeLimit):
     ) -> None:
         self.when = _NEVER
         if self._expired:
-            self._expired = False
-            self._timer.entries.add(self)  # what has rung is among them no more
-            if self._ended(kind):
-                raise TimeoutError from error
+            self._end(kind, error)
+
+    def ring(self) -> None:
+        self.when = _NEVER
+        self._timer.entries.add(self)  # the timer removes what rings
+        super().ring()
 
     def close(self) -> None:
         self._timer.entries.discard(self)
