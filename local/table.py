@@ -46,7 +46,7 @@ def load_template(template: Path = TEMPLATE) -> dict[str, Any]:
     return _loaded(template)
 
 
-@cache
+@cache  # which would keep the default, and the same path as an argument, apart
 def _loaded(template: Path) -> dict[str, Any]:
     text = template.read_text()
     loaded: dict[str, Any] = yaml.load(text, Loader=_TemplateLoader)  # noqa: S506 (a SafeLoader)

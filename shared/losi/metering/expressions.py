@@ -84,7 +84,7 @@ def admission(hold: Hold, principal: Principal, now: float) -> Update:
         values[":row"] = {"L": [_number(0)] * len(COUNTERS)}
     return {
         "Key": primary_key(hold.account_id, hold.sort),
-        "ReturnValues": "ALL_NEW",  # it tells what is left of the limits, and no other write does
+        "ReturnValues": "ALL_NEW",  # for what is left of the limits; no other write needs the item
         "UpdateExpression": _ADMIT.format(row=_ROW if hold.nested else ""),
         "ConditionExpression": (
             f"attribute_exists({ROWS}.#key) AND {_ROOM}" if hold.nested else _ROOM

@@ -18,10 +18,8 @@ from losi.config import Config
 from losi.errors import Remedy, UpstreamUnavailableError
 from losi.store.secret import SecretStore
 
-if TYPE_CHECKING:
-    from losi.catalogue.providers import (
-        Provider,
-    )  # its rows bring pydantic, for which no canary waits
+if TYPE_CHECKING:  # so that the canary does not load pydantic
+    from losi.catalogue.providers import Provider
 
 logger = logging.getLogger("losi.providers")
 
