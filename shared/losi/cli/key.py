@@ -12,7 +12,7 @@ from losi.cli.account import AccountId
 from losi.cli.output import minute, print_fields, print_json, print_table
 from losi.cli.session import Session, account_id, command, group, key_id
 from losi.errors import NotFoundError
-from losi.identity.key import Key
+from losi.identity.key import LONGEST_OVERLAP, OVERLAP, Key
 from losi.identity.principal import PERMISSIONS
 from losi.identity.values import InvalidValueError, valid_expiry, valid_name, valid_permission
 
@@ -140,8 +140,10 @@ def rotate(
     key: KeyId,
     overlap: Annotated[
         int,
-        typer.Option(min=0, max=2_592_000, help="Seconds for which the old secret stays valid."),
-    ] = 86_400,
+        typer.Option(
+            min=0, max=LONGEST_OVERLAP, help="Seconds for which the old secret stays valid."
+        ),
+    ] = OVERLAP,
 ) -> None:
     """Give a key a new secret and print it. It is shown only once.
 

@@ -19,7 +19,7 @@ from losi.identity.principal import Principal
 from losi.identity.secret import Secret, same_hash
 from losi.identity.session import Credential, Sessions, SessionToken, require_api_access
 from losi.identity.throttle import Throttle
-from losi.identity.values import iso
+from losi.identity.values import DAY_SECONDS, iso
 from losi.store.client import PROFILE, Item, key_sort
 from losi.store.reads import Reads
 from losi.store.table import Table
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 CACHE_SECONDS = 300
 CACHE_SIZE = 1024
-DAY_SECONDS = 86_400
 #: How long an unknown key is refused without a read, and how many are remembered. They have a cache
 #: of their own, so that a flood of unknown keys cannot push good ones out.
 UNKNOWN_SECONDS = 60

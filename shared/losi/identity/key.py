@@ -7,7 +7,7 @@ from typing import Any
 
 from losi.identity.principal import ALL_PERMISSIONS, PERMISSIONS
 from losi.identity.secret import KEY_LENGTH
-from losi.identity.values import iso, optional_time, public_id, time_of
+from losi.identity.values import DAY_SECONDS, iso, optional_time, public_id, time_of
 from losi.store.client import Item, key_sort, primary_key
 
 #: Shown instead of the key after its creation: the secret is not stored.
@@ -22,6 +22,8 @@ FIRST_PERMISSIONS = frozenset(
 #: Number of replaced secrets that may be good at the same time; the next one drops the one that
 #: ends first.
 OLD_SECRETS = 5
+#: Seconds for which a replaced secret stays good: unless something else is asked for, and at most.
+OVERLAP, LONGEST_OVERLAP = DAY_SECONDS, 30 * DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

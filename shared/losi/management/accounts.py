@@ -26,7 +26,7 @@ from losi.identity.key import Key, NewKey
 from losi.identity.principal import Principal
 from losi.identity.secret import Secret, mint, new_account_id
 from losi.identity.session import session_sort
-from losi.identity.values import iso
+from losi.identity.values import DAY_SECONDS, iso
 from losi.management import emails, writes
 from losi.management.authority import check_authority, check_deletion
 from losi.management.erasure import erasing
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 ATTEMPTS = 12
 #: How long the mark of a deleted account stays, which ends cached principals. Then its TTL removes
 #: it.
-TOMBSTONE_SECONDS = 2 * 86_400
+TOMBSTONE_SECONDS = 2 * DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

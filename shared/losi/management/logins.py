@@ -14,13 +14,14 @@ from typing import Any
 
 from losi.errors import InvalidRequestError, LosiError, PermissionDeniedError, support
 from losi.identity.account import Account
+from losi.identity.values import DAY_SECONDS
 from losi.management.accounts import Accounts
 from losi.management.emails import LOOKUP
 from losi.store.client import LOGIN, primary_key
 from losi.store.table import Table
 
-#: Days until the count of a day's new accounts is deleted.
-COUNTED_SECONDS = 3 * 86_400
+#: Until the count of a day's new accounts is deleted.
+COUNTED_SECONDS = 3 * DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-ke
 import zlib
 from datetime import UTC, date, datetime
 
-from losi.metering.day_item import DAY_SECONDS, Hold, sort_key
+from losi.identity.values import DAY_SECONDS
+from losi.metering.day_item import Hold, sort_key
 from losi.store.writes import Update
 
 SHARDS = 16

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from losi.catalogue.plans import Plan
-from losi.metering.day_item import DAY_SECONDS, MINUTE_SECONDS, DayItem
+from losi.identity.values import DAY_SECONDS
+from losi.metering.day_item import MINUTE_SECONDS, DayItem
 from losi.metering.refusals import rate_limits
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from starlette.requests import Request
 
 from losi.errors import InvalidRequestError
-from losi.identity.key import Key, NewKey, key_id_from
+from losi.identity.key import LONGEST_OVERLAP, OVERLAP, Key, NewKey, key_id_from
 from losi.identity.principal import PERMISSIONS
 from losi.identity.values import iso, valid_expiry, valid_name, valid_permission
 from losi.management.accounts import no_such_key
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 #: Parameters of a body. A key has few properties, and each unknown one costs a message to refuse.
 MAX_VALUES = 1_000
-DAY_SECONDS = 86_400
-LONGEST_OVERLAP = 30 * DAY_SECONDS
 
 
 def _not_empty(permissions: list[str]) -> list[str]:
@@ -102,7 +100,7 @@ class ChangeKey(_Body):
 
 class RotateKey(_Body):
     expires_in_seconds: int = Field(
-        default=DAY_SECONDS,
+        default=OVERLAP,
         ge=0,
         le=LONGEST_OVERLAP,
         description="How long the old secret stays good.",

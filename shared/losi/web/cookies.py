@@ -2,8 +2,7 @@
 
 Browsers send a cookie with requests of any page. So it counts only if the browser reports a page of
 this origin (`Sec-Fetch-Site`, which no script can set). Changes also need a header that a form
-cannot send. If there is an Authorization header, its key counts and the cookie
-is ignored.
+cannot send. If there is an Authorization header, its key counts and the cookie is ignored.
 """
 
 import ipaddress
@@ -14,6 +13,7 @@ from starlette.responses import Response
 
 from losi.errors import InvalidRequestError, PermissionDeniedError
 from losi.identity.session import SessionToken
+from losi.identity.values import DAY_SECONDS
 
 LOGIN_SECONDS = 600
 WRITE_HEADER = "x-losi-console"
@@ -57,7 +57,7 @@ def set_cookie(request: Request, response: Response, token: SessionToken, days: 
     response.set_cookie(
         cookie_name(request),
         token.text,
-        max_age=days * 86_400,
+        max_age=days * DAY_SECONDS,
         path="/",
         secure=secure,
         httponly=True,
