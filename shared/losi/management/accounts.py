@@ -114,7 +114,7 @@ class Accounts:
     def account(self, account_id: str) -> Account:
         item = self._table.get(account_id, PROFILE)
         if item is None:
-            raise _no_account()
+            raise NotFoundError("No such account. List the accounts with `losi account list`.")
         return Account.from_item(item)
 
     def list_accounts(self) -> list[Account]:
@@ -255,8 +255,7 @@ class Accounts:
             changed = replace(change(read), version=read.version + 1)
             if self._write_change(by, account, read, changed, action):
                 self._books.mark_changed(account_id, key_id, changed.version, test=changed.test)
-                last_used = self._books.last_used(account_id)
-                return changed.used_at(last_used.get(key_id))
+                return changed.used_at(self._books.last_used(account_id).get(key_id))
         raise StoreUnavailableError
 
     def rotate_key(
@@ -281,11 +280,9 @@ class Accounts:
 
     def delete_key(self, account_id: str, key_id: str, by: Actor = OPERATOR) -> None:
         """Disable, mark, remove. After a failure at any step, calling it again completes it."""
-
-        def disabled(key: Key) -> Key:
-            return replace(key, is_enabled=False)
-
-        key = self.change_key(account_id, key_id, disabled, by, "key.deletion_began")
+        key = self.change_key(
+            account_id, key_id, lambda key: replace(key, is_enabled=False), by, "key.deletion_began"
+        )
         self._books.forget_key(account_id, key_id)
         account = self.account(account_id)
         record = self._record(by, account, "key.deleted", key, before=key.audited())
@@ -331,11 +328,10 @@ class Accounts:
         """Whether it was written: not if the key, or what the change depends on, has changed since
         it was read.
         """
-        deletes = action == "key.deletion_began"
         today = self._now().date().isoformat()
         parts = [writes.key_changed(account.id, read, changed)]
         if (caller := by.caller) is not None:
-            if deletes:
+            if action == "key.deletion_began":
                 check_deletion(caller, read)
                 parts.append(writes.profile_as_read(caller))
             else:
@@ -389,10 +385,6 @@ class Accounts:
         if item is None:
             raise no_such_key()
         return Key.from_item(item)
-
-
-def _no_account() -> NotFoundError:
-    return NotFoundError("No such account. List the accounts with `losi account list`.")
 
 
 def no_such_key() -> NotFoundError:
