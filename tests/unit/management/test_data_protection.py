@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -45,11 +46,11 @@ def account_id(
     ledger: BlockingLedger,
     sessions: Sessions,
     clock: Clock,
-) -> str:
+) -> Iterator[str]:
     """An account that has had everything: made by a sign-in, with keys of both kinds, used on two
     days, one key deleted, one hold left.
     """
-    origin.set(Origin("203.0.113.10", "req_1"))
+    token = origin.set(Origin("203.0.113.10", "req_1"))
     logins = Logins(Table(client, TABLE), accounts, SelfSignUp("pro", 10), clock)
     account = logins.account_for(PERSON)
     accounts.set_api_access(account.id, True)
@@ -66,7 +67,8 @@ def account_id(
     clock.advance(-86_400)
     accounts.delete_key(account.id, keys[1][0].id)
     sessions.open(account.id, DEVICE)
-    return account.id
+    yield account.id
+    origin.reset(token)
 
 
 def stored(client: DynamoDBClient) -> list[dict[str, Any]]:
