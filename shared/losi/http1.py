@@ -157,7 +157,7 @@ class Response:
         raise StopAsyncIteration
 
     def put_back(self, data: bytes) -> None:
-        """What was read from an unfinished body is the next to be read again."""
+        """Take back what was read of an unfinished body: the next read returns it again."""
         if self._connection is not None:
             self._connection.put_back(data)
 

@@ -31,7 +31,7 @@ class EventStream:
     def __init__(self, *, include_usage: bool) -> None:
         self._include_usage = include_usage
         self._like: Chunk = {"choices": []}
-        #: What is before and after a text of the chunks that are `_like` this one: written once.
+        #: What stands before and after the text of each chunk like `_like`: written once.
         self._around: list[bytes] = []
 
     def written(self, item: Batch | End) -> bytes:

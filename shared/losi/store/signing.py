@@ -21,7 +21,7 @@ logger = logging.getLogger("losi.store")
 
 #: Credentials are renewed this long before they end (botocore's advisory period).
 REFRESH_SECONDS = 900
-#: Their source is asked no more often than that, whether it fails or has no newer ones.
+#: While some are good, their source is asked no more often, whether it fails or has no newer ones.
 PAUSE_SECONDS = 10
 #: The protocol version of each service.
 CONTENT_TYPES = {

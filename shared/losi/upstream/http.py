@@ -162,7 +162,7 @@ async def _head(chunks: AsyncIterator[bytes]) -> bytes:
 
 
 def _from_the_start(head: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """What comes after the head, and the head again before it."""
+    """The whole body: the head that was read, and what comes after it."""
     if not isinstance(chunks, http1.Response):
         return _chained(head, chunks)
     chunks.put_back(head)

@@ -24,7 +24,7 @@ _NOT_ITS_OWN = re.compile(r"signature.*think|think.*signature|thinking.*cannot b
 
 
 def prepare(inner: Prepare, call: UpstreamCall) -> Exchange:
-    """The exchange for a call with earlier thoughts: it is sent again without if they are
+    """The exchange for a call with earlier thoughts: it is sent again without them if they are
     refused.
     """
     return WithOrWithout(inner(call), lambda: inner(_without_thoughts(call)))
