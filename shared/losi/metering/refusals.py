@@ -66,7 +66,7 @@ def rate_limits(item: DayItem, plan: Plan, now: float) -> RateLimits:
         remaining_requests=max(0, plan.requests_per_minute - requests),
         limit_tokens=plan.tokens_per_minute,
         remaining_tokens=min(plan.tokens_per_minute, max(0, plan.tokens_per_minute - tokens)),
-        reset_seconds=_seconds_left(now, MINUTE_SECONDS),
+        reset_seconds=seconds_left(now, MINUTE_SECONDS),
     )
 
 
@@ -152,7 +152,7 @@ def _quota_exceeded(
     item: DayItem, hold: Hold, plan: Plan, now: float, recommend: Recommend
 ) -> QuotaExceededError:
     left = max(0, plan.tokens_per_day - item.settled)
-    minutes = int(-(-_seconds_left(now, DAY_SECONDS) // MINUTE_SECONDS))
+    minutes = int(-(-seconds_left(now, DAY_SECONDS) // MINUTE_SECONDS))
     smaller = " Send a shorter request, lower max_tokens, or wait." if left else ""
     return QuotaExceededError(
         f"Daily quota reached: the plan '{plan.name}' allows {plan.tokens_per_day:,} tokens per "
@@ -176,7 +176,7 @@ def _duration(seconds: float) -> str:
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
-def _seconds_left(now: float, period: int) -> float:
+def seconds_left(now: float, period: int) -> float:
     """Seconds until the current UTC minute or day ends: each begins at a multiple of its length in
     epoch time.
     """
