@@ -110,7 +110,7 @@ def translate(body: Request, route: Route) -> AnthropicRequest:
     if choice is not None:
         out["tool_choice"] = choice
     _add_output_config(out, body)
-    _add_thinking(out, body, conversation)
+    _add_thinking(out, body)
     _add_sampling(out, body)
     _add_account(out, body)
     if conversation.system:
@@ -229,7 +229,7 @@ def _asked_in_words(body: Request) -> list[Message]:
     return with_instruction(body["messages"], instruction) if instruction else body["messages"]
 
 
-def _add_thinking(out: Body, body: Request, conversation: Conversation) -> None:
+def _add_thinking(out: Body, body: Request) -> None:
     effort = body.get("reasoning_effort")
     forced = "tool_choice" in out and out["tool_choice"]["type"] in ("any", "tool")
     model, messages = body["model"], body["messages"]
