@@ -13,6 +13,7 @@ from collections.abc import Callable
 from losi.errors import StoreUnavailableError
 from losi.identity import audit
 from losi.identity.audit import Actor
+from losi.identity.values import MINUTE_SECONDS
 from losi.store.table import Table
 
 logger = logging.getLogger("losi.identity")
@@ -20,7 +21,6 @@ logger = logging.getLogger("losi.identity")
 #: This many refusals of a key within a minute are a burst.
 BURST = 10
 REMEMBERED = 1024
-MINUTE_SECONDS = 60
 
 
 class Bursts:

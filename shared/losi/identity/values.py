@@ -7,7 +7,7 @@ from losi.identity.principal import PERMISSIONS
 from losi.ids import ALPHABET
 
 NAME_LENGTH = 100
-DAY_SECONDS = 86_400
+MINUTE_SECONDS, DAY_SECONDS = 60, 86_400
 # Refused in addition to control characters: line separators, and marks that change a text's
 # direction and so can make one name look like another.
 _REFUSED_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}

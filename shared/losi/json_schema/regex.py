@@ -11,12 +11,11 @@ and Unicode properties. `\\d`, `\\w` and `\\s` mean what they mean there.
 from collections.abc import Iterator, Sequence
 
 from losi.json_schema.limits import Budget, SchemaError
-from losi.json_schema.regex_parser import Anchor, Chars, Choice, Node, Repeat, Series, parse
+from losi.json_schema.regex_parser import LAST, Anchor, Chars, Choice, Node, Repeat, Series, parse
 
 States = frozenset[int]
 
 _MAX_STATES = 3_000
-_LAST = 0x10FFFF
 #: The characters, in the order in which generated text prefers them.
 _PREFERRED = "a1A -_.@/:" + "".join(map(chr, range(33, 127)))
 
@@ -29,10 +28,10 @@ class Pattern:
         self._edges: list[list[tuple[Chars, int]]] = []
         self._free: list[list[tuple[str, int]]] = []
         waiting, begin = self._state(), self._state()
-        self._edges[waiting].append((Chars(((0, _LAST),)), waiting))
+        self._edges[waiting].append((Chars(((0, LAST),)), waiting))
         self._free[waiting].append(("", begin))
         self._accept = self._build(parse(source), begin)
-        self._edges[self._accept].append((Chars(((0, _LAST),)), self._accept))
+        self._edges[self._accept].append((Chars(((0, LAST),)), self._accept))
 
     def search(self, text: str) -> bool:
         states = self.start()

@@ -9,7 +9,7 @@ from losi.json_schema.limits import SchemaError
 _MAX_LENGTH = 1_000
 _MAX_NESTING = 50
 _MAX_REPEAT = 2_000
-_LAST = 0x10FFFF
+LAST = 0x10FFFF
 
 Ranges = tuple[tuple[int, int], ...]
 
@@ -31,7 +31,7 @@ class Chars:
         return cls(tuple(merged))
 
     def __contains__(self, code: int) -> bool:
-        place = bisect(self.ranges, (code, _LAST + 1)) - 1
+        place = bisect(self.ranges, (code, LAST + 1)) - 1
         return place >= 0 and code <= self.ranges[place][1]
 
     def complement(self) -> "Chars":
@@ -40,7 +40,7 @@ class Chars:
             if low > following:
                 gaps.append((following, low - 1))
             following = high + 1
-        return Chars((*gaps, (following, _LAST)) if following <= _LAST else tuple(gaps))
+        return Chars((*gaps, (following, LAST)) if following <= LAST else tuple(gaps))
 
 
 @dataclass(frozen=True, slots=True)

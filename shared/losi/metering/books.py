@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from losi.config import USAGE_DAYS
 from losi.errors import StoreUnavailableError
+from losi.identity.values import MINUTE_SECONDS
 from losi.metering import expressions
 from losi.metering.day_item import (
     CLOCK_SKEW_SECONDS,
-    MINUTE_SECONDS,
     DayItem,
     DayUsage,
     day_usage,

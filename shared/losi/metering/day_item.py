@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-from losi.identity.values import DAY_SECONDS
+from losi.identity.values import DAY_SECONDS, MINUTE_SECONDS
 from losi.metering.usage import Usage
 from losi.store.client import Item, partition
 
-MINUTE_SECONDS = 60
 #: The clocks of two processes differ by less than this. Every margin for clocks uses this figure.
 CLOCK_SKEW_SECONDS = 60.0
 #: The counters of a key and model, in the order of their list. An eighth place is reserved for

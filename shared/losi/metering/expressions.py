@@ -6,10 +6,10 @@ from datetime import date
 from typing import Any
 
 from losi.identity.principal import Principal
+from losi.identity.values import MINUTE_SECONDS
 from losi.metering.day_item import (
     COUNTERS,
     LATE_SECONDS,
-    MINUTE_SECONDS,
     ONCE_COUNTED,
     PROFILE_RECORD,
     ROWS,

@@ -13,9 +13,8 @@ from losi.errors import (
     StoreUnavailableError,
 )
 from losi.identity.principal import Principal
-from losi.identity.values import DAY_SECONDS
+from losi.identity.values import DAY_SECONDS, MINUTE_SECONDS
 from losi.metering.day_item import (
-    MINUTE_SECONDS,
     PROFILE_RECORD,
     DayItem,
     Hold,

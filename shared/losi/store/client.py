@@ -14,6 +14,9 @@ T = TypeVar("T")
 
 Item = dict[str, Any]
 
+#: The codes of a write whose condition was not met: alone, and in a transaction.
+FAILED_CONDITION = {"ConditionalCheckFailedException", "ConditionalCheckFailed"}
+
 PROFILE = "PROFILE"
 #: Prefix of the lookup from an issuer's person to an account, and of the note in that account's
 #: partition.

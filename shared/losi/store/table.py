@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from losi.errors import StoreUnavailableError
-from losi.store.client import Item, partition, primary_key, store_errors
+from losi.store.client import FAILED_CONDITION, Item, partition, primary_key, store_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -19,7 +19,6 @@ ABSENT = "attribute_not_exists(pk)"
 ATTEMPTS = 20
 #: What BatchWriteItem and BatchGetItem take at most.
 BATCH, READ_BATCH = 25, 100
-_FAILED_CONDITION = {"ConditionalCheckFailedException", "ConditionalCheckFailed"}
 #: Temporary refusals that botocore does not retry: another write holds the item, or throttling.
 _PASSING = {
     "TransactionConflictException",
@@ -218,7 +217,7 @@ class Table:
                     write()
                 except ClientError as error:
                     reasons = _reasons(error)
-                    if reasons & _FAILED_CONDITION:
+                    if reasons & FAILED_CONDITION:
                         return False
                     if not reasons & _PASSING:
                         raise

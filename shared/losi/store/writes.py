@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from losi.errors import StoreUnansweredError, StoreUnavailableError
 from losi.http1 import ConnectError, HttpError
 from losi.observe.request import Event, count
-from losi.store.client import Item, partition
+from losi.store.client import FAILED_CONDITION, Item, partition
 from losi.store.dynamodb import THROTTLED, DynamoDBError, SendsToDynamoDB
 from losi.store.signing import NoCredentialsError
 
@@ -21,7 +21,6 @@ logger = logging.getLogger("losi.store")
 #: Arguments of UpdateItem but for the table's name.
 Update = dict[str, Any]
 
-_FAILED_CONDITION = {"ConditionalCheckFailedException", "ConditionalCheckFailed"}
 #: Failures inside DynamoDB, after which a write may have been done:
 #: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 _MAY_HAVE_LANDED = {"InternalServerError", "ServiceUnavailable", "TransactionInProgressException"}
@@ -118,7 +117,7 @@ class DynamoDBWrites:
 def _refused(error: DynamoDBError) -> Written:
     cancelled = error.answer.get("CancellationReasons", [])
     codes = {error.code, *(reason["Code"] for reason in cancelled)}
-    if codes & _FAILED_CONDITION:
+    if codes & FAILED_CONDITION:
         items = [error.answer.get("Item"), *(reason.get("Item") for reason in cancelled[:1])]
         return Written(False, next((item for item in items if item), None))
     if codes & THROTTLED:

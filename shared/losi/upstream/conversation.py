@@ -27,7 +27,7 @@ NamedPart: TypeAlias = "tuple[str, Part]"
 T = TypeVar("T", bound=Mapping[str, object])
 ImageFormat = Literal["jpeg", "png", "gif", "webp"]
 
-_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[^;,]*)*;base64,", re.ASCII | re.I)
 _TEXT_TYPE = re.compile(
     r"text/.+|application/(json|x-ndjson|xml|yaml|x-yaml|toml|javascript|sql)|.+\+(json|xml|yaml)"
@@ -197,7 +197,7 @@ def fitting_name(name: str) -> str:
     """A tool's name as every provider takes it; one that fits is left as it is. Names in `tools`
     are checked at the edge, so this one is in the history alone.
     """
-    if _TOOL_NAME.fullmatch(name):
+    if TOOL_NAME.fullmatch(name):
         return name
     return f"{re.sub(r'[^a-zA-Z0-9_-]+', '_', name)[:50]}_{_digest(name)[:8]}"
 

@@ -15,6 +15,7 @@ from losi.upstream.bedrock.documents import fit_documents
 from losi.upstream.cache_marks import MARK
 from losi.upstream.claude import in_order, is_claude, takes_prefill
 from losi.upstream.conversation import (
+    TOOL_NAME,
     DataUri,
     NamedPart,
     check_tool_calls,
@@ -63,7 +64,6 @@ MAX_IMAGE_BYTES = 3_932_160
 EMPTY_RESULT = "(no output)"
 
 _TOOL_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
-_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 def convert_messages(
@@ -111,7 +111,7 @@ def tool_use_id(call_id: str) -> str:
 
 
 def tool_name(where: str, name: object) -> str:
-    if not isinstance(name, str) or not _TOOL_NAME.fullmatch(name):
+    if not isinstance(name, str) or not TOOL_NAME.fullmatch(name):
         invalid(where, "A tool's name has 1 to 64 letters, digits, underscores and hyphens.")
     return name
 
