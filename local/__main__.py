@@ -20,6 +20,7 @@ from local.data import DataFolder, FolderUnusableError, open_data
 from local.demo import account_of, ensure_demo_key, write_demo_env
 from local.demo_usage import seed
 from local.journal import DamagedJournalError
+from local.listening import NoPortError, chosen_port
 from local.protocol import Protocol
 from local.requests_log import RequestsFile, to_the_terminal
 from local.sign_in import add_demo_sign_in
@@ -42,12 +43,13 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 HOST = "127.0.0.1"
-DEFAULT_PORT = 3000
 
 
 def main() -> int:
-    port = _port()
-    if port is None:
+    try:
+        port = chosen_port()
+    except NoPortError as error:
+        print(error, file=sys.stderr)
         return 2
     try:
         catalogue = load()
@@ -117,14 +119,6 @@ def whole(api: ASGIApp, site: Site) -> ASGIApp:
 def _is_no_cut_stream(record: logging.LogRecord) -> bool:
     """Hides the tracebacks of streams that a shutdown cuts."""
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
-
-
-def _port() -> int | None:
-    text = os.environ.get("PORT") or str(DEFAULT_PORT)
-    if text.isdecimal() and 0 < int(text) < 65536:
-        return int(text)
-    print(f"PORT={text} is not a port: use a number from 1 to 65535.", file=sys.stderr)
-    return None
 
 
 def _listen(port: int) -> socket.socket | None:

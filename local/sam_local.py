@@ -11,18 +11,17 @@ from local.data import FolderUnusableError, open_data
 from local.demo import ensure_demo_key, write_demo_env
 from local.docker import DockerUnavailableError, docker, ensure_image
 from local.journal import DamagedJournalError
-from local.listening import NotListeningError
+from local.listening import NoPortError, NotListeningError, chosen_port
 from local.python313 import Python313MissingError
 from local.sam import SamFailedError, build, deploy, function_environment, run, start_api
 from local.store import ENDPOINT, StoreUnusableError, open_store
 from losi.config import read_config
 from losi.web.dependencies import Services
 
-DEFAULT_PORT = 3000
 #: Errors that are printed without a traceback.
 FAILURES = (
     *(DockerUnavailableError, NotListeningError, Python313MissingError, SamFailedError),
-    *(FolderUnusableError, DamagedJournalError, StoreUnusableError),
+    *(FolderUnusableError, DamagedJournalError, StoreUnusableError, NoPortError),
 )
 
 
@@ -37,7 +36,7 @@ def main(command: str, settings: str = "default") -> int:
         elif command == "deploy":
             deploy(settings)
         else:
-            start(_port())
+            start(chosen_port())
     except FAILURES as error:
         print(error, file=sys.stderr)
         return 1
@@ -52,13 +51,6 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     print("\nStopping the containers ...", flush=True)
     raise KeyboardInterrupt
-
-
-def _port() -> int:
-    text = os.environ.get("PORT") or str(DEFAULT_PORT)
-    if text.isdecimal() and 0 < int(text) < 65536:
-        return int(text)
-    raise SamFailedError(f"PORT={text} is not a port: use a number from 1 to 65535.")
 
 
 def start(port: int) -> None:
