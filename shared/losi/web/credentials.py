@@ -13,8 +13,7 @@ def credential(request: Request) -> Credential:
     """The API key of the Authorization header; without one, the console's session if its cookie
     counts (losi.web.cookies). Raises AuthenticationError (401) if there is neither.
     """
-    session = None if "authorization" in request.headers else session_token(request)
-    return session or api_key(request.headers)
+    return session_token(request) or api_key(request.headers)
 
 
 def api_key(headers: Headers) -> Secret:
