@@ -201,10 +201,9 @@ class _Events:
         self._pattern, is_one = None, self._parser.is_between_events
         before = len(self.unsent)
         for data in self._data(raw, is_one=is_one):
-            self.unsent.extend(self._reader.feed(data))
+            for chunk in self._reader.feed(data):  # one by one: a failure comes after some
+                self.unsent.append(chunk)
         if is_one and len(self.unsent) == before + 1 and self._parser.is_between_events:
-            chunk = self.unsent[-1]
-            assert not isinstance(chunk, TextRun)  # a reader makes none
             self._pattern = _Pattern.of(raw, chunk)
 
     def _data(self, raw: bytes, *, is_one: bool) -> list[bytes]:
