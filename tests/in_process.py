@@ -53,6 +53,11 @@ def accounts(client: DynamoDBClient, ledger: BlockingLedger, clock: Clock) -> Ac
 
 
 @pytest.fixture
+def account_id(accounts: Accounts) -> str:
+    return accounts.create_account("pro").id
+
+
+@pytest.fixture
 def authenticator(client: DynamoDBClient, clock: Clock) -> Authenticator:
     return Authenticator(client, TABLE, CATALOGUE.plans, clock)
 

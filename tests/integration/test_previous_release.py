@@ -19,7 +19,7 @@ from losi.errors import AuthenticationError
 from losi.identity.authenticator import Authenticator
 from losi.identity.secret import Secret, parse
 from losi.management.accounts import Accounts
-from tests.catalogue import CATALOGUE
+from tests.dynamodb_client import TABLE
 from tests.ledger_invariants import check_invariants
 from tests.ledger_world import BlockingLedger, Clock
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 ROOT = Path(__file__).parents[2]
-TABLE = "losi"
 OLDER = ROOT / "tests" / "data" / "releases" / "0.1.zip"
 NOVEMBER = (date(2026, 11, 1), date(2026, 11, 30))
 
@@ -82,23 +81,11 @@ def clock(shift: Shift) -> Clock:
 
 
 @pytest.fixture
-def left(shift: Shift, table: tuple[DynamoDBClient, str]) -> DynamoDBClient:
-    """The table as the older release left it."""
-    client, name = table
+def client(shift: Shift, client: DynamoDBClient) -> DynamoDBClient:
+    """The table as the older release left it; today's code is around it again."""
     for item in shift.older["items"]:
-        client.put_item(TableName=name, Item=item)
+        client.put_item(TableName=TABLE, Item=item)
     return client
-
-
-@pytest.fixture
-def ledger(left: DynamoDBClient, clock: Clock) -> BlockingLedger:
-    """Today's code around it again."""
-    return BlockingLedger(left, TABLE, clock, CATALOGUE.plans.values())
-
-
-@pytest.fixture
-def accounts(left: DynamoDBClient, ledger: BlockingLedger, clock: Clock) -> Accounts:
-    return Accounts(left, TABLE, ledger, CATALOGUE.plans, clock)
 
 
 def test_each_key_is_good_or_refused_there_as_it_is_here(shift: Shift) -> None:
@@ -107,7 +94,7 @@ def test_each_key_is_good_or_refused_there_as_it_is_here(shift: Shift) -> None:
 
 
 def test_what_it_admits_and_settles_is_in_today_s_books_once(
-    shift: Shift, left: DynamoDBClient, ledger: BlockingLedger
+    shift: Shift, client: DynamoDBClient, ledger: BlockingLedger
 ) -> None:
     before = shift.today["says"]["accounts"]["Ada Lovelace"]["usage"][-1]
 
@@ -120,11 +107,11 @@ def test_what_it_admits_and_settles_is_in_today_s_books_once(
         before["total"][0] + 5,
         before["total"][1] + 6,
     ]
-    check_invariants(left, TABLE)
+    check_invariants(client, TABLE)
 
 
 def test_what_runs_there_counts_here_until_it_is_dead(
-    shift: Shift, left: DynamoDBClient, ledger: BlockingLedger, clock: Clock
+    shift: Shift, client: DynamoDBClient, ledger: BlockingLedger, clock: Clock
 ) -> None:
     running = ledger.usage(shift.account_id, *NOVEMBER)[-1].requests
 
@@ -132,7 +119,7 @@ def test_what_runs_there_counts_here_until_it_is_dead(
 
     dead = ledger.usage(shift.account_id, *NOVEMBER)[-1].requests
     assert dead - running == 2  # one of today's own, and the older's
-    check_invariants(left, TABLE)
+    check_invariants(client, TABLE)
 
 
 def test_keys_that_it_changed_keep_what_it_does_not_know_of(
@@ -148,9 +135,8 @@ def test_keys_that_it_changed_keep_what_it_does_not_know_of(
 
 
 def test_a_key_that_it_rotated_or_deleted_is_so_here(
-    shift: Shift, left: DynamoDBClient, clock: Clock
+    shift: Shift, authenticator: Authenticator
 ) -> None:
-    authenticator = Authenticator(left, TABLE, CATALOGUE.plans, clock)
     rotated = parse(shift.older["rotated"])
     assert rotated is not None
 

@@ -32,13 +32,8 @@ def local(client: DynamoDBClient, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def owner(accounts: Accounts) -> str:
-    return accounts.create_account("pro").id
-
-
-@pytest.fixture
-def key(accounts: Accounts, owner: str) -> Key:
-    return accounts.create_key(owner, NewKey("laptop", LIST))[0]
+def key(accounts: Accounts, account_id: str) -> Key:
+    return accounts.create_key(account_id, NewKey("laptop", LIST))[0]
 
 
 def minute(time: datetime) -> str:
@@ -59,31 +54,31 @@ def fields(key: Key, **changes: str) -> str:
     return "".join(f"{name:11}  {value}\n" for name, value in named.items())
 
 
-def test_a_new_key_is_shown_with_its_secret(accounts: Accounts, owner: str) -> None:
-    text = output("key", "create", f"acct_{owner}", "--name", "laptop", "--permission", *LIST)
+def test_a_new_key_is_shown_with_its_secret(accounts: Accounts, account_id: str) -> None:
+    text = output("key", "create", f"acct_{account_id}", "--name", "laptop", "--permission", *LIST)
 
-    [key] = accounts.keys(owner)
+    [key] = accounts.keys(account_id)
     first, secret, last = text.split("\n\n")
     assert first == "\n".join(fields(key).splitlines()[:4])
-    assert secret.startswith(f"losi-{owner}{key.id}")
+    assert secret.startswith(f"losi-{account_id}{key.id}")
     assert last == "Save it now: it cannot be shown again.\n"
-    made = data("key", "create", f"acct_{owner}", "--name", "json")
+    made = data("key", "create", f"acct_{account_id}", "--name", "json")
     assert made["name"] == "json" and made["key"].startswith("losi-")
 
 
 def test_an_account_s_first_key_may_do_all_and_the_next_what_applications_need(
-    owner: str,
+    account_id: str,
 ) -> None:
     first, second, third = (
-        data("key", "create", f"acct_{owner}", "--name", name)["permissions"] for name in "abc"
+        data("key", "create", f"acct_{account_id}", "--name", name)["permissions"] for name in "abc"
     )
 
     assert first == list(PERMISSIONS)
     assert second == third == ["chat.completions", "models.list"]
 
 
-def test_its_fields(accounts: Accounts, owner: str, key: Key) -> None:
-    which = (f"acct_{owner}", f"key_{key.id}")
+def test_its_fields(accounts: Accounts, account_id: str, key: Key) -> None:
+    which = (f"acct_{account_id}", f"key_{key.id}")
 
     assert output("key", "show", *which) == fields(key)
     assert data("key", "show", *which) == key.as_json()
@@ -97,15 +92,15 @@ def test_its_fields(accounts: Accounts, owner: str, key: Key) -> None:
 
 
 def test_of_one_that_was_used_or_that_an_old_version_made(
-    monkeypatch: pytest.MonkeyPatch, owner: str, key: Key
+    monkeypatch: pytest.MonkeyPatch, account_id: str, key: Key
 ) -> None:
     used = datetime(2026, 11, 26, 14, 3, 59, tzinfo=UTC)
     old = replace(key, created_by="", last_used_at=used)
     monkeypatch.setattr(Accounts, "key", lambda *_: old)
     monkeypatch.setattr(Accounts, "keys", lambda *_: [old])
 
-    shown = output("key", "show", f"acct_{owner}", f"key_{key.id}")
-    listed = output("key", "list", f"acct_{owner}")
+    shown = output("key", "show", f"acct_{account_id}", f"key_{key.id}")
+    listed = output("key", "list", f"acct_{account_id}")
 
     made = f"{minute(key.created_at)} UTC, by unknown"
     assert shown == fields(key, Created=made, Last_used="2026-11-26 14:03 UTC")
@@ -113,15 +108,15 @@ def test_of_one_that_was_used_or_that_an_old_version_made(
 
 
 class TestList:
-    def test_all_of_an_account(self, owner: str, key: Key) -> None:
-        head, _, *row = output("key", "list", f"acct_{owner}").splitlines()
+    def test_all_of_an_account(self, account_id: str, key: Key) -> None:
+        head, _, *row = output("key", "list", f"acct_{account_id}").splitlines()
 
         assert " ".join(head.split()) == "KEY NAME, PERMISSIONS STATUS EXPIRES LAST USED"
         assert [" ".join(line.split()) for line in row] == [
             f"key_{key.id} laptop active never never",
             "models.list",
         ]
-        assert data("key", "list", f"acct_{owner}") == [key.as_json()]
+        assert data("key", "list", f"acct_{account_id}") == [key.as_json()]
 
     def test_of_an_account_that_does_not_exist(self) -> None:
         assert "No such account" in error("key", "list", "acct_0000000000")
@@ -152,7 +147,7 @@ def test_its_status(
 
 
 def test_a_rotated_key_s_old_secret_stays_good_for_a_day_unless_it_is_said(
-    accounts: Accounts, owner: str, monkeypatch: pytest.MonkeyPatch
+    accounts: Accounts, account_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[timedelta] = []
     rotate = Accounts.rotate_key
@@ -162,8 +157,8 @@ def test_a_rotated_key_s_old_secret_stays_good_for_a_day_unless_it_is_said(
         return rotate(accounts, account, key, overlap)
 
     monkeypatch.setattr(Accounts, "rotate_key", noting)
-    key, secret = accounts.create_key(owner, NewKey("laptop", LIST))
-    which = ("key", "rotate", f"acct_{owner}", f"key_{key.id}")
+    key, secret = accounts.create_key(account_id, NewKey("laptop", LIST))
+    which = ("key", "rotate", f"acct_{account_id}", f"key_{key.id}")
 
     text = output(*which)
     made = data(*which, "--overlap", "90")
@@ -175,26 +170,29 @@ def test_a_rotated_key_s_old_secret_stays_good_for_a_day_unless_it_is_said(
     assert losi(*which, "--overlap", "2592001").exit_code == 2
 
 
-def test_a_revoked_key_is_gone(accounts: Accounts, owner: str, key: Key) -> None:
-    other = accounts.create_key(owner, NewKey("other", LIST))[0]
+def test_a_revoked_key_is_gone(accounts: Accounts, account_id: str, key: Key) -> None:
+    other = accounts.create_key(account_id, NewKey("other", LIST))[0]
 
-    assert data("key", "revoke", f"acct_{owner}", f"key_{key.id}") == {"deleted": f"key_{key.id}"}
+    assert data("key", "revoke", f"acct_{account_id}", f"key_{key.id}") == {
+        "deleted": f"key_{key.id}"
+    }
     assert (
-        output("key", "revoke", f"acct_{owner}", f"key_{other.id}") == f"Revoked key_{other.id}.\n"
+        output("key", "revoke", f"acct_{account_id}", f"key_{other.id}")
+        == f"Revoked key_{other.id}.\n"
     )
-    assert accounts.keys(owner) == []
+    assert accounts.keys(account_id) == []
 
 
 class TestLeaked:
-    def test_it_says_of_each_what_became_of_it(self, accounts: Accounts, owner: str) -> None:
-        key, secret = accounts.create_key(owner, NewKey("laptop", LIST))
+    def test_it_says_of_each_what_became_of_it(self, accounts: Accounts, account_id: str) -> None:
+        key, secret = accounts.create_key(account_id, NewKey("laptop", LIST))
 
         told = json.loads(losi("key", "leaked", "--json", input=secret.text).stdout)
         said = losi("key", "leaked", input=secret.text)
 
-        names = {"account": f"acct_{owner}", "key": f"key_{key.id}"}
+        names = {"account": f"acct_{account_id}", "key": f"key_{key.id}"}
         assert told == [{**names, "outcome": "deleted"}]
-        assert said.stdout == f"key_{key.id} of acct_{owner}: there is none any more.\n"
+        assert said.stdout == f"key_{key.id} of acct_{account_id}: there is none any more.\n"
         assert said.stderr == ""
 
     def test_on_a_terminal_it_says_how_to_end(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,11 +30,6 @@ def local(client: DynamoDBClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     yield
 
 
-@pytest.fixture
-def account_id(accounts: Accounts) -> str:
-    return accounts.create_account("pro").id
-
-
 def made(accounts: Accounts, account_id: str) -> str:
     return accounts.create_key(account_id, NewKey("a", ALL_PERMISSIONS))[1].text
 

@@ -11,10 +11,5 @@ from tests.account_world import CHAT
 
 
 @pytest.fixture
-def account_id(accounts: Accounts) -> str:
-    return accounts.create_account("pro").id
-
-
-@pytest.fixture
 def secret(accounts: Accounts, account_id: str) -> Secret:
     return accounts.create_key(account_id, NewKey("a key", CHAT))[1]

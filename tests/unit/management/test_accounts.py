@@ -178,10 +178,6 @@ class TestKeyLimits:
 
 
 class TestKeys:
-    @pytest.fixture
-    def account_id(self, accounts: Accounts) -> str:
-        return accounts.create_account("pro").id
-
     def test_a_key_is_stored_as_made(
         self, accounts: Accounts, account_id: str, clock: Clock
     ) -> None:
