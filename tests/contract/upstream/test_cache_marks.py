@@ -1,5 +1,6 @@
 """Marks of the prompt cache: the caller's, brought to what Claude takes, and ours."""
 
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -222,30 +223,29 @@ tools = st.lists(marks, max_size=6).map(
 class TestWhateverTheCallerMarks:
     """https://platform.claude.com/docs/en/build-with-claude/prompt-caching"""
 
-    @given(turns, tools, marks, st.sampled_from([None, 1]))
-    def test_anthropic_takes_it(
-        self, messages: list[Json], tools: list[Json], top: Json, cache_from: int | None
+    @pytest.mark.parametrize(
+        ("translated", "marks_of"),
+        [(to_anthropic, anthropic_marks), (to_bedrock, bedrock_marks)],
+        ids=["anthropic", "bedrock"],
+    )
+    @given(messages=turns, tools=tools, top=marks, cache_from=st.sampled_from([None, 1]))
+    def test_it_is_taken(
+        self,
+        translated: Callable[..., Json],
+        marks_of: Callable[[Json], list[tuple[str, Json]]],
+        messages: list[Json],
+        tools: list[Json],
+        top: Json,
+        cache_from: int | None,
     ) -> None:
-        out = to_anthropic(cache_from, messages=messages, tools=tools, **top)
-        found = anthropic_marks(out)
+        out = translated(cache_from, messages=messages, tools=tools, **top)
+        found = marks_of(out)
 
         assert len(found) + ("cache_control" in out) <= 4
-        self.check_lifetimes([mark.get("ttl", "5m") for _, mark in found])
+        lifetimes = [mark.get("ttl", "5m") for _, mark in found]
+        assert lifetimes == sorted(lifetimes), "an hour's after one of five minutes"
         if "cache_control" in out:
             assert "cache_control" not in out["messages"][-1]["content"][-1]
-
-    @given(turns, tools, marks, st.sampled_from([None, 1]))
-    def test_bedrock_takes_it(
-        self, messages: list[Json], tools: list[Json], top: Json, cache_from: int | None
-    ) -> None:
-        out = to_bedrock(cache_from, messages=messages, tools=tools, **top)
-        found = bedrock_marks(out)
-
-        assert len(found) <= 4
-        self.check_lifetimes([mark.get("ttl", "5m") for _, mark in found])
-
-    def check_lifetimes(self, lifetimes: list[str]) -> None:
-        assert lifetimes == sorted(lifetimes), "an hour's after one of five minutes"
 
 
 GOES_ON: list[Json] = [user(text("Hi")), {"role": "assistant", "content": LONG}, user(text("And?"))]

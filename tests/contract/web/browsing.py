@@ -1,4 +1,4 @@
-"""What a visitor does with sessions."""
+"""What a visitor of the console does."""
 
 import httpx
 
@@ -12,6 +12,12 @@ async def signed_in(visitor: httpx.AsyncClient, key: Secret | None = None) -> ht
         response = await visitor.post("/api/v1/session", json={"api_key": key.text})
     assert response.status_code == 200, response.text
     return response
+
+
+async def asked(visitor: httpx.AsyncClient) -> httpx.Response:
+    """What the playground is answered."""
+    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
+    return await visitor.post("/api/v1/chat/completions", json=body)
 
 
 def code_of(response: httpx.Response) -> str:

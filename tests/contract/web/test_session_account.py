@@ -11,7 +11,7 @@ from losi.errors import LosiError
 from losi.identity.session import Sessions
 from losi.management.accounts import Accounts
 from losi.web.dependencies import Services
-from tests.contract.web.browsing import code_of, signed_in
+from tests.contract.web.browsing import asked, code_of, signed_in
 from tests.dynamodb_client import TABLE
 from tests.ledger_world import Clock
 
@@ -31,11 +31,10 @@ async def test_without_api_access_the_playground_is_refused_and_the_console_is_n
 ) -> None:
     await signed_in(visitor)
     await visitor.patch("/api/v1/profile", json={"api_access": False})
-    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
 
-    asked = await visitor.post("/api/v1/chat/completions", json=body)
+    refused = await asked(visitor)
 
-    assert asked.status_code == 403 and code_of(asked) == "api_access_disabled"
+    assert refused.status_code == 403 and code_of(refused) == "api_access_disabled"
     assert (await visitor.get("/api/v1/api-keys")).status_code == 200
 
 
@@ -44,9 +43,8 @@ async def test_the_playground_is_metered_under_its_own_name_and_is_no_key(
 ) -> None:
     monkeypatch.setenv("LOSI_SANDBOX_FALLBACK", "1")
     await signed_in(visitor)
-    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
 
-    answer = await visitor.post("/api/v1/chat/completions", json=body)
+    answer = await asked(visitor)
 
     assert answer.status_code == 200, answer.text
     usage = (await visitor.get("/api/v1/api-usage?group_by=key")).json()["data"]["usage"]
@@ -61,8 +59,7 @@ async def test_where_the_account_stands_is_seen_without_a_completion(
 ) -> None:
     monkeypatch.setenv("LOSI_SANDBOX_FALLBACK", "1")
     await signed_in(visitor)
-    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
-    answer = await visitor.post("/api/v1/chat/completions", json=body)
+    answer = await asked(visitor)
 
     data = (await visitor.get("/api/v1/limits")).json()["data"]
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from losi.catalogue.models import Catalogue
+from losi.catalogue.models import Catalogue, Kind
 from losi.errors import ModelNotFoundError, ModelNotInPlanError
 from tests.catalogue import CATALOGUE
 
@@ -48,25 +48,30 @@ def test_a_retired_model_is_gone_for_callers_and_kept_for_the_usage_of_the_past(
 
 
 class TestKinds:
-    def test_an_embedding_model_does_not_chat(self) -> None:
+    @pytest.mark.parametrize(
+        ("model", "kind", "words"),
+        [
+            (
+                "text-embedding-3-small",
+                "chat",
+                "makes embeddings: ask it with POST /api/v1/embeddings. Your plan has for chat "
+                "completions: gpt-4o-mini, gpt-3.5-turbo.",
+            ),
+            (
+                "gpt-3.5-turbo",
+                "embedding",
+                "makes chat completions: ask it with POST /api/v1/chat/completions. Your plan has "
+                "for embeddings: text-embedding-3-small.",
+            ),
+        ],
+    )
+    def test_a_model_of_one_does_not_do_the_other_s_work(
+        self, model: str, kind: Kind, words: str
+    ) -> None:
         with pytest.raises(ModelNotFoundError) as caught:
-            CATALOGUE.find("text-embedding-3-small", FREE, "chat")
+            CATALOGUE.find(model, FREE, kind)
 
-        assert caught.value.message == (
-            "The model 'text-embedding-3-small' makes embeddings: ask it with "
-            "POST /api/v1/embeddings. Your plan has for chat completions: gpt-4o-mini, "
-            "gpt-3.5-turbo."
-        )
-
-    def test_a_chat_model_makes_no_embeddings(self) -> None:
-        with pytest.raises(ModelNotFoundError) as caught:
-            CATALOGUE.find("gpt-3.5-turbo", FREE, "embedding")
-
-        assert caught.value.message == (
-            "The model 'gpt-3.5-turbo' makes chat completions: ask it with "
-            "POST /api/v1/chat/completions. Your plan has for embeddings: "
-            "text-embedding-3-small."
-        )
+        assert caught.value.message == f"The model '{model}' {words}"
 
     def test_a_plan_may_have_none_of_a_kind(self) -> None:
         chats = [model.id for model in CATALOGUE.of_plan(FREE, "chat")]
