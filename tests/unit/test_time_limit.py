@@ -1,6 +1,8 @@
 """One timer for many waits does what a timer for each would do."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -170,16 +172,25 @@ class TestWaitsOfOneTask:
 
         assert virtual_time.run(main()) == pytest.approx([3, 1, 2])
 
-    def test_after_the_last_one_nothing_waits_any_more(self) -> None:
-        async def main() -> float:
+    def test_after_the_last_one_nothing_waits_and_the_task_is_forgotten(self) -> None:
+        async def waits() -> None:
             limits = TimeLimits()
             with limits.until(now() + 5):
                 await asyncio.sleep(1)
             limits.close()
             await asyncio.sleep(100)
-            return now()
 
-        assert virtual_time.run(main()) == pytest.approx(101)
+        async def main() -> bool:
+            task = asyncio.create_task(waits())
+            await task
+            assert now() == pytest.approx(101)
+            forgotten = weakref.ref(task)
+            del task
+            await asyncio.sleep(0)  # lets the loop forget whom it woke
+            gc.collect()
+            return forgotten() is None
+
+        assert virtual_time.run(main())
 
     def test_a_limit_that_no_wait_uses_ends_nothing(self) -> None:
         async def main() -> float:

@@ -237,6 +237,25 @@ def test_no_comment_follows_an_answer_that_comes_when_one_is_due(in_pieces: bool
     )
 
 
+def test_an_answer_waits_for_the_comment_that_is_being_written() -> None:
+    class ReadsCommentsSlowly(Client):
+        async def send(self, message: Any) -> None:
+            if message.get("body") == EVENT_STREAM.heartbeat:
+                await asyncio.sleep(3)
+            await super().send(message)
+
+    async def main() -> list[bytes]:
+        async def opening() -> Opened:
+            await asyncio.sleep(11)  # a second after the comment was begun
+            return b"whole", {}
+
+        client = ReadsCommentsSlowly()
+        await respond(client, opening(), heartbeat=10)
+        return client.body
+
+    assert virtual_time.run(main()) == [EVENT_STREAM.heartbeat, b"whole"]
+
+
 async def test_a_failure_after_a_comment_is_an_error_event_without_done() -> None:
     client = Client()
     failure: LosiError = UpstreamError("OpenAI failed.")
