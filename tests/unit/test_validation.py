@@ -194,7 +194,7 @@ def test_no_megabyte_costs_memory_or_much_time(unit: bytes, before: bytes) -> No
     spent, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 150_000
-    # measured 0.06 s at most; quadratic would be hours, so that a slow machine passes too
+    # measured 0.06 s at most; quadratic would be minutes, so that a slow machine passes too
     assert spent < 2
 
 
